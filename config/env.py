@@ -1,0 +1,162 @@
+"""Every setting that a deployment may change, typed, with its unit in its name or its description.
+
+Values come from the environment (or a `.env` file beside manage.py). `docs/settings.md` lists them.
+A missing secret or a wrong value stops the process with the name of the variable and what to set.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# Languages that Whisper's base model transcribes well enough to offer by default.
+DEFAULT_SOURCE_LANGS = "de en es fr it nl pt pl uk"
+
+Words = Annotated[list[str], NoDecode]
+
+
+class EnvError(Exception):
+    """The environment lacks a value or holds a wrong one; the message names the variables."""
+
+
+class Env(BaseSettings):
+    """The environment, parsed once at start-up."""
+
+    model_config = SettingsConfigDict(env_file=BASE_DIR / ".env", extra="ignore", frozen=True)
+
+    # --- Django
+    debug: bool = Field(False, description="Development only: tracebacks in answers, throw-away secrets.")
+    secret_key: str = Field("", description="Django's signing key; at least 50 random characters.")
+    allowed_hosts: Words = Field(default=["localhost", "127.0.0.1", "[::1]"], description="Host names served.")
+    trust_proxy: bool = Field(
+        False, description="Believe X-Forwarded-Proto and X-Forwarded-For of the reverse proxy in front."
+    )
+    https_only: bool = Field(True, description="Secure cookies, HSTS and redirect to https outside DEBUG.")
+    cors_allowed_origins: Words = Field(default=[], description="Origins of browser clients on other hosts.")
+    event_time_zone: str = Field("Europe/Berlin", description="The event's time zone; transcripts are dated in it.")
+
+    # --- where things are
+    var_dir: Path = Field(BASE_DIR / "var", description="Data of the embedded servers, models, logs.")
+    database_url: str = Field("", description="postgres://…; empty: the embedded PostgreSQL.")
+    redis_url: str = Field("", description="redis://…; empty: the embedded Redis.")
+
+    # --- who may speak
+    host_password: str = Field("", description="The one password of all hosts (login name 'host').")
+    host_passwords: dict[str, str] = Field(
+        default={}, description='Several host logins as JSON, {"name": "password"}; each owns what it hosted.'
+    )
+    admin_password: str = Field("", description="Password that always gives power admin.")
+    key_lifetime_hours: int = Field(3, ge=1, le=168, description="A login key's lifetime.")
+    login_failures_per_minute: int = Field(
+        60, ge=1, description="Failed logins an address may make a minute; a hall is one address."
+    )
+
+    # --- rooms
+    schedule_url: str = Field("", description="URL or path of the pretalx/frab schedule (JSON or XML).")
+    schedule_hidden_tracks: Words = Field(default=[], description="Names of tracks to hide.")
+    schedule_refresh_min: int = Field(60, ge=1, description="Minutes between two readings of the schedule.")
+    room_list_ahead_min: int = Field(30, ge=0, description="Talks are listed this long before they start.")
+    grace_s: float = Field(300, gt=0, description="A room waits this long for its host to come back.")
+    newest_sentences: int = Field(20, ge=1, le=200, description="Sentences in a conference chunk.")
+    retention_days: int = Field(0, ge=0, description="Stored transcripts are deleted after this; 0: never.")
+
+    # --- recogniser
+    source_langs: Words = Field(default=DEFAULT_SOURCE_LANGS.split(), description="Languages that may be spoken.")
+    default_source_lang: str = Field("en", description="Offered where a talk's language is unknown.")
+    asr_recogniser: Literal["whisper", "scripted"] = Field("whisper", description="scripted: for tests.")
+    asr_model: str = Field("", description="Whisper's size; empty: base on a CPU, large-v3-turbo on a GPU.")
+    asr_model_dir: Path | None = Field(None, description="Folder that holds converted models by name.")
+    asr_device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where Whisper runs.")
+    asr_compute_type: str = Field("", description="CTranslate2's; empty: int8 on a CPU, int8_float16 on a GPU.")
+    asr_threads: int = Field(0, ge=0, description="CPU threads of one room; 0: half the cores, at least 2.")
+    asr_slots: int = Field(0, ge=0, description="Rooms this worker serves; 0: from cores or GPU memory.")
+    asr_spares: int = Field(1, ge=0, description="Warm processes beyond the slots.")
+    asr_policy: str = Field("alignment", description="Commit policy: alignment, local_agreement, similarity.")
+    asr_beam_size: int = Field(5, ge=1, le=10, description="Beams of the second look at a pause.")
+    asr_min_chunk_size: float = Field(0.5, gt=0, le=30, description="Seconds of new speech before a decode.")
+    asr_vac: bool = Field(True, description="Voice activity control: silence is never decoded.")
+    asr_buffer_trimming: Literal["sentence", "segment"] = Field("sentence", description="Where buffers are cut.")
+    asr_buffer_trimming_s: float = Field(8.0, gt=1, le=30, description="Cut buffers that are longer.")
+    asr_confidence_validation: bool = Field(True, description="Confident words need no second opinion.")
+    asr_punctuation_split: bool = Field(True, description="Sentences end at punctuation, else at pauses only.")
+    asr_beat_stale_s: float = Field(6.0, gt=1, description="A silent ASR process is declared dead after this.")
+    asr_stuck_s: float = Field(20.0, gt=1, description="Audio waits, audio time stands still: stuck after this.")
+
+    # --- logs
+    log_level: str = Field("INFO")
+    log_json: bool = Field(True, description="One JSON object a line; false: for people.")
+
+    @field_validator(
+        "allowed_hosts", "cors_allowed_origins", "schedule_hidden_tracks", "source_langs", mode="before"
+    )
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        separator = "," if "," in value else None
+        return [word.strip() for word in value.split(separator) if word.strip()]
+
+    @field_validator("event_time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError("is not an IANA time zone, for instance Europe/Berlin") from error
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.default_source_lang not in self.source_langs:
+            raise ValueError("DEFAULT_SOURCE_LANG must be one of SOURCE_LANGS")
+        if not self.debug:
+            missing = [
+                name
+                for name, value in (
+                    ("SECRET_KEY", self.secret_key),
+                    ("HOST_PASSWORD or HOST_PASSWORDS", self.host_password or self.host_passwords),
+                    ("ADMIN_PASSWORD", self.admin_password),
+                )
+                if not value
+            ]
+            if missing:
+                raise ValueError("set " + ", ".join(missing) + " (secrets have no defaults outside DEBUG)")
+        if self.admin_password and self.admin_password in self.host_logins.values():
+            raise ValueError("ADMIN_PASSWORD must differ from every host password")
+        return self
+
+    @property
+    def host_logins(self) -> dict[str, str]:
+        """Login name → password of everyone who may host."""
+        logins = dict(self.host_passwords)
+        if self.host_password:
+            logins.setdefault("host", self.host_password)
+        return logins
+
+
+def read_env(**overrides: Any) -> Env:
+    """Parse the environment.
+
+    Raises EnvError with one line a problem, naming the variable; values never appear in it.
+    """
+    try:
+        return Env(**overrides)
+    except ValidationError as error:
+        lines = [
+            f"  {'_'.join(map(str, item['loc'])).upper() or 'environment'}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise EnvError("Souffleur cannot start with this environment:\n" + "\n".join(lines)) from None
+
+
+def cores() -> int:
+    """CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

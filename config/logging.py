@@ -1,0 +1,43 @@
+"""Logs: a static message, facts as fields. JSON for machines, columns for people."""
+
+import logging.config
+
+import structlog
+
+
+def logging_config(*, level: str, as_json: bool) -> None:
+    """Configure the standard library's logging; `logger.info("message", extra={...})` gives fields."""
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    processors: list[structlog.types.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if as_json:
+        processors.append(structlog.processors.format_exc_info)
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "fields": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                    "foreign_pre_chain": processors,
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "fields"}},
+            "root": {"handlers": ["stderr"], "level": level},
+            "loggers": {
+                # These print request paths and client addresses at INFO; paths of ours hold no secrets,
+                # but a line for every socket of a hall is noise.
+                "daphne.http_protocol": {"level": "WARNING"},
+                "daphne.ws_protocol": {"level": "WARNING"},
+                "django.channels.server": {"level": "WARNING"},
+                "httpx": {"level": "WARNING"},
+            },
+        }
+    )

@@ -1,0 +1,158 @@
+"""Django's settings, made from the typed environment in env.py."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+from config import embedded
+from config.env import BASE_DIR, read_env
+from config.logging import logging_config
+from transcripts.hub import on_reconnect
+
+ENV = read_env()
+DEBUG = ENV.debug
+SECRET_KEY = ENV.secret_key or "development-only-" + "x" * 40
+ALLOWED_HOSTS = ENV.allowed_hosts
+VAR_DIR: Path = ENV.var_dir.resolve()
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "corsheaders",
+    "config",
+    "rooms",
+    "transcripts",
+    "asr",
+    "translation",
+    "gateways.conference",
+]
+MIDDLEWARE = [
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- PostgreSQL, Redis
+EMBEDDED = embedded.layout(VAR_DIR)
+DATABASE_URL = ENV.database_url or EMBEDDED.database_url
+REDIS_URL = ENV.redis_url or EMBEDDED.redis_url
+DATABASES: dict[str, Any] = {
+    "default": {
+        **dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True),
+        "OPTIONS": {"connect_timeout": 3},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            "hosts": [REDIS_URL],
+            "prefix": "souffleur",
+            "on_reconnect": on_reconnect,
+        },
+    }
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+# --- Celery (read by config/celery.py with the prefix CELERY_)
+CELERY_BROKER_URL = embedded.celery_url(REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_DEFAULT_QUEUE = "sweeps"
+CELERY_TASK_ROUTES = {
+    "asr.tasks.serve_room": {"queue": "asr"},
+    "translation.tasks.*": {"queue": "translation"},
+}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = None
+CELERY_WORKER_PROC_ALIVE_TIMEOUT = 120.0  # a child loads its model before it says that it is up
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_keepalive": True,
+    "visibility_timeout": int(timedelta(hours=24).total_seconds()),
+    "socket_connect_timeout": 3,
+    "retry_on_timeout": True,
+}
+CELERY_BEAT_SCHEDULE = {
+    "sweep-sessions": {"task": "asr.tasks.sweep_sessions", "schedule": 2.0, "options": {"expires": 2}},
+    "import-schedule": {
+        "task": "rooms.tasks.import_schedule",
+        "schedule": timedelta(minutes=ENV.schedule_refresh_min),
+        "options": {"expires": 600},
+    },
+    "retention": {
+        "task": "transcripts.tasks.delete_old_transcripts",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 600},
+    },
+    "expired-keys": {
+        "task": "rooms.tasks.delete_expired_keys",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 600},
+    },
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+
+# --- the web
+CORS_ALLOWED_ORIGINS = ENV.cors_allowed_origins
+CORS_ALLOW_HEADERS = ["content-type", "ngrok-skip-browser-warning", "accept"]
+CORS_ALLOW_CREDENTIALS = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = ENV.https_only and not DEBUG
+SECURE_SSL_REDIRECT = ENV.https_only and not DEBUG
+SECURE_REDIRECT_EXEMPT = [r"^(backend/)?health$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31_536_000 if ENV.https_only and not DEBUG else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.trust_proxy else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+APPEND_SLASH = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = ENV.event_time_zone
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+
+LOGGING_CONFIG = None
+logging_config(level=ENV.log_level, as_json=ENV.log_json)

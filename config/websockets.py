@@ -1,0 +1,85 @@
+"""What Daphne's WebSocket protocol lacks for a caption server.
+
+1. The reason of a close: Daphne drops ASGI's `reason`; browsers show it to people (protocols.md 1.3).
+2. Back-pressure: Daphne hands every message to the transport, however slow the peer. Here a paused
+   peer gets a queue that is bounded by messages; a message with the key `conflate` replaces its queued
+   predecessor of the same name (a caption chunk is a whole state), and a peer whose queue
+   overflows is closed with 1013 and may come back.
+
+`install()` makes Daphne use it, whichever way the server was started.
+"""
+
+from collections import deque
+from typing import Any
+
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+QUEUE_LIMIT = 256
+TRY_AGAIN_LATER = 1013
+
+
+@implementer(IPushProducer)
+class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
+    """One WebSocket: reasons on close, a bounded queue while the peer does not read."""
+
+    def onOpen(self) -> None:
+        self._paused = False
+        self._waiting: deque[dict[str, Any]] = deque()
+        self.transport.registerProducer(self, True)
+        super().onOpen()
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        if hasattr(self, "_waiting"):
+            self._waiting.clear()
+            self.transport.unregisterProducer()
+        super().onClose(wasClean, code, reason)
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.close" and self.state != self.STATE_CONNECTING:
+            self._drain()
+            self.sendClose(code=message.get("code") or 1000, reason=_close_reason(message.get("reason")))
+        elif message["type"] == "websocket.send" and getattr(self, "_paused", False):
+            self._enqueue(message)
+        else:
+            super().handle_reply(message)
+
+    # --- IPushProducer: the transport tells whether the peer reads
+    def pauseProducing(self) -> None:
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        self._drain(until_paused=True)
+
+    def stopProducing(self) -> None:
+        self._waiting.clear()
+
+    def _enqueue(self, message: dict[str, Any]) -> None:
+        key = message.get("conflate")
+        if key is not None:
+            for index, queued in enumerate(self._waiting):
+                if queued.get("conflate") == key:
+                    self._waiting[index] = message
+                    return
+        if len(self._waiting) >= QUEUE_LIMIT:
+            self._waiting.clear()
+            self.sendClose(code=TRY_AGAIN_LATER, reason="Too slow")
+            self.muted = True
+            return
+        self._waiting.append(message)
+
+    def _drain(self, *, until_paused: bool = False) -> None:
+        while self._waiting and not (until_paused and self._paused):
+            super().handle_reply(self._waiting.popleft())
+
+
+def _close_reason(reason: str | None) -> str | None:
+    """At most 123 bytes of UTF-8 fit into a close frame (RFC 6455, 5.5.1)."""
+    return reason.encode()[:123].decode(errors="ignore") if reason else None
+
+
+def install() -> None:
+    """Let every Daphne server of this process use CaptionSocket."""
+    WebSocketFactory.protocol = CaptionSocket

@@ -125,7 +125,9 @@ def identify_password(password: str, *, address: str | None = None) -> Identity:
 def revoke(keys: "list[AccessKey]") -> int:
     """Make these keys worthless at once; how many were still good."""
     hashes = [key.hash for key in keys]
-    revoked = AccessKey.objects.filter(hash__in=hashes, revoked_at__isnull=True).update(revoked_at=timezone.now())
+    revoked = AccessKey.objects.filter(hash__in=hashes, revoked_at__isnull=True).update(
+        revoked_at=timezone.now()
+    )
     try:
         cache.delete_many([_cache_key(hashed) for hashed in hashes])
     except (RedisError, OSError):
@@ -155,7 +157,9 @@ def _cache_key(hashed: str) -> str:
 def _remember(key: str, identity: Identity, expires_at: datetime) -> None:
     lifetime_s = (expires_at - timezone.now()).total_seconds()
     try:
-        cache.set(_cache_key(key_hash(key)), [identity.power, identity.owner, expires_at.isoformat()], lifetime_s)
+        cache.set(
+            _cache_key(key_hash(key)), [identity.power, identity.owner, expires_at.isoformat()], lifetime_s
+        )
     except (RedisError, OSError):
         logger.warning("login not remembered by the cache", exc_info=True)
 

@@ -34,6 +34,11 @@ class Room(models.Model):
     glossary = models.TextField(blank=True, help_text="Names and terms that captions should spell right.")
     origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.MANUAL)
     schedule_event = models.JSONField(default=dict, blank=True, help_text="The event as the schedule has it.")
+    in_schedule = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Offered by the schedule now: not vanished, not of a hidden track.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

@@ -36,7 +36,9 @@ def admit(address: str, *, clock: Clock = time.time) -> None:
     except (RedisError, OSError):
         logger.warning("login attempts are not limited: no cache", exc_info=True)
         return
-    raise DomainError("too_many_attempts", "Too many wrong passwords from here: try again in a second", retry=True)
+    raise DomainError(
+        "too_many_attempts", "Too many wrong passwords from here: try again in a second", retry=True
+    )
 
 
 def count_failure(address: str, *, clock: Clock = time.time) -> None:

@@ -1,0 +1,26 @@
+"""manage.py import_schedule [PATH_OR_URL]"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from rooms.errors import DomainError
+from rooms.services import import_schedule
+
+
+class Command(BaseCommand):
+    """Import a schedule now, changed or not."""
+
+    help = "Import a pretalx/frab schedule (JSON or XML) from a file or an http(s) address."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The source."""
+        parser.add_argument("source", nargs="?", default="", help="Path or URL; default: SCHEDULE_URL.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Import and say what changed."""
+        try:
+            changes = import_schedule(options["source"], force=True)
+        except DomainError as error:
+            raise CommandError(error.reason) from error
+        self.stdout.write(changes.summary())

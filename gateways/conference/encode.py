@@ -1,0 +1,80 @@
+"""Rooms, votes and transcripts in the shapes of the conference wire (protocols.md 1.1 and 1.2)."""
+
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from asr.selectors import ActiveRoom, active_rooms, max_active_rooms
+from gateways.conference.wire import RoomListView, RoomView, TranscriptView, VoteView
+from rooms.models import Room
+from rooms.schedule import DEFAULT_COLOUR
+from rooms.selectors import listed_rooms, spoken_lang, votes_for
+from transcripts.selectors import ReadableRoom
+from translation.selectors import target_langs
+
+UNKNOWN_PRESENTER = "Unknown"
+
+
+def room_list() -> RoomListView:
+    """GET /room_list"""
+    active = active_rooms()
+    return {
+        "available_source_langs": sorted(settings.ENV.source_langs),
+        "available_target_langs": sorted(target_langs()),
+        "max_active_rooms": max_active_rooms(),
+        "rooms": [_room(room, active.get(room.pk)) for room in listed_rooms(list(active))],
+    }
+
+
+def vote(room: Room) -> VoteView:
+    """The talk with every field that the schedule gives it, and its votes."""
+    starts_at = room.starts_at.astimezone(ZoneInfo(settings.ENV.event_time_zone)) if room.starts_at else None
+    minutes = int((room.ends_at - room.starts_at).total_seconds() // 60) if room.ends_at and room.starts_at else 0
+    event = room.schedule_event
+    return {
+        **event,
+        "code": room.code,
+        "title": room.title,
+        "track": room.track,
+        "room": room.location,
+        "url": _string(event.get("url")),
+        "abstract": _string(event.get("abstract")),
+        "description": _string(event.get("description")),
+        "persons": ", ".join(room.presenters),
+        "date": starts_at.isoformat() if starts_at else "",
+        "start": f"{starts_at:%H:%M}" if starts_at else "",
+        "duration": f"{minutes // 60:02}:{minutes % 60:02}",
+        "language": room.language,
+        "votes": votes_for(room),
+    }
+
+
+def transcript(readable: ReadableRoom) -> TranscriptView:
+    """One entry of /transcript_list."""
+    room = readable.room
+    return {
+        "id": room.code,
+        "code": room.code,
+        "title": room.title,
+        "persons": [{"name": name} for name in room.presenters],
+        "room": room.location,
+        "firstChunkTimestamp": int(readable.first_at.timestamp()),
+        "lastChunkTimestamp": int(readable.last_at.timestamp()),
+    }
+
+
+def _room(room: Room, active: ActiveRoom | None) -> RoomView:
+    return {
+        "id": room.code,
+        "title": room.title,
+        "description": room.abstract,
+        "track": {"name": room.track, "color": room.colour or DEFAULT_COLOUR},
+        "location": room.location,
+        "presenter": room.presenters[0] if room.presenters else UNKNOWN_PRESENTER,
+        "host_connection_id": active.host_connection_id if active else "",
+        "source_lang": active.source_lang if active else spoken_lang(room),
+    }
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""

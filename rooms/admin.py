@@ -1,0 +1,157 @@
+"""Rooms, votes and login keys for the people who run the event."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+
+from rooms import access
+from rooms.errors import DomainError
+from rooms.models import AccessKey, Room, Vote
+from rooms.selectors import votes_for
+from rooms.services import import_schedule, tell_recording_forbidden
+
+if TYPE_CHECKING:
+    RoomModelForm = forms.ModelForm[Room]
+    RoomModelAdmin = admin.ModelAdmin[Room]
+    VoteModelAdmin = admin.ModelAdmin[Vote]
+    KeyModelAdmin = admin.ModelAdmin[AccessKey]
+else:
+    RoomModelForm = forms.ModelForm
+    RoomModelAdmin = VoteModelAdmin = KeyModelAdmin = admin.ModelAdmin
+
+# The next import would overwrite these in a room that the schedule made.
+OWNED_BY_SCHEDULE = (
+    "code", "title", "abstract", "track", "colour", "location", "presenters", "starts_at", "ends_at", "language",
+)  # fmt: skip
+
+
+class RoomForm(RoomModelForm):
+    """A room with its presenters as a list of names."""
+
+    class Meta:
+        model = Room
+        exclude = ("schedule_event",)
+
+    def clean_presenters(self) -> list[str]:
+        """Names only: everything that shows rooms relies on it."""
+        names = self.cleaned_data["presenters"]
+        if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
+            raise ValidationError('A list of names, for instance ["Ada Lovelace", "Alan Turing"].')
+        return [name.strip() for name in names]
+
+    def clean(self) -> dict[str, Any] | None:
+        """A room does not end before it starts."""
+        cleaned = super().clean()
+        starts_at, ends_at = self.cleaned_data.get("starts_at"), self.cleaned_data.get("ends_at")
+        if starts_at and ends_at and ends_at <= starts_at:
+            self.add_error("ends_at", "It must end after it starts.")
+        return cleaned
+
+
+@admin.register(Room)
+class RoomAdmin(RoomModelAdmin):
+    """Create and edit rooms, publish them, read the schedule again."""
+
+    form = RoomForm
+    change_list_template = "admin/rooms/room/change_list.html"
+    list_display = (
+        "code", "title", "location", "starts_at", "language", "origin", "published", "do_not_record", "votes",
+    )  # fmt: skip
+    list_filter = ("published", "origin", "do_not_record", "in_schedule", "track", "location")
+    list_select_related = ("vote",)
+    list_per_page = 50
+    search_fields = ("code", "title", "location", "track")
+    date_hierarchy = "starts_at"
+    actions = ("publish", "unpublish")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Room | None = None) -> tuple[str, ...]:
+        """What the schedule owns is changed in the schedule."""
+        fixed = ("origin", "in_schedule", "votes")
+        if obj is not None and obj.origin == Room.Origin.SCHEDULE:
+            return (*fixed, *OWNED_BY_SCHEDULE)
+        return (*fixed, "code") if obj else fixed
+
+    @admin.display(description="votes", ordering="vote__count")
+    def votes(self, room: Room) -> int:
+        """How many wish captions for it."""
+        return votes_for(room)
+
+    @admin.action(description="Publish", permissions=["change"])
+    def publish(self, request: HttpRequest, rooms: QuerySet[Room]) -> None:
+        """List them again."""
+        self.message_user(request, f"Published: {rooms.update(published=True)}.")
+
+    @admin.action(description="Unpublish", permissions=["change"])
+    def unpublish(self, request: HttpRequest, rooms: QuerySet[Room]) -> None:
+        """Take them off the lists."""
+        self.message_user(request, f"Unpublished: {rooms.update(published=False)}.")
+
+    def save_model(self, request: HttpRequest, obj: Room, form: RoomModelForm, change: bool) -> None:
+        """Save, and stop a recording that is no longer allowed."""
+        super().save_model(request, obj, form, change)
+        if obj.do_not_record and "do_not_record" in form.changed_data:
+            tell_recording_forbidden(obj)
+
+    def get_urls(self) -> list[URLPattern]:
+        """One address more: reading the schedule."""
+        view = self.admin_site.admin_view(self.import_schedule)
+        return [path("import-schedule/", view, name="rooms_room_import_schedule"), *super().get_urls()]
+
+    def import_schedule(self, request: HttpRequest) -> HttpResponse:
+        """Read the schedule now and say what changed."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not (self.has_add_permission(request) and self.has_change_permission(request)):
+            raise PermissionDenied
+        try:
+            self.message_user(request, import_schedule(force=True).summary(), messages.SUCCESS)
+        except DomainError as error:
+            self.message_user(request, error.reason, messages.ERROR)
+        return redirect("admin:rooms_room_changelist")
+
+
+class ReadOnlyAdmin:
+    """Looked at, not edited."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Made elsewhere."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Changed elsewhere."""
+        return False
+
+
+@admin.register(Vote)
+class VoteAdmin(ReadOnlyAdmin, VoteModelAdmin):
+    """How many wish captions for which talk."""
+
+    list_display = ("room", "count")
+    list_select_related = ("room",)
+    ordering = ("-count",)
+    search_fields = ("room__code", "room__title")
+
+
+@admin.register(AccessKey)
+class AccessKeyAdmin(ReadOnlyAdmin, KeyModelAdmin):
+    """Who is logged in; a key itself is shown nowhere."""
+
+    list_display = ("owner", "power", "created_at", "expires_at", "revoked_at")
+    list_filter = ("power", "owner")
+    fields = list_display
+    actions = ("revoke",)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Revoking needs the right to change keys, though none is ever edited."""
+        return bool(request.user.has_perm("rooms.change_accesskey"))
+
+    @admin.action(description="Revoke", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, keys: QuerySet[AccessKey]) -> None:
+        """Make the keys worthless at once."""
+        self.message_user(request, f"Revoked: {access.revoke(list(keys))}.")

@@ -5,7 +5,6 @@ A missing secret or a wrong value stops the process with the name of the variabl
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -155,8 +154,3 @@ def read_env(**overrides: Any) -> Env:
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise EnvError("Souffleur cannot start with this environment:\n" + "\n".join(lines)) from None
-
-
-def cores() -> int:
-    """CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

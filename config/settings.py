@@ -9,7 +9,6 @@ import dj_database_url
 from config import embedded
 from config.env import BASE_DIR, read_env
 from config.logging import logging_config
-from transcripts.hub import on_reconnect
 
 ENV = read_env()
 DEBUG = ENV.debug
@@ -78,7 +77,6 @@ CHANNEL_LAYERS = {
         "CONFIG": {
             "hosts": [REDIS_URL],
             "prefix": "souffleur",
-            "on_reconnect": on_reconnect,
         },
     }
 }

@@ -1,0 +1,193 @@
+"""The lease of a session: who may write for it, who is dead, who comes next.
+
+Every write of an ASR process goes through `held`, which locks the session's row and compares the
+generation: a process that was declared dead finds its generation gone and writes nothing.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from asr.models import Session
+from asr.placement import kill_process, request_process
+from asr.services import HOST_GONE_AFTER, begin_closing, begin_grace, finish_session
+from transcripts import live
+from transcripts.events import EngineReady, HostError
+
+MAX_DEATHS = 5
+DEATHS_WITHIN_S = 300
+UNCLAIMED_AFTER = timedelta(seconds=20)  # queued, but no process took it: the broker may have lost it
+logger = logging.getLogger(__name__)
+
+
+class LeaseLost(Exception):
+    """Another generation serves this session now; stop without writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write for one generation of a session."""
+
+    session_id: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a process is, in audio time, and whether audio waits to be heard.
+
+    `committed_ms`: everything before it is in committed sentences or is not speech.
+    """
+
+    heard_ms: int
+    committed_ms: int
+    audio_waits: bool
+    delay_s: float
+
+
+@contextmanager
+def held(lease: Lease) -> Iterator[Session]:
+    """A transaction with the session's row locked. Raises LeaseLost."""
+    with transaction.atomic():
+        session = (
+            Session.objects.select_for_update(of=("self",))
+            .select_related("part", "room")
+            .filter(pk=lease.session_id, generation=lease.generation, state__in=Session.RUNNING)
+            .first()
+        )
+        if session is None:
+            raise LeaseLost
+        yield session
+
+
+def claim(lease: Lease, *, worker: str, pid: int) -> Session:
+    """Take the lease for this process. Raises LeaseLost (also where another process has it already)."""
+    with held(lease) as session:
+        if session.pid is not None:
+            raise LeaseLost
+        now = timezone.now()
+        session.worker, session.pid = worker, pid
+        session.beat_at = session.progress_at = now
+        session.suspect_at = None
+        session.save(update_fields=["worker", "pid", "beat_at", "progress_at", "suspect_at"])
+    return session
+
+
+def announce_ready(lease: Lease) -> None:
+    """The process hears: tell the host."""
+    with held(lease) as session:
+        if session.state == Session.State.STARTING:
+            session.state = Session.State.LIVE
+            session.save(update_fields=["state"])
+        if session.room_id is not None:
+            transaction.on_commit(partial(live.publish_room, session.room_id, EngineReady(session.pk)))
+
+
+def beat(lease: Lease, progress: Progress) -> str:
+    """Renew the lease; returns the session's state. Raises LeaseLost."""
+    with held(lease) as session:
+        now = timezone.now()
+        if progress.heard_ms != session.heard_ms or not progress.audio_waits:
+            session.progress_at = now
+        session.beat_at, session.suspect_at = now, None
+        session.heard_ms, session.audio_waits = progress.heard_ms, progress.audio_waits
+        session.committed_ms = max(session.committed_ms, progress.committed_ms)
+        session.delay_s = progress.delay_s
+        session.save(
+            update_fields=["beat_at", "suspect_at", "heard_ms", "committed_ms", "audio_waits", "delay_s", "progress_at"]
+        )
+        return session.state
+
+
+def finish(lease: Lease) -> None:
+    """All audio of a closing session is text: end it. Raises LeaseLost."""
+    with held(lease) as session:
+        finish_session(session)
+
+
+def succeed(lease: Lease, *, died: bool = True) -> None:
+    """This generation is over, start the next. A death counts; more than MAX_DEATHS in 5 min fail the session."""
+    try:
+        with held(lease) as session:
+            now = timezone.now()
+            recent = [at for at in session.deaths if at > now.timestamp() - DEATHS_WITHIN_S]
+            session.deaths = [*recent, now.timestamp()] if died else recent
+            if len(session.deaths) > MAX_DEATHS:
+                _fail(session)
+                return
+            session.generation += 1
+            session.worker, session.pid = "", None
+            session.beat_at = session.suspect_at = None
+            session.queued_at = now
+            session.audio_waits = False
+            session.save(
+                update_fields=[
+                    "deaths", "generation", "worker", "pid", "beat_at", "suspect_at", "queued_at", "audio_waits",
+                ]
+            )  # fmt: skip
+            transaction.on_commit(partial(request_process, session.pk, session.generation))
+            logger.warning(
+                "next generation", extra={"session": session.pk, "generation": session.generation, "died": died}
+            )
+    except LeaseLost:
+        return  # somebody else was quicker
+
+
+def sweep() -> None:
+    """Repair what no signal told: silent or stuck processes, lost tasks, hosts gone, grace over."""
+    now = timezone.now()
+    for session in Session.objects.filter(state__in=Session.RUNNING):
+        lease = Lease(session.pk, session.generation)
+        if session.pid is None:
+            if session.queued_at < now - UNCLAIMED_AFTER:
+                succeed(lease, died=False)
+        elif _is_silent(session) or _is_stuck(session):
+            kill_process(session)
+            succeed(lease)
+        _sweep_host(lease)
+
+
+def _is_silent(session: Session) -> bool:
+    """Stale twice, a sweep apart: after an outage of PostgreSQL every lease is stale for a moment."""
+    now = timezone.now()
+    if session.beat_at is None or session.beat_at > now - timedelta(seconds=settings.ENV.asr_beat_stale_s):
+        return False
+    if session.suspect_at is None:
+        Session.objects.filter(pk=session.pk, generation=session.generation).update(suspect_at=now)
+        return False
+    return session.suspect_at < now - timedelta(seconds=1)
+
+
+def _is_stuck(session: Session) -> bool:
+    """It answers, but audio time stands still while audio waits."""
+    limit = timezone.now() - timedelta(seconds=settings.ENV.asr_stuck_s)
+    return session.audio_waits and session.progress_at is not None and session.progress_at < limit
+
+
+def _sweep_host(lease: Lease) -> None:
+    now = timezone.now()
+    try:
+        with held(lease) as session:
+            if session.state not in Session.OPEN:
+                return
+            if session.host_seen_at is not None and session.host_seen_at < now - HOST_GONE_AFTER:
+                begin_grace(session)
+            elif session.grace_until is not None and session.grace_until < now:
+                begin_closing(session)
+    except LeaseLost:
+        return
+
+
+def _fail(session: Session) -> None:
+    logger.error("session failed", extra={"session": session.pk, "deaths": len(session.deaths)})
+    if session.room_id is not None:
+        error = HostError("asr_failed", "Transcription failed repeatedly; the room was closed")
+        transaction.on_commit(partial(live.publish_room, session.room_id, error))
+    finish_session(session, state=Session.State.FAILED)

@@ -1,0 +1,97 @@
+"""The rooms that are open now, and the workers that serve them."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from rooms.models import Room
+from transcripts.models import Part
+
+
+class Session(models.Model):
+    """One ASR process's work on one part of a room, under a lease.
+
+    Whoever writes for a session proves its `generation` in the same transaction: a process that was
+    declared dead writes nothing. A restart or another language ends this session and begins the next,
+    which takes over host, viewers and opening.
+    """
+
+    class Kind(models.TextChoices):
+        ROOM = "room"
+        MEETING = "meeting"
+
+    class State(models.TextChoices):
+        STARTING = "starting"  # waits for a process
+        LIVE = "live"  # a process hears
+        CLOSING = "closing"  # no new audio; what has come is finished
+        CLOSED = "closed"
+        FAILED = "failed"  # its processes died too often
+
+    OPEN = (State.STARTING, State.LIVE)
+    RUNNING = (*OPEN, State.CLOSING)
+
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.ROOM)
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, null=True, related_name="sessions")
+    part = models.ForeignKey(Part, on_delete=models.CASCADE, null=True, related_name="sessions")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.STARTING)
+    source_lang = models.CharField(max_length=16)
+    replaced = models.BooleanField(default=False, help_text="Another session goes on with the room.")
+    close_reason = models.CharField(max_length=100, blank=True)
+    # the host
+    host_connection_id = models.CharField(max_length=36, blank=True)
+    host_seen_at = models.DateTimeField(null=True, blank=True, help_text="Null: no host is connected.")
+    grace_until = models.DateTimeField(null=True, blank=True)
+    # the process
+    generation = models.PositiveIntegerField(default=1)
+    worker = models.CharField(max_length=200, blank=True)
+    pid = models.PositiveIntegerField(null=True, blank=True)
+    queued_at = models.DateTimeField(default=timezone.now, help_text="When the present generation was asked for.")
+    beat_at = models.DateTimeField(null=True, blank=True)
+    suspect_at = models.DateTimeField(null=True, blank=True, help_text="A sweep found the lease stale.")
+    progress_at = models.DateTimeField(null=True, blank=True, help_text="When heard_ms last moved.")
+    audio_waits = models.BooleanField(default=False)
+    deaths = models.JSONField(default=list, blank=True, help_text="Unix times of recent deaths.")
+    # how far it is
+    heard_ms = models.PositiveIntegerField(default=0)
+    committed_ms = models.PositiveIntegerField(default=0)
+    delay_s = models.FloatField(default=0.0)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["room"], condition=Q(state__in=["starting", "live"]), name="one_open_session_a_room"
+            ),
+        )
+        indexes = (models.Index(fields=["state"]),)
+
+    def __str__(self) -> str:
+        return f"session {self.pk} generation {self.generation} {self.state}"
+
+    @property
+    def task_id(self) -> str:
+        """Celery's id of the present generation's task."""
+        return f"session-{self.pk}-{self.generation}"
+
+    @property
+    def audio_key(self) -> str:
+        """Name of the session's audio in Redis (asr/audio_log.py)."""
+        return str(self.pk)
+
+
+class Worker(models.Model):
+    """A Celery worker on the queue `asr`: how many rooms it may serve, and when it last said so."""
+
+    name = models.CharField(max_length=200, unique=True)
+    slots = models.PositiveIntegerField()
+    model = models.CharField(max_length=100)
+    device = models.CharField(max_length=20)
+    beat_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.slots})"

@@ -1,0 +1,124 @@
+"""What one ASR process holds: the model on its device, and how a session's captioner is made."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import ctranslate2
+from django.conf import settings
+
+from asr import weights
+from asr.engine import live
+from asr.engine.options import EngineOptions
+from asr.engine.recogniser import Recogniser
+from asr.engine.scripted import ScriptedRecogniser
+from asr.engine.session import Captioner
+from asr.engine.whisper import Whisper
+from asr.models import Session
+from asr.machine import cores
+
+CORES_PER_ROOM = 2  # measured: one room with Whisper base takes up to one core and decodes in bursts
+GPU_BYTES_PER_ROOM = 4 << 30
+logger = logging.getLogger(__name__)
+_model: Whisper | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which model runs where, and how."""
+
+    model: str
+    device: str
+    compute_type: str
+    threads: int
+
+
+def choice() -> Choice:
+    """The settings, with the blanks filled from the machine."""
+    env = settings.ENV
+    gpu = env.asr_device == "cuda" or (env.asr_device == "auto" and ctranslate2.get_cuda_device_count() > 0)
+    return Choice(
+        model=env.asr_model or ("large-v3-turbo" if gpu else "base"),
+        device="cuda" if gpu else "cpu",
+        compute_type=env.asr_compute_type or ("int8_float16" if gpu else "int8"),
+        threads=env.asr_threads or min(cores(), CORES_PER_ROOM),
+    )
+
+
+def slots() -> int:
+    """Rooms this machine serves: the setting, or what its cores or its GPU's free memory carry."""
+    if settings.ENV.asr_slots:
+        return int(settings.ENV.asr_slots)
+    if choice().device == "cuda":
+        return max(1, _gpu_free_bytes() // GPU_BYTES_PER_ROOM)
+    return max(1, cores() // CORES_PER_ROOM)
+
+
+def model_folder(progress: weights.Progress | None = None) -> Path:
+    """Where the weights are; fetched if need be. Raises weights.WeightsError."""
+    return weights.find_or_fetch(
+        choice().model,
+        model_dir=settings.ENV.asr_model_dir,
+        cache_dir=settings.VAR_DIR / "models",
+        progress=progress,
+    )
+
+
+def load() -> None:
+    """Load the model into this process, once."""
+    global _model
+    if settings.ENV.asr_recogniser == "scripted" or _model is not None:
+        return
+    chosen = choice()
+    _model = Whisper.load(
+        model_folder(), device=chosen.device, compute_type=chosen.compute_type, threads=chosen.threads
+    )
+    logger.info("model loaded", extra={"model": chosen.model, "device": chosen.device})
+
+
+def make_captioner(session: Session) -> Captioner:
+    """The captioner of a session, from where its sentences end."""
+    options = engine_options(session)
+    model = _model
+
+    def make_recogniser(start_ms: int) -> Recogniser:
+        if settings.ENV.asr_recogniser == "scripted":
+            return ScriptedRecogniser(start_ms)
+        if model is None:
+            raise RuntimeError("load() comes first")
+        return live.make_recogniser(model, options, start_ms)
+
+    spoken_before = session.part is not None and session.part.sentences.exists()
+    return Captioner(make_recogniser, options, session.committed_ms, line=1 if spoken_before else 0)
+
+
+def engine_options(session: Session) -> EngineOptions:
+    """The settings' names and the talk's words as the engine takes them."""
+    env, room = settings.ENV, session.room
+    return EngineOptions(
+        language=session.source_lang,
+        policy=env.asr_policy,
+        min_chunk_size_s=env.asr_min_chunk_size,
+        confidence_validation=env.asr_confidence_validation,
+        punctuation_split=env.asr_punctuation_split,
+        vac=env.asr_vac,
+        beam_size=env.asr_beam_size,
+        buffer_trimming=env.asr_buffer_trimming,
+        buffer_trimming_s=env.asr_buffer_trimming_s,
+        title=room.title if room else "",
+        abstract=room.abstract if room else "",
+        speakers=tuple(room.presenters) if room else (),
+        glossary=tuple(room.glossary.split("\n")) if room and room.glossary else (),
+    )
+
+
+def _gpu_free_bytes() -> int:
+    import pynvml
+
+    pynvml.nvmlInit()
+    try:
+        return int(pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(0)).free)
+    finally:
+        pynvml.nvmlShutdown()

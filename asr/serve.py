@@ -1,0 +1,218 @@
+"""One process serving one session: audio log → decoder → captioner → sink, under a lease."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connection
+
+from asr.audio_log import AudioLog, AudioLogUnavailable, Entry
+from asr.engine.decode import StreamDecoder
+from asr.engine.session import CaptionEvent, Captioner
+from asr.leases import Lease, LeaseLost, Progress, announce_ready, beat, claim, finish, succeed
+from asr.models import Session
+from asr.sink import Sink, SpokenClock
+
+BEAT_EVERY_S = 1.0
+TRIM_EVERY_S = 2.0
+READ_BLOCK_MS = 100
+REDIS_RETRY_S = 0.5
+READ_COUNT = 64
+UNDECODABLE_AFTER_S = 5.0
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+MakeCaptioner = Callable[[Session], Captioner]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where this process runs: Celery's node name and the process id."""
+
+    worker: str
+    pid: int
+
+
+def serve(lease: Lease, place: Place, *, make_captioner: MakeCaptioner, log: AudioLog) -> None:
+    """Serve the session until it is finished, or until another generation has the lease."""
+    try:
+        session = claim(lease, worker=place.worker, pid=place.pid)
+    except LeaseLost:
+        logger.info("nothing to serve", extra={"session": lease.session_id})
+        return
+    process = RoomProcess(lease, session, captioner=make_captioner(session), log=log)
+    try:
+        process.run()
+    except LeaseLost:
+        logger.warning("lease lost", extra={"session": lease.session_id, "generation": lease.generation})
+
+
+class RoomProcess:
+    """The main loop. Its heart beats in a thread of its own, so that a long decode is not taken for death."""
+
+    def __init__(self, lease: Lease, session: Session, *, captioner: Captioner, log: AudioLog) -> None:
+        if session.part is None:
+            raise ValueError("a room's session always has a part")
+        self._lease = lease
+        self._captioner = captioner
+        self._log = log
+        self._sink = Sink(lease, session.part)
+        self._clock = SpokenClock()
+        self._committed_ms = session.committed_ms
+        self._undecodable = UndecodableWatch()
+        self._trimmed_at = time.monotonic()
+        self._heart = Heart(lease, self._progress)
+        checkpoint = self._patiently(log.load_checkpoint)
+        self._decoder = StreamDecoder(resume=checkpoint)
+        self._after = log.before(checkpoint)
+
+    def run(self) -> None:
+        """Hear until the session closes. Raises LeaseLost."""
+        announce_ready(self._lease)
+        self._heart.start()
+        try:
+            while not self._step():
+                pass
+            finish(self._lease)
+        finally:
+            self._heart.stop()
+        self._patiently(self._log.delete)
+
+    def _step(self) -> bool:
+        """Hear what has come, decode at most once, write. True: closing, and all is written."""
+        self._heart.check()
+        closing = self._heart.state == Session.State.CLOSING
+        entries = self._patiently(lambda: self._log.read(self._after, block_ms=READ_BLOCK_MS, count=READ_COUNT))
+        for entry in entries:
+            self._hear(entry)
+        self._settle(self._captioner.poll())
+        if self._undecodable.expired():
+            self._sink.error("undecodable_audio", "No audio could be decoded from what this browser sends")
+        if not closing or entries:
+            return False
+        for pcm in self._decoder.flush():
+            self._captioner.feed(pcm.start_ms, pcm.samples)
+        self._settle(self._captioner.flush())
+        return True
+
+    def _hear(self, entry: Entry) -> None:
+        pieces = self._decoder.feed(entry.entry_id, entry.kind, entry.data)
+        for pcm in pieces:
+            self._captioner.feed(pcm.start_ms, pcm.samples)
+        if pieces:
+            self._clock.arrived(self._captioner.heard_ms, entry.arrived_s)
+        self._undecodable.heard(bool(pieces), len(entry.data))
+        self._after = entry.entry_id
+        if entry.kind == "end":  # the host left: nobody should wait for its last words
+            self._settle(self._captioner.flush())
+
+    def _settle(self, events: list[CaptionEvent]) -> None:
+        committed_ms = self._captioner.committed_ms
+        self._sink.handle(events, committed_ms=committed_ms, clock=self._clock)
+        self._committed_ms = committed_ms
+        if time.monotonic() - self._trimmed_at > TRIM_EVERY_S:
+            self._trimmed_at = time.monotonic()
+            checkpoint = self._decoder.checkpoint(committed_ms)
+            if checkpoint is not None:
+                self._patiently(lambda: self._log.save_checkpoint_and_trim(checkpoint))
+
+    def _progress(self) -> Progress:
+        return Progress(
+            heard_ms=self._captioner.heard_ms,
+            committed_ms=self._committed_ms,
+            audio_waits=self._log.has_after(self._after),
+            delay_s=self._sink.delay_s,
+        )
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Try until Redis answers, as long as the lease holds."""
+        while True:
+            try:
+                return call()
+            except AudioLogUnavailable:
+                logger.warning("Redis is away", extra={"session": self._lease.session_id})
+                self._heart.wait(REDIS_RETRY_S)
+                self._heart.check()
+
+
+class UndecodableWatch:
+    """Notices that bytes come and no audio comes out of them. Says so once a stretch."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: float | None = None
+        self._said = False
+
+    def heard(self, decoded: bool, size_bytes: int) -> None:
+        """One entry was fed to the decoder."""
+        if decoded:
+            self._since, self._said = None, False
+        elif size_bytes and self._since is None:
+            self._since = self._clock()
+
+    def expired(self) -> bool:
+        """True once, when nothing was decodable for UNDECODABLE_AFTER_S."""
+        if self._said or self._since is None or self._clock() - self._since < UNDECODABLE_AFTER_S:
+            return False
+        self._said = True
+        return True
+
+
+class Heart:
+    """Renews the lease every second from a thread; the main loop asks it whether to go on."""
+
+    def __init__(self, lease: Lease, progress: Callable[[], Progress]) -> None:
+        self._lease = lease
+        self._progress = progress
+        self._stopped = threading.Event()
+        self._lost = False
+        self._parent = os.getppid()
+        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+        self.state: str = Session.State.LIVE
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop beating; returns when the thread is gone."""
+        self._stopped.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not beyond stop()."""
+        self._stopped.wait(seconds)
+
+    def check(self) -> None:
+        """Raises LeaseLost when this process must stop."""
+        if self._lost:
+            raise LeaseLost
+        if os.getppid() != self._parent:
+            # The Celery parent is gone and cannot be told anything. Its successor's processes go on.
+            succeed(self._lease, died=False)
+            raise LeaseLost
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.wait(BEAT_EVERY_S):
+                self._beat_once()
+        finally:
+            connection.close()
+
+    def _beat_once(self) -> None:
+        try:
+            self.state = beat(self._lease, self._progress())
+        except LeaseLost:
+            self._lost = True
+            self._stopped.set()
+        except (DatabaseError, AudioLogUnavailable):
+            logger.warning("no heart-beat", extra={"session": self._lease.session_id})
+            close_old_connections()

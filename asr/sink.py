@@ -1,0 +1,109 @@
+"""Engine events → rows and hints: the only way an ASR process writes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+
+from asr.engine.session import CaptionEvent, Notice, PartialText, SentenceReady
+from asr.leases import Lease, held
+from transcripts import live
+from transcripts.events import Delays, HostError, Partial
+from transcripts.models import Part
+from transcripts.services import NewSentence, add_sentences
+
+DELAY_MEAN_OF = 4
+KEPT_ARRIVALS = 4096  # at four blobs a second, a quarter of an hour
+RETRY_FIRST_S, RETRY_MOST_S = 0.1, 2.0
+logger = logging.getLogger(__name__)
+
+
+class SpokenClock:
+    """When each stretch of audio arrived, so that a delay is measured from the word and not from the queue."""
+
+    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._arrivals: deque[tuple[int, float]] = deque(maxlen=KEPT_ARRIVALS)
+
+    def arrived(self, end_ms: int, at_s: float) -> None:
+        """Audio up to `end_ms` came at `at_s`, seconds since the epoch."""
+        self._arrivals.append((end_ms, at_s))
+
+    def seconds_since(self, end_ms: int) -> float:
+        """Seconds from the arrival of the audio at `end_ms` until now; 0.0 where that is forgotten."""
+        for audio_ms, at_s in self._arrivals:
+            if audio_ms >= end_ms:
+                return max(0.0, self._now() - at_s)
+        return 0.0
+
+
+class Sink:
+    """Writes one generation's sentences, publishes its partials.
+
+    A sentence is written in one transaction with the session's `committed_ms`, so that the next generation
+    goes on exactly behind it. While PostgreSQL is away the write is tried again; nothing else happens meanwhile.
+    """
+
+    def __init__(self, lease: Lease, part: Part, *, wait: Callable[[float], None] = time.sleep) -> None:
+        self._lease = lease
+        self._part = part
+        self._wait = wait
+        self._delays_s: deque[float] = deque(maxlen=DELAY_MEAN_OF)
+        self._partial = ""
+
+    @property
+    def delay_s(self) -> float:
+        """Rolling mean of the last four sentences' delay, seconds."""
+        return round(sum(self._delays_s) / len(self._delays_s), 2) if self._delays_s else 0.0
+
+    def handle(self, events: Sequence[CaptionEvent], *, committed_ms: int, clock: SpokenClock) -> None:
+        """Write, then tell. Raises LeaseLost."""
+        sentences = [event for event in events if isinstance(event, SentenceReady)]
+        if sentences:
+            self._commit(sentences, committed_ms)
+            self._delays_s.extend(clock.seconds_since(sentence.end_ms) for sentence in sentences)
+            self._tell(Delays(transcription_s=self.delay_s))
+        for event in events:
+            if isinstance(event, PartialText):
+                self._tell_partial(event)
+            elif isinstance(event, Notice):
+                fields = {"session": self._lease.session_id, "code": event.code}
+                logger.warning("recogniser notice", extra=fields)
+
+    def error(self, code: str, message: str) -> None:
+        """Something the host should know."""
+        self._tell(HostError(code, message))
+
+    def _commit(self, sentences: Sequence[SentenceReady], committed_ms: int) -> None:
+        rows = [
+            NewSentence(item.start_ms, item.end_ms, item.text, item.speaker, item.new_line) for item in sentences
+        ]
+        pause_s = RETRY_FIRST_S
+        while True:
+            try:
+                with held(self._lease) as session:
+                    # Not so only if an earlier try was committed and its answer lost.
+                    if session.committed_ms < committed_ms:
+                        add_sentences(part=self._part, sentences=rows)
+                        session.committed_ms = committed_ms
+                        session.save(update_fields=["committed_ms"])
+                return
+            except DatabaseError:
+                fields = {"session": self._lease.session_id}
+                logger.warning("PostgreSQL is away, will write again", extra=fields)
+                self._wait(pause_s)
+                pause_s = min(2 * pause_s, RETRY_MOST_S)
+                close_old_connections()
+
+    def _tell_partial(self, event: PartialText) -> None:
+        if event.text != self._partial:
+            self._partial = event.text
+            self._tell(Partial(self._part.source_lang, self._part.number, event.start_ms, event.text))
+
+    def _tell(self, event: Partial | Delays | HostError) -> None:
+        live.publish_room(self._part.room_id, event)

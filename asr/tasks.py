@@ -1,0 +1,102 @@
+"""Celery: a room is a task in a prefork child that serves nothing else; sweeps repair."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import Any
+
+from billiard.exceptions import WorkerLostError
+from celery import shared_task, signals
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.utils import timezone
+
+from asr import leases, runtime
+from asr.audio_log import AudioLog
+from asr.models import Worker
+from asr.serve import Place, serve
+
+WORKER_BEAT_S = 2.0
+logger = logging.getLogger(__name__)
+_serves_asr = False  # set in the parent before it forks
+
+
+@shared_task(name="asr.tasks.serve_room", bind=True, acks_late=False, max_retries=0)
+def serve_room(self: Any, session_id: int, generation: int) -> None:
+    """Serve one session in this process until it closes."""
+    serve(
+        leases.Lease(session_id, generation),
+        Place(self.request.hostname, os.getpid()),
+        make_captioner=runtime.make_captioner,
+        log=AudioLog(settings.REDIS_URL, str(session_id)),
+    )
+
+
+@shared_task(name="asr.tasks.sweep_sessions", ignore_result=True)
+def sweep_sessions() -> None:
+    """Find what died silently."""
+    leases.sweep()
+
+
+@signals.celeryd_after_setup.connect
+def _note_queues(instance: Any, **_: Any) -> None:
+    global _serves_asr
+    _serves_asr = "asr" in instance.app.amqp.queues.consume_from
+
+
+@signals.worker_process_init.connect
+def _load_model(**_: Any) -> None:
+    """In each child, before it says that it is up: a room then opens in well under a second."""
+    if _serves_asr:
+        runtime.load()
+
+
+@signals.worker_ready.connect
+def _register(sender: Any, **_: Any) -> None:
+    if _serves_asr:
+        slots = max(1, sender.controller.concurrency - settings.ENV.asr_spares)
+        threading.Thread(target=_keep_registered, args=(sender.hostname, slots), daemon=True).start()
+
+
+def _keep_registered(name: str, slots: int) -> None:
+    choice = runtime.choice()
+    pause = threading.Event()
+    while True:
+        try:
+            Worker.objects.update_or_create(
+                name=name,
+                defaults={
+                    "slots": slots,
+                    "model": choice.model,
+                    "device": choice.device,
+                    "beat_at": timezone.now(),
+                },
+            )
+        except DatabaseError:
+            logger.warning("worker not registered", extra={"worker": name})
+        finally:
+            connection.close()  # nothing may be open when a child is forked
+        pause.wait(WORKER_BEAT_S)
+
+
+@signals.worker_shutting_down.connect
+def _unregister(sender: str | None = None, **_: Any) -> None:
+    if _serves_asr and sender:
+        try:
+            Worker.objects.filter(name=sender).delete()
+        except DatabaseError:
+            logger.warning("worker not unregistered", extra={"worker": sender})
+
+
+@signals.task_failure.connect
+def _next_generation(task_id: str, exception: BaseException, args: Any = None, **_: Any) -> None:
+    """In the parent when a child died (WorkerLostError), in the child when the task raised."""
+    if not str(task_id).startswith("session-") or not args:
+        return
+    session_id, generation = args
+    if isinstance(exception, WorkerLostError):
+        logger.error("ASR process died", extra={"session": session_id, "generation": generation})
+    leases.succeed(leases.Lease(session_id, generation))

@@ -1,0 +1,13 @@
+"""URLs of this server."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from config.health import health
+
+api = [path("health", health), path("", include("gateways.conference.urls"))]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include(api)),
+    path("backend/", include(api)),
+]

@@ -1,0 +1,91 @@
+"""The conference's transcript chunk (protocols.md 1.5): the newest sentences as one whole state. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from transcripts.events import SentenceChanged, SentenceRemoved
+
+Key = tuple[int, int]  # part number, index
+
+
+@dataclass
+class Spoken:
+    """One sentence: as it was spoken, and its translations by language."""
+
+    source: SentenceChanged | None = None
+    translations: dict[str, SentenceChanged] = field(default_factory=dict)
+
+
+class Window:
+    """The newest `size` spoken sentences of one opening with their translations, and what is unfinished."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._sentences: dict[Key, Spoken] = {}
+        self.incomplete = ""
+        self.transcription_delay_s = 0.0
+        self.translation_delay_s = 0.0
+
+
+    def apply(self, event: SentenceChanged) -> None:
+        """Take a new or changed sentence; an older text than the present one is ignored."""
+        spoken = self._sentences.setdefault((event.part, event.index), Spoken())
+        if event.of_version is None:
+            if spoken.source is None or spoken.source.version < event.version:
+                spoken.source = event
+        else:
+            known = spoken.translations.get(event.lang)
+            if known is None or known.version < event.version:
+                spoken.translations[event.lang] = event
+        self._forget_old()
+
+    def remove(self, event: SentenceRemoved) -> None:
+        """Forget a text that is gone."""
+        spoken = self._sentences.get((event.part, event.index))
+        if spoken is None:
+            return
+        spoken.translations.pop(event.lang, None)
+        if spoken.source is not None and spoken.source.lang == event.lang:
+            del self._sentences[event.part, event.index]
+
+    def render(self) -> str:
+        """The chunk as JSON text."""
+        lines: dict[int, dict[str, object]] = {}
+        sentences: dict[int, list[dict[str, object]]] = {}
+        for key in sorted(self._sentences):
+            source = self._sentences[key].source
+            if source is None:
+                continue
+            line = lines.setdefault(
+                source.line,
+                {"line_idx": source.line, "beg": source.start_ms // 1000, "end": 0, "speaker": source.speaker},
+            )
+            line["end"] = source.end_ms // 1000
+            sentences.setdefault(source.line, []).append(
+                {"sent_idx": source.position, "content": self._content(self._sentences[key], source)}
+            )
+        return json.dumps(
+            {
+                "last_n_sents": [{**line, "sentences": sentences[index]} for index, line in lines.items()],
+                "incomplete_sentence": self.incomplete,
+                "transcription_delay": self.transcription_delay_s,
+                "translation_delay": self.translation_delay_s,
+            },
+            ensure_ascii=False,
+        )
+
+    @staticmethod
+    def _content(spoken: Spoken, source: SentenceChanged) -> dict[str, str]:
+        current = {
+            lang: item.text for lang, item in spoken.translations.items() if item.of_version == source.version
+        }
+        return {source.lang: source.text, **current}
+
+    def _forget_old(self) -> None:
+        complete = [key for key in sorted(self._sentences) if self._sentences[key].source is not None]
+        if len(complete) <= self._size:
+            return
+        oldest = complete[-self._size]
+        self._sentences = {key: value for key, value in self._sentences.items() if key >= oldest}

@@ -1,0 +1,53 @@
+"""Close codes and reasons of the conference sockets, exactly as clients show them (protocols.md 1.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rooms.errors import DomainError
+
+UNSUPPORTED_DATA = 1003
+POLICY_VIOLATION = 1008
+NORMAL = 1000
+
+
+@dataclass(frozen=True)
+class Refusal(Exception):  # noqa: N818  (it is an answer, not a fault)
+    """Close the socket with this code and reason."""
+
+    code: int
+    reason: str
+
+
+NO_ROLE = Refusal(UNSUPPORTED_DATA, "No desired role found in url")
+NO_TARGET = Refusal(UNSUPPORTED_DATA, "No target lang found in url")
+NO_SOURCE = Refusal(UNSUPPORTED_DATA, "No source lang found in url")
+NO_KEY = Refusal(POLICY_VIOLATION, "Authentification failed: no valid password in session cookie")
+NO_PREFERENCES = Refusal(UNSUPPORTED_DATA, "Required room config cookies not found")
+NOT_ACTIVE = Refusal(UNSUPPORTED_DATA, "Room not active")
+CLOSED = Refusal(UNSUPPORTED_DATA, "Room closed")
+INTERNAL = Refusal(UNSUPPORTED_DATA, "Internal server error")
+TOO_MANY_MESSAGES = Refusal(POLICY_VIOLATION, "Too many messages")
+
+_KNOWN = ("room_not_found", "do_not_record", "capacity", "multiple_hosts")
+
+
+def unsupported_source(lang: str) -> Refusal:
+    """The language cannot be transcribed."""
+    return Refusal(
+        UNSUPPORTED_DATA, f"Source language {_short(lang)} not supported by transcription engine"
+    )
+
+
+def unsupported_target(lang: str) -> Refusal:
+    """The language cannot be translated into."""
+    return Refusal(UNSUPPORTED_DATA, f"Target language {_short(lang)} not supported by translation service")
+
+
+def of_error(error: DomainError) -> Refusal:
+    """The services' errors carry the wire's own words."""
+    return Refusal(UNSUPPORTED_DATA, error.reason) if error.code in _KNOWN else INTERNAL
+
+
+def _short(text: str) -> str:
+    return text[:40]

@@ -1,0 +1,103 @@
+"""What a socket asks for, checked in the wire's order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.http.request import validate_host
+
+from asr.services import recordable_room
+from gateways.conference import refusals
+from rooms.access import Identity, identify
+from rooms.errors import DomainError
+from translation.selectors import target_langs
+
+_BOOLEANS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRequest:
+    """A parsed and permitted request; the host's fields are empty for a viewer."""
+
+    room_code: str
+    role: Literal["host", "client"]
+    source_lang: str
+    target_lang: str
+    owner: str = ""
+    store: bool = False
+    public: bool = False
+    connection_id: str = ""
+    raw_pcm: bool = False
+
+
+async def parse(scope: dict[str, Any]) -> SocketRequest:
+    """Check role, target, host's key, source, preferences, room, languages. Raises Refusal or DomainError."""
+    return await database_sync_to_async(_parse)(scope)
+
+
+def _parse(scope: dict[str, Any]) -> SocketRequest:
+    route = {key: value or "" for key, value in scope["url_route"]["kwargs"].items()}
+    role, code = route.get("role", ""), route.get("room_code", "")
+    if role not in ("host", "client"):
+        raise refusals.NO_ROLE
+    if not route.get("target_lang"):
+        raise refusals.NO_TARGET
+    if role == "client":
+        return _viewer(code, route)
+    return _host(code, route, scope)
+
+
+def _viewer(code: str, route: dict[str, str]) -> SocketRequest:
+    if not route.get("source_lang"):
+        raise refusals.NO_SOURCE
+    recordable_room(code)
+    _check_target(route["target_lang"])
+    return SocketRequest(code, "client", "", route["target_lang"])
+
+
+def _host(code: str, route: dict[str, str], scope: dict[str, Any]) -> SocketRequest:
+    cookies = scope.get("cookies", {})
+    identity = _identity(cookies, scope)
+    if not route.get("source_lang"):
+        raise refusals.NO_SOURCE
+    store = _BOOLEANS.get(cookies.get(f"{code}-allow_store", "").lower())
+    public = _BOOLEANS.get(cookies.get(f"{code}-allow_client_download", "").lower())
+    if store is None or public is None:
+        raise refusals.NO_PREFERENCES
+    recordable_room(code)
+    if route["source_lang"] not in settings.ENV.source_langs:
+        raise refusals.unsupported_source(route["source_lang"])
+    _check_target(route["target_lang"])
+    query = parse_qs(scope.get("query_string", b"").decode("ascii", "replace"))
+    return SocketRequest(
+        code, "host", route["source_lang"], route["target_lang"],
+        owner=identity.owner, store=store, public=public,
+        connection_id=cookies.get("connection_id", "")[:64],
+        raw_pcm=query.get("format") == ["pcm_s16le"],
+    )  # fmt: skip
+
+
+def _identity(cookies: dict[str, str], scope: dict[str, Any]) -> Identity:
+    if not _origin_allowed(scope):
+        raise refusals.NO_KEY
+    try:
+        return identify(cookies.get("authenticated", ""))
+    except DomainError as error:
+        raise refusals.NO_KEY from error
+
+
+def _origin_allowed(scope: dict[str, Any]) -> bool:
+    """A host's cookies must not be usable by a page of a stranger. Programs send no Origin."""
+    origin = dict(scope["headers"]).get(b"origin", b"").decode("latin-1")
+    if not origin or origin in settings.CORS_ALLOWED_ORIGINS:
+        return True
+    return validate_host(urlsplit(origin).hostname or "", settings.ALLOWED_HOSTS)
+
+
+def _check_target(lang: str) -> None:
+    if lang not in target_langs():
+        raise refusals.unsupported_target(lang)

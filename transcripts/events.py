@@ -1,0 +1,148 @@
+"""The vocabulary to viewers: what travels through the channel layer.
+
+Durable events carry their track's version; a receiver that sees a gap reads PostgreSQL again. The others
+may be lost. Each class becomes a plain dict at the wire of the layer (`encode`), and back (`decode`).
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+RoomState = Literal["waiting", "live", "grace", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceChanged:
+    """Durable: a sentence is new or has a new text."""
+
+    lang: str
+    version: int
+    part: int
+    opening: int
+    index: int
+    line: int
+    position: int
+    start_ms: int
+    end_ms: int
+    speaker: int
+    text: str
+    of_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceRemoved:
+    """Durable: a sentence of this track is gone."""
+
+    lang: str
+    version: int
+    part: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """The unfinished words; replaces the partial before it. Empty text: nothing is unfinished."""
+
+    lang: str
+    part: int
+    start_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """Rolling means in seconds; None: nothing new of this kind."""
+
+    transcription_s: float | None = None
+    translation_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The room's life: read the session again if more than this matters."""
+
+    state: RoomState
+    opening: int = 0
+    part: int = 0
+    source_lang: str = ""
+    grace_left_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReady:
+    """The ASR process of this session hears."""
+
+    session_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReplaced:
+    """Host sockets of `old_id` send their audio to `new_id` from now on (restart, language change)."""
+
+    old_id: int
+    new_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostReplaced:
+    """Another socket of the same browser took over: every host socket but `connection_id` goes quietly."""
+
+    connection_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostError:
+    """Something only the host should read."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomClosed:
+    """Everyone goes: the room is closed."""
+
+    reason: str
+
+
+Event = (
+    SentenceChanged
+    | SentenceRemoved
+    | Partial
+    | Delays
+    | StateChanged
+    | EngineReady
+    | SessionReplaced
+    | HostReplaced
+    | HostError
+    | RoomClosed
+)
+_BY_NAME: dict[str, type[Event]] = {
+    cls.__name__: cls
+    for cls in (
+        SentenceChanged,
+        SentenceRemoved,
+        Partial,
+        Delays,
+        StateChanged,
+        EngineReady,
+        SessionReplaced,
+        HostReplaced,
+        HostError,
+        RoomClosed,
+    )
+}
+
+
+def encode(event: Event) -> dict[str, Any]:
+    """Event → dict of plain values with its class name under `event`."""
+    return {"event": type(event).__name__, **asdict(event)}
+
+
+def decode(message: dict[str, Any]) -> Event | None:
+    """Dict → event; None for a name this version does not know (a newer process speaks)."""
+    values = dict(message)
+    cls = _BY_NAME.get(values.pop("event", ""))
+    if cls is None:
+        return None
+    fields = cls.__dataclass_fields__
+    return cls(**{name: value for name, value in values.items() if name in fields})

@@ -1,0 +1,1 @@
+"""Transcripts as files. Pure: values in, text out."""

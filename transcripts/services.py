@@ -1,0 +1,183 @@
+"""Writes of what was said. Commit, then tell: each publishes in `on_commit`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from django.db import transaction
+from django.db.models import F, Max
+from django.utils import timezone
+
+from rooms.models import Room
+from transcripts import live
+from transcripts.events import SentenceChanged, SentenceRemoved
+from transcripts.models import SPEAKER_UNKNOWN, Part, Sentence, Track
+
+
+@dataclass(frozen=True, slots=True)
+class NewSentence:
+    """A finished sentence; times in ms since the part's first sample."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    speaker: int = SPEAKER_UNKNOWN
+    new_line: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A translation of the sentence `index` as it read at version `of_version` of the spoken track."""
+
+    index: int
+    text: str
+    of_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartTerms:
+    """What the host decided for one part."""
+
+    source_lang: str
+    store: bool
+    public: bool
+    owner: str
+
+
+@transaction.atomic
+def open_part(*, room: Room, terms: PartTerms, opening: int | None = None) -> Part:
+    """Begin the next part of `room`; `opening` None begins a new opening."""
+    Room.objects.select_for_update().get(pk=room.pk)
+    last = Part.objects.filter(room=room).aggregate(number=Max("number"), opening=Max("opening"))
+    Track.objects.get_or_create(room=room, lang=terms.source_lang)
+    return Part.objects.create(
+        room=room,
+        number=(last["number"] or 0) + 1,
+        opening=opening if opening is not None else (last["opening"] or 0) + 1,
+        source_lang=terms.source_lang,
+        store=terms.store,
+        public=terms.public,
+        owner=terms.owner,
+    )
+
+
+@transaction.atomic
+def add_sentences(*, part: Part, sentences: Sequence[NewSentence]) -> list[Sentence]:
+    """Append finished sentences to the spoken track of `part` and tell its viewers."""
+    if not sentences:
+        return []
+    track = Track.objects.select_for_update().get(room_id=part.room_id, lang=part.source_lang)
+    last = Sentence.objects.filter(track=track, part=part).order_by("-index").first()
+    line, position = (last.line, last.position + 1) if last else (-1, 0)
+    index = last.index + 1 if last else 0
+    rows = []
+    for offset, new in enumerate(sentences):
+        if new.new_line or line < 0:
+            line, position = _next_line(part, line), 0
+        rows.append(
+            Sentence(
+                track=track, part=part, index=index + offset, line=line, position=position,
+                start_ms=new.start_ms, end_ms=new.end_ms, speaker=new.speaker, text=new.text,
+                version=track.version + 1 + offset,
+            )
+        )  # fmt: skip
+        position += 1
+    Sentence.objects.bulk_create(rows)
+    track.version += len(rows)
+    track.save(update_fields=["version"])
+    _tell(part, track, rows)
+    return rows
+
+
+@transaction.atomic
+def add_translations(*, part: Part, lang: str, translations: Sequence[Translation]) -> list[Sentence]:
+    """Store translations; those of an outdated or vanished source text are discarded. Returns the stored."""
+    sources = {
+        row.index: row
+        for row in Sentence.objects.select_for_update().filter(
+            part=part, track__lang=part.source_lang, index__in=[item.index for item in translations]
+        )
+    }
+    fresh = [item for item in translations if _is_current(sources.get(item.index), item)]
+    if not fresh:
+        return []
+    Track.objects.get_or_create(room_id=part.room_id, lang=lang)
+    track = Track.objects.select_for_update().get(room_id=part.room_id, lang=lang)
+    rows = []
+    for item in fresh:
+        source = sources[item.index]
+        track.version += 1
+        row, _ = Sentence.objects.update_or_create(
+            track=track, part=part, index=item.index,
+            defaults={
+                "line": source.line, "position": source.position, "start_ms": source.start_ms,
+                "end_ms": source.end_ms, "speaker": source.speaker, "text": item.text,
+                "version": track.version, "of_version": item.of_version,
+            },
+        )  # fmt: skip
+        rows.append(row)
+    track.save(update_fields=["version"])
+    _tell(part, track, rows)
+    return rows
+
+
+@transaction.atomic
+def correct_sentence(*, sentence: Sentence, text: str) -> Sentence:
+    """Give a sentence a new text; its index stays, its translations are outdated from now on."""
+    track = Track.objects.select_for_update().get(pk=sentence.track_id)
+    row = Sentence.objects.select_for_update().get(pk=sentence.pk)
+    track.version += 1
+    track.save(update_fields=["version"])
+    row.text, row.version = text, track.version
+    row.save(update_fields=["text", "version"])
+    _tell(row.part, track, [row])
+    return row
+
+
+def end_part(*, part: Part) -> None:
+    """Date the end of a part. Idempotent."""
+    Part.objects.filter(pk=part.pk, ended_at=None).update(ended_at=timezone.now())
+
+
+@transaction.atomic
+def forget_unstored(*, room: Room) -> None:
+    """Delete, in every language, what the hosts of `room` did not want stored. For closed rooms. Idempotent."""
+    unstored = Sentence.objects.filter(part__room=room, part__store=False)
+    for track in Track.objects.select_for_update().filter(room=room).order_by("pk"):
+        gone = list(unstored.filter(track=track).values_list("part__number", "index"))
+        if not gone:
+            continue
+        removed = [
+            SentenceRemoved(track.lang, track.version + 1 + offset, number, index)
+            for offset, (number, index) in enumerate(gone)
+        ]
+        unstored.filter(track=track).delete()
+        track.version += len(gone)
+        track.save(update_fields=["version"])
+        transaction.on_commit(partial(live.publish_track, room.pk, track.lang, removed))
+
+
+def sentence_changed(sentence: Sentence, *, part: Part, lang: str) -> SentenceChanged:
+    """The event that tells viewers of `sentence` as it is."""
+    return SentenceChanged(
+        lang=lang, version=sentence.version, part=part.number, opening=part.opening, index=sentence.index,
+        line=sentence.line, position=sentence.position, start_ms=sentence.start_ms, end_ms=sentence.end_ms,
+        speaker=sentence.speaker, text=sentence.text, of_version=sentence.of_version,
+    )  # fmt: skip
+
+
+def _next_line(part: Part, current: int) -> int:
+    """Lines count within the opening; two parts of it may be written at once for a moment."""
+    highest = Sentence.objects.filter(
+        part__room_id=part.room_id, part__opening=part.opening, track__lang=F("part__source_lang")
+    ).aggregate(line=Max("line"))["line"]
+    return max(current, -1 if highest is None else highest) + 1
+
+
+def _is_current(source: Sentence | None, item: Translation) -> bool:
+    return source is not None and source.version == item.of_version
+
+
+def _tell(part: Part, track: Track, rows: Sequence[Sentence]) -> None:
+    events = [sentence_changed(row, part=part, lang=track.lang) for row in rows]
+    transaction.on_commit(partial(live.publish_track, part.room_id, track.lang, events))

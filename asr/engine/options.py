@@ -1,0 +1,59 @@
+"""Everything about the engine that may be chosen, in one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Policy = Literal["alignment", "local_agreement", "similarity", "utterance"]
+Trimming = Literal["sentence", "segment"]
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How one stream is recognised. The defaults are the measured best (docs/performance.md).
+
+    The first block has the names and meanings of the system before us.
+    """
+
+    language: str = "en"
+    min_chunk_size_s: float = 0.6  # no decode before this much new audio
+    confidence_validation: bool = True  # a word of high probability needs no second opinion
+    punctuation_split: bool = True  # sentences end at punctuation (else only at pauses)
+    vac: bool = True  # voice activity controls what is decoded
+    beam_size: int = 5  # of the second look; live passes are greedy
+    buffer_trimming: Trimming = "sentence"
+    buffer_trimming_s: float = 8.0
+
+    policy: Policy = "alignment"
+    title: str = ""
+    speakers: tuple[str, ...] = ()
+    abstract: str = ""
+    glossary: tuple[str, ...] = ()
+    prompt: bool = True
+
+    # Commit by alignment and confidence
+    confirm_margin_ms: int = 700  # a confident word this far before the end of the audio is final
+    agree_margin_ms: int = 200  # a word that two passes agree on, this far before the end, is final
+    confirm_probability: float = 0.6
+    # Similarity agreement
+    qratio_threshold: float = 95.0
+    fallback: bool = True
+    fallback_threshold: int = 1
+
+    # Utterances
+    vad_threshold: float = 0.5
+    speech_pad_ms: int = 200
+    pause_ms: int = 640  # this much silence ends an utterance
+    sentence_pause_ms: int = 1800  # this much silence ends a sentence that has no full stop
+    line_pause_ms: int = 3000  # this much silence starts a new line
+    max_sentence_chars: int = 240
+
+    # Cost and guards
+    window_pad_s: float = 1.0  # silence after the audio inside the encoder's window
+    tokens_per_s: float = 8.0
+    repetition_penalty: float = 1.1
+    second_look: bool = True
+    second_look_window_s: float = 30.0
+    freeze_reset_s: float = 20.0
+    shed_delay_s: float = 10.0

@@ -1,0 +1,172 @@
+"""The captioner: audio with times in, sentences and the incomplete text out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .options import EngineOptions
+from .recogniser import SAMPLES_PER_MS, Confirmed, Event, Hypothesis, MakeRecogniser, Reset, Samples, Word
+from .sentences import Sentence, SentenceAssembler
+
+LONGEST_FILL_MS = 1000
+
+
+@dataclass(frozen=True)
+class SentenceReady:
+    """A sentence that will never change here; `spoken_to_text_ms` is how late its last word was confirmed."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    new_line: bool
+    speaker: int = -1
+    spoken_to_text_ms: int = 0
+
+
+@dataclass(frozen=True)
+class PartialText:
+    """The text behind the last sentence; its first `confirmed_chars` characters will not change."""
+
+    start_ms: int
+    text: str
+    confirmed_chars: int = 0
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something people should know: "recogniser_reset", "audio_gap"."""
+
+    code: str
+    at_ms: int
+
+
+CaptionEvent = SentenceReady | PartialText | Notice
+
+
+class Captioner:
+    """Composes a recogniser and the splitting into sentences for one stream.
+
+    `make_recogniser(start_ms)` is called at the start and after each gap in the audio.
+    """
+
+    def __init__(
+        self, make_recogniser: MakeRecogniser, options: EngineOptions, start_ms: int = 0, line: int = 0
+    ) -> None:
+        self._make = make_recogniser
+        self._options = options
+        self._recogniser = make_recogniser(start_ms)
+        self._assembler = SentenceAssembler(
+            options.language,
+            punctuation_split=options.punctuation_split,
+            max_chars=options.max_sentence_chars,
+        )
+        self._committed_ms = start_ms
+        self._last_end_ms: int | None = start_ms if line else None
+        self._partial = PartialText(start_ms, "")
+        self._hypothesis: tuple[Word, ...] = ()
+        self._due: list[CaptionEvent] = []
+        self.line = line
+
+    @property
+    def heard_ms(self) -> int:
+        """End of the audio that was taken."""
+        return self._recogniser.heard_ms
+
+    @property
+    def committed_ms(self) -> int:
+        """Resume here: everything before is in sentences that were given out, or is not speech."""
+        if self._assembler.pending or self._due:
+            return self._committed_ms
+        return max(self._committed_ms, self._recogniser.settled_ms)
+
+    def feed(self, start_ms: int, samples: Samples) -> None:
+        """Take audio that starts at `start_ms`: what was heard before is dropped, a gap is bridged or ends the text."""
+        gap_ms = start_ms - self.heard_ms
+        if gap_ms > LONGEST_FILL_MS:
+            self._due.extend(self.flush())
+            self._due.append(Notice("audio_gap", start_ms))
+            self._recogniser = self._make(start_ms)
+            self._committed_ms = start_ms
+        elif gap_ms > 0:
+            self._recogniser.feed(np.zeros(gap_ms * SAMPLES_PER_MS, dtype=np.float32))
+        elif gap_ms < 0:
+            samples = samples[-gap_ms * SAMPLES_PER_MS :]
+        if len(samples):
+            self._recogniser.feed(samples)
+
+    def poll(self) -> list[CaptionEvent]:
+        """Do at most one unit of work; return what is new."""
+        return self._translate(self._recogniser.poll())
+
+    def flush(self) -> list[CaptionEvent]:
+        """Everything heard becomes sentences, now."""
+        events = self._translate(self._recogniser.flush())
+        events.extend(self._give(self._assembler.finish()))
+        events.extend(self._changed_partial())
+        return events
+
+    def _translate(self, events: list[Event]) -> list[CaptionEvent]:
+        given: list[CaptionEvent] = self._due
+        self._due = []
+        for event in events:
+            if isinstance(event, Confirmed):
+                self._hypothesis = ()
+                given.extend(self._confirm(event.words))
+            elif isinstance(event, Hypothesis):
+                self._hypothesis = event.words
+            elif isinstance(event, Reset):
+                self._hypothesis = ()
+                given.append(Notice("recogniser_reset", event.at_ms))
+            else:
+                self._hypothesis = ()
+        given.extend(self._give(self._finish_after_silence()))
+        given.extend(self._changed_partial())
+        return given
+
+    def _confirm(self, words: tuple[Word, ...]) -> list[CaptionEvent]:
+        """Words behind a long pause never join the sentence before the pause."""
+        given: list[CaptionEvent] = []
+        for word in words:
+            pending = self._assembler.pending
+            if pending and word.start_ms - pending[-1].end_ms >= self._options.sentence_pause_ms:
+                given.extend(self._give(self._assembler.finish()))
+            given.extend(self._give(self._assembler.add((word,), more=word is not words[-1])))
+        return given
+
+    def _finish_after_silence(self) -> list[Sentence]:
+        pending = self._assembler.pending
+        if not pending or self._hypothesis:
+            return []
+        silence_ms = self._recogniser.settled_ms - pending[-1].end_ms
+        return self._assembler.finish() if silence_ms >= self._options.sentence_pause_ms else []
+
+    def _give(self, sentences: list[Sentence]) -> list[CaptionEvent]:
+        given: list[CaptionEvent] = []
+        for sentence in sentences:
+            last_end_ms, self._last_end_ms = self._last_end_ms, sentence.end_ms
+            new_line = last_end_ms is None or sentence.start_ms - last_end_ms >= self._options.line_pause_ms
+            self.line += new_line
+            self._committed_ms = max(self._committed_ms, sentence.end_ms)
+            if not sentence.text:
+                continue
+            late_ms = max(0, self.heard_ms - sentence.end_ms)
+            given.append(
+                SentenceReady(
+                    sentence.start_ms, sentence.end_ms, sentence.text, new_line, spoken_to_text_ms=late_ms
+                )
+            )
+        return given
+
+    def _changed_partial(self) -> list[CaptionEvent]:
+        confirmed = "".join(word.text for word in self._assembler.pending)
+        whole = confirmed + "".join(word.text for word in self._hypothesis)
+        words = (*self._assembler.pending, *self._hypothesis)
+        skipped = len(whole) - len(whole.lstrip())
+        start_ms = words[0].start_ms if words else self._committed_ms
+        partial = PartialText(start_ms, whole.strip(), max(0, len(confirmed.rstrip()) - skipped))
+        if partial == self._partial or not (partial.text or self._partial.text):
+            return []
+        self._partial = partial
+        return [partial]

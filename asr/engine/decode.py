@@ -120,6 +120,7 @@ class StreamDecoder:
         self._reader: _Reader | None = None
         self._opus: OpusDecoder | None = None
         self._problem: Problem | None = None
+        self._sniffing = False
         self._odd_byte = b""
         self._fed_bytes = 0  # by this reader
         self._extents: deque[tuple[int, str, int]] = deque()  # reader's offset, entry, offset in the entry
@@ -156,8 +157,10 @@ class StreamDecoder:
         elif kind in ("head", "more", "join"):
             if kind == "head":
                 self._finish_recorder()
+                self._problem, self._sniffing = None, True
+            if self._sniffing and data:
+                self._sniffing = False
                 self._reader = _new_reader(data, 0)
-                self._problem = None if self._reader else "format_unknown"
             self._feed_reader(entry_id, data, skipped, rejoin=kind == "join", limit=limit)
         return self._taken()
 
@@ -283,9 +286,9 @@ class StreamDecoder:
 
 
 def _new_reader(data: bytes, offset: int) -> _Reader | None:
-    if data.startswith(_EBML_MARK):
+    if _EBML_MARK.startswith(data[:4]):
         return WebmReader(offset)
-    if data.startswith(_OGG_MARK):
+    if _OGG_MARK.startswith(data[:4]):
         return OggReader(offset)
     return None
 

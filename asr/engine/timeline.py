@@ -42,6 +42,19 @@ class OpusDecoder:
         return [_silence(samples)] if samples else []
 
 
+def _mono(frame: AudioFrame) -> AudioFrame:
+    """The mean of all channels; the resampler would add two channels up to more than full scale."""
+    channels = frame.layout.nb_channels
+    if channels == 1:
+        return frame
+    samples = frame.to_ndarray()
+    planes = samples if frame.format.is_planar else samples.reshape(-1, channels).T
+    mean = planes.mean(axis=0, dtype=np.float32).astype(samples.dtype)
+    mixed = AudioFrame.from_ndarray(mean.reshape(1, -1), format=frame.format.packed.name, layout="mono")
+    mixed.sample_rate = frame.sample_rate
+    return mixed
+
+
 def _silence(samples: int) -> AudioFrame:
     frame = AudioFrame.from_ndarray(np.zeros((1, samples), np.int16), format="s16", layout="mono")
     frame.sample_rate = _OPUS_RATE_HZ
@@ -60,12 +73,13 @@ class Timeline:
         self._ready: list[Samples] = []
         self._ready_from = position
         self._resampler: AudioResampler | None = None
-        self._input: tuple[str, str, int] | None = None
+        self._input: tuple[str, int] | None = None
         self._pcm: list[Pcm] = []
 
     def add_frame(self, frame: AudioFrame) -> None:
         """Decoded audio of any rate and layout."""
-        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        frame = _mono(frame)
+        kind = (frame.format.name, frame.sample_rate)
         if kind != self._input:
             self._drain()
             self._input = kind

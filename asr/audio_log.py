@@ -1,0 +1,270 @@
+"""The Redis stream that carries a session's audio from the web process to the ASR process.
+
+`audio:<session>` holds what the recorder sent, entry by entry: `kind`, `data`, `total` (bytes ever appended, so that
+what waits can be told from the first and the last entry), `token` (a retried append is recognised).
+`audio:<session>:checkpoint` says where decoding can begin again; everything before that is trimmed.
+Both expire an hour after the last write, whoever forgets to delete them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
+
+from asr.engine.decode import Checkpoint
+
+__all__ = ["AsyncAudioLog", "AudioLog", "AudioLogUnavailable", "Entry", "Limits"]
+
+EXPIRE_S = 3600
+_SOCKET_TIMEOUT_S = 10.0
+_RETRIES = 4  # about a second; whoever calls decides how long to go on
+
+_APPEND = """
+local waiting, total = 0, 0
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+if last then
+  if last[2][8] == ARGV[3] then return last[1] end
+  local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+  total = tonumber(last[2][6])
+  waiting = total - tonumber(first[2][6]) + #first[2][4]
+end
+local full = redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[4]) or waiting + #ARGV[2] > tonumber(ARGV[5])
+if full and ARGV[1] ~= 'end' then return false end
+local id = redis.call('XADD', KEYS[1], '*', 'kind', ARGV[1], 'data', ARGV[2],
+  'total', string.format('%.0f', total + #ARGV[2]), 'token', ARGV[3])
+redis.call('EXPIRE', KEYS[1], ARGV[6])
+redis.call('EXPIRE', KEYS[2], ARGV[6])
+return id
+"""
+
+_SAVE_AND_TRIM = """
+local function split(id)
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(seq)
+end
+local saved = redis.call('HGET', KEYS[2], 'entry_id')
+if saved then
+  local saved_ms, saved_seq = split(saved)
+  local ms, seq = split(ARGV[1])
+  if saved_ms > ms or (saved_ms == ms and saved_seq > seq) then return 0 end
+end
+redis.call('HSET', KEYS[2], 'entry_id', ARGV[1], 'checkpoint', ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])
+return 1
+"""
+
+
+class AudioLogUnavailable(Exception):  # noqa: N818  (reads as what it is)
+    """Redis did not answer, not even after some retries; nothing is known about the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a recorder sent at once; `kind` is one of asr.engine.decode.Kind."""
+
+    entry_id: str
+    kind: str
+    data: bytes
+
+    @property
+    def arrived_s(self) -> float:
+        """When Redis took it, in seconds since the epoch."""
+        return int(self.entry_id.partition("-")[0]) / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may wait: ten minutes of 100 ms blobs, or of raw PCM."""
+
+    entries: int = 6_000
+    size_bytes: int = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    stream: str
+    checkpoint: str
+
+    @classmethod
+    def of(cls, session: str) -> _Keys:
+        return cls(f"audio:{session}", f"audio:{session}:checkpoint")
+
+    @property
+    def both(self) -> list[str]:
+        return [self.stream, self.checkpoint]
+
+
+@dataclass(slots=True)
+class _Appending:
+    """What the next append has to say, so that nothing is doubled and no loss goes unmarked."""
+
+    limits: Limits
+    lost: bool = False
+    token: str = ""
+    unsure_of: bytes | None = None
+
+    def arguments(self, kind: str, data: bytes) -> list[str | bytes | int]:
+        if self.unsure_of is not data:
+            self.token = secrets.token_hex(8)
+        self.unsure_of = data
+        if self.lost and kind == "more":
+            kind = "join"
+        return [kind, data, self.token, self.limits.entries, self.limits.size_bytes, EXPIRE_S]
+
+    def answered(self, entry_id: object) -> bool:
+        self.unsure_of = None
+        self.lost = entry_id is None
+        return not self.lost
+
+
+class AudioLog:
+    """A session's audio for synchronous code; may be used by several threads.
+
+    Every method raises AudioLogUnavailable when Redis stays away for more than about a second.
+    """
+
+    def __init__(self, redis_url: str, session: str, *, limits: Limits = Limits()) -> None:
+        self._redis = _client(redis_url)
+        self._keys = _Keys.of(session)
+        self._appending = _Appending(limits)
+        self._append = self._redis.register_script(_APPEND)
+        self._save_and_trim = self._redis.register_script(_SAVE_AND_TRIM)
+
+    def append(self, kind: str, data: bytes) -> bool:
+        """False: ten minutes wait already, this was not taken. The next blob that is taken counts as a join."""
+        arguments = self._appending.arguments(kind, data)
+        with _unavailable():
+            return self._appending.answered(self._append(self._keys.both, arguments))
+
+    def read(self, after: str, *, block_ms: int, count: int = 64) -> list[Entry]:
+        """Entries behind an id, oldest first; waits up to `block_ms` (0: not at all) for the first one."""
+        with _unavailable():
+            block = min(block_ms, int(_SOCKET_TIMEOUT_S * 500)) or None
+            streams: Any = self._redis.xread({self._keys.stream: after}, count=count, block=block)
+        return _entries(streams)
+
+    def has_after(self, after: str) -> bool:
+        """Whether anything waits behind an id."""
+        with _unavailable():
+            return bool(self._redis.xrange(self._keys.stream, min=f"({after}", count=1))
+
+    def before(self, checkpoint: Checkpoint | None) -> str:
+        """The id to read after, so that a checkpoint's own entry comes first; without one, everything."""
+        if checkpoint is None:
+            return "0-0"
+        ms, _, sequence = checkpoint.entry_id.partition("-")
+        if int(sequence or 0):
+            return f"{ms}-{int(sequence) - 1}"
+        return f"{int(ms) - 1}-{(1 << 64) - 1}" if int(ms) else "0-0"
+
+    def save_checkpoint_and_trim(self, checkpoint: Checkpoint) -> bool:
+        """Keeps a checkpoint and drops what lies before it, in one step; False: a newer one is kept already."""
+        arguments = [checkpoint.entry_id, checkpoint.to_bytes(), EXPIRE_S]
+        with _unavailable():
+            return bool(self._save_and_trim([self._keys.stream, self._keys.checkpoint], arguments))
+
+    def load_checkpoint(self) -> Checkpoint | None:
+        """The last one kept; None if there is none that can be read."""
+        with _unavailable():
+            data: Any = self._redis.hget(self._keys.checkpoint, "checkpoint")
+        try:
+            return Checkpoint.from_bytes(data) if data else None
+        except ValueError:
+            return None
+
+    def delete(self) -> None:
+        """Drops audio and checkpoint."""
+        with _unavailable():
+            self._redis.delete(*self._keys.both)
+
+
+class AsyncAudioLog:
+    """A session's audio for the web process; one writer at a time for each object."""
+
+    def __init__(self, redis_url: str, session: str, *, limits: Limits = Limits()) -> None:
+        self._client = _async_client(redis_url)
+        self._keys = _Keys.of(session)
+        self._appending = _Appending(limits)
+        self._append: Callable[..., Awaitable[Any]] = self._client.register_script(_APPEND)
+
+    async def append(self, kind: str, data: bytes) -> bool:
+        """As AudioLog.append. After AudioLogUnavailable the same object may be appended again: it is never doubled."""
+        arguments = self._appending.arguments(kind, data)
+        with _unavailable():
+            return self._appending.answered(await self._append(self._keys.both, arguments))
+
+    async def delete(self) -> None:
+        """As AudioLog.delete."""
+        with _unavailable():
+            await self._client.delete(*self._keys.both)
+
+
+async def close_async_clients() -> None:
+    """Closes this event loop's connections; where loops come and go (tests, commands)."""
+    for client in _async_clients.pop(asyncio.get_running_loop(), {}).values():
+        await client.aclose()
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError) as error:
+        raise AudioLogUnavailable("Redis is away") from error
+
+
+def _entries(streams: Any) -> list[Entry]:
+    """The answer of XREAD, in either version of Redis's protocol."""
+    found = streams.values() if isinstance(streams, dict) else (rows for _, rows in streams or ())
+    rows = [row for group in found for row in group]
+    if rows and isinstance(rows[0], list) and rows[0] and isinstance(rows[0][0], list | tuple):
+        rows = [row for page in rows for row in page]
+    return [Entry(row[0].decode(), row[1][b"kind"].decode(), row[1][b"data"]) for row in rows]
+
+
+def _backoff() -> ExponentialWithJitterBackoff:
+    return ExponentialWithJitterBackoff(base=0.05, cap=0.5)
+
+
+@lru_cache(maxsize=8)
+def _client(redis_url: str) -> redis.Redis:
+    """One pool for each address and process (a pool notices a fork by itself)."""
+    return redis.Redis.from_url(
+        redis_url,
+        socket_timeout=_SOCKET_TIMEOUT_S,
+        socket_connect_timeout=2.0,
+        health_check_interval=30,
+        retry=Retry(_backoff(), _RETRIES),
+        retry_on_error=[redis.ConnectionError, redis.TimeoutError],
+    )
+
+
+_async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, redis.asyncio.Redis]] = WeakKeyDictionary()
+
+
+def _async_client(redis_url: str) -> redis.asyncio.Redis:
+    """One pool for each address and event loop."""
+    clients = _async_clients.setdefault(asyncio.get_running_loop(), {})
+    if redis_url not in clients:
+        clients[redis_url] = redis.asyncio.Redis.from_url(
+            redis_url,
+            socket_timeout=_SOCKET_TIMEOUT_S,
+            socket_connect_timeout=2.0,
+            health_check_interval=30,
+            retry=AsyncRetry(_backoff(), _RETRIES),
+            retry_on_error=[redis.ConnectionError, redis.TimeoutError],
+        )
+    return clients[redis_url]

@@ -1,5 +1,6 @@
 """Who may speak, when, and in which room."""
 
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
@@ -7,6 +8,15 @@ from django.utils import timezone
 ROOM_CODE = RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", "Letters, digits, - and _; at most 64.")
 LANGUAGE_CODE = RegexValidator(r"^[a-z]{2,3}(-[A-Za-z]{2,8})?$", "A language code such as en or zh-Hans.")
 COLOUR = RegexValidator(r"^#[0-9a-fA-F]{6}$", "A colour such as #1a7f37.")
+
+
+def passes(validator: RegexValidator, text: str) -> bool:
+    """Whether text from outside may be looked up at all: the database refuses some bytes."""
+    try:
+        validator(text)
+    except ValidationError:
+        return False
+    return True
 
 
 class Room(models.Model):

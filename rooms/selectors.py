@@ -9,12 +9,12 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from rooms.errors import NotFound
-from rooms.models import ROOM_CODE, Room
+from rooms.models import ROOM_CODE, Room, passes
 
 
 def room_by_code(code: str) -> Room:
     """The room, listed or not. Raises NotFound."""
-    room = Room.objects.filter(code=code).first() if ROOM_CODE.regex.match(code) else None
+    room = Room.objects.filter(code=code).first() if passes(ROOM_CODE, code) else None
     if room is None:
         raise NotFound("room_not_found", "There is no such room")
     return room
@@ -54,7 +54,7 @@ def votable_rooms(*, now: datetime | None = None) -> QuerySet[Room]:
 
 def votable_room(code: str) -> Room:
     """The talk that this vote is for. Raises NotFound."""
-    room = _votable().filter(code=code).first() if ROOM_CODE.regex.match(code) else None
+    room = _votable().filter(code=code).first() if passes(ROOM_CODE, code) else None
     if room is None:
         raise NotFound("talk_not_found", "There is no such talk to vote on")
     return room

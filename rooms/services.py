@@ -68,7 +68,9 @@ def import_schedule(source: str = "", *, force: bool = False) -> ScheduleChanges
     talks = parse_schedule(fetched.data, zone=ZoneInfo(settings.ENV.event_time_zone))
     changes = apply_schedule(talks)
     _know(cache_key, fetched.validators)
-    logger.info("schedule imported", extra=asdict(changes))
+    logger.info(
+        "schedule imported", extra={f"talks_{name}": count for name, count in asdict(changes).items()}
+    )
     return changes
 
 

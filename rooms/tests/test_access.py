@@ -1,0 +1,196 @@
+"""Keys, passwords, and how fast an address may guess."""
+
+import hashlib
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from rooms import access, throttle
+from rooms.access import Identity
+from rooms.errors import DomainError, Forbidden, Unauthenticated
+from rooms.models import AccessKey
+from rooms.tasks import delete_expired_keys
+
+ADDRESS = "192.0.2.1"
+
+
+@pytest.fixture(autouse=True)
+def _logins(env):
+    env(host_password="", host_passwords={"ada": "ada's", "alan": "alan's"}, admin_password="the admin's")
+
+
+@pytest.mark.django_db
+class TestKeys:
+    def test_login_gives_a_key_that_is_stored_only_as_its_hash(self):
+        fresh = access.login("ada's", None, ADDRESS)
+        assert len(bytes.fromhex(fresh.key)) == 16
+        stored = AccessKey.objects.get()
+        assert stored.hash == hashlib.sha256(fresh.key.encode()).hexdigest()
+        assert fresh.key not in str(stored.__dict__)
+
+    def test_owner_is_the_login_name_also_after_logging_in_again(self):
+        first, second = (access.login("ada's", None, ADDRESS) for _ in range(2))
+        assert first.key != second.key
+        assert access.identify_key(first.key) == access.identify_key(second.key) == Identity("host", "ada")
+        assert access.identify("alan's") == Identity("host", "alan")
+
+    @pytest.mark.parametrize("role", [None, "host", "admin"])
+    def test_admin_password_always_gives_power_admin(self, role):
+        assert access.login("the admin's", role, ADDRESS).identity.is_admin
+
+    def test_role_admin_needs_the_admin_password(self):
+        with pytest.raises(Forbidden):
+            access.login("ada's", "admin", ADDRESS)
+        assert not AccessKey.objects.exists()
+
+    def test_key_lives_as_long_as_the_setting_says(self, env):
+        env(key_lifetime_hours=5)
+        lifetime = access.login("ada's", None, ADDRESS).expires_at - timezone.now()
+        assert timedelta(hours=5) - timedelta(minutes=1) < lifetime <= timedelta(hours=5)
+
+    def test_expired_key_opens_nothing_and_is_swept(self):
+        key = access.login("ada's", None, ADDRESS).key
+        kept = access.login("alan's", None, ADDRESS).key
+        AccessKey.objects.filter(owner="ada").update(expires_at=timezone.now())
+        with pytest.raises(Unauthenticated):
+            access.identify_key(key)
+        delete_expired_keys()
+        assert [row.owner for row in AccessKey.objects.all()] == ["alan"]
+        assert access.identify_key(kept).owner == "alan"
+
+    def test_revoked_key_opens_nothing(self):
+        key = access.login("ada's", None, ADDRESS).key
+        assert access.revoke(list(AccessKey.objects.all())) == 1
+        with pytest.raises(Unauthenticated):
+            access.identify(key)
+
+    @pytest.mark.parametrize("key", ["", "0" * 32, "0" * 31, "Z" * 32, "\x00" * 32, "é" * 32, "a" * 100_000])
+    def test_what_is_no_key_is_refused(self, key):
+        with pytest.raises(Unauthenticated):
+            access.identify_key(key)
+
+    @pytest.mark.usefixtures("dead_redis")
+    def test_without_redis_logins_and_keys_still_work(self):
+        key = access.login("ada's", None, ADDRESS).key
+        assert access.identify_key(key).owner == "ada"
+        access.revoke(list(AccessKey.objects.all()))
+        with pytest.raises(Unauthenticated):
+            access.identify_key(key)
+
+
+@pytest.fixture
+def lost_postgres(transactional_db, tmp_path):
+    """A function that takes PostgreSQL away until the test ends."""
+    host = connection.settings_dict["HOST"]
+
+    def lose():
+        connection.close()
+        connection.settings_dict["HOST"] = str(tmp_path)
+
+    yield lose
+    connection.close()
+    connection.settings_dict["HOST"] = host
+
+
+class TestWithoutPostgres:
+    def test_good_key_stays_good(self, lost_postgres):
+        key = access.login("ada's", None, ADDRESS).key
+        lost_postgres()
+        assert access.identify_key(key) == Identity("host", "ada")
+
+    def test_revoked_key_stays_revoked(self, lost_postgres):
+        key = access.login("ada's", None, ADDRESS).key
+        access.revoke(list(AccessKey.objects.all()))
+        lost_postgres()
+        with pytest.raises(DomainError, match="Not ready"):
+            access.identify_key(key)
+
+    def test_unknown_key_is_not_called_wrong_while_nobody_can_tell(self, lost_postgres):
+        lost_postgres()
+        with pytest.raises(DomainError) as refusal:
+            access.identify_key("0" * 32)
+        assert refusal.value.retry
+
+
+class TestPasswords:
+    @pytest.mark.parametrize("password", ["", "ADA'S", "ada's ", "ada", "\ud800", "the admin", "x" * 10_000])
+    def test_wrong_password_is_refused(self, password):
+        with pytest.raises(Unauthenticated):
+            access.identify_password(password)
+
+    def test_password_that_is_not_set_matches_nothing(self, env):
+        env(admin_password="", host_passwords={"ada": ""})
+        with pytest.raises(Unauthenticated):
+            access.identify_password("")
+
+
+class Clock:
+    """Stands still until told."""
+
+    def __init__(self):
+        self.now_s = 1_000_000.0
+
+    def __call__(self):
+        return self.now_s
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def fails(address, clock, times=1):
+    for _ in range(times):
+        throttle.count_failure(address, clock=clock)
+
+
+def refused(address, clock):
+    try:
+        throttle.admit(address, clock=clock)
+    except DomainError as error:
+        return error.code == "too_many_attempts"
+    return False
+
+
+class TestThrottle:
+    @pytest.fixture(autouse=True)
+    def _limit(self, env):
+        env(login_failures_per_minute=3)
+
+    def test_only_failures_count(self, clock):
+        assert not any(refused("192.0.2.10", clock) for _ in range(100))
+
+    def test_guesser_is_slowed_down_to_one_attempt_a_second(self, clock):
+        fails("192.0.2.11", clock, 3)
+        assert [refused("192.0.2.11", clock) for _ in range(3)] == [False, True, True]
+        clock.now_s += 1
+        assert [refused("192.0.2.11", clock) for _ in range(2)] == [False, True]
+
+    def test_right_password_gets_in_a_second_later_though_others_mistype(self, clock):
+        fails("192.0.2.12", clock, 1000)
+        refused("192.0.2.12", clock)
+        clock.now_s += 1
+        assert not refused("192.0.2.12", clock)
+
+    def test_after_a_minute_all_is_forgotten(self, clock):
+        fails("192.0.2.13", clock, 3)
+        clock.now_s += 60
+        assert not any(refused("192.0.2.13", clock) for _ in range(10))
+
+    def test_other_addresses_do_not_suffer(self, clock):
+        fails("192.0.2.14", clock, 10)
+        assert not any(refused("192.0.2.15", clock) for _ in range(10))
+
+    def test_ipv6_customer_is_one_address_and_ipv4_in_ipv6_is_ipv4(self, clock):
+        fails("2001:db8:1:2::1", clock, 3)
+        fails("::ffff:192.0.2.16", clock, 3)
+        assert [refused("2001:db8:1:2:ffff::9", clock) for _ in range(2)] == [False, True]
+        assert [refused("192.0.2.16", clock) for _ in range(2)] == [False, True]
+        assert not any(refused("2001:db8:1:3::1", clock) for _ in range(2))
+
+    @pytest.mark.usefixtures("dead_redis")
+    def test_without_redis_nobody_is_slowed_down(self, clock):
+        fails("192.0.2.17", clock, 10)
+        assert not any(refused("192.0.2.17", clock) for _ in range(10))

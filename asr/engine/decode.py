@@ -31,8 +31,8 @@ Kind = Literal["head", "more", "join", "pcm", "end"]
 Problem = Literal["no_header", "format_unknown", "codec_not_opus", "damaged"]
 
 _EBML_MARK, _OGG_MARK, _OGG_BEGIN = b"\x1a\x45\xdf\xa3", b"OggS", 2
-_GAP_SAMPLES = 100 * SAMPLES_PER_MS
-"""Browsers' times waver by some 10 ms; audio is laid end to end until they are off by more than this."""
+_GAP_SAMPLES = 50 * SAMPLES_PER_MS
+"""Chromium's times waver by 9 ms; audio is laid end to end until they are off by more than this."""
 _ABSURD_SAMPLES = 600 * SAMPLE_RATE_HZ
 _ENTRY_SAMPLES = 600 * SAMPLE_RATE_HZ
 """No entry may become more audio than this: packets of a few bytes claim up to 120 ms each."""

@@ -1,6 +1,7 @@
 """EBML as far as WebM needs it: element headers in both directions, and a block's lacing (RFC 8794, RFC 9559)."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 EBML, SEGMENT, INFO, TRACKS, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
 TIMESTAMP_SCALE, TIMESTAMP = 0x2AD7B1, 0xE7
@@ -44,14 +45,15 @@ def read_size(data: bytes | bytearray, pos: int) -> tuple[int | None, int] | Non
 
 
 def children(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The elements right inside a master's payload, as far as they are whole."""
+    """The elements right inside a master's payload, as far as they are whole and undamaged."""
     pos = 0
-    while (identifier := read_id(data, pos)) and (size := read_size(data, identifier[1])):
-        length, body = size
-        if length is None or body + length > len(data):
-            return
-        yield identifier[0], data[body : body + length]
-        pos = body + length
+    with suppress(DamagedError):
+        while (identifier := read_id(data, pos)) and (size := read_size(data, identifier[1])):
+            length, body = size
+            if length is None or body + length > len(data):
+                return
+            yield identifier[0], data[body : body + length]
+            pos = body + length
 
 
 def unsigned(payload: bytes) -> int:

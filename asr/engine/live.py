@@ -281,7 +281,7 @@ class LiveRecogniser:
             language=options.language,
             prompt=self._prompt.tokens(),
             prefix=tuple(token for said in self._said for token in said.tokens),
-            beam_size=options.beam_size if look else 1,
+            beam_size=options.beam_size if look else options.live_beam_size,
             max_new_tokens=int(options.tokens_per_s * max(0.0, new_s)) + 8,
             repetition_penalty=options.repetition_penalty,
             pad_s=options.window_pad_s,

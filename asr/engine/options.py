@@ -21,7 +21,8 @@ class EngineOptions:
     confidence_validation: bool = True  # a word of high probability needs no second opinion
     punctuation_split: bool = True  # sentences end at punctuation (else only at pauses)
     vac: bool = True  # voice activity controls what is decoded
-    beam_size: int = 5  # of the second look; live passes are greedy
+    beam_size: int = 5  # of the second look
+    live_beam_size: int = 1  # of the passes while speech goes on
     buffer_trimming: Trimming = "sentence"
     buffer_trimming_s: float = 8.0
 

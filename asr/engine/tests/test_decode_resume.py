@@ -87,7 +87,7 @@ def test_beginning_again_at_any_time_gives_the_same_audio_from_there_on(name):
         new_sound, new_there = laid_out(replayed, end_ms)
         assert np.array_equal(new_there[at_ms * 16 :], there[at_ms * 16 :]), "times must be the same"
         heard, expected = new_sound[at_ms * 16 :], sound[at_ms * 16 :]
-        assert np.abs(heard - expected).max(initial=0) < 0.02, f"at {at_ms}"
+        assert np.abs(heard - expected).max(initial=0) < 0.05, f"at {at_ms}"
         if expected.std() > 0.01:
             assert alike(heard, expected) > 0.999
     assert len(tried) >= end_ms // 500

@@ -26,6 +26,7 @@ READ_BLOCK_MS = 100
 REDIS_RETRY_S = 0.5
 READ_COUNT = 64
 UNDECODABLE_AFTER_S = 5.0
+STALL_S = 1.5  # a browser sends four blobs a second
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -67,6 +68,7 @@ class RoomProcess:
         self._clock = SpokenClock()
         self._committed_ms = session.committed_ms
         self._undecodable = UndecodableWatch()
+        self._stall = StallWatch()
         self._trimmed_at = time.monotonic()
         self._heart = Heart(lease, self._progress)
         checkpoint = self._patiently(log.load_checkpoint)
@@ -93,6 +95,8 @@ class RoomProcess:
         for entry in entries:
             self._hear(entry)
         self._settle(self._captioner.poll())
+        if self._stall.over(bool(entries)):
+            self._settle(self._captioner.flush())  # nobody should wait for the last words before a silence
         if self._undecodable.expired():
             self._sink.error("undecodable_audio", "No audio could be decoded from what this browser sends")
         if not closing or entries:
@@ -140,6 +144,23 @@ class RoomProcess:
                 logger.warning("Redis is away", extra={"session": self._lease.session_id})
                 self._heart.wait(REDIS_RETRY_S)
                 self._heart.check()
+
+
+class StallWatch:
+    """Notices that a recorder which sent audio sends nothing any more. Says so once a stall."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last_at: float | None = None
+
+    def over(self, heard: bool) -> bool:
+        """True once, when nothing came for STALL_S after something had."""
+        if heard:
+            self._last_at = self._clock()
+        if self._last_at is None or self._clock() - self._last_at < STALL_S:
+            return False
+        self._last_at = None
+        return True
 
 
 class UndecodableWatch:

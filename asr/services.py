@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from asr.audio_log import AudioLog
 from asr.models import Session
 from asr.placement import request_process
 from asr.selectors import max_active_rooms
@@ -244,3 +245,14 @@ def _tell(
     transaction.on_commit(partial(live.publish_room, room_id, event))
 
 
+
+
+@transaction.atomic
+def forbid_room(room_id: int) -> None:
+    """The speaker does not want to be recorded: nothing more is heard, what waits is dropped, everyone goes."""
+    sessions = Session.objects.select_for_update(of=("self",)).select_related("part")
+    for session in sessions.filter(room_id=room_id, state__in=Session.RUNNING):
+        session.generation += 1  # its process finds its lease gone and writes nothing more
+        session.save(update_fields=["generation"])
+        finish_session(session)
+        transaction.on_commit(partial(AudioLog(settings.REDIS_URL, session.audio_key).delete))

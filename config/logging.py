@@ -1,14 +1,26 @@
 """Logs: a static message, facts as fields. JSON for machines, columns for people."""
 
+import logging
 import logging.config
 
 import structlog
 
 
+class _ExpectedRefusals(logging.Filter):
+    """While the server is not ready every client is told so every 5 s: that is no error of ours."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(record, "status_code", 0) != 503
+
+
 def logging_config(*, level: str, as_json: bool) -> None:
     """Configure the standard library's logging; `logger.info("message", extra={...})` gives fields."""
     renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(
+            colors=False,
+            # the pretty one prints local variables: sentences, keys
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     processors: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
@@ -29,6 +41,7 @@ def logging_config(*, level: str, as_json: bool) -> None:
                     "foreign_pre_chain": processors,
                 }
             },
+            "filters": {"expected": {"()": _ExpectedRefusals}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "fields"}},
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
@@ -37,6 +50,7 @@ def logging_config(*, level: str, as_json: bool) -> None:
                 "daphne.http_protocol": {"level": "WARNING"},
                 "daphne.ws_protocol": {"level": "WARNING"},
                 "django.channels.server": {"level": "WARNING"},
+                "django.request": {"filters": ["expected"]},
                 "httpx": {"level": "WARNING"},
             },
         }

@@ -1,6 +1,7 @@
 """What Daphne's WebSocket protocol lacks for a caption server.
 
-1. The reason of a close: Daphne drops ASGI's `reason`; browsers show it to people (protocols.md 1.3).
+1. Codes and reasons of a close: Daphne drops ASGI's `reason`, and Autobahn lets an application close with 1000 or
+   3000 to 4999 only; clients read 1003 and 1008 with a reason that they show to people (protocols.md 1.3).
 2. Back-pressure: Daphne hands every message to the transport, however slow the peer. Here a paused
    peer gets a queue that is bounded by messages; a message with the key `conflate` replaces its queued
    predecessor of the same name (a caption chunk is a whole state), and a peer whose queue
@@ -17,7 +18,8 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 QUEUE_LIMIT = 256
-TRY_AGAIN_LATER = 1013
+NORMAL, TRY_AGAIN_LATER = 1000, 1013
+CLOSE_REASON_BYTES = 123
 
 
 @implementer(IPushProducer)
@@ -39,7 +41,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
     def handle_reply(self, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.close" and self.state != self.STATE_CONNECTING:
             self._drain()
-            self.sendClose(code=message.get("code") or 1000, reason=_close_reason(message.get("reason")))
+            self._close_with(message.get("code") or NORMAL, message.get("reason") or "")
         elif message["type"] == "websocket.send" and getattr(self, "_paused", False):
             self._enqueue(message)
         else:
@@ -65,19 +67,21 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
                     return
         if len(self._waiting) >= QUEUE_LIMIT:
             self._waiting.clear()
-            self.sendClose(code=TRY_AGAIN_LATER, reason="Too slow")
-            self.muted = True
+            self._close_with(TRY_AGAIN_LATER, "Too slow")
             return
         self._waiting.append(message)
+
+    def _close_with(self, code: int, reason: str) -> None:
+        """Autobahn's sendClose refuses 1003 and 1008; the frame itself may carry them.
+
+        At most 123 bytes of UTF-8 fit into it (RFC 6455, 5.5.1).
+        """
+        text = reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
+        self.sendCloseFrame(code=code, reasonUtf8=text.encode(), isReply=False)
 
     def _drain(self, *, until_paused: bool = False) -> None:
         while self._waiting and not (until_paused and self._paused):
             super().handle_reply(self._waiting.popleft())
-
-
-def _close_reason(reason: str | None) -> str | None:
-    """At most 123 bytes of UTF-8 fit into a close frame (RFC 6455, 5.5.1)."""
-    return reason.encode()[:123].decode(errors="ignore") if reason else None
 
 
 def install() -> None:

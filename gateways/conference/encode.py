@@ -29,7 +29,9 @@ def room_list() -> RoomListView:
 def vote(room: Room) -> VoteView:
     """The talk with every field that the schedule gives it, and its votes."""
     starts_at = room.starts_at.astimezone(ZoneInfo(settings.ENV.event_time_zone)) if room.starts_at else None
-    minutes = int((room.ends_at - room.starts_at).total_seconds() // 60) if room.ends_at and room.starts_at else 0
+    minutes = (
+        int((room.ends_at - room.starts_at).total_seconds() // 60) if room.ends_at and room.starts_at else 0
+    )
     event = room.schedule_event
     return {
         **event,

@@ -11,7 +11,7 @@ from gateways.conference.wire import CredentialsBody, LoginBody, VoteBody, read_
 from rooms import access, selectors, services
 from rooms.access import Identity
 from rooms.errors import DomainError, Forbidden, NotFound, Unauthenticated
-from rooms.models import LANGUAGE_CODE
+from rooms.models import LANGUAGE_CODE, passes
 
 
 @route("POST")
@@ -85,7 +85,7 @@ def transcript_list(request: HttpRequest) -> HttpResponse:
 def transcript(request: HttpRequest, code: str, lang: str) -> HttpResponse:
     """A room's stored transcript as text; what everybody may read needs no key, worn out or not."""
     body = read_body(request, CredentialsBody)
-    if not LANGUAGE_CODE.regex.match(lang):
+    if not passes(LANGUAGE_CODE, lang):
         raise NotFound("no_transcript", "Nothing stored in this language")
     room = selectors.room_by_code(code)
     refused: DomainError | None = None

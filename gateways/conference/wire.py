@@ -105,4 +105,6 @@ def read_body(request: HttpRequest, model: type[Model]) -> Model:
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
         field = problem["loc"][0] if problem["loc"] else ""
-        raise BadInput("bad_body", f"Missing or wrong: {field}" if field else "Malformed JSON object") from None
+        raise BadInput(
+            "bad_body", f"Missing or wrong: {field}" if field else "Malformed JSON object"
+        ) from None

@@ -1,0 +1,52 @@
+"""Admin: parts with their terms, and sentences that may be corrected by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from transcripts.models import Part, Sentence
+from transcripts.services import correct_sentence
+
+if TYPE_CHECKING:
+    PartModelAdmin = admin.ModelAdmin[Part]
+    SentenceModelAdmin = admin.ModelAdmin[Sentence]
+else:
+    PartModelAdmin = SentenceModelAdmin = admin.ModelAdmin
+
+
+@admin.register(Part)
+class PartAdmin(PartModelAdmin):
+    """Who may read what."""
+
+    list_display = ("room", "number", "source_lang", "started_at", "ended_at", "store", "public", "owner")
+    list_filter = ("store", "public", "source_lang")
+    list_select_related = ("room",)
+    search_fields = ("room__code", "room__title")
+    readonly_fields = ("room", "number", "opening", "source_lang", "started_at", "ended_at", "owner", "store")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Hosts begin parts."""
+        return False
+
+
+@admin.register(Sentence)
+class SentenceAdmin(SentenceModelAdmin):
+    """A correction goes through the service: viewers are told, translations are redone."""
+
+    list_display = ("part", "index", "track", "text")
+    list_filter = ("track__lang",)
+    list_select_related = ("part__room", "track__room")
+    search_fields = ("text", "part__room__code")
+    fields = ("track", "part", "index", "start_ms", "end_ms", "text")
+    readonly_fields = ("track", "part", "index", "start_ms", "end_ms")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Sentences are spoken."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Sentence, form: Any, change: bool) -> None:
+        """Only the text can change."""
+        correct_sentence(sentence=obj, text=obj.text)

@@ -67,7 +67,7 @@ return 1
 """
 
 
-class AudioLogUnavailable(Exception):  # noqa: N818  (reads as what it is)
+class AudioLogUnavailable(Exception):
     """Redis did not answer, not even after some retries; nothing is known about the last call."""
 
 
@@ -124,10 +124,13 @@ class _Appending:
             kind = "join"
         return [kind, data, self.token, self.limits.entries, self.limits.size_bytes, EXPIRE_S]
 
-    def answered(self, entry_id: object) -> bool:
+    def answered(self, kind: str, entry_id: object) -> bool:
         self.unsure_of = None
-        self.lost = entry_id is None
-        return not self.lost
+        if entry_id is None:
+            self.lost = True
+        elif kind != "end":
+            self.lost = False
+        return entry_id is not None
 
 
 class AudioLog:
@@ -147,7 +150,7 @@ class AudioLog:
         """False: ten minutes wait already, this was not taken. The next blob that is taken counts as a join."""
         arguments = self._appending.arguments(kind, data)
         with _unavailable():
-            return self._appending.answered(self._append(self._keys.both, arguments))
+            return self._appending.answered(kind, self._append(self._keys.both, arguments))
 
     def read(self, after: str, *, block_ms: int, count: int = 64) -> list[Entry]:
         """Entries behind an id, oldest first; waits up to `block_ms` (0: not at all) for the first one."""
@@ -204,7 +207,7 @@ class AsyncAudioLog:
         """As AudioLog.append. After AudioLogUnavailable the same object may be appended again: it is never doubled."""
         arguments = self._appending.arguments(kind, data)
         with _unavailable():
-            return self._appending.answered(await self._append(self._keys.both, arguments))
+            return self._appending.answered(kind, await self._append(self._keys.both, arguments))
 
     async def delete(self) -> None:
         """As AudioLog.delete."""
@@ -222,7 +225,7 @@ async def close_async_clients() -> None:
 def _unavailable() -> Iterator[None]:
     try:
         yield
-    except (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError) as error:
+    except (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, redis.OutOfMemoryError) as error:
         raise AudioLogUnavailable("Redis is away") from error
 
 

@@ -1,0 +1,227 @@
+"""A host on the command line: what a browser's host page does, over the same public WebSocket (docs: conference wire).
+
+    async with Host(options, on_message=print) as host:
+        await host.wait_ready()
+        await host.play(record_file("talk.flac"), speed=1.0)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from asr.recorder import Blob, Format
+
+__all__ = ["Host", "HostLostError", "HostOptions", "HostRefusedError"]
+
+Message = dict[str, Any]
+
+_REFUSALS = frozenset({1003, 1008, 1011})
+_MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+
+
+class HostRefusedError(Exception):
+    """The server closed the socket and said why."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{reason or 'no reason given'} (close code {code})")
+        self.code = code
+        self.reason = reason
+
+
+class HostLostError(Exception):
+    """The server cannot be reached, or the connection broke; coming back may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """Where to, and as whom. `url` is the server's (ws, wss, http or https), a path in front of /room included."""
+
+    url: str
+    room: str
+    password: str
+    lang: str = "en"
+    target: str = "en"
+    audio_format: Format = "webm"
+    allow_store: bool = True
+    allow_client_download: bool = True
+    open_timeout_s: float = 10.0
+
+    @property
+    def address(self) -> str:
+        """The room's host socket."""
+        base = self.url.rstrip("/")
+        if base.startswith("http"):
+            base = "ws" + base.removeprefix("http")
+        elif "://" not in base:
+            base = f"ws://{base}"
+        path = "/".join(quote(part, safe="") for part in ("room", self.room, "host", self.lang, self.target))
+        return f"{base}/{path}{'?format=pcm_s16le' if self.audio_format == 'pcm' else ''}"
+
+    def cookies(self, connection_id: str | None) -> str:
+        """What a browser's page sets before it opens the socket."""
+        jar: SimpleCookie = SimpleCookie()
+        jar["authenticated"] = self.password
+        jar[f"{self.room}-allow_store"] = str(self.allow_store).lower()
+        jar[f"{self.room}-allow_client_download"] = str(self.allow_client_download).lower()
+        if connection_id:
+            jar["connection_id"] = connection_id
+        return "; ".join(f"{name}={morsel.coded_value}" for name, morsel in jar.items())
+
+
+class Host:
+    """One host, over as many connections as it takes; `connection_id` is what the server called the last one."""
+
+    def __init__(self, options: HostOptions, *, on_message: Callable[[Message], None] | None = None) -> None:
+        self.connection_id: str | None = None
+        self._options = options
+        self._on_message = on_message
+        self._socket: ClientConnection | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.leave()
+
+    async def connect(self) -> None:
+        """Opens a socket; a refusal shows in what is called next. Raises HostLostError."""
+        self._ready.clear()
+        try:
+            self._socket = await connect(
+                self._options.address,
+                additional_headers={"Cookie": self._options.cookies(self.connection_id)},
+                open_timeout=self._options.open_timeout_s,
+                max_size=_MAX_MESSAGE_BYTES,
+                compression=None,
+            )
+        except (OSError, TimeoutError, InvalidHandshake, InvalidURI, ConnectionClosed) as error:
+            raise HostLostError(f"{self._options.address} cannot be reached: {error}") from error
+        self._listener = asyncio.create_task(self._listen(self._socket))
+
+    async def wait_ready(self) -> None:
+        """Until the server wants audio. Raises HostRefusedError, HostLostError."""
+        listener = self._expect_listener()
+        ready = asyncio.create_task(self._ready.wait())
+        try:
+            await asyncio.wait({ready, listener}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+        if not self._ready.is_set():
+            listener.result()
+            raise HostLostError("the server ended the connection before it was ready")
+
+    async def send(self, data: bytes) -> None:
+        """One blob. Raises HostRefusedError, HostLostError."""
+        if self._socket is None:
+            raise HostLostError("not connected")
+        try:
+            await self._socket.send(data)
+        except ConnectionClosed as error:
+            raise _as_host_error(error) from error
+
+    async def play(self, blobs: Iterable[Blob], *, speed: float = 1.0) -> None:
+        """Sends each blob when a recorder would have it, counted from now."""
+        waiting = iter(blobs)
+        began, first_ms = time.monotonic(), None
+        while (blob := await asyncio.to_thread(next, waiting, None)) is not None:
+            first_ms = blob.start_ms if first_ms is None else first_ms
+            due = began + (blob.end_ms - first_ms) / 1000 / speed
+            await self._until(due)
+            await self.send(blob.data)
+
+    async def listen(self, seconds: float) -> None:
+        """Stays and hears for so long. Raises HostRefusedError, HostLostError."""
+        await self._until(time.monotonic() + seconds)
+
+    async def restart_engine(self) -> None:
+        """Asks for a new engine and a new part; wait_ready waits for it."""
+        if self._socket is None:
+            raise HostLostError("not connected")
+        self._ready.clear()
+        try:
+            await self._socket.send(json.dumps({"signal": "restart_backend_engine"}))
+        except ConnectionClosed as error:
+            raise _as_host_error(error) from error
+
+    async def leave(self) -> None:
+        """Closes the socket; the room stays open for its grace period."""
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            await socket.close()
+        await self._stop_listening()
+
+    async def drop(self) -> None:
+        """Loses the connection as a network does: without a word."""
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            socket.transport.abort()
+        await self._stop_listening()
+
+    async def _until(self, due: float) -> None:
+        """Waits for a time, or for the connection's end."""
+        left = due - time.monotonic()
+        listener = self._expect_listener()
+        if left > 0:
+            await asyncio.wait({listener}, timeout=left)
+        if listener.done():
+            listener.result()
+            raise HostLostError("the server ended the connection")
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        try:
+            while True:
+                self._take(await socket.recv())
+        except ConnectionClosed as error:
+            failure = _as_host_error(error)
+        if isinstance(failure, HostRefusedError) or self._socket is socket:
+            raise failure
+
+    def _take(self, message: str | bytes) -> None:
+        try:
+            read = json.loads(message)
+        except ValueError:
+            return
+        if not isinstance(read, dict):
+            return
+        info = read.get("info")
+        if isinstance(info, dict):
+            self.connection_id = info.get("connection_id", self.connection_id)
+            if info.get("ready_to_recieve_audio"):
+                self._ready.set()
+        if self._on_message is not None:
+            self._on_message(read)
+
+    async def _stop_listening(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.cancel()
+            with suppress(asyncio.CancelledError, HostRefusedError, HostLostError):
+                await listener
+
+    def _expect_listener(self) -> asyncio.Task[None]:
+        if self._listener is None:
+            raise HostLostError("not connected")
+        return self._listener
+
+
+def _as_host_error(error: ConnectionClosed) -> HostRefusedError | HostLostError:
+    if error.rcvd is not None and error.rcvd.code in _REFUSALS:
+        return HostRefusedError(error.rcvd.code, error.rcvd.reason)
+    return HostLostError("the connection was lost")

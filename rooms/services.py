@@ -180,4 +180,4 @@ def _know(cache_key: str, validators: Validators) -> None:
     try:
         cache.set(cache_key, asdict(validators), timeout=7 * 24 * 3600)
     except (RedisError, OSError):
-        logger.warning("schedule's version not remembered: no cache", exc_info=True)
+        logger.warning("schedule's version not remembered: no cache")

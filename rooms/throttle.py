@@ -34,7 +34,7 @@ def admit(address: str, *, clock: Clock = time.time) -> None:
         if cache.add(lane, 1, timeout=10 * LANE_S):
             return
     except (RedisError, OSError):
-        logger.warning("login attempts are not limited: no cache", exc_info=True)
+        logger.warning("login attempts are not limited: no cache")
         return
     raise DomainError(
         "too_many_attempts", "Too many wrong passwords from here: try again in a second", retry=True
@@ -50,7 +50,7 @@ def count_failure(address: str, *, clock: Clock = time.time) -> None:
     except ValueError:  # evicted between the two: nothing to count on
         logger.warning("failed login not counted: cache entry evicted")
     except (RedisError, OSError):
-        logger.warning("failed login not counted: no cache", exc_info=True)
+        logger.warning("failed login not counted: no cache")
 
 
 def _window_key(address: str, now_s: float) -> str:

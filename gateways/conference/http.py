@@ -61,12 +61,14 @@ def failure(status: int, detail: str) -> JsonResponse:
 
 
 def address_of(request: HttpRequest) -> str:
+    """Who is calling over HTTP."""
+    return caller_address(request.META.get("REMOTE_ADDR"), request.headers.get("X-Forwarded-For", ""))
+
+
+def caller_address(peer: str | None, forwarded_for: str) -> str:
     """Who is calling. X-Forwarded-For counts only behind a trusted proxy, and only what that proxy added."""
-    if settings.ENV.trust_proxy:
-        forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        if forwarded:
-            return forwarded
-    return str(request.META.get("REMOTE_ADDR") or "")
+    nearest = forwarded_for.rpartition(",")[2].strip() if settings.ENV.trust_proxy else ""
+    return nearest or peer or ""
 
 
 def _answer(view: View, request: HttpRequest, captured: dict[str, Any]) -> HttpResponse:

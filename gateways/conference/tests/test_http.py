@@ -13,7 +13,8 @@ from django.utils import timezone
 from asr.models import Session
 from gateways.conference.wire import MAX_BODY_BYTES
 from rooms.models import AccessKey, Room
-from rooms.tests.make import room
+from rooms.services import apply_schedule
+from rooms.tests.make import room, talk
 from transcripts.models import Part
 from transcripts.services import NewSentence, PartTerms, add_sentences, open_part
 
@@ -483,3 +484,14 @@ class TestClose:
         room("A")
         assert refused(wire.post("/room/NONE/close", {"password": ADMIN}), 404)
         assert refused(wire.post("/room/A/close", {"password": ADMIN}), 409)
+
+
+def test_live_room_whose_talk_becomes_do_not_record_is_closed(wire, django_capture_on_commit_callbacks):
+    at = room("TALK9X")
+    session = activate(at)
+    session.part = say(at, "Eins.")
+    session.save()
+    with django_capture_on_commit_callbacks(execute=True):
+        apply_schedule([talk("TALK9X", recording="forbidden")])
+    assert Session.objects.get().state not in Session.OPEN
+    assert wire.get("/room_list").json()["rooms"] == []

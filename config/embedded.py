@@ -87,7 +87,9 @@ def prepare_postgres(places: Layout) -> None:
     )  # fmt: skip
     if made.returncode != 0:
         shutil.rmtree(places.postgres_data, ignore_errors=True)
-        raise EmbeddedError(f"initdb failed:\n{made.stderr.strip()}\nSet DATABASE_URL to use your own PostgreSQL.")
+        raise EmbeddedError(
+            f"initdb failed:\n{made.stderr.strip()}\nSet DATABASE_URL to use your own PostgreSQL."
+        )
 
 
 def postgres_command(places: Layout) -> list[str]:

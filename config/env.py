@@ -32,13 +32,17 @@ class Env(BaseSettings):
     # --- Django
     debug: bool = Field(False, description="Development only: tracebacks in answers, throw-away secrets.")
     secret_key: str = Field("", description="Django's signing key; at least 50 random characters.")
-    allowed_hosts: Words = Field(default=["localhost", "127.0.0.1", "[::1]"], description="Host names served.")
+    allowed_hosts: Words = Field(
+        default=["localhost", "127.0.0.1", "[::1]"], description="Host names served."
+    )
     trust_proxy: bool = Field(
         False, description="Believe X-Forwarded-Proto and X-Forwarded-For of the reverse proxy in front."
     )
     https_only: bool = Field(True, description="Secure cookies, HSTS and redirect to https outside DEBUG.")
     cors_allowed_origins: Words = Field(default=[], description="Origins of browser clients on other hosts.")
-    event_time_zone: str = Field("Europe/Berlin", description="The event's time zone; transcripts are dated in it.")
+    event_time_zone: str = Field(
+        "Europe/Berlin", description="The event's time zone; transcripts are dated in it."
+    )
 
     # --- where things are
     var_dir: Path = Field(BASE_DIR / "var", description="Data of the embedded servers, models, logs.")
@@ -66,26 +70,40 @@ class Env(BaseSettings):
     retention_days: int = Field(0, ge=0, description="Stored transcripts are deleted after this; 0: never.")
 
     # --- recogniser
-    source_langs: Words = Field(default=DEFAULT_SOURCE_LANGS.split(), description="Languages that may be spoken.")
+    source_langs: Words = Field(
+        default=DEFAULT_SOURCE_LANGS.split(), description="Languages that may be spoken."
+    )
     default_source_lang: str = Field("en", description="Offered where a talk's language is unknown.")
     asr_recogniser: Literal["whisper", "scripted"] = Field("whisper", description="scripted: for tests.")
     asr_model: str = Field("", description="Whisper's size; empty: base on a CPU, large-v3-turbo on a GPU.")
     asr_model_dir: Path | None = Field(None, description="Folder that holds converted models by name.")
     asr_device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where Whisper runs.")
-    asr_compute_type: str = Field("", description="CTranslate2's; empty: int8 on a CPU, int8_float16 on a GPU.")
+    asr_compute_type: str = Field(
+        "", description="CTranslate2's; empty: int8 on a CPU, int8_float16 on a GPU."
+    )
     asr_threads: int = Field(0, ge=0, description="CPU threads of one room; 0: half the cores, at least 2.")
     asr_slots: int = Field(0, ge=0, description="Rooms this worker serves; 0: from cores or GPU memory.")
     asr_spares: int = Field(1, ge=0, description="Warm processes beyond the slots.")
-    asr_policy: str = Field("alignment", description="Commit policy: alignment, local_agreement, similarity.")
+    asr_policy: Literal["alignment", "local_agreement", "similarity", "utterance"] = Field(
+        "alignment", description="When words become final."
+    )
     asr_beam_size: int = Field(5, ge=1, le=10, description="Beams of the second look at a pause.")
     asr_min_chunk_size: float = Field(0.5, gt=0, le=30, description="Seconds of new speech before a decode.")
     asr_vac: bool = Field(True, description="Voice activity control: silence is never decoded.")
-    asr_buffer_trimming: Literal["sentence", "segment"] = Field("sentence", description="Where buffers are cut.")
+    asr_buffer_trimming: Literal["sentence", "segment"] = Field(
+        "sentence", description="Where buffers are cut."
+    )
     asr_buffer_trimming_s: float = Field(8.0, gt=1, le=30, description="Cut buffers that are longer.")
     asr_confidence_validation: bool = Field(True, description="Confident words need no second opinion.")
-    asr_punctuation_split: bool = Field(True, description="Sentences end at punctuation, else at pauses only.")
-    asr_beat_stale_s: float = Field(6.0, gt=1, description="A silent ASR process is declared dead after this.")
-    asr_stuck_s: float = Field(20.0, gt=1, description="Audio waits, audio time stands still: stuck after this.")
+    asr_punctuation_split: bool = Field(
+        True, description="Sentences end at punctuation, else at pauses only."
+    )
+    asr_beat_stale_s: float = Field(
+        6.0, gt=1, description="A silent ASR process is declared dead after this."
+    )
+    asr_stuck_s: float = Field(
+        20.0, gt=1, description="Audio waits, audio time stands still: stuck after this."
+    )
 
     # --- logs
     log_level: str = Field("INFO")

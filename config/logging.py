@@ -16,7 +16,9 @@ class _ExpectedRefusals(logging.Filter):
 def logging_config(*, level: str, as_json: bool) -> None:
     """Configure the standard library's logging; `logger.info("message", extra={...})` gives fields."""
     renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(
             colors=False,
             # the pretty one prints local variables: sentences, keys
             exception_formatter=structlog.dev.plain_traceback,

@@ -59,7 +59,18 @@ def embedded_programs(places: embedded.Layout, *, postgres: bool, redis: bool) -
 def app_programs(*, host: str, port: int, slots: int, spares: int) -> list[Program]:
     """The processes of Souffleur itself (design.md, section 1)."""
     python = sys.executable
-    worker = [python, "-m", "celery", "-A", "config", "worker", "--without-mingle", "--without-gossip", "-l", "WARNING"]
+    worker = [
+        python,
+        "-m",
+        "celery",
+        "-A",
+        "config",
+        "worker",
+        "--without-mingle",
+        "--without-gossip",
+        "-l",
+        "WARNING",
+    ]
     beat_pid = "--pidfile="
     return [
         Program(

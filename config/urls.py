@@ -1,11 +1,11 @@
 """URLs of this server."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from config.health import health
 
-api = [path("health", health), path("", include("gateways.conference.urls"))]
+api: list[URLPattern | URLResolver] = [path("health", health), path("", include("gateways.conference.urls"))]
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include(api)),

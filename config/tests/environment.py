@@ -49,7 +49,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         embedded.prepare_postgres(places)
         _start(embedded.postgres_command(places), user=places.system_user)
         _wait(lambda: psycopg.connect(host=str(places.sockets), user="postgres", dbname="postgres").close())
-        with psycopg.connect(host=str(places.sockets), user="postgres", dbname="postgres", autocommit=True) as db:
+        with psycopg.connect(
+            host=str(places.sockets), user="postgres", dbname="postgres", autocommit=True
+        ) as db:
             db.execute(f"CREATE DATABASE {embedded.DATABASE_NAME}")
     if not os.environ.get("REDIS_URL"):
         _start(embedded.redis_command(places))

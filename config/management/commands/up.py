@@ -28,11 +28,19 @@ from supervisor.xmlrpc import SupervisorTransport
 from asr import runtime
 from asr.weights import WeightsError
 from config import embedded
+from config.env import EnvError, read_env
 from config.stack import StackPlan, app_programs, embedded_programs, write_config
 
 SERVERS_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 5.0
 POLL_S = 0.05
+SETTINGS_OPTIONS = {
+    "model": "asr_model",
+    "device": "asr_device",
+    "compute-type": "asr_compute_type",
+    "slots": "asr_slots",
+    "recogniser": "asr_recogniser",
+}
 MARK = "SOUFFLEUR_STACK"  # in the environment of every process of a stack: its var folder
 
 
@@ -45,9 +53,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+        for option, name in SETTINGS_OPTIONS.items():
+            parser.add_argument(f"--{option}", metavar="VALUE", help=f"instead of {name.upper()}")
 
     def handle(self, *args: Any, **options: Any) -> None:
         signal.signal(signal.SIGTERM, _as_interrupt)
+        _override_settings(
+            {name: options[option.replace("-", "_")] for option, name in SETTINGS_OPTIONS.items()}
+        )
         with _only_stack(settings.VAR_DIR):
             try:
                 self._run(options["host"], options["port"])
@@ -61,7 +74,9 @@ class Command(BaseCommand):
         if own_postgres:
             embedded.prepare_postgres(places)
             if places.home != settings.VAR_DIR:
-                self.stdout.write(f"PostgreSQL's user may not enter {settings.VAR_DIR}; data is in {places.home}")
+                self.stdout.write(
+                    f"PostgreSQL's user may not enter {settings.VAR_DIR}; data is in {places.home}"
+                )
         if settings.ENV.asr_recogniser == "whisper":
             self._fetch_model()
         plan = StackPlan(
@@ -93,6 +108,16 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
 
 
+def _override_settings(values: dict[str, str | None]) -> None:
+    """Options win over the environment, here and in every child."""
+    given = {name: value for name, value in values.items() if value is not None}
+    try:
+        settings.ENV = read_env(**given)
+    except EnvError as error:
+        raise CommandError(str(error)) from None
+    os.environ.update({name.upper(): value for name, value in given.items()})
+
+
 def _as_interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -105,7 +130,9 @@ def _only_stack(var_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise CommandError(f"A stack runs in {var_dir} already; use another VAR_DIR and --port.") from None
+            raise CommandError(
+                f"A stack runs in {var_dir} already; use another VAR_DIR and --port."
+            ) from None
         os.environ[MARK] = str(var_dir)
         _stop_leftovers(var_dir)
         try:
@@ -153,7 +180,9 @@ def _create_database(places: embedded.Layout, supervisord: subprocess.Popen[byte
     deadline = time.monotonic() + SERVERS_WITHIN_S
     while True:
         try:
-            with psycopg.connect(host=str(places.sockets), user="postgres", dbname="postgres", autocommit=True) as db:
+            with psycopg.connect(
+                host=str(places.sockets), user="postgres", dbname="postgres", autocommit=True
+            ) as db:
                 if not db.execute(
                     "SELECT 1 FROM pg_database WHERE datname = %s", [embedded.DATABASE_NAME]
                 ).fetchone():

@@ -1,0 +1,153 @@
+"""A talk, live: starts the whole stack, streams a file into room DEMO as a host, prints what a viewer reads."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import requests
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from asr import sample
+from asr.host import HostLostError, HostOptions, HostRefusedError
+from asr.recorder import NotAudioError, read_audio, record
+from asr.weights import WeightsError
+from config.demonstration import Talk, describe, result_line, stream_talk
+from gateways.conference.client import Caption, Key
+from rooms.models import Room
+from transcripts.models import Sentence
+
+ROOM = "DEMO"
+UP_WITHIN_S = 900.0  # the first start fetches the model
+STOP_WITHIN_S = 6.0
+OPUS_RATE_HZ = 48_000
+
+
+class Command(BaseCommand):
+    """script/demo [FILE] [--lang xx] [--once]."""
+
+    help = __doc__ or ""
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("file", nargs="?", type=Path, help="any audio that PyAV reads; default: a sample")
+        parser.add_argument("--lang", default="en", help="the language spoken in it")
+        parser.add_argument("--once", action="store_true", help="stop when the talk is over; last line is JSON")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        signal.signal(signal.SIGTERM, _as_interrupt)
+        try:
+            talk = self._talk(options["file"], options["lang"])
+            blobs = record(read_audio(talk.path, rate_hz=OPUS_RATE_HZ))
+        except (NotAudioError, WeightsError, OSError) as error:
+            raise CommandError(str(error)) from error
+        up = subprocess.Popen(
+            [sys.executable, "manage.py", "up", "--port", str(options["port"])],
+            cwd=settings.BASE_DIR, start_new_session=True,
+        )  # fmt: skip
+        base = f"http://127.0.0.1:{options['port']}"
+        try:
+            result = self._show(up, base, talk, blobs)
+            if not options["once"]:
+                self._leave_running(up, base)
+        except KeyboardInterrupt:
+            self.stdout.write("\nstopping")
+            return
+        except (HostLostError, HostRefusedError) as error:
+            raise CommandError(str(error)) from error
+        finally:
+            _stop(up)
+        self.stdout.write(json.dumps(result, ensure_ascii=False))
+        if not result["sentences"]:
+            sys.exit(1)
+
+    def _talk(self, file: Path | None, lang: str) -> Talk:
+        if file is not None:
+            return describe(file, lang)
+        found = sample.find_or_fetch(settings.VAR_DIR / "samples", progress=self._say)
+        return Talk(found.path, found.language, found.reference, found.first_word_end_s)
+
+    def _show(self, up: subprocess.Popen[bytes], base: str, talk: Talk, blobs: Any) -> dict[str, Any]:
+        _wait_until_healthy(up, base)
+        if talk.lang not in settings.ENV.source_langs:
+            raise CommandError(f"{talk.lang} is not among SOURCE_LANGS")
+        Room.objects.update_or_create(code=ROOM, defaults={"title": "Demonstration", "published": True})
+        options = HostOptions(url=base, room=ROOM, password=_host_key(base), lang=talk.lang, target=talk.lang)
+        self._say(f"Streaming {talk.path.name} into room {ROOM}")
+        observed = asyncio.run(stream_talk(options, blobs, show=self._caption, target=talk.lang))
+        result = result_line(ROOM, talk, observed, _sentence_ends())
+        requests.post(f"{base}/room/{ROOM}/close", json={"password": settings.ENV.admin_password}, timeout=5)
+        return result
+
+    def _caption(self, at_s: float, caption: Caption) -> None:
+        if caption.key is not None:
+            self._say(f"{at_s:7.2f} s  {caption.lang}  {caption.text}")
+        elif self.stdout.isatty():
+            self.stdout.write(f"{at_s:7.2f} s  …   {caption.text[-100:]}\x1b[K\r", ending="")
+            self.stdout.flush()
+
+    def _leave_running(self, up: subprocess.Popen[bytes], base: str) -> None:
+        self._say(
+            f"\nThe stack goes on. Room list {base}/room_list · transcript {base}/room/{ROOM}/transcript/…"
+            f" · admin {base}/admin/ (manage.py createsuperuser)\n"
+            f"Host password {settings.ENV.host_password} · admin password {settings.ENV.admin_password}\n"
+            "Ctrl-C stops it."
+        )
+        up.wait()
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def _wait_until_healthy(up: subprocess.Popen[bytes], base: str) -> None:
+    deadline = time.monotonic() + UP_WITHIN_S
+    while time.monotonic() < deadline:
+        if up.poll() is not None:
+            raise CommandError("the stack did not start")
+        try:
+            if requests.get(f"{base}/health", timeout=2).ok:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.1)
+    raise CommandError(f"the stack was not ready within {UP_WITHIN_S:.0f} s; see {settings.VAR_DIR / 'run'}")
+
+
+def _host_key(base: str) -> str:
+    answer = requests.post(f"{base}/login", json={"password": settings.ENV.host_password}, timeout=5)
+    answer.raise_for_status()
+    return str(answer.json()["key"])
+
+
+def _sentence_ends() -> dict[Key, int]:
+    newest = Sentence.objects.filter(part__room__code=ROOM).order_by("-part__opening").first()
+    if newest is None:
+        return {}
+    rows = Sentence.objects.filter(part__room__code=ROOM, part__opening=newest.part.opening)
+    return {(row.line, row.position): row.end_ms for row in rows}
+
+
+def _stop(up: subprocess.Popen[bytes]) -> None:
+    up.terminate()
+    try:
+        up.wait(STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(up.pid, signal.SIGKILL)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+

@@ -175,7 +175,7 @@ class AudioLog:
 
     def save_checkpoint_and_trim(self, checkpoint: Checkpoint) -> bool:
         """Keeps a checkpoint and drops what lies before it, in one step; False: a newer one is kept already."""
-        arguments = [checkpoint.entry_id, checkpoint.to_bytes(), EXPIRE_S]
+        arguments: list[str | bytes | int] = [checkpoint.entry_id, checkpoint.to_bytes(), EXPIRE_S]
         with _unavailable():
             return bool(self._save_and_trim([self._keys.stream, self._keys.checkpoint], arguments))
 
@@ -255,7 +255,9 @@ def _client(redis_url: str) -> redis.Redis:
     )
 
 
-_async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, redis.asyncio.Redis]] = WeakKeyDictionary()
+_async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, redis.asyncio.Redis]] = (
+    WeakKeyDictionary()
+)
 
 
 def _async_client(redis_url: str) -> redis.asyncio.Redis:

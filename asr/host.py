@@ -1,8 +1,8 @@
 """A host on the command line: what a browser's host page does, over the same public WebSocket (docs: conference wire).
 
-    async with Host(options, on_message=print) as host:
-        await host.wait_ready()
-        await host.play(record_file("talk.flac"), speed=1.0)
+async with Host(options, on_message=print) as host:
+    await host.wait_ready()
+    await host.play(record_file("talk.flac"), speed=1.0)
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from av.audio.resampler import AudioResampler
 
 from asr.engine.opus import packet_samples
 from asr.engine.recogniser import SAMPLE_RATE_HZ, SAMPLES_PER_MS
-from asr.engine.webm import webm_block, webm_cluster, webm_header
+from asr.engine.webm_writer import webm_block, webm_cluster, webm_header
 
 __all__ = ["Blob", "Format", "NotAudioError", "read_audio", "record"]
 
@@ -45,7 +45,7 @@ def read_audio(source: Source, *, rate_hz: int, container: str | None = None) ->
     resampler = AudioResampler(format="s16", layout="mono", rate=rate_hz)
     name = source if not isinstance(source, Path) else str(source)
     try:
-        opened = av.open(name, format=container)
+        opened = av.open(name, "r", format=container)
     except (av.FFmpegError, ValueError) as error:
         raise NotAudioError(f"cannot be read as audio: {error}") from error
     with opened:
@@ -112,7 +112,7 @@ def _webm_pieces(frames: Iterator[AudioFrame], bit_rate: int) -> Iterator[tuple[
     encoder.sample_rate, encoder.layout, encoder.format = _OPUS_RATE_HZ, "mono", "s16"
     encoder.bit_rate, encoder.options = bit_rate, _OPUS_OPTIONS
     encoder.open()
-    header: bytes = webm_header(bytes(encoder.extradata))
+    header: bytes = webm_header(encoder.extradata or b"")
     at_ms, cluster_ms = 0, -_CLUSTER_MS
     for packet in _packets(encoder, frames):
         data = header
@@ -140,7 +140,9 @@ def _packets(encoder: av.AudioCodecContext, frames: Iterator[AudioFrame]) -> Ite
         yield bytes(packet)
 
 
-def _encoded(encoder: av.AudioCodecContext, samples: np.ndarray[tuple[int], np.dtype[np.int16]]) -> Iterator[bytes]:
+def _encoded(
+    encoder: av.AudioCodecContext, samples: np.ndarray[tuple[int], np.dtype[np.int16]]
+) -> Iterator[bytes]:
     frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
     frame.sample_rate = encoder.sample_rate
     for packet in encoder.encode(frame):

@@ -10,8 +10,6 @@ A recorder's times are its container's; a lost blob makes a gap. A new recorder 
 Opus needs some packets to settle, so a checkpoint begins a little before the time asked for, and audio comes again.
 """
 
-import base64
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from asr.engine.checkpoint import Checkpoint, RestartPoints
 from asr.engine.ogg import OggReader
 from asr.engine.opus import OpusHead, Packet
 from asr.engine.recogniser import SAMPLE_RATE_HZ, SAMPLES_PER_MS
@@ -36,9 +35,6 @@ _GAP_SAMPLES = 50 * SAMPLES_PER_MS
 _ABSURD_SAMPLES = 600 * SAMPLE_RATE_HZ
 _ENTRY_SAMPLES = 600 * SAMPLE_RATE_HZ
 """No entry may become more audio than this: packets of a few bytes claim up to 120 ms each."""
-_SETTLE_SAMPLES = 200 * SAMPLES_PER_MS
-_POINT_EVERY_SAMPLES = 200 * SAMPLES_PER_MS
-_POINTS = 4096
 
 
 def classify(data: bytes, *, first_of_socket: bool) -> Kind:
@@ -46,41 +42,6 @@ def classify(data: bytes, *, first_of_socket: bool) -> Kind:
     if data.startswith(_EBML_MARK) or (data.startswith(_OGG_MARK) and len(data) > 5 and data[5] & _OGG_BEGIN):
         return "head"
     return "join" if first_of_socket else "more"
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """Where decoding can begin again: in which entry, at which byte, behind which header, at what time."""
-
-    entry_id: str
-    offset: int
-    prefix: bytes
-    position_samples: int
-    floor_samples: int
-    base_samples: int | None
-
-    @property
-    def at_ms(self) -> int:
-        """The first millisecond that decoding from here gives."""
-        return -(-self.floor_samples // SAMPLES_PER_MS)
-
-    def to_bytes(self) -> bytes:
-        """For keeping; `from_bytes` reads it."""
-        prefix = base64.b64encode(self.prefix).decode()
-        numbers = [self.offset, self.position_samples, self.floor_samples, self.base_samples]
-        return json.dumps([1, self.entry_id, prefix, *numbers]).encode()
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> "Checkpoint":
-        """Raises ValueError on anything that `to_bytes` did not write."""
-        read = json.loads(data)
-        if not isinstance(read, list) or len(read) != 7 or read[0] != 1:
-            raise ValueError("not a checkpoint")
-        _, entry_id, prefix, offset, position, floor, base = read
-        numbers = (offset, position, floor, 0 if base is None else base)
-        if not isinstance(entry_id, str) or not all(type(number) is int for number in numbers) or offset < 0:
-            raise ValueError("not a checkpoint")
-        return cls(entry_id, offset, base64.b64decode(prefix, validate=True), position, floor, base)
 
 
 @dataclass
@@ -124,7 +85,7 @@ class StreamDecoder:
         self._odd_byte = b""
         self._fed_bytes = 0  # by this reader
         self._extents: deque[tuple[int, str, int]] = deque()  # reader's offset, entry, offset in the entry
-        self._points: deque[tuple[int, Checkpoint]] = deque(maxlen=_POINTS)  # good from which sample on
+        self._points = RestartPoints()
         if resume and resume.prefix:
             self._reader = _new_reader(resume.prefix, -len(resume.prefix))
             for _ in self._reader.feed(resume.prefix) if self._reader else ():
@@ -171,10 +132,7 @@ class StreamDecoder:
 
     def checkpoint(self, at_ms: int) -> Checkpoint | None:
         """The newest place to begin again that gives all audio from `at_ms` on; None if that is not known any more."""
-        for good_from, point in reversed(self._points):
-            if good_from <= at_ms * SAMPLES_PER_MS:
-                return point
-        return None
+        return self._points.newest(at_ms)
 
     @staticmethod
     def _resumed_kind(resume: Checkpoint, entry_id: str, kind: str) -> tuple[str, int]:
@@ -207,11 +165,12 @@ class StreamDecoder:
         if self._reader is not None:
             self._finish_recorder()
         aligned = self._timeline.position + len(self._odd_byte)
-        self._note_point(aligned, Checkpoint(entry_id, skipped + len(self._odd_byte), b"", aligned, aligned, None))
+        point = Checkpoint(entry_id, skipped + len(self._odd_byte), b"", aligned, aligned, None)
+        self._points.note(point, settled=True)
         data = self._odd_byte + data[skipped : skipped + 2 * _ENTRY_SAMPLES]
         whole = len(data) // 2 * 2
         self._odd_byte = data[whole:]
-        self._timeline.add_samples(np.frombuffer(data[:whole], "<i2").astype(np.float32) / 32768)
+        self._timeline.add_samples(np.frombuffer(data[:whole], "<i2").astype(np.float32) / np.float32(32768))
 
     def _feed_reader(self, entry_id: str, data: bytes, skipped: int, *, rejoin: bool, limit: int) -> None:
         if self._reader is None:
@@ -233,9 +192,9 @@ class StreamDecoder:
             self._take_packet(packet)
 
     def _take_packet(self, packet: Packet) -> None:
-        assert self._reader is not None
-        assert self._reader.head is not None
-        head = self._reader.head
+        head = self._reader.head if self._reader is not None else None
+        if head is None:
+            return
         if self._opus is None:
             self._opus = OpusDecoder(head)
         heard_from = None
@@ -272,17 +231,8 @@ class StreamDecoder:
         start, entry_id, skipped = self._extents[0]
         position = self._timeline.position
         floor = position if heard_from is None else heard_from
-        good_from = position + _SETTLE_SAMPLES if heard_from is None else heard_from
-        offset += skipped - start
-        self._note_point(good_from, Checkpoint(entry_id, offset, packet.prefix, position, floor, self._base))
-
-    def _note_point(self, good_from: int, point: Checkpoint) -> None:
-        settled = good_from == point.floor_samples
-        if self._points and not (settled and point.prefix):
-            since = point.position_samples - self._points[-1][1].position_samples
-            if since < _POINT_EVERY_SAMPLES:
-                return
-        self._points.append((good_from, point))
+        point = Checkpoint(entry_id, offset + skipped - start, packet.prefix, position, floor, self._base)
+        self._points.note(point, settled=heard_from is not None)
 
 
 def _new_reader(data: bytes, offset: int) -> _Reader | None:

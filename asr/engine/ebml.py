@@ -127,9 +127,9 @@ def _ebml_sizes(data: bytes, count: int) -> tuple[list[int], int]:
     pos = 1
     for index in range(count - 1):
         read = read_size(data, pos)
-        if read is None or read[0] is None:
+        value, end = read or (None, pos)
+        if value is None:
             raise DamagedError("lacing is cut off")
-        value, end = read
         bias = 0 if index == 0 else (1 << 7 * (end - pos) - 1) - 1
         sizes.append(value - bias + (sizes[-1] if sizes else 0))
         if sizes[-1] < 0:

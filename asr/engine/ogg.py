@@ -64,13 +64,15 @@ class OggReader:
         pos = 0
         while (found := self._buffer.find(_MARK, pos)) >= 0:
             pos = found
-            length = self._page_bytes(pos)
-            if length is None:
-                break
-            data = bytes(self._buffer[pos : pos + length])
-            if length and ogg_crc(data) == struct.unpack_from("<I", data, 22)[0]:
+            data = self._page(pos)
+            if data is None:
+                if not (later := self._later_page(pos)):
+                    break
+                self.times_lost += 1
+                pos = later
+            elif data:
                 yield from self._take(_read_page(data), self._offset + pos)
-                pos += length
+                pos += len(data)
             else:
                 self.times_lost += 1
                 pos += len(_MARK)
@@ -78,6 +80,22 @@ class OggReader:
             pos = max(pos, len(self._buffer) - len(_MARK) + 1)
         del self._buffer[:pos]
         self._offset += pos
+
+    def _later_page(self, pos: int) -> int | None:
+        """Where a whole page begins behind one that waits for more: then that one is damaged."""
+        while (pos := self._buffer.find(_MARK, pos + len(_MARK))) >= 0:
+            if self._page(pos):
+                return pos
+        return None
+
+    def _page(self, pos: int) -> bytes | None:
+        """A page that is as it was sent, nothing if it is not; None if it is not all there."""
+        length = self._page_bytes(pos)
+        if length is None:
+            return None
+        data = bytes(self._buffer[pos : pos + length])
+        intact = length > 0 and ogg_crc(data) == struct.unpack_from("<I", data, 22)[0]
+        return data if intact else b""
 
     def _page_bytes(self, pos: int) -> int | None:
         """A page's length, 0 if it is none; None if it is not all there."""
@@ -100,13 +118,16 @@ class OggReader:
             return
         packets = self._join(page)
         self._next_sequence = page.sequence + 1 & 0xFFFFFFFF
-        packets = [packet for packet in packets if packet and not packet.startswith((b"OpusTags", b"OpusHead"))]
+        packets = [
+            packet for packet in packets if packet and not packet.startswith((b"OpusTags", b"OpusHead"))
+        ]
         timed = page.granule >= 0 and not page.flags & _END
         at_samples = page.granule // 3 - sum(map(packet_samples, packets)) if timed else None
         begins = None if page.flags & _CONTINUED else offset
+        prefix = ogg_page([self.head.raw], serial=self._serial, sequence=0, granule=0, flags=_BEGIN)
         for index, packet in enumerate(packets):
             if index == 0:
-                yield Packet(packet, at_samples, begins, self._prefix() if begins is not None else b"")
+                yield Packet(packet, at_samples, begins, prefix)
             else:
                 yield Packet(packet, None)
 
@@ -132,10 +153,6 @@ class OggReader:
             lost = not packets and page.flags & _CONTINUED and not opened
             self._unfinished = None if lost or len(opened) > _MAX_PACKET_BYTES else opened
         return packets
-
-    def _prefix(self) -> bytes:
-        assert self.head is not None
-        return ogg_page([self.head.raw], serial=self._serial, sequence=0, granule=0, flags=_BEGIN)
 
 
 def _read_page(data: bytes) -> _Page:

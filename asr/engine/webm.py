@@ -15,6 +15,7 @@ from asr.engine import ebml
 from asr.engine.ebml import DamagedError
 from asr.engine.opus import OpusHead, Packet, packet_samples
 from asr.engine.recogniser import SAMPLE_RATE_HZ
+from asr.engine.webm_writer import webm_cluster, webm_header
 
 _MAX_BLOCK_BYTES = 16 * 1024  # an Opus packet of 120 ms at 510 kbit/s has 7,650 bytes
 _MAX_HEADER_BYTES = 64 * 1024
@@ -26,10 +27,14 @@ _MASTERS = {ebml.SEGMENT, ebml.CLUSTER, ebml.BLOCK_GROUP}
 _BLOCKS = {ebml.SIMPLE_BLOCK, ebml.BLOCK}
 _LEAVES = {
     **dict.fromkeys((ebml.EBML, ebml.INFO, ebml.TRACKS), _MAX_HEADER_BYTES),
-    **dict.fromkeys((0x114D9B74, 0x1C53BB6B, 0x1254C367, 0x1043A770, 0x1941A469), _MAX_HEADER_BYTES),  # seek … files
+    **dict.fromkeys(
+        (0x114D9B74, 0x1C53BB6B, 0x1254C367, 0x1043A770, 0x1941A469), _MAX_HEADER_BYTES
+    ),  # seek … files
     **dict.fromkeys((0xEC, 0x75A1, 0xA4, 0xAF, 0x5854), _MAX_BLOCK_BYTES),  # void, additions and the like
     **dict.fromkeys(_BLOCKS, _MAX_BLOCK_BYTES),
-    **dict.fromkeys((ebml.TIMESTAMP, 0xA7, 0xAB, 0x9B, 0xFB, 0xFA, 0x75A2, 0xBF), 8),  # position, durations, CRC
+    **dict.fromkeys(
+        (ebml.TIMESTAMP, 0xA7, 0xAB, 0x9B, 0xFB, 0xFA, 0x75A2, 0xBF), 8
+    ),  # position, durations, CRC
 }
 _CANDIDATE = re.compile(rb"[\xa3\xa0]|\x1f\x43\xb6\x75|\x1a\x45\xdf\xa3")
 _CHAIN = 2
@@ -203,7 +208,7 @@ class WebmReader:
             yield Packet(data, None)
 
     def _read_block(self, element: _Element, payload: bytes) -> Iterator[Packet]:
-        if self._track is None or payload[0] & 0x7F != self._track:
+        if self.head is None or self._track is None or payload[0] & 0x7F != self._track:
             return
         try:
             frames = [frame for frame in ebml.laced_frames(payload[3], payload[4:]) if frame]
@@ -215,7 +220,9 @@ class WebmReader:
         if self._time_known and self._cluster is not None:
             ticks = self._cluster + int.from_bytes(payload[1:3], "big", signed=True)
             offset = self._offset + element.start
-            yield Packet(frames[0], self._samples(ticks), offset, self._prefix(self._cluster), self._rebase)
+            header = webm_header(self.head.raw, track=self._track, scale_ns=self._scale_ns)
+            prefix = header + webm_cluster(self._cluster)
+            yield Packet(frames[0], self._samples(ticks), offset, prefix, self._rebase)
             yield from (Packet(frame, None) for frame in frames[1:])
             self._rebase = False
         elif self._held is not None:
@@ -230,7 +237,9 @@ class WebmReader:
         return ticks * self._scale_ns * SAMPLE_RATE_HZ // 1_000_000_000
 
     def _read_tracks(self, payload: bytes) -> None:
-        entries = [dict(ebml.children(entry)) for name, entry in ebml.children(payload) if name == ebml.TRACK_ENTRY]
+        entries = [
+            dict(ebml.children(entry)) for name, entry in ebml.children(payload) if name == ebml.TRACK_ENTRY
+        ]
         self._tracks = {ebml.unsigned(entry.get(ebml.TRACK_NUMBER, b"")) for entry in entries}
         for entry in entries:
             if entry.get(ebml.CODEC_ID, b"").rstrip(b"\0") == b"A_OPUS":
@@ -239,42 +248,3 @@ class WebmReader:
                 self.problem = None
                 return
         self.problem = "codec_not_opus"
-
-    def _prefix(self, cluster: int) -> bytes:
-        """What to feed before a packet's element to begin there."""
-        assert self.head is not None
-        assert self._track is not None
-        return webm_header(self.head.raw, track=self._track, scale_ns=self._scale_ns) + webm_cluster(cluster)
-
-
-def webm_header(opus_head: bytes, *, track: int = 1, scale_ns: int = 1_000_000) -> bytes:
-    """What a recorder sends before its first Cluster."""
-    rate = ebml.element(ebml.SAMPLING_FREQUENCY, b"\x47\x3b\x80\x00")
-    audio = ebml.element(ebml.AUDIO, rate, ebml.number(ebml.CHANNELS, opus_head[9]))
-    entry = ebml.element(
-        ebml.TRACK_ENTRY,
-        ebml.number(ebml.TRACK_NUMBER, track),
-        ebml.number(ebml.TRACK_UID, track),
-        ebml.number(ebml.TRACK_TYPE, 2),
-        ebml.element(ebml.CODEC_ID, b"A_OPUS"),
-        ebml.element(ebml.CODEC_PRIVATE, opus_head),
-        audio,
-    )
-    return b"".join(
-        (
-            ebml.element(ebml.EBML, ebml.element(ebml.DOC_TYPE, b"webm")),
-            ebml.open_element(ebml.SEGMENT),
-            ebml.element(ebml.INFO, ebml.number(ebml.TIMESTAMP_SCALE, scale_ns)),
-            ebml.element(ebml.TRACKS, entry),
-        )
-    )
-
-
-def webm_cluster(timestamp: int) -> bytes:
-    """The beginning of a Cluster, left open."""
-    return ebml.open_element(ebml.CLUSTER) + ebml.number(ebml.TIMESTAMP, timestamp)
-
-
-def webm_block(relative: int, packet: bytes, *, track: int = 1) -> bytes:
-    """A packet in its Cluster."""
-    return ebml.element(ebml.SIMPLE_BLOCK, bytes((0x80 | track,)), relative.to_bytes(2, "big", signed=True), b"\x80", packet)

@@ -135,7 +135,12 @@ def test_an_older_process_cannot_put_the_checkpoint_back(log):
 
 @pytest.mark.parametrize(
     ("entry_id", "before"),
-    [("5-3", "5-2"), ("5-0", f"4-{2**64 - 1}"), ("0-0", "0-0"), ("1763690000000-0", f"1763689999999-{2**64 - 1}")],
+    [
+        ("5-3", "5-2"),
+        ("5-0", f"4-{2**64 - 1}"),
+        ("0-0", "0-0"),
+        ("1763690000000-0", f"1763689999999-{2**64 - 1}"),
+    ],
 )
 def test_reading_begins_right_before_the_checkpoint(log, entry_id, before):
     assert log.before(at(entry_id)) == before

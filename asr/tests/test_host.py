@@ -4,70 +4,19 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
-from django.http.cookie import parse_cookie
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
 
 from asr.engine.tests.recordings import as_wav, chromium_blobs, tones
 from asr.host import Host, HostLostError, HostOptions, HostRefusedError
 from asr.recorder import Blob, record_file
-
-
-@dataclass
-class ScriptedRoom:
-    """Stands in for the server: notes what comes, answers what a test wants."""
-
-    refusal: tuple[int, str] | None = None
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    paths: list[str] = field(default_factory=list)
-    cookies: list[dict[str, str]] = field(default_factory=list)
-    blobs: list[bytes] = field(default_factory=list)
-    arrived: list[float] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    came: asyncio.Condition = field(default_factory=asyncio.Condition)
-    left: asyncio.Queue[int | None] = field(default_factory=asyncio.Queue)
-    sockets: list[ServerConnection] = field(default_factory=list)
-    url: str = ""
-
-    async def serve(self, socket: ServerConnection) -> None:
-        assert socket.request is not None
-        self.sockets.append(socket)
-        self.paths.append(socket.request.path)
-        self.cookies.append(parse_cookie(socket.request.headers.get("Cookie", "")))
-        if self.refusal:
-            await socket.close(*self.refusal)
-            return
-        try:
-            await socket.send(json.dumps({"info": {"connection_id": f"id-{len(self.paths)}"}}))
-            await socket.send(json.dumps({"last_n_sents": [], "incomplete_sentence": ""}))
-            await self.ready.wait()
-            await socket.send(json.dumps({"info": {"ready_to_recieve_audio": True}}))
-            while True:
-                message = await socket.recv()
-                async with self.came:
-                    if isinstance(message, bytes):
-                        self.blobs.append(message)
-                        self.arrived.append(time.monotonic())
-                    else:
-                        self.texts.append(message)
-                    self.came.notify_all()
-        except ConnectionClosed:
-            self.left.put_nowait(socket.close_code)
-
-    async def until(self, blobs: int = 0, texts: int = 0) -> None:
-        async with self.came:
-            await self.came.wait_for(lambda: len(self.blobs) >= blobs and len(self.texts) >= texts)
+from asr.tests.scripted_room import ScriptedRoom, scripted_room
 
 
 @pytest.fixture
 async def room() -> AsyncIterator[ScriptedRoom]:
-    scripted = ScriptedRoom()
-    server: Server
-    async with serve(scripted.serve, "127.0.0.1", 0) as server:
-        scripted.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with scripted_room() as scripted:
         yield scripted
 
 
@@ -87,7 +36,9 @@ async def test_a_host_says_who_it_is_and_waits_until_it_is_wanted(room):
         await waiting
         assert host.connection_id == "id-1"
     assert room.paths == ["/room/DEMO/host/en/de"]
-    assert room.cookies == [{"authenticated": "secret", "DEMO-allow_store": "true", "DEMO-allow_client_download": "true"}]
+    assert room.cookies == [
+        {"authenticated": "secret", "DEMO-allow_store": "true", "DEMO-allow_client_download": "true"}
+    ]
     assert [next(iter(message)) for message in seen] == ["info", "last_n_sents", "info"]
     assert await room.left.get() == 1000
 
@@ -135,7 +86,10 @@ async def test_speed_shortens_the_wait(room):
     assert 0.1 <= time.monotonic() - began < 30
 
 
-@pytest.mark.parametrize("refusal", [(1003, "Room <X> not found"), (1008, "Authentification failed: no valid password in session cookie")])
+@pytest.mark.parametrize(
+    "refusal",
+    [(1003, "Room <X> not found"), (1008, "Authentification failed: no valid password in session cookie")],
+)
 async def test_a_refusal_says_why(room, refusal):
     room.refusal = refusal
     async with Host(options(room)) as host:

@@ -1,6 +1,7 @@
 """Any audio that PyAV reads becomes the blobs that a browser's recorder would send."""
 
 import io
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -13,7 +14,7 @@ from asr.recorder import Blob, NotAudioError, record_file
 def test_blobs_are_about_250_ms_follow_each_other_and_hold_everything():
     recorded = list(record_file(as_wav(tones(3.0))))
     assert recorded[0].start_ms == 0
-    assert all(one.end_ms == other.start_ms for one, other in zip(recorded, recorded[1:], strict=False))
+    assert all(one.end_ms == other.start_ms for one, other in pairwise(recorded))
     assert all(240 <= blob.end_ms - blob.start_ms <= 310 for blob in recorded[:-1])
     assert 3_000 <= recorded[-1].end_ms <= 3_070
     sound = spread(decode(entries([blob.data for blob in recorded])))
@@ -69,7 +70,9 @@ def test_recording_begins_before_the_source_ends():
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"hello, this is text" * 100, bytes(1_000), b"\x1a\x45\xdf\xa3" + bytes(100)], ids=["empty", "text", "zeros", "head"]
+    "data",
+    [b"", b"hello, this is text" * 100, bytes(1_000), b"\x1a\x45\xdf\xa3" + bytes(100)],
+    ids=["empty", "text", "zeros", "head"],
 )
 def test_what_is_no_audio_says_so(data):
     with pytest.raises(NotAudioError):

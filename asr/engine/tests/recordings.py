@@ -34,11 +34,16 @@ def second_socket_at(name: str) -> int:
     return int(json.loads((DATA / f"{name}.json").read_text())["second_socket_at"])
 
 
-def entries(blobs: Sequence[bytes], *, joins: Iterable[int] = (), first: str = "head", start: int = 0) -> list[Entry]:
+def entries(
+    blobs: Sequence[bytes], *, joins: Iterable[int] = (), first: str = "head", start: int = 0
+) -> list[Entry]:
     """Blobs as the audio log gives them back."""
     joins = set(joins)
     kinds = [first if index == 0 else "join" if index in joins else "more" for index in range(len(blobs))]
-    return [(f"{start + index}-0", kind, blob) for index, (kind, blob) in enumerate(zip(kinds, blobs, strict=True))]
+    return [
+        (f"{start + index}-0", kind, blob)
+        for index, (kind, blob) in enumerate(zip(kinds, blobs, strict=True))
+    ]
 
 
 def decode(stream: Iterable[Entry], decoder: StreamDecoder | None = None) -> list[Pcm]:

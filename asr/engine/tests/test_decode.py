@@ -1,5 +1,7 @@
 """Recorders' bytes become the audio that was recorded, in its place in time."""
 
+from itertools import pairwise
+
 import av
 import numpy as np
 import pytest
@@ -37,7 +39,7 @@ def reference(path: str) -> np.ndarray:
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     """Data cut at places (modulo its length)."""
     edges = sorted({0, len(data), *(place % len(data) for place in places)})
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(edges)]
 
 
 STREAMS = {
@@ -64,7 +66,7 @@ def test_every_blob_gives_its_audio_at_once():
             heard_ms.append(pcm.start_ms + len(pcm.samples) // 16)
     blobs = len(chromium_blobs("chromium_recording"))
     assert len(heard_ms) == blobs
-    assert all(later - earlier <= 360 for earlier, later in zip(heard_ms, heard_ms[1:], strict=False))
+    assert all(later - earlier <= 360 for earlier, later in pairwise(heard_ms))
 
 
 @pytest.mark.parametrize("name", ["recorder", "ffmpeg_webm", "ffmpeg_ogg"])

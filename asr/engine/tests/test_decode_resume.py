@@ -139,7 +139,9 @@ def test_nothing_fed_nothing_to_begin_at():
     assert StreamDecoder().checkpoint(10_000) is None
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[1]", b'[1,"0-0","?",0,0,0,0]', b'[1,"0-0","",-1,0,0,0]', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b"[1]", b'[1,"0-0","?",0,0,0,0]', b'[1,"0-0","",-1,0,0,0]', b"\xff\xfe"]
+)
 def test_a_damaged_checkpoint_says_so(data):
     with pytest.raises(ValueError):  # noqa: PT011
         Checkpoint.from_bytes(data)

@@ -24,22 +24,32 @@ class Command(BaseCommand):
         "Streams audio into a room in real time and prints the captions that come back. FILE is anything that PyAV "
         "reads, - is standard input; with --device FILE names a microphone (for instance --device alsa default)."
     )
-    requires_system_checks: list[str] = []  # type: ignore[assignment]
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE|-")
         parser.add_argument("--room", required=True, help="the room's code")
-        parser.add_argument("--url", default=os.environ.get("SOUFFLEUR_URL", "ws://127.0.0.1:8000"), help="the server")
         parser.add_argument(
-            "--password", default=os.environ.get("HOST_PASSWORD", ""), help="host password or login key [HOST_PASSWORD]"
+            "--url", default=os.environ.get("SOUFFLEUR_URL", "ws://127.0.0.1:8000"), help="the server"
+        )
+        parser.add_argument(
+            "--password",
+            default=os.environ.get("HOST_PASSWORD", ""),
+            help="host password or login key [HOST_PASSWORD]",
         )
         parser.add_argument("--lang", default="en", help="spoken language")
-        parser.add_argument("--target", default="", help="language to read along in; the spoken one if not given")
+        parser.add_argument(
+            "--target", default="", help="language to read along in; the spoken one if not given"
+        )
         parser.add_argument("--speed", type=float, default=1.0, help="times real time")
         parser.add_argument("--format", choices=["webm", "pcm"], default="webm", help="what is sent")
-        parser.add_argument("--device", metavar="KIND", help="FILE is a device: alsa, pulse, avfoundation, dshow")
+        parser.add_argument(
+            "--device", metavar="KIND", help="FILE is a device: alsa, pulse, avfoundation, dshow"
+        )
         parser.add_argument("--private", action="store_true", help="nothing is stored")
-        parser.add_argument("--linger", type=float, default=5.0, metavar="SECONDS", help="wait for the last captions")
+        parser.add_argument(
+            "--linger", type=float, default=5.0, metavar="SECONDS", help="wait for the last captions"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["speed"] > 0:
@@ -62,7 +72,9 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stderr.write("stopped")
 
-    async def _stream(self, options: HostOptions, blobs: Iterator[Blob], *, speed: float, linger_s: float) -> None:
+    async def _stream(
+        self, options: HostOptions, blobs: Iterator[Blob], *, speed: float, linger_s: float
+    ) -> None:
         printer = _CaptionPrinter(self)
         async with Host(options, on_message=printer.take) as host:
             tries = 0
@@ -118,7 +130,9 @@ class _CaptionPrinter:
             self._command.stderr.write(f"{error.get('code')}: {error.get('message')}")
         for line in message.get("last_n_sents") or ():
             for sentence in line.get("sentences") or ():
-                self._sentence((line.get("line_idx", 0), sentence.get("sent_idx", 0)), sentence.get("content") or {})
+                self._sentence(
+                    (line.get("line_idx", 0), sentence.get("sent_idx", 0)), sentence.get("content") or {}
+                )
 
     def _sentence(self, place: tuple[int, int], content: dict[str, str]) -> None:
         text = " | ".join(f"{lang}: {words}" for lang, words in content.items())

@@ -7,6 +7,9 @@ A headless Chromium plays SPEECH (any file that PyAV reads) through WebAudio int
 With a gap the server closes the socket after so many blobs; the page comes back after a while with the same recorder
 still running, and what was recorded in between is lost. NAME.webm holds the blobs one after the other, NAME.json their
 sizes and where the second socket began.
+
+chromium_recording and chromium_socket_gap (--gap-after 16 --gap-ms 1500) were made with Chromium 156 from the first
+11.5 s of LJ Speech (LJ001-0001 and LJ001-0002, public domain).
 """
 
 import argparse
@@ -23,6 +26,17 @@ import av
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+)
 
 PAGE = """<!doctype html><title>recording</title><script type="module">
 const wav = Uint8Array.from(atob("%(wav)s"), c => c.charCodeAt(0));
@@ -100,7 +114,9 @@ async def record(options: argparse.Namespace) -> Recording:
     def answer(_: ServerConnection, request: Request) -> Response | None:
         if request.path == "/host":
             return None
-        headers = Headers({"Content-Type": "text/html", "Content-Length": str(len(page)), "Connection": "close"})
+        headers = Headers(
+            {"Content-Type": "text/html", "Content-Length": str(len(page)), "Connection": "close"}
+        )
         return Response(200, "OK", headers, page.encode())
 
     async with serve(recording.receive, "127.0.0.1", 0, process_request=answer, max_size=None) as server:
@@ -108,8 +124,7 @@ async def record(options: argparse.Namespace) -> Recording:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
             browser = await asyncio.create_subprocess_exec(
                 options.chromium,
-                *"--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking".split(),
-                *"--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required".split(),
+                *FLAGS,
                 f"--user-data-dir={profile}",
                 f"http://127.0.0.1:{port}/",
                 stderr=asyncio.subprocess.DEVNULL,
@@ -123,7 +138,9 @@ async def record(options: argparse.Namespace) -> Recording:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("speech", type=Path)
     parser.add_argument("name")
     parser.add_argument("--seconds", type=float, default=11.5)

@@ -1,0 +1,1 @@
+"""Faults made on purpose on a whole stack of real processes: for the tests and for `manage.py drill`."""

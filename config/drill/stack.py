@@ -1,0 +1,200 @@
+"""A stack of its own (manage.py up in a child process), with handles on its processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import ServerProxy
+
+import psutil
+import requests
+from supervisor.xmlrpc import SupervisorTransport
+
+from asr.host import Host, HostOptions
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+HOST_PASSWORD, ADMIN_PASSWORD = "drill-host", "drill-admin"  # noqa: S105  (of a stack that lives for a test)
+UP_WITHIN_S = 120.0
+POLL_S = 0.05
+
+
+class Stack:
+    """A running stack: its URL, its processes by role, rooms to use."""
+
+    def __init__(self, folder: Path, port: int, up: subprocess.Popen[bytes]) -> None:
+        self.folder = folder
+        self.port = port
+        self._up = up
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def pid(self, program: str) -> int:
+        """Process id of a supervised program: postgres, redis, web, asr, translation, sweeps, beat."""
+        for info in self._supervisor().getAllProcessInfo():
+            if info["name"] == program:
+                return int(info["pid"])
+        raise LookupError(program)
+
+    def room_pid(self, session: dict[str, Any]) -> int:
+        """Process id of the ASR child that serves a session."""
+        return int(session["pid"])
+
+    def session(self, room: str) -> dict[str, Any]:
+        """The newest session row of a room, with its part's sentences counted."""
+        rows = self.query(
+            "SELECT s.id, s.state, s.pid, s.generation, s.worker, s.committed_ms, s.heard_ms FROM asr_session s "
+            "JOIN rooms_room r ON r.id = s.room_id WHERE r.code = %s ORDER BY s.id DESC LIMIT 1",
+            room,
+        )
+        keys = ("id", "state", "pid", "generation", "worker", "committed_ms", "heard_ms")
+        return dict(zip(keys, rows[0], strict=True)) if rows else {}
+
+    def sentences(self, room: str) -> list[tuple[int, int, str]]:
+        """(part, index, text) of everything stored for a room."""
+        return [
+            (int(part), int(index), str(text))
+            for part, index, text in self.query(
+                "SELECT p.number, s.index, s.text FROM transcripts_sentence s JOIN transcripts_part p "
+                "ON p.id = s.part_id JOIN transcripts_track t ON t.id = s.track_id JOIN rooms_room r "
+                "ON r.id = p.room_id WHERE r.code = %s AND t.lang = p.source_lang ORDER BY 1, 2",
+                room,
+            )
+        ]
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Read this stack's own database."""
+        import psycopg
+
+        from config import embedded
+
+        places = embedded.layout(self.folder)
+        with psycopg.connect(
+            host=str(places.sockets), user="postgres", dbname=embedded.DATABASE_NAME, connect_timeout=3
+        ) as db:
+            return db.execute(sql, values).fetchall()  # type: ignore[call-overload,no-any-return]
+
+    def host(self, room: str, **options: Any) -> Host:
+        """A host of this stack's room."""
+        return Host(HostOptions(url=self.url, room=room, password=HOST_PASSWORD, **options))
+
+    def viewer_url(self, room: str, target: str = "en") -> str:
+        return f"ws://127.0.0.1:{self.port}/room/{room}/client/undefined/{target}"
+
+    def close_room(self, room: str) -> int:
+        """Force-close; returns the HTTP status."""
+        answer = requests.post(
+            f"{self.url}/room/{room}/close", json={"password": ADMIN_PASSWORD}, timeout=10
+        )
+        return answer.status_code
+
+    def transcript(self, room: str, lang: str = "en") -> str:
+        """The stored transcript as text."""
+        answer = requests.get(f"{self.url}/room/{room}/transcript/{lang}", timeout=10)
+        return answer.text if answer.ok else ""
+
+    def kill(self, pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to one process."""
+        os.kill(pid, number)
+
+    def log(self, program: str) -> str:
+        """What a program has logged."""
+        return (self.folder / "run" / f"{program}.log").read_text(errors="replace")
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process of this stack."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("SOUFFLEUR_STACK") == str(self.folder):
+                    found.append(process)
+        return found
+
+    def stop(self) -> float:
+        """Ctrl-C; returns the seconds until everything was gone."""
+        began = time.monotonic()
+        self._up.send_signal(signal.SIGINT)
+        self._up.wait(30)
+        return time.monotonic() - began
+
+    def _supervisor(self) -> Any:
+        control = f"unix://{self.folder / 'run' / 'control.sock'}"
+        return ServerProxy("http://127.0.0.1", SupervisorTransport("", "", control)).supervisor
+
+
+@contextlib.contextmanager
+def running_stack(*, rooms: list[str], **environment: str) -> Iterator[Stack]:
+    """Start a stack in a folder of its own and wait until it is healthy; everything is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="souffleur-drill-"))
+    folder.chmod(0o755)
+    port = free_port()
+    env = {
+        **{key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")},
+        "VAR_DIR": str(folder), "DEBUG": "0", "HTTPS_ONLY": "0", "SECRET_KEY": "drill-" + "k" * 50,
+        "HOST_PASSWORD": HOST_PASSWORD, "ADMIN_PASSWORD": ADMIN_PASSWORD, "LOG_JSON": "0", "LOG_LEVEL": "INFO",
+        "ASR_RECOGNISER": "scripted", "ASR_SLOTS": "3", **environment,
+    }  # fmt: skip
+    up = subprocess.Popen(
+        [sys.executable, "manage.py", "up", "--port", str(port)],
+        cwd=BASE_DIR, env=env, start_new_session=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    stack = Stack(folder, port, up)
+    try:
+        _wait_until_healthy(stack, up)
+        _import_rooms(folder, rooms, env)
+        yield stack
+    finally:
+        if up.poll() is None:
+            stack.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_healthy(stack: Stack, up: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + UP_WITHIN_S
+    while time.monotonic() < deadline and up.poll() is None:
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(f"{stack.url}/health", timeout=2).ok:
+                return
+        time.sleep(POLL_S)
+    raise RuntimeError(f"the stack in {stack.folder} did not become healthy")
+
+
+def _import_rooms(folder: Path, rooms: list[str], env: dict[str, str]) -> None:
+    """Rooms as an event gets them: from a schedule."""
+    now = datetime.now(UTC)
+    events = [
+        {
+            "guid": room, "code": room, "id": number, "date": (now - timedelta(minutes=5)).isoformat(),
+            "start": "10:00", "duration": "02:00", "room": "Hall", "slug": room, "title": f"Talk {room}",
+            "language": "en", "do_not_record": False, "persons": [], "abstract": "", "track": None,
+        }
+        for number, room in enumerate(rooms)
+    ]  # fmt: skip
+    day = {"index": 1, "date": now.date().isoformat(), "rooms": {"Hall": events}}
+    conference = {"acronym": "drill", "title": "Drill", "rooms": [{"name": "Hall"}], "tracks": [], "days": [day]}
+    path = folder / "schedule.json"
+    path.write_text(json.dumps({"schedule": {"version": "1", "conference": conference}}))
+    subprocess.run(
+        [sys.executable, "manage.py", "import_schedule", str(path)],
+        cwd=BASE_DIR, env=env, check=True, capture_output=True,
+    )  # fmt: skip

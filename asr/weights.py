@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -262,7 +261,7 @@ def _fetch_hub(model: Model, files: Path, say: Progress) -> None:
         ) from error
     shutil.rmtree(files / ".cache", ignore_errors=True)
     pins = {
-        path.name: {"size_bytes": os.stat(path).st_size, "sha256": sha256_of(path)}
+        path.name: {"size_bytes": path.stat().st_size, "sha256": sha256_of(path)}
         for path in sorted(files.iterdir())
         if path.is_file()
     }

@@ -40,7 +40,9 @@ class AlignmentPolicy:
             distance_ms = audio_end_ms - word.end_ms
             sure = options.confidence_validation and word.probability >= options.confirm_probability
             safe = sure and distance_ms >= options.confirm_margin_ms
-            agreed = said[: count + 1] == self._before[: count + 1] and distance_ms >= options.agree_margin_ms
+            doubtful = word.probability < options.doubt_probability
+            wait_ms = options.doubt_margin_ms if doubtful else options.agree_margin_ms
+            agreed = said[: count + 1] == self._before[: count + 1] and distance_ms >= wait_ms
             if not (safe or agreed or distance_ms >= CERTAIN_MS):
                 break
             count += 1

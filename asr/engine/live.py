@@ -11,11 +11,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from . import guards
 from .agreement import make_policy
 from .buffer import AudioBuffer
 from .counters import Counters
-
 from .options import EngineOptions
 from .prompt import Prompt
 from .recogniser import (
@@ -36,6 +37,7 @@ from .whisper import Decoded, DecodedWord, DecodeRequest, Whisper
 HORIZON_MS = 14_000  # the gate never runs further ahead of the window's start
 FORCED_CUT_MS = 10_000  # so much speech without a final word is cut at its quietest place
 EARLY_PAUSE_MS = 220  # silence after which a pass does not wait for its step
+DUMB_MS = 1200  # so much speech behind the prefix without a word: the prefix is in the way
 VAD_BATCH_WINDOWS = 320
 LONGEST_PAUSE_DECODE_LAG_MS = 2500  # a second look is taken only while the audio is not further ahead
 
@@ -134,11 +136,8 @@ class LiveRecogniser:
             return
         samples = self._audio.between(self._vad_ms, self._vad_ms + count * WINDOW_MS)
         count = len(samples) // WINDOW_SAMPLES
-        if self._options.vac:
-            found = self._vad(samples[: count * WINDOW_SAMPLES])
-        else:
-            found = [1.0] * count  # type: ignore[assignment]
-        for probability in found:
+        heard = self._vad(samples[: count * WINDOW_SAMPLES]) if self._options.vac else np.ones(count)
+        for probability in heard:
             self._windows.append((self._vad_ms, float(probability)))
             self._vad_ms += WINDOW_MS
 
@@ -195,7 +194,11 @@ class LiveRecogniser:
         self.counters.shed_level = self._shed
 
     def _uncommitted_ms(self) -> int:
-        return self._gate_ms - max(self._window_ms, self._said[-1].word.end_ms if self._said else 0)
+        return self._gate_ms - self._last_ms()
+
+    def _last_ms(self) -> int:
+        """End of the last confirmed word in the window, else the window's start."""
+        return max(self._window_ms, self._said[-1].word.end_ms if self._said else 0)
 
     def _pass(self) -> list[Event]:
         """A greedy pass over the window; the policy says what of it is final."""
@@ -206,7 +209,7 @@ class LiveRecogniser:
         self._decoded_ms = end_ms
         count = self._policy.confirm([self._absolute(word) for word in words], end_ms)
         if count == len(words) and words:
-            words = (*words[:-1], words[-1].bare())
+            words = (*words[:-1], words[-1].bare(), *words[-1].punctuation())
         events = self._confirm(words[:count])
         self._hypothesis = words[count:]
         events.append(Hypothesis(tuple(self._absolute(word) for word in self._hypothesis)))
@@ -214,6 +217,8 @@ class LiveRecogniser:
             self._note_output()
         elif self._frozen():
             return [*events, *self._reset()]
+        elif self._said and self._gate.speech_end_ms - self._last_ms() >= DUMB_MS:
+            self._restart_window()
         self._trim()
         return events
 
@@ -240,20 +245,31 @@ class LiveRecogniser:
         """The rest of an utterance: a second look while there is time, else what the last pass said."""
         lag_ms = self.heard_ms - self._gate_ms
         complete = self._decoded_ms >= speech_end_ms + EARLY_PAUSE_MS // 2
-        last_ms = self._said[-1].word.end_ms if self._said else 0
-        if complete and not self._hypothesis and speech_end_ms - last_ms < 400:
-            return ()
+        last_ms = self._last_ms()
+        if (
+            complete
+            and not any(word.bare_chars for word in self._hypothesis)
+            and speech_end_ms - last_ms < 400
+        ):
+            return self._hypothesis
         look = self._options.second_look and self._shed == 0 and lag_ms < LONGEST_PAUSE_DECODE_LAG_MS
         if complete and not look:
             return self._plausible(self._hypothesis, None)
-        return self._decode(end_ms, speech_end_ms, final=True, look=look)
+        words = self._decode(end_ms, speech_end_ms, final=True, look=look)
+        if not words and self._said and speech_end_ms - last_ms >= DUMB_MS / 2:
+            self._restart_window()
+            words = self._decode(end_ms, speech_end_ms, final=True, look=look)
+        return words
 
     def _forced_cut(self) -> list[Event]:
         """Long speech without a final word: everything up to the quietest place is final."""
         self.counters.forced_cuts += 1
-        last_ms = max(self._window_ms, self._said[-1].word.end_ms if self._said else 0)
+        last_ms = self._last_ms()
         cut_ms = self._gate.quietest_ms(last_ms + FORCED_CUT_MS // 2, self._gate_ms - 500) or self._gate_ms
         words = self._decode(cut_ms, cut_ms, final=True)
+        if not words and self._said:
+            self._restart_window()
+            words = self._decode(cut_ms, cut_ms, final=True)
         events = self._confirm(words)
         self._hypothesis = ()
         events.append(Hypothesis(()))
@@ -276,7 +292,7 @@ class LiveRecogniser:
         options = self._options
         samples = self._audio.between(self._window_ms, end_ms)
         seconds = len(samples) / SAMPLES_PER_MS / 1000
-        new_s = seconds - max(0, (self._said[-1].word.end_ms - self._window_ms) / 1000 if self._said else 0)
+        new_s = (end_ms - self._last_ms()) / 1000
         request = DecodeRequest(
             language=options.language,
             prompt=self._prompt.tokens(),
@@ -359,6 +375,15 @@ class LiveRecogniser:
         cut_ms = (self._said[count - 1].word.end_ms + self._said[count].word.start_ms) // 2
         self._leave_window(count)
         self._start_window(cut_ms)
+
+    def _restart_window(self) -> None:
+        """The model says nothing behind the prefix: begin anew behind the last confirmed word."""
+        at_ms = self._last_ms()
+        self.counters.restarts += 1
+        self._leave_window(len(self._said))
+        self._prompt.mute()
+        self._start_window(at_ms)
+        self._decoded_ms = at_ms
 
     def _leave_window(self, count: int) -> None:
         self._prompt.say([said.word.text for said in self._said[:count]])

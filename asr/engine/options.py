@@ -37,6 +37,8 @@ class EngineOptions:
     confirm_margin_ms: int = 700  # a confident word this far before the end of the audio is final
     agree_margin_ms: int = 200  # a word that two passes agree on, this far before the end, is final
     confirm_probability: float = 0.6
+    doubt_probability: float = 0.5  # a word less probable than this waits longer, agreed on or not
+    doubt_margin_ms: int = 1500
     # Similarity agreement
     qratio_threshold: float = 95.0
     fallback: bool = True

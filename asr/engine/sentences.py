@@ -11,6 +11,7 @@ from .recogniser import Word
 _TERMINAL = (".", "!", "?", "。", "！", "？", "؟", "।", "…")
 _CLOSERS = "\"'”’»)]"
 _CLAUSE = (",", ";", ":", "–", "—", "、", "，", "；")
+_FOLLOWER = "Xaver"  # no language's splitter knows it: asks about a boundary at the end of the text
 _SHORTEST_CLAUSE_CHARS = 40
 MAX_PENDING_WORDS = 400
 
@@ -116,7 +117,7 @@ def first_sentence_words(words: list[Word], language: str) -> int:
     text = "".join(word.text for word in words)
     if not any(mark in text for mark in _TERMINAL):
         return 0
-    probe = text.rstrip() + " " + _follower(language)
+    probe = f"{text.rstrip()} {_FOLLOWER}"
     sentences = sentencex.segment(language, probe)
     length = 0
     for count, word in enumerate(words, 1):
@@ -140,11 +141,6 @@ def ends_sentence(text: str) -> bool:
 
 def _is_number(text: str) -> bool:
     return text.strip().rstrip("".join(_TERMINAL)).replace(",", "").replace(".", "").isdigit()
-
-
-def _follower(language: str) -> str:
-    """A word that can only begin a sentence, to ask the splitter about a boundary at the end of the text."""
-    return "Then" if language != "de" else "Dann"
 
 
 def _boundary_at(sentences: list[str], length: int, probe: str) -> bool:

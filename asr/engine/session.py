@@ -85,8 +85,8 @@ class Captioner:
         """Take audio that starts at `start_ms`: what was heard before is dropped, a gap is bridged or ends the text."""
         gap_ms = start_ms - self.heard_ms
         if gap_ms > LONGEST_FILL_MS:
-            self._due.extend(self.flush())
-            self._due.append(Notice("audio_gap", start_ms))
+            flushed = self.flush()
+            self._due = [*flushed, Notice("audio_gap", start_ms)]
             self._recogniser = self._make(start_ms)
             self._committed_ms = start_ms
         elif gap_ms > 0:

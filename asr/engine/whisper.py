@@ -6,7 +6,6 @@ and the encoder is most of the cost on a CPU.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,6 +56,13 @@ class DecodedWord:
     def bare(self) -> DecodedWord:
         """The word without the punctuation behind it."""
         return replace(self, text=self.text[: self.bare_chars], tokens=self.tokens[: self.bare_tokens])
+
+    def punctuation(self) -> tuple[DecodedWord, ...]:
+        """What `bare` leaves out, as a piece of its own that starts where the word ends."""
+        text, tokens = self.text[self.bare_chars :], self.tokens[self.bare_tokens :]
+        if not tokens:
+            return ()
+        return (replace(self, start_ms=self.end_ms, text=text, tokens=tokens, bare_chars=0, bare_tokens=0),)
 
 
 @dataclass(frozen=True)

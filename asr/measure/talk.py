@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from ..engine.recogniser import SAMPLE_RATE_HZ, Samples
+from asr.engine.recogniser import SAMPLE_RATE_HZ, Samples
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,98 @@
+"""Confirmed words become sentences, in order, each word once."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.engine.recogniser import Word
+from asr.engine.sentences import SentenceAssembler
+
+from .words import sequence
+
+
+def texts(assembler, words, one_by_one=True):
+    groups = [(word,) for word in words] if one_by_one else [tuple(words)]
+    return [sentence.text for group in groups for sentence in assembler.add(group)]
+
+
+def test_sentence_is_given_with_its_full_stop_not_with_the_next_word():
+    assembler = SentenceAssembler("en")
+    assert texts(assembler, sequence("Printing is beautiful.")) == ["Printing is beautiful."]
+    assert assembler.pending == ()
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "It costs 3.50 dollars."),
+        ("en", "At 10.30 Dr. Smith arrived."),
+        ("en", "He met Mr. Jones and Mrs. Lee yesterday."),
+        ("de", "Am 3. Mai kam Dr. Müller an."),
+        ("de", "Das sind z. B. 1.000 Euro."),
+    ],
+)
+def test_numbers_and_abbreviations_end_no_sentence(language, text):
+    for one_by_one in (True, False):
+        assert texts(SentenceAssembler(language), sequence(text), one_by_one) == [text]
+
+
+def test_number_split_over_two_confirmations_stays_whole():
+    assembler = SentenceAssembler("en")
+    assert texts(assembler, (Word(0, 300, " Version", 1.0), Word(300, 600, " 3.", 1.0))) == []
+    assert texts(assembler, (Word(600, 900, "5", 1.0), Word(900, 1200, " works.", 1.0))) == [
+        "Version 3.5 works."
+    ]
+
+
+def test_sentence_that_is_too_long_is_cut_at_a_clause():
+    assembler = SentenceAssembler("en", max_chars=100)
+    text = "We saw the craftsmen at work in every town of the country, and then we went on without any rest for days and"
+    done = texts(assembler, sequence(text))
+    assert done == ["We saw the craftsmen at work in every town of the country,"]
+
+
+def test_without_punctuation_split_only_a_pause_ends_a_sentence():
+    assembler = SentenceAssembler("en", punctuation_split=False)
+    assert texts(assembler, sequence("One. Two. Three.")) == []
+    assert [sentence.text for sentence in assembler.finish()] == ["One. Two. Three."]
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "the",
+                "a.",
+                "word,",
+                "3.",
+                "5",
+                "Dr.",
+                "Yes!",
+                "„no“",
+                "und",
+                "-",
+                "…",
+                "12.5",
+                "Ja?",
+                "e.g.",
+                "。",
+            ]
+        ),
+        max_size=60,
+    ),
+    st.sampled_from(["en", "de", "ja", "zz"]),
+    st.integers(20, 120),
+    st.data(),
+)
+def test_concatenated_sentences_are_the_words_for_any_cutting(parts, language, max_chars, data):
+    words = sequence(" ".join(parts)) if parts else ()
+    assembler = SentenceAssembler(language, max_chars=max_chars)
+    given_words, at = [], 0
+    while at < len(words):
+        count = data.draw(st.integers(1, len(words) - at))
+        for sentence in assembler.add(words[at : at + count]):
+            given_words.extend(sentence.words)
+        at += count
+    for sentence in assembler.finish():
+        given_words.extend(sentence.words)
+    assert tuple(given_words) == words

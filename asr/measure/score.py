@@ -1,0 +1,192 @@
+"""What readers saw and when, against what was said: one row of the table.
+
+This is the seam for other ways to run a talk (through the whole stack, say): record `Seen` values, call `score`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import jiwer
+import numpy as np
+from numpy.typing import NDArray
+
+from .normalise import normalised, words_of
+from .talk import ReferenceWord, Talk
+
+EDGE_MS = 200  # word times are this exact
+NEAR_WORDS = 3  # a word counts as shown if it stands this close to its final place
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a reader has before the eyes at a time (seconds since the first audio was sent): all of it.
+
+    `final` is the whole text that is promised never to change, `shown` is `final` and what stands behind it.
+    """
+
+    at_s: float
+    final: str
+    shown: str
+
+
+@dataclass(frozen=True)
+class FinalPiece:
+    """A final text and the stretch of audio that it claims."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is known of a run beside its text."""
+
+    policy: str
+    done_s: float  # when everything stood, seconds since the first audio was sent
+    cpu_s: float
+    peak_rss_mb: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; latencies in seconds from the end of a word in the audio."""
+
+    talk: str
+    policy: str
+    wer: float
+    cer: float
+    commit_mean_s: float
+    commit_p50_s: float
+    commit_p95_s: float
+    commit_max_s: float
+    commit_last_minute_p50_s: float
+    seen_p50_s: float
+    seen_p95_s: float
+    unchanged_share: float
+    invented_words: int
+    final_rewrites: int
+    done_after_end_s: float
+    cpu_per_audio_s: float
+    peak_rss_mb: float
+
+    def as_dict(self) -> dict[str, object]:
+        """By name, floats rounded."""
+        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+
+def score(talk: Talk, seen: Sequence[Seen], pieces: Sequence[FinalPiece], facts: RunFacts) -> Row:
+    """Compute the row of one run."""
+    final_text = seen[-1].final if seen else ""
+    finals = words_of(final_text)
+    commits = _commit_times(seen, len(finals))
+    firsts = _first_times(seen, finals)
+    pairs = _aligned(talk.words, finals)
+    commit = np.array([commits[j] - word.end_ms / 1000 for word, j in pairs] or [np.nan])
+    first = np.array([firsts[j] - word.end_ms / 1000 for word, j in pairs] or [np.nan])
+    late = [commits[j] - word.end_ms / 1000 for word, j in pairs if word.end_ms / 1000 > talk.seconds - 60]
+    wer, cer = error_rates(talk, final_text)
+    return Row(
+        talk=talk.name,
+        policy=facts.policy,
+        wer=wer,
+        cer=cer,
+        commit_mean_s=float(commit.mean()),
+        commit_p50_s=_percentile(commit, 50),
+        commit_p95_s=_percentile(commit, 95),
+        commit_max_s=float(commit.max()),
+        commit_last_minute_p50_s=_percentile(np.array(late or [np.nan]), 50),
+        seen_p50_s=_percentile(first, 50),
+        seen_p95_s=_percentile(first, 95),
+        unchanged_share=_unchanged_share(seen, finals),
+        invented_words=_invented(talk, pieces),
+        final_rewrites=rewrites(seen),
+        done_after_end_s=max(0.0, facts.done_s - talk.seconds),
+        cpu_per_audio_s=facts.cpu_s / talk.seconds,
+        peak_rss_mb=facts.peak_rss_mb,
+    )
+
+
+def error_rates(talk: Talk, text: str) -> tuple[float, float]:
+    """Word and character error rate of a text against the talk's reference."""
+    reference, said = normalised(talk.reference, talk.language), normalised(text, talk.language)
+    if not said:
+        return 1.0, 1.0
+    return float(jiwer.wer(reference, said)), float(jiwer.cer(reference, said))
+
+
+def rewrites(seen: Sequence[Seen]) -> int:
+    """How often final text was followed by final text that does not begin with it (spaces aside)."""
+    count, before = 0, ""
+    for moment in seen:
+        now = "".join(moment.final.split())
+        count += not now.startswith(before)
+        before = now
+    return count
+
+
+def _percentile(values: NDArray[np.float64], share: float) -> float:
+    return float(np.percentile(values, share))
+
+
+def _aligned(reference: Sequence[ReferenceWord], finals: list[str]) -> list[tuple[ReferenceWord, int]]:
+    """Reference words with the index of the final word that stands for them (equal or substituted)."""
+    spoken = [(word, part) for word in reference for part in words_of(word.text)]
+    if not finals or not spoken:
+        return []
+    output = jiwer.process_words(" ".join(part for _, part in spoken), " ".join(finals))
+    pairs = []
+    for chunk in output.alignments[0]:
+        if chunk.type in ("equal", "substitute"):
+            for offset in range(chunk.ref_end_idx - chunk.ref_start_idx):
+                pairs.append((spoken[chunk.ref_start_idx + offset][0], chunk.hyp_start_idx + offset))
+    return pairs
+
+
+def _commit_times(seen: Sequence[Seen], count: int) -> list[float]:
+    """For each final word, when it first stood in final text."""
+    times: list[float] = []
+    for moment in seen:
+        ready = len(words_of(moment.final))
+        times.extend([moment.at_s] * (min(ready, count) - len(times)))
+    times.extend([seen[-1].at_s] * (count - len(times)) if seen else [])
+    return times
+
+
+def _first_times(seen: Sequence[Seen], finals: list[str]) -> list[float]:
+    """For each final word, when it was first shown at about its place."""
+    times: list[float | None] = [None] * len(finals)
+    open_from = 0
+    for moment in seen:
+        shown = words_of(moment.shown)
+        for index in range(open_from, min(len(finals), len(shown) + NEAR_WORDS)):
+            near = shown[max(0, index - NEAR_WORDS) : index + NEAR_WORDS + 1]
+            if times[index] is None and finals[index] in near:
+                times[index] = moment.at_s
+        while open_from < len(times) and times[open_from] is not None:
+            open_from += 1
+    last = seen[-1].at_s if seen else 0.0
+    return [last if at is None else at for at in times]
+
+
+def _unchanged_share(seen: Sequence[Seen], finals: list[str]) -> float:
+    """Share of final words that stood at their place, unchanged, from when a word first stood there."""
+    changed = [False] * len(finals)
+    for moment in seen:
+        settled = max(0, len(words_of(moment.final)) - NEAR_WORDS)
+        shown = words_of(moment.shown)
+        for index in range(settled, min(len(finals), len(shown))):
+            changed[index] = changed[index] or shown[index] != finals[index]
+    return 1.0 - sum(changed) / len(finals) if finals else 1.0
+
+
+def _invented(talk: Talk, pieces: Sequence[FinalPiece]) -> int:
+    """Words of pieces that lie wholly in a stretch without speech."""
+    count = 0
+    for piece in pieces:
+        for start_ms, end_ms in talk.nonspeech_ms:
+            if piece.start_ms >= start_ms - EDGE_MS and piece.end_ms <= end_ms + EDGE_MS:
+                count += len(words_of(piece.text))
+    return count

@@ -91,6 +91,9 @@ class WebmReader:
     def finish(self) -> Iterator[Packet]:
         """Nothing more comes: what waited for more is given out."""
         yield from self._walk(final=True)
+        while not self._lost and self._pos < len(self._buffer):  # an element that claims more than came
+            self._lose(self._pos + 1)
+            yield from self._walk(final=True)
         yield from self._release()
 
     def _walk(self, *, final: bool) -> Iterator[Packet]:

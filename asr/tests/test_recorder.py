@@ -1,6 +1,8 @@
 """Any audio that PyAV reads becomes the blobs that a browser's recorder would send."""
 
 import io
+import os
+import threading
 from itertools import pairwise
 
 import av
@@ -82,3 +84,22 @@ def test_what_is_no_audio_says_so(data):
 def test_a_missing_file_says_so(tmp_path):
     with pytest.raises(NotAudioError, match="cannot be read"):
         list(record_file(tmp_path / "missing.flac"))
+
+
+def test_a_device_is_opened_by_its_kind():
+    recorded = list(record_file("sine=frequency=440:duration=2", container="lavfi"))
+    assert 2_000 <= recorded[-1].end_ms <= 2_130
+    with pytest.raises(NotAudioError):
+        list(record_file("no such microphone", container="alsa"))
+
+
+def test_a_pipe_is_read_as_it_comes():
+    reading, writing = os.pipe()
+    wav = as_wav(tones(2.0)).getvalue()
+    with os.fdopen(reading, "rb") as source, os.fdopen(writing, "wb") as sink:
+        blobs = record_file(source)
+        writer = threading.Thread(target=lambda: (sink.write(wav), sink.close()))
+        writer.start()
+        recorded = list(blobs)
+        writer.join()
+    assert 2_000 <= recorded[-1].end_ms <= 2_130

@@ -159,6 +159,16 @@ def test_an_element_that_claims_100_mb_or_no_end_is_not_waited_for(identifier, s
     assert sum(len(piece.samples) for piece in pcm) / 16 > 3_000 + 11_460 - 200
 
 
+@pytest.mark.parametrize("claims", [400, 3_000, 16_000])
+def test_a_block_with_a_damaged_size_hides_nothing_behind_it(claims):
+    packets = opus_packets()
+    blocks = [webm_block(60 * index, packet) for index, packet in enumerate(packets)]
+    blocks[40] = b"\xa3" + (0x4000 | claims).to_bytes(2, "big") + blocks[40][3:]
+    assert len(b"".join(blocks[41:])) < 16_000
+    pcm = decode([("0-0", "head", HEAD + webm_cluster(0) + b"".join(blocks))])
+    assert sum(len(piece.samples) for piece in pcm) >= (len(packets) - 1) * 960
+
+
 def test_memory_stays_small_whatever_is_claimed():
     tracemalloc.start()
     decoder = StreamDecoder()

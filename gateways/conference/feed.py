@@ -107,7 +107,10 @@ class RoomFeed:
             await self._stop()
             raise
         self.chunk = self._window.render()
-        self._tasks = [asyncio.create_task(self._render_forever()), asyncio.create_task(self._check_forever())]
+        self._tasks = [
+            asyncio.create_task(self._render_forever()),
+            asyncio.create_task(self._check_forever()),
+        ]
 
     async def _stop(self) -> None:
         for task in self._tasks:
@@ -123,10 +126,10 @@ class RoomFeed:
         if isinstance(event, SentenceChanged):
             if event.opening == self._opening:
                 self._window.apply(event)
-                self._versions[event.lang] = max(event.version, self._versions.get(event.lang, 0))
+            self._note_version(event)
         elif isinstance(event, SentenceRemoved):
             self._window.remove(event)
-            self._versions[event.lang] = max(event.version, self._versions.get(event.lang, 0))
+            self._note_version(event)
         elif isinstance(event, Partial):
             self._window.incomplete = event.text
         elif isinstance(event, Delays):
@@ -138,10 +141,21 @@ class RoomFeed:
             return
         self._changed.set()
 
+    def _note_version(self, event: SentenceChanged | SentenceRemoved) -> None:
+        """A version that does not follow the last one: a hint was lost."""
+        known = self._versions.get(event.lang, 0)
+        if event.version == known + 1:
+            self._versions[event.lang] = event.version
+        elif event.version > known:
+            self._refresh_soon()
+
     def _on_state(self, event: StateChanged) -> None:
         if event.opening != self._opening or event.source_lang not in self._langs:
-            self._tasks.append(asyncio.create_task(self._refresh_quietly()))
-            self._tasks = [task for task in self._tasks if not task.done()]
+            self._refresh_soon()
+
+    def _refresh_soon(self) -> None:
+        self._tasks = [task for task in self._tasks if not task.done()]
+        self._tasks.append(asyncio.create_task(self._refresh_quietly()))
 
     def _note_delays(self, event: Delays) -> None:
         if event.transcription_s is not None:

@@ -21,6 +21,7 @@ class Counters:
     phantoms_dropped: int = 0
     no_speech_dropped: int = 0
     forced_cuts: int = 0
+    holes: int = 0
     restarts: int = 0
     resets: int = 0
     shed_level: int = 0

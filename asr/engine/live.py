@@ -32,12 +32,14 @@ from .recogniser import (
 )
 from .sentences import ends_sentence
 from .vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad, SpeechGate
-from .whisper import Decoded, DecodedWord, DecodeRequest, Whisper
+from .whisper import Decoded, DecodedWord, DecodeRequest, Model
 
 HORIZON_MS = 14_000  # the gate never runs further ahead of the window's start
 FORCED_CUT_MS = 10_000  # so much speech without a final word is cut at its quietest place
 EARLY_PAUSE_MS = 220  # silence after which a pass does not wait for its step
 DUMB_MS = 1200  # so much speech behind the prefix without a word: the prefix is in the way
+HOLE_MS = 1300  # so much speech between two words: the model skipped some
+LONG_WORD_MS = 2300  # no word is so long
 VAD_BATCH_WINDOWS = 320
 LONGEST_PAUSE_DECODE_LAG_MS = 2500  # a second look is taken only while the audio is not further ahead
 
@@ -55,7 +57,7 @@ class LiveRecogniser:
 
     def __init__(
         self,
-        model: Whisper,
+        model: Model,
         options: EngineOptions,
         start_ms: int = 0,
         *,
@@ -73,7 +75,7 @@ class LiveRecogniser:
         self._gate = SpeechGate(options.vad_threshold, options.pause_ms)
         self._gate_ms = start_ms
         self._policy = make_policy(options)
-        self._prompt = Prompt(options, model.tokenizer(options.language).encode)
+        self._prompt = Prompt(options, lambda text: model.encode_text(text, options.language))
         self._window_ms = start_ms  # start of the audio that is decoded
         self._said: list[Said] = []
         self._hypothesis: tuple[DecodedWord, ...] = ()
@@ -94,6 +96,11 @@ class LiveRecogniser:
     def settled_ms(self) -> int:
         """Everything before this is confirmed or known to hold no speech."""
         return self._settled_ms
+
+    @property
+    def kept_ms(self) -> int:
+        """Audio in memory."""
+        return self._audio.end_ms - self._audio.start_ms
 
     def feed(self, samples: Samples) -> None:
         """Take consecutive audio."""
@@ -205,7 +212,7 @@ class LiveRecogniser:
         if self._uncommitted_ms() >= FORCED_CUT_MS:
             return self._forced_cut()
         end_ms = self._gate_ms
-        words = self._decode(end_ms, self._gate.speech_end_ms, final=False)
+        words = self._before_hole(self._decode(end_ms, self._gate.speech_end_ms, final=False))
         self._decoded_ms = end_ms
         count = self._policy.confirm([self._absolute(word) for word in words], end_ms)
         if count == len(words) and words:
@@ -256,7 +263,8 @@ class LiveRecogniser:
         if complete and not look:
             return self._plausible(self._hypothesis, None)
         words = self._decode(end_ms, speech_end_ms, final=True, look=look)
-        if not words and self._said and speech_end_ms - last_ms >= DUMB_MS / 2:
+        mute = not words and speech_end_ms - last_ms >= DUMB_MS / 2
+        if self._said and (mute or len(self._before_hole(words)) < len(words)):
             self._restart_window()
             words = self._decode(end_ms, speech_end_ms, final=True, look=look)
         return words
@@ -267,7 +275,7 @@ class LiveRecogniser:
         last_ms = self._last_ms()
         cut_ms = self._gate.quietest_ms(last_ms + FORCED_CUT_MS // 2, self._gate_ms - 500) or self._gate_ms
         words = self._decode(cut_ms, cut_ms, final=True)
-        if not words and self._said:
+        if self._said and len(self._before_hole(words)) < max(1, len(words)):
             self._restart_window()
             words = self._decode(cut_ms, cut_ms, final=True)
         events = self._confirm(words)
@@ -327,6 +335,20 @@ class LiveRecogniser:
         self.counters.late_words_cut += late
         if not self._said:
             words = guards.without_said(words, self._prompt.said, 300)
+        return words
+
+    def _before_hole(self, words: tuple[DecodedWord, ...]) -> tuple[DecodedWord, ...]:
+        """The words up to a stretch of speech for which the model found no words: it skipped some."""
+        last_ms = self._last_ms()
+        for index, word in enumerate(words):
+            start_ms, end_ms = self._window_ms + word.start_ms, self._window_ms + word.end_ms
+            if self._gate.speech_between_ms(last_ms, start_ms) >= HOLE_MS or (
+                end_ms - start_ms >= LONG_WORD_MS
+                and self._gate.speech_between_ms(start_ms, end_ms) >= LONG_WORD_MS
+            ):
+                self.counters.holes += 1
+                return words[:index]
+            last_ms = end_ms
         return words
 
     def _plausible(self, words: tuple[DecodedWord, ...], decoded: Decoded | None) -> tuple[DecodedWord, ...]:
@@ -421,6 +443,6 @@ class LiveRecogniser:
         return [Hypothesis(()), Reset("no_output", at_ms)]
 
 
-def make_recogniser(model: Whisper, options: EngineOptions, start_ms: int = 0) -> Recogniser:
+def make_recogniser(model: Model, options: EngineOptions, start_ms: int = 0) -> Recogniser:
     """A recogniser for one stream on a loaded model."""
     return LiveRecogniser(model, options, start_ms)

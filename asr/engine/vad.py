@@ -102,6 +102,10 @@ class SpeechGate:
         means = np.convolve([p for _, p in inside], np.ones(5) / 5, mode="valid")
         return inside[int(means.argmin()) + 2][0] + WINDOW_MS // 2
 
+    def speech_between_ms(self, start_ms: int, end_ms: int) -> int:
+        """Speech in a stretch of the utterance."""
+        return WINDOW_MS * sum(p >= self.threshold for at, p in self.quiet if start_ms <= at < end_ms)
+
     def forget_before(self, at_ms: int) -> None:
         """Drop what is remembered of windows before a time."""
         self.quiet = [(start, p) for start, p in self.quiet if start >= at_ms]

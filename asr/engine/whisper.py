@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import ctranslate2
 import numpy as np
@@ -76,6 +77,16 @@ class Decoded:
     average_log_probability: float
 
 
+class Model(Protocol):
+    """What the live recogniser needs of a model."""
+
+    def decode(self, samples: Samples, request: DecodeRequest) -> Decoded:
+        """Decode one window of at most 30 s."""
+
+    def encode_text(self, text: str, language: str) -> list[int]:
+        """A text's tokens."""
+
+
 class Whisper:
     """A loaded model; `decode` may be called from one thread at a time."""
 
@@ -105,6 +116,10 @@ class Whisper:
                 self._tokenizer, self._model.is_multilingual, task="transcribe", language=language
             )
         return self._by_language[language]
+
+    def encode_text(self, text: str, language: str) -> list[int]:
+        """A text's tokens."""
+        return self.tokenizer(language).encode(text)
 
     def decode(self, samples: Samples, request: DecodeRequest) -> Decoded:
         """Decode one window of at most 30 s."""
@@ -160,7 +175,7 @@ class Whisper:
 
 def _join(
     texts: list[str], groups: list[list[int]], starts: np.ndarray, probs: np.ndarray
-) -> tuple[DecodedWord, ...]:  # type: ignore[type-arg]
+) -> tuple[DecodedWord, ...]:
     """Words from token groups (the last group is the end token); punctuation joins the word before it."""
     words: list[DecodedWord] = []
     at = 0

@@ -109,6 +109,13 @@ def score(talk: Talk, seen: Sequence[Seen], pieces: Sequence[FinalPiece], facts:
     )
 
 
+def committed(talk: Talk, seen: Sequence[Seen]) -> list[tuple[float, float]]:
+    """(end of a word in the audio, when it stood in final text), seconds, for every aligned word."""
+    finals = words_of(seen[-1].final) if seen else []
+    times = _commit_times(seen, len(finals))
+    return [(word.end_ms / 1000, times[j]) for word, j in _aligned(talk.words, finals)]
+
+
 def error_rates(talk: Talk, text: str) -> tuple[float, float]:
     """Word and character error rate of a text against the talk's reference."""
     reference, said = normalised(talk.reference, talk.language), normalised(text, talk.language)

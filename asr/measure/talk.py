@@ -59,7 +59,7 @@ def load_talk(path: Path) -> Talk:
 def read_audio(path: Path) -> Samples:
     """Decode a whole file to mono float32 at 16 kHz."""
     resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE_HZ)
-    pieces = []
+    pieces: list[Samples] = []
     with av.open(str(path)) as container:
         for frame in container.decode(audio=0):
             pieces.extend(piece.to_ndarray()[0] for piece in resampler.resample(frame))

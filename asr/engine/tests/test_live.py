@@ -1,0 +1,149 @@
+"""The live recogniser with the real model: order, completeness, silence, freezing, load."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asr.engine.live import LiveRecogniser
+from asr.engine.options import EngineOptions
+from asr.engine.recogniser import SAMPLES_PER_MS, Confirmed, Hypothesis, UtteranceEnd
+from asr.engine.session import Captioner, PartialText, SentenceReady
+from asr.measure.normalise import words_of
+from asr.measure.score import Seen, rewrites
+
+from . import speech
+
+pytestmark = pytest.mark.model
+
+POLICIES = ["alignment", "local_agreement", "similarity", "utterance"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return speech.whisper()
+
+
+def drive(recogniser, samples, cuts):
+    """Feed pieces of the given lengths (ms), polling until there is nothing to do; return all events."""
+    events, at = [], 0
+    for length in cuts:
+        recogniser.feed(samples[at : at + length * SAMPLES_PER_MS])
+        at += length * SAMPLES_PER_MS
+        for _ in range(3):
+            events.extend(recogniser.poll())
+    recogniser.feed(samples[at:])
+    while new := recogniser.poll():
+        events.extend(new)
+    return events + recogniser.flush()
+
+
+def confirmed(events):
+    return [word for event in events if isinstance(event, Confirmed) for word in event.words]
+
+
+@given(
+    st.lists(st.sampled_from([20, 90, 250, 300, 1000, 2500]), min_size=6, max_size=12),
+    st.sampled_from(POLICIES),
+)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_final_text_is_in_order_and_never_rewritten_for_any_cutting(model, cuts, policy):
+    talk = speech.talk("talk_en_dev")
+    options = EngineOptions(policy=policy)
+    captioner = Captioner(lambda start_ms: LiveRecogniser(model, options, start_ms), options)
+    seen, sentences, confirmed_text, at = [], [], "", 0
+    pieces = [*cuts, 12_000 - min(12_000, sum(cuts))]
+    events = []
+    for length in pieces:
+        captioner.feed(at, talk.samples[at * 16 : (at + length) * 16])
+        at += length
+        events.extend(captioner.poll())
+    events.extend(captioner.flush())
+    for event in events:
+        if isinstance(event, SentenceReady):
+            sentences.append(event)
+            confirmed_text = ""
+        elif isinstance(event, PartialText):
+            confirmed_text = event.text[: event.confirmed_chars]
+        seen.append(Seen(0.0, " ".join([*(s.text for s in sentences), confirmed_text]), ""))
+    assert rewrites(seen) == 0
+    assert all(a.end_ms <= b.start_ms for a, b in pairwise(sentences))
+    assert len(sentences) > 0
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_concatenated_finals_are_the_words_in_order_of_time(model, policy):
+    talk = speech.talk("talk_de_dev")
+    recogniser = LiveRecogniser(model, EngineOptions(language="de", policy=policy))
+    words = confirmed(drive(recogniser, talk.samples[: 20 * 16000], [300] * 60))
+    times = [(word.start_ms, word.end_ms) for word in words]
+    assert times == sorted(times)
+    assert all(start <= end for start, end in times)
+    text = "".join(word.text for word in words)
+    assert 25 <= len(words_of(text)) <= 45
+    assert "Landkreises" in text
+    assert recogniser.settled_ms == recogniser.heard_ms
+
+
+NOISES = ["silence", "white_noise", "tone", "applause", "breathing", "speech_shaped_noise"]
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("noise", NOISES)
+def test_nothing_is_said_on_a_minute_without_speech(model, noise, language):
+    recogniser = LiveRecogniser(model, EngineOptions(language=language))
+    assert confirmed(drive(recogniser, getattr(speech, noise)(), [300] * 199)) == []
+
+
+def test_nothing_is_said_on_a_minute_of_babble(model):
+    recogniser = LiveRecogniser(model, EngineOptions())
+    samples = speech.babble(speech.talk("talk_en_dev").samples)
+    assert confirmed(drive(recogniser, samples, [300] * 199)) == []
+
+
+def test_silence_costs_no_decode(model):
+    recogniser = LiveRecogniser(model, EngineOptions())
+    drive(recogniser, speech.silence(), [300] * 199)
+    assert recogniser.counters.decodes == 0
+
+
+def test_pause_ends_the_utterance_and_everything_in_it_is_final(model):
+    talk = speech.talk("talk_de_dev")
+    recogniser = LiveRecogniser(model, EngineOptions(language="de"))
+    samples = np.concatenate([talk.samples[: int(5.3 * 16000)], np.zeros(16000, dtype=np.float32)])
+    events = []
+    for at in range(0, len(samples), 1600):
+        recogniser.feed(samples[at : at + 1600])
+        events.extend(recogniser.poll())
+    ends = [index for index, event in enumerate(events) if isinstance(event, UtteranceEnd)]
+    assert ends
+    assert not any(event.words for event in events[ends[-1] :] if isinstance(event, Hypothesis))
+    assert "benannt" in "".join(word.text for word in confirmed(events))
+
+
+def test_forgets_audio_behind_it(model):
+    recogniser = LiveRecogniser(model, EngineOptions())
+    samples = speech.talk("talk_en_dev").samples[: 60 * 16000]
+    kept = []
+    for at in range(0, len(samples), 8000):
+        recogniser.feed(samples[at : at + 8000])
+        recogniser.poll()
+        kept.append(recogniser.kept_ms)
+    assert max(kept) <= 30_000
+
+
+def test_engine_that_is_far_behind_lowers_its_cost_and_catches_up(model):
+    samples = speech.talk("talk_en_dev").samples[: 40 * 16000]
+    recogniser = LiveRecogniser(model, EngineOptions(shed_delay_s=6.0))
+    recogniser.feed(samples)
+    levels = []
+    for _ in range(200):
+        if not recogniser.poll():
+            break
+        levels.append(recogniser.counters.shed_level)
+    assert max(levels) == 2
+    assert levels[-1] == 0
+    recogniser.flush()
+    assert recogniser.settled_ms == recogniser.heard_ms

@@ -1,0 +1,124 @@
+"""The live recogniser's rules, on a scripted model: what it does when the model says nothing, loops or skips."""
+
+import numpy as np
+
+from asr.engine.live import LiveRecogniser
+from asr.engine.options import EngineOptions
+from asr.engine.recogniser import Confirmed, Hypothesis, Reset
+from asr.engine.whisper import Decoded, DecodedWord
+
+SECOND = np.full(16_000, 0.1, dtype=np.float32)
+ALWAYS_SPEECH = EngineOptions(vac=False)
+
+
+class ScriptedModel:
+    """No model: answers every window by a function of (seconds of audio, forced prefix), one word a second."""
+
+    def __init__(self, answer):
+        self._answer = answer
+        self.requests = []
+
+    def encode_text(self, text, language):
+        return [hash(part) % 1000 for part in text.split()]
+
+    def decode(self, samples, request):
+        self.requests.append(request)
+        words = self._answer(len(samples) / 16_000, request)
+        return Decoded(tuple(words), len(words), True, 0.0, -0.1)
+
+
+def said(texts, start_ms=0, step_ms=1000, probability=0.95):
+    return [
+        DecodedWord(
+            start_ms + i * step_ms,
+            start_ms + (i + 1) * step_ms,
+            f" {t}",
+            probability,
+            probability,
+            (7,),
+            len(t) + 1,
+            1,
+        )
+        for i, t in enumerate(texts)
+    ]
+
+
+def play(recogniser, seconds):
+    events = []
+    for _ in range(seconds):
+        recogniser.feed(SECOND)
+        events.extend(recogniser.poll())
+    return events
+
+
+def numbered(seconds, request):
+    """A word a second, numbered; the prefix holds those that were said."""
+    done = len(request.prefix)
+    return said([f"word{n}" for n in range(done, int(seconds))], start_ms=1000 * done)
+
+
+def test_speech_without_output_resets_behind_what_was_heard_and_says_so():
+    recogniser = LiveRecogniser(ScriptedModel(lambda seconds, request: []), ALWAYS_SPEECH)
+    events = play(recogniser, 45)
+    resets = [event for event in events if isinstance(event, Reset)]
+    assert [event.reason for event in resets] == ["no_output", "no_output"]
+    assert 19_000 <= resets[0].at_ms <= 22_000
+    assert recogniser.kept_ms < 15_000
+
+
+def test_words_are_confirmed_once_though_the_model_repeats_itself():
+    recogniser = LiveRecogniser(ScriptedModel(numbered), ALWAYS_SPEECH)
+    events = play(recogniser, 7)
+    words = [word.text for event in events if isinstance(event, Confirmed) for word in event.words]
+    assert words == [f" word{n}" for n in range(len(words))]
+    assert len(words) >= 5
+
+
+def test_loop_is_never_confirmed():
+    recogniser = LiveRecogniser(
+        ScriptedModel(lambda s, r: said(["and", "on"] * 20, step_ms=40)), ALWAYS_SPEECH
+    )
+    play(recogniser, 2)
+    assert recogniser.counters.loops_cut == 2
+
+
+def test_words_behind_a_hole_in_the_text_wait_for_another_look():
+    def skipping(seconds, request):
+        return (
+            said(["start"]) + said(["end"], start_ms=int(seconds * 1000) - 1000) if not request.prefix else []
+        )
+
+    recogniser = LiveRecogniser(ScriptedModel(skipping), ALWAYS_SPEECH)
+    events = play(recogniser, 4)
+    assert recogniser.counters.holes > 0
+    shown = {
+        word.text for event in events if isinstance(event, Hypothesis | Confirmed) for word in event.words
+    }
+    assert " start" in shown
+
+
+def test_window_never_grows_past_its_bound_though_nothing_is_agreed_on():
+    calls = iter(range(10_000))
+    model = ScriptedModel(
+        lambda seconds, request: said([f"x{next(calls)}"], start_ms=int(seconds * 1000) - 1000, step_ms=900)
+    )
+    recogniser = LiveRecogniser(model, EngineOptions(vac=False, policy="local_agreement"))
+    for _ in range(60):
+        recogniser.feed(SECOND)
+        recogniser.poll()
+        assert recogniser.kept_ms <= 30_000
+
+
+def test_prompt_holds_title_speakers_and_glossary_and_is_bounded():
+    options = EngineOptions(
+        vac=False, title="On printing", speakers=("William Morris",), glossary=("Schoeffer",) * 500
+    )
+    model = ScriptedModel(numbered)
+    play(LiveRecogniser(model, options), 2)
+    assert 5 <= len(model.requests[0].prompt) <= 120
+
+
+def test_token_budget_follows_the_speech_that_has_no_words_yet():
+    model = ScriptedModel(numbered)
+    play(LiveRecogniser(model, ALWAYS_SPEECH), 8)
+    assert all(request.max_new_tokens <= 8 * 4 + 8 for request in model.requests[3:])

@@ -7,7 +7,7 @@ import contextlib
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,20 +64,30 @@ class Observed:
 
 
 async def stream_talk(
-    options: HostOptions, blobs: Iterable[Blob], *, show: Callable[[float, Caption], None], target: str
+    options: HostOptions,
+    blobs: Iterable[Blob],
+    *,
+    show: Callable[[float, Caption], None],
+    target: str,
+    before: Callable[[], Awaitable[None]] | None = None,
 ) -> Observed:
-    """Stream in real time, watch meanwhile; returns when the text is complete."""
+    """Stream in real time, watch meanwhile; returns when the text is complete.
+
+    `before` runs when the room is open and before the first blob is sent.
+    """
     observed = Observed()
     async with Host(options) as host:
         await host.wait_ready()
         watching = asyncio.create_task(_watch(viewer_url(options, target), observed, show))
+        if before is not None:
+            await before()
         observed.began_s = time.monotonic()
         await host.play(blobs)
         observed.ended_s = time.monotonic()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(COMPLETE_WITHIN_S):
-            while not _complete(observed):
-                await asyncio.sleep(0.1)
+            while (wait_s := _seconds_until_complete(observed)) > 0:
+                await asyncio.sleep(wait_s)
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watching
@@ -129,6 +139,8 @@ async def _watch(url: str, observed: Observed, show: Callable[[float, Caption], 
                 show(caption.at_s - observed.began_s, caption)
 
 
-def _complete(observed: Observed) -> bool:
-    quiet_since = max(observed.last_at_s, observed.ended_s)
-    return not observed.viewer.incomplete and time.monotonic() - quiet_since > QUIET_S
+def _seconds_until_complete(observed: Observed) -> float:
+    """0.0 when nothing is unfinished and nothing was new for QUIET_S; else when to look again."""
+    if observed.viewer.incomplete:
+        return QUIET_S / 10
+    return max(0.0, max(observed.last_at_s, observed.ended_s) + QUIET_S - time.monotonic())

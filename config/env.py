@@ -105,12 +105,45 @@ class Env(BaseSettings):
         20.0, gt=1, description="Audio waits, audio time stands still: stuck after this."
     )
 
+    # --- translation
+    translation_engines: Words = Field(
+        default=[],
+        description="Engines in the order of preference (libretranslate, argos, bergamot, scripted); empty: LibreTranslate where LIBRETRANSLATE_URL is set, then Argos where packages are installed, then Bergamot.",
+    )
+    libretranslate_url: str = Field("", description="http://… of a LibreTranslate server.")
+    libretranslate_api_key: str = Field("", description="Its API key, if it wants one.")
+    translation_timeout_s: float = Field(
+        5.0, gt=0, le=30, description="A remote engine's answer may take this long."
+    )
+    translation_package_dir: Path | None = Field(
+        None, description="Folder of installed Argos packages; empty: translation-packages in VAR_DIR."
+    )
+    translation_package_index: str = Field(
+        "https://raw.githubusercontent.com/argosopentech/argospm-index/main/index.json",
+        description="Index that translation_packages installs codes from.",
+    )
+    translation_per_cycle: int = Field(
+        4, ge=1, le=32, description="Sentences of a language and room translated in one cycle, at most."
+    )
+    translation_cycle_s: float = Field(1.0, gt=0, le=60, description="Length of a cycle.")
+    translation_threads: int = Field(
+        0, ge=0, description="CPU threads of an Argos model; 0: CTranslate2 decides."
+    )
+    translation_scripted_text_s: float = Field(
+        0.0, ge=0, le=60, description="Seconds that the scripted engine takes for a text."
+    )
+
     # --- logs
     log_level: str = Field("INFO")
     log_json: bool = Field(True, description="One JSON object a line; false: for people.")
 
     @field_validator(
-        "allowed_hosts", "cors_allowed_origins", "schedule_hidden_tracks", "source_langs", mode="before"
+        "allowed_hosts",
+        "cors_allowed_origins",
+        "schedule_hidden_tracks",
+        "source_langs",
+        "translation_engines",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:

@@ -105,6 +105,19 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep-sessions": {"task": "asr.tasks.sweep_sessions", "schedule": 2.0, "options": {"expires": 2}},
+    "sweep-translation": {
+        "task": "translation.tasks.sweep",
+        "schedule": 2.0,
+        "options": {
+            "queue": "sweeps",
+            "expires": 2,
+        },  # while every translation worker waits for a slow engine
+    },
+    "check-translation-engines": {
+        "task": "translation.tasks.check_engines",
+        "schedule": 10.0,
+        "options": {"queue": "sweeps", "expires": 10},
+    },
     "import-schedule": {
         "task": "rooms.tasks.import_schedule",
         "schedule": timedelta(minutes=ENV.schedule_refresh_min),

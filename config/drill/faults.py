@@ -52,7 +52,9 @@ class FaultRow:
     @property
     def harmless(self) -> bool:
         """Nothing lost, nothing doubled, nothing rewritten, and the room went on."""
-        return not (self.lost or self.doubled or self.rewritten) and self.sentences_after > self.sentences_before
+        return (
+            not (self.lost or self.doubled or self.rewritten) and self.sentences_after > self.sentences_before
+        )
 
 
 @dataclass
@@ -94,7 +96,9 @@ def sound(seconds: float) -> Sequence[Blob]:
     noise = np.random.default_rng(7).normal(0, 3000, int(seconds * RATE_HZ)).astype(np.int16)
     frames = []
     for start in range(0, len(noise), RATE_HZ // 10):
-        frame = AudioFrame.from_ndarray(noise[None, start : start + RATE_HZ // 10], format="s16", layout="mono")
+        frame = AudioFrame.from_ndarray(
+            noise[None, start : start + RATE_HZ // 10], format="s16", layout="mono"
+        )
         frame.sample_rate = RATE_HZ
         frames.append(frame)
     return list(record(iter(frames)))
@@ -128,7 +132,9 @@ async def drop_host(stack: Stack, room: str, fault: str, *, new_recorder: bool, 
     """The host's network fails; it comes back within the grace period, `lost_s` of audio gone with the old socket."""
     blobs = sound(TALK_S)
     middle = next(index for index, blob in enumerate(blobs) if blob.end_ms >= BREAK_AFTER_S * 1000)
-    resume = next(index for index, blob in enumerate(blobs) if blob.start_ms >= blobs[middle].start_ms + lost_s * 1000)
+    resume = next(
+        index for index, blob in enumerate(blobs) if blob.start_ms >= blobs[middle].start_ms + lost_s * 1000
+    )
     rest = sound(TALK_S - BREAK_AFTER_S) if new_recorder else blobs[resume:]
 
     async def talk(host: Host) -> float:

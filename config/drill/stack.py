@@ -25,7 +25,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from asr.host import Host, HostOptions
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-HOST_PASSWORD, ADMIN_PASSWORD = "drill-host", "drill-admin"  # noqa: S105  (of a stack that lives for a test)
+HOST_PASSWORD, ADMIN_PASSWORD = "drill-host", "drill-admin"
 UP_WITHIN_S = 120.0
 POLL_S = 0.05
 
@@ -89,16 +89,18 @@ class Stack:
 
     def host(self, room: str, **options: Any) -> Host:
         """A host of this stack's room."""
-        return Host(HostOptions(url=self.url, room=room, password=HOST_PASSWORD, **options))
+        return Host(self.host_options(room, **options))
+
+    def host_options(self, room: str, **options: Any) -> HostOptions:
+        """How to become the host of a room of this stack."""
+        return HostOptions(url=self.url, room=room, password=HOST_PASSWORD, **options)
 
     def viewer_url(self, room: str, target: str = "en") -> str:
         return f"ws://127.0.0.1:{self.port}/room/{room}/client/undefined/{target}"
 
     def close_room(self, room: str) -> int:
         """Force-close; returns the HTTP status."""
-        answer = requests.post(
-            f"{self.url}/room/{room}/close", json={"password": ADMIN_PASSWORD}, timeout=10
-        )
+        answer = requests.post(f"{self.url}/room/{room}/close", json={"password": ADMIN_PASSWORD}, timeout=10)
         return answer.status_code
 
     def transcript(self, room: str, lang: str = "en") -> str:
@@ -109,6 +111,14 @@ class Stack:
     def kill(self, pid: int, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to one process."""
         os.kill(pid, number)
+
+    def kill_supervisor(self) -> None:
+        """SIGKILL `manage.py up` and supervisord: everything else is left alone with itself."""
+        supervisord = [item for item in self.processes() if "supervisor.supervisord" in " ".join(item.cmdline())]
+        for process in [psutil.Process(self._up.pid), *supervisord]:
+            process.kill()
+        psutil.wait_procs([psutil.Process(item.pid) for item in supervisord if item.is_running()], timeout=5)
+        self._up.wait()
 
     def log(self, program: str) -> str:
         """What a program has logged."""
@@ -191,7 +201,13 @@ def _import_rooms(folder: Path, rooms: list[str], env: dict[str, str]) -> None:
         for number, room in enumerate(rooms)
     ]  # fmt: skip
     day = {"index": 1, "date": now.date().isoformat(), "rooms": {"Hall": events}}
-    conference = {"acronym": "drill", "title": "Drill", "rooms": [{"name": "Hall"}], "tracks": [], "days": [day]}
+    conference = {
+        "acronym": "drill",
+        "title": "Drill",
+        "rooms": [{"name": "Hall"}],
+        "tracks": [],
+        "days": [day],
+    }
     path = folder / "schedule.json"
     path.write_text(json.dumps({"schedule": {"version": "1", "conference": conference}}))
     subprocess.run(

@@ -28,7 +28,6 @@ class Window:
         self.transcription_delay_s = 0.0
         self.translation_delay_s = 0.0
 
-
     def apply(self, event: SentenceChanged) -> None:
         """Take a new or changed sentence; an older text than the present one is ignored."""
         spoken = self._sentences.setdefault((event.part, event.index), Spoken())
@@ -60,7 +59,12 @@ class Window:
                 continue
             line = lines.setdefault(
                 source.line,
-                {"line_idx": source.line, "beg": source.start_ms // 1000, "end": 0, "speaker": source.speaker},
+                {
+                    "line_idx": source.line,
+                    "beg": source.start_ms // 1000,
+                    "end": 0,
+                    "speaker": source.speaker,
+                },
             )
             line["end"] = source.end_ms // 1000
             sentences.setdefault(source.line, []).append(

@@ -56,7 +56,9 @@ class Viewer:
 
     def text(self, lang: str) -> str:
         """Everything this viewer has read in a language."""
-        return " ".join(self.sentences[key][lang] for key in sorted(self.sentences) if lang in self.sentences[key])
+        return " ".join(
+            self.sentences[key][lang] for key in sorted(self.sentences) if lang in self.sentences[key]
+        )
 
     def _merge(self, key: Key, lang: str, content: str) -> bool:
         known = self.sentences.setdefault(key, {})

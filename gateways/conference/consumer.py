@@ -9,8 +9,8 @@ from typing import Any
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from asr.services import recordable_room
 from asr.selectors import open_session
+from asr.services import recordable_room
 from gateways.conference import refusals
 from gateways.conference.feed import Control, Member, follow, unfollow
 from gateways.conference.host import HostSocket

@@ -9,7 +9,9 @@ from collections.abc import Callable
 class TokenBucket:
     """`rate_per_s` on average, `burst` at once."""
 
-    def __init__(self, *, rate_per_s: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, rate_per_s: float, burst: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._rate, self._burst, self._clock = rate_per_s, burst, clock
         self._tokens, self._at = burst, clock()
 

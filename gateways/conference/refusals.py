@@ -12,7 +12,7 @@ NORMAL = 1000
 
 
 @dataclass(frozen=True)
-class Refusal(Exception):  # noqa: N818  (it is an answer, not a fault)
+class Refusal(Exception):
     """Close the socket with this code and reason."""
 
     code: int
@@ -34,9 +34,7 @@ _KNOWN = ("room_not_found", "do_not_record", "capacity", "multiple_hosts")
 
 def unsupported_source(lang: str) -> Refusal:
     """The language cannot be transcribed."""
-    return Refusal(
-        UNSUPPORTED_DATA, f"Source language {_short(lang)} not supported by transcription engine"
-    )
+    return Refusal(UNSUPPORTED_DATA, f"Source language {_short(lang)} not supported by transcription engine")
 
 
 def unsupported_target(lang: str) -> Refusal:

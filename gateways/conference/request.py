@@ -36,7 +36,8 @@ class SocketRequest:
 
 async def parse(scope: dict[str, Any]) -> SocketRequest:
     """Check role, target, host's key, source, preferences, room, languages. Raises Refusal or DomainError."""
-    return await database_sync_to_async(_parse)(scope)
+    request: SocketRequest = await database_sync_to_async(_parse)(scope)
+    return request
 
 
 def _parse(scope: dict[str, Any]) -> SocketRequest:

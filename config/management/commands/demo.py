@@ -42,7 +42,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("file", nargs="?", type=Path, help="any audio that PyAV reads; default: a sample")
         parser.add_argument("--lang", default="en", help="the language spoken in it")
-        parser.add_argument("--once", action="store_true", help="stop when the talk is over; last line is JSON")
+        parser.add_argument(
+            "--once", action="store_true", help="stop when the talk is over; last line is JSON"
+        )
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -149,5 +151,3 @@ def _stop(up: subprocess.Popen[bytes]) -> None:
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-

@@ -1,0 +1,1 @@
+"""Measurements of the whole stack; each is a management command that prints a table."""

@@ -1,0 +1,25 @@
+"""Whatever is killed in mid-talk: no sentence is lost, none is doubled, and the room goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from config.drill.faults import SCENARIOS
+from config.drill.stack import Stack, running_stack
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running_stack(rooms=list(SCENARIOS)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_nothing_is_lost_nothing_doubled_and_captions_go_on(stack: Stack, name: str) -> None:
+    row = asyncio.run(SCENARIOS[name](stack, name))
+    assert row.harmless, row

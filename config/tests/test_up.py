@@ -1,0 +1,86 @@
+"""`manage.py up`: one command starts everything, Ctrl-C ends everything."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from config.drill.stack import BASE_DIR, Stack, free_port, running_stack
+
+pytestmark = pytest.mark.stack
+STOPPED_WITHIN_S = 5.0
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running_stack(rooms=["R1"]) as running:
+        yield running
+
+
+def up(stack_folder: Path, port: int, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "VAR_DIR": str(stack_folder), **environment}
+    return subprocess.run(
+        [sys.executable, "manage.py", "up", "--port", str(port)],
+        cwd=BASE_DIR, env=env, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+def test_a_second_stack_in_the_same_folder_is_refused(stack: Stack) -> None:
+    refused = up(stack.folder, free_port())
+    assert refused.returncode == 1
+    assert "runs in" in refused.stderr
+    assert requests.get(f"{stack.url}/health", timeout=5).ok
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = up(tmp_path, port)
+    assert refused.returncode == 1
+    assert f"127.0.0.1:{port}" in refused.stderr
+
+
+def test_missing_secrets_are_named_and_their_values_never_shown(tmp_path: Path) -> None:
+    refused = up(tmp_path, free_port(), DEBUG="0", SECRET_KEY="", HOST_PASSWORD="", ADMIN_PASSWORD="hush-hush")
+    assert refused.returncode != 0
+    assert "set SECRET_KEY, HOST_PASSWORD" in refused.stderr
+    assert "hush-hush" not in refused.stderr
+
+
+def test_two_stacks_do_not_disturb_each_other_and_ctrl_c_leaves_nothing_behind(stack: Stack) -> None:
+    with running_stack(rooms=["R2"]) as other:
+        rooms = {room["id"] for room in requests.get(f"{other.url}/room_list", timeout=5).json()["rooms"]}
+        assert rooms == {"R2"}
+        processes = other.processes()
+        assert len(processes) > 8
+        assert other.stop() < STOPPED_WITHIN_S
+        assert not [process for process in processes if psutil.pid_exists(process.pid) and process.is_running()]
+    rooms = {room["id"] for room in requests.get(f"{stack.url}/room_list", timeout=5).json()["rooms"]}
+    assert rooms == {"R1"}
+
+
+def test_what_a_killed_stack_left_behind_is_ended_by_the_next_start(stack: Stack) -> None:
+    with running_stack(rooms=["R3"]) as first:
+        left = first.processes()
+        first.kill_supervisor()
+        assert any(process.is_running() for process in left)
+        again = subprocess.Popen(
+            [sys.executable, "manage.py", "up", "--port", str(first.port)],
+            cwd=BASE_DIR, env={**os.environ, "VAR_DIR": str(first.folder)}, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert again.stdout is not None
+        assert f":{first.port}/" in again.stdout.readline()
+        assert not [process for process in left if process.is_running()]
+        again.send_signal(2)
+        again.wait(20)
+        again.stdout.close()

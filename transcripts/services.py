@@ -12,6 +12,7 @@ from rooms.models import Room
 from transcripts import live
 from transcripts.events import SentenceChanged, SentenceRemoved
 from transcripts.models import SPEAKER_UNKNOWN, Part, Sentence, Track
+from transcripts.signals import part_ended, sentences_committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class PartTerms:
 @transaction.atomic
 def open_part(*, room: Room, terms: PartTerms, opening: int | None = None) -> Part:
     """Begin the next part of `room`; `opening` None begins a new opening."""
-    Room.objects.select_for_update().get(pk=room.pk)
+    Room.objects.select_for_update(no_key=True).get(pk=room.pk)
     last = Part.objects.filter(room=room).aggregate(number=Max("number"), opening=Max("opening"))
     Track.objects.get_or_create(room=room, lang=terms.source_lang)
     return Part.objects.create(
@@ -86,23 +87,34 @@ def add_sentences(*, part: Part, sentences: Sequence[NewSentence]) -> list[Sente
     track.version += len(rows)
     track.save(update_fields=["version"])
     _tell(part, track, rows)
+    _wake_translation(part, corrected=False)
     return rows
 
 
 @transaction.atomic
 def add_translations(*, part: Part, lang: str, translations: Sequence[Translation]) -> list[Sentence]:
-    """Store translations; those of an outdated or vanished source text are discarded. Returns the stored."""
+    """Store translations; those of an outdated or vanished source text, and those that are here already (perhaps
+    corrected by hand since), are discarded. Returns the stored.
+    """
     sources = {
         row.index: row
         for row in Sentence.objects.select_for_update().filter(
             part=part, track__lang=part.source_lang, index__in=[item.index for item in translations]
         )
     }
-    fresh = [item for item in translations if _is_current(sources.get(item.index), item)]
-    if not fresh:
+    current = [item for item in translations if _is_current(sources.get(item.index), item)]
+    if not current:
         return []
     Track.objects.get_or_create(room_id=part.room_id, lang=lang)
     track = Track.objects.select_for_update().get(room_id=part.room_id, lang=lang)
+    here = set(
+        Sentence.objects.filter(
+            track=track, part=part, index__in=[item.index for item in current]
+        ).values_list("index", "of_version")
+    )
+    fresh = [item for item in current if (item.index, item.of_version) not in here]
+    if not fresh:
+        return []
     rows = []
     for item in fresh:
         source = sources[item.index]
@@ -131,12 +143,16 @@ def correct_sentence(*, sentence: Sentence, text: str) -> Sentence:
     row.text, row.version = text, track.version
     row.save(update_fields=["text", "version"])
     _tell(row.part, track, [row])
+    if row.of_version is None:
+        _wake_translation(row.part, corrected=True)
     return row
 
 
 def end_part(*, part: Part) -> None:
     """Date the end of a part. Idempotent."""
-    Part.objects.filter(pk=part.pk, ended_at=None).update(ended_at=timezone.now())
+    if Part.objects.filter(pk=part.pk, ended_at=None).update(ended_at=timezone.now()):
+        tell = partial(part_ended.send_robust, Part, room_id=part.room_id, part_id=part.pk)
+        transaction.on_commit(tell, robust=True)
 
 
 @transaction.atomic
@@ -181,3 +197,10 @@ def _is_current(source: Sentence | None, item: Translation) -> bool:
 def _tell(part: Part, track: Track, rows: Sequence[Sentence]) -> None:
     events = [sentence_changed(row, part=part, lang=track.lang) for row in rows]
     transaction.on_commit(partial(live.publish_track, part.room_id, track.lang, events))
+
+
+def _wake_translation(part: Part, *, corrected: bool) -> None:
+    tell = partial(
+        sentences_committed.send_robust, Part, room_id=part.room_id, part_id=part.pk, corrected=corrected
+    )
+    transaction.on_commit(tell, robust=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Argos:
         packages = installed(self._root)
         for via in ((), (PIVOT,)):
             steps = [source, *via, target]
-            route = [_find(packages, one, other) for one, other in zip(steps, steps[1:], strict=False)]
+            route = [_find(packages, one, other) for one, other in pairwise(steps)]
             found = [package for package in route if package is not None]
             if len(found) == len(route):
                 return found

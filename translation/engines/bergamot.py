@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from translation.engines import codes
@@ -13,6 +15,44 @@ from translation.engines.pieces import join, pieces
 PAIRS: Final = frozenset({("en", "pt"), ("pt", "en")})
 MOST_CHARS = 400  # its time grows faster than a text's length: 3,000 characters take 2.6 s
 _KNOWN = ("en", "pt")
+
+
+# Letters beyond ASCII that its vocabularies hold; others come out as apostrophes.
+_LETTERS = frozenset("áàâãçéêíóôõúÁÉ")
+_MARKS = str.maketrans(
+    {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\0": " ", "\n": " ", "ß": "ss", "ø": "o",
+     "Ø": "O", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d", "ı": "i"}
+)  # fmt: skip
+_WORD = re.compile(r"\w+")
+
+
+def _always(text: str) -> Callable[[re.Match[str]], str]:
+    """A replacement that is taken as it is: a name may hold what `re.sub` would read as a group."""
+    return lambda _: text
+
+
+def fold(text: str) -> tuple[str, dict[str, str]]:
+    """`text` in letters that the models know, and its words that changed: as they stand there → as they were.
+
+    Such words are names, and a model copies "Muller" where it makes "M'ller" of "Müller".
+    """
+    names: dict[str, str] = {}
+
+    def plain(match: re.Match[str]) -> str:
+        word = match.group()
+        folded = "".join(
+            char if char in _LETTERS
+            else "".join(
+                part for part in unicodedata.normalize("NFKD", char.translate(_MARKS))
+                if not unicodedata.combining(part)
+            )
+            for char in word
+        )  # fmt: skip
+        if folded != word:
+            names[folded] = word
+        return folded
+
+    return _WORD.sub(plain, text).translate(_MARKS), names
 
 
 class Bergamot:
@@ -44,11 +84,13 @@ class Bergamot:
     @staticmethod
     def _translate(direction: Any, text: str) -> str:
         try:
-            return join(
-                [direction.translate(piece) for piece in pieces(text.replace("\0", " "), MOST_CHARS)]
-            )
+            plain, names = fold(text)
+            translated = join([direction.translate(piece) for piece in pieces(plain, MOST_CHARS)])
         except Exception as error:  # whatever the native code raises
             raise EngineError(FAILED) from error
+        for folded, name in names.items():
+            translated = re.sub(rf"\b{re.escape(folded)}\b", _always(name), translated)
+        return translated
 
     def _direction(self, pair: Pair) -> Any:
         with self._lock:

@@ -1,0 +1,82 @@
+"""The engines that this deployment has, in order of preference."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from translation.engines.argos import Argos
+from translation.engines.base import Engine, EngineError, Pair
+from translation.engines.bergamot import Bergamot
+from translation.engines.libretranslate import Address, LibreTranslate
+from translation.engines.packages import installed
+from translation.engines.scripted import ScriptedEngine
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the settings say about engines."""
+
+    names: tuple[str, ...]
+    address: Address
+    packages: Path
+    threads: int
+    scripted_text_s: float
+
+
+def engines() -> tuple[Engine, ...]:
+    """The chain: for each pair the first that offers it is used. The same objects for the same settings."""
+    return _build(_choice())
+
+
+def package_folder() -> Path:
+    """Where Argos packages are installed."""
+    folder: Path = settings.ENV.translation_package_dir or settings.VAR_DIR / "translation-packages"
+    return folder
+
+
+def local_pairs(engine: Engine) -> frozenset[Pair]:
+    """What an engine of this process offers; nothing where it is broken."""
+    try:
+        return engine.languages()
+    except EngineError as error:
+        logger.warning("engine offers nothing", extra={"engine": engine.name, "code": error.code})
+        return frozenset()
+
+
+def _choice() -> Choice:
+    env = settings.ENV
+    names = tuple(env.translation_engines) or tuple(
+        name
+        for name, there in (
+            ("libretranslate", bool(env.libretranslate_url)),
+            ("argos", bool(installed(package_folder()))),
+            ("bergamot", True),
+        )
+        if there
+    )
+    return Choice(
+        names,
+        Address(env.libretranslate_url, env.libretranslate_api_key, env.translation_timeout_s),
+        package_folder(),
+        env.translation_threads,
+        env.translation_scripted_text_s,
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _build(choice: Choice) -> tuple[Engine, ...]:
+    makers: dict[str, Callable[[], Engine]] = {
+        "libretranslate": lambda: LibreTranslate(choice.address),
+        "argos": lambda: Argos(choice.packages, threads=choice.threads),
+        "bergamot": Bergamot,
+        "scripted": lambda: ScriptedEngine(text_s=choice.scripted_text_s),
+    }
+    return tuple(makers[name]() for name in choice.names)

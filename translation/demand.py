@@ -1,0 +1,111 @@
+"""Who reads which language: leases that a process renews for its readers, so that its death ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from weakref import WeakKeyDictionary
+
+from channels.db import database_sync_to_async
+from django.db import Error as DatabaseError
+from django.utils import timezone
+
+from translation.models import Cycle, Demand, PinnedLanguage
+from translation.wake import bell
+
+LEASE = timedelta(seconds=20)
+RENEW_EVERY_S = 6.0
+Wanted = tuple[int, str]  # room, language
+logger = logging.getLogger(__name__)
+
+
+def lease(holder: str, readers: Mapping[Wanted, int]) -> None:
+    """Take or renew the leases of `holder`. Languages that nobody else reads begin to be wanted now."""
+    if not readers:
+        return
+    now = timezone.now()
+    rooms = {room_id for room_id, _ in readers}
+    wanted = set(Demand.objects.filter(room__in=rooms, expires_at__gt=now).values_list("room_id", "lang"))
+    wanted |= set(PinnedLanguage.objects.filter(room__in=rooms).values_list("room_id", "lang"))
+    Demand.objects.bulk_create(
+        [
+            Demand(room_id=room_id, lang=lang, holder=holder, readers=count, expires_at=now + LEASE)
+            for (room_id, lang), count in sorted(readers.items())
+        ],
+        update_conflicts=True,
+        unique_fields=["room", "lang", "holder"],
+        update_fields=["readers", "expires_at"],
+    )
+    for room_id, lang in set(readers) - wanted:
+        begin(room_id, lang)
+
+
+def begin(room_id: int, lang: str) -> None:
+    """From now on somebody wants this language: delays count from here, and the newest sentences come at once."""
+    Cycle.objects.filter(room_id=room_id, lang=lang, part=None).update(wanted_at=timezone.now())
+    bell.ring("wake", room_id)
+
+
+def drop(holder: str, room_id: int, lang: str) -> None:
+    """End a lease at once."""
+    Demand.objects.filter(holder=holder, room_id=room_id, lang=lang).delete()
+
+
+class Readers:
+    """The readers of one process, counted; its leases are written when the first comes and the last goes."""
+
+    def __init__(self) -> None:
+        self._holder = f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._counts: Counter[Wanted] = Counter()
+        self._lock = asyncio.Lock()
+        self._renewal: asyncio.Task[None] | None = None
+
+    async def hold(self, room_id: int, lang: str) -> None:
+        """One more reader. Does not fail: what PostgreSQL misses now it is told with the next renewal."""
+        async with self._lock:
+            self._counts[room_id, lang] += 1
+            if self._counts[room_id, lang] == 1:
+                await self._write({(room_id, lang): 1})
+            if self._renewal is None or self._renewal.done():
+                self._renewal = asyncio.create_task(self._renew_forever())
+
+    async def release(self, room_id: int, lang: str) -> None:
+        """One reader less; the last one ends the demand."""
+        async with self._lock:
+            self._counts[room_id, lang] -= 1
+            if self._counts[room_id, lang] > 0:
+                return
+            del self._counts[room_id, lang]
+            try:
+                await database_sync_to_async(drop)(self._holder, room_id, lang)
+            except DatabaseError:
+                logger.warning("demand not ended, it will expire", extra={"room": room_id, "lang": lang})
+
+    async def _renew_forever(self) -> None:
+        while self._counts:
+            await asyncio.sleep(RENEW_EVERY_S)
+            async with self._lock:
+                await self._write(dict(self._counts))
+
+    async def _write(self, readers: dict[Wanted, int]) -> None:
+        try:
+            await database_sync_to_async(lease)(self._holder, readers)
+        except DatabaseError:
+            logger.warning("demand not written, will try again", extra={"languages": len(readers)})
+
+
+_readers: WeakKeyDictionary[asyncio.AbstractEventLoop, Readers] = WeakKeyDictionary()
+
+
+def readers() -> Readers:
+    """The readers of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _readers:
+        _readers[loop] = Readers()
+    return _readers[loop]

@@ -1,0 +1,109 @@
+"""Who reads which language, what is being translated, and how the engines are."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from rooms.models import LANGUAGE_CODE, Room
+from transcripts.models import Part
+
+
+class Demand(models.Model):
+    """A lease: a process's readers of one language in one room. What is not renewed expires."""
+
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="demands")
+    lang = models.CharField(max_length=16, validators=[LANGUAGE_CODE])
+    holder = models.CharField(max_length=100, help_text="The process.")
+    readers = models.PositiveIntegerField(default=1)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("room", "lang")
+        constraints = (models.UniqueConstraint(fields=["room", "lang", "holder"], name="demand_lease"),)
+        indexes = (models.Index(fields=["expires_at"]),)
+
+    def __str__(self) -> str:
+        return f"{self.room_id} {self.lang}: {self.readers}"
+
+
+class PinnedLanguage(models.Model):
+    """A language that is translated in this room whether or not anybody reads it."""
+
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="pinned_languages")
+    lang = models.CharField("language", max_length=16, validators=[LANGUAGE_CODE])
+
+    class Meta:
+        ordering = ("room", "lang")
+        constraints = (models.UniqueConstraint(fields=["room", "lang"], name="pinned_language"),)
+
+    def __str__(self) -> str:
+        return f"{self.room_id} {self.lang}"
+
+
+class Cycle(models.Model):
+    """The translation of one room into one language: live (no part), or the completion of a part that ended.
+
+    A worker that wants to work on it claims it with a token of its own; whoever writes proves the token in
+    the same transaction.
+    """
+
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="cycles")
+    lang = models.CharField(max_length=16)
+    part = models.ForeignKey(Part, on_delete=models.CASCADE, null=True, blank=True, related_name="cycles")
+    due_at = models.DateTimeField(null=True, blank=True, help_text="Null: nothing to do.")
+    # the claim
+    token = models.CharField(max_length=36, blank=True)
+    worker = models.CharField(max_length=200, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    # pace and fairness
+    begun_at = models.DateTimeField(null=True, blank=True)
+    begun = models.JSONField(default=list, blank=True, help_text="Recent cycles: [unix time, sentences].")
+    # trouble
+    failures = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=40, blank=True)
+    refused = models.JSONField(default=dict, blank=True, help_text="Texts that no engine takes: tries.")
+    # delays
+    wanted_at = models.DateTimeField(default=timezone.now, help_text="Since when somebody reads it.")
+    delays = models.JSONField(default=list, blank=True, help_text="The last four: [unix time, seconds].")
+    waiting_s = models.FloatField(
+        default=0.0, help_text="Age of what waits longest, while an engine is down."
+    )
+
+    class Meta:
+        ordering = ("room", "lang")
+        verbose_name = "language of a room"
+        verbose_name_plural = "languages of rooms"
+        constraints = (
+            models.UniqueConstraint(fields=["room", "lang"], condition=Q(part=None), name="live_cycle"),
+            models.UniqueConstraint(
+                fields=["part", "lang"], condition=Q(part__isnull=False), name="completion_cycle"
+            ),
+        )
+        indexes = (models.Index(fields=["due_at"]),)
+
+    def __str__(self) -> str:
+        return f"{self.room_id} {self.lang}"
+
+
+class EngineState(models.Model):
+    """What all processes know about an engine: its pairs, its speed, and whether its circuit is open.
+
+    Open: it failed several times in a row and is left alone until `retry_at`; then one call tries.
+    """
+
+    name = models.CharField(max_length=40, unique=True)
+    failures = models.PositiveIntegerField(default=0, help_text="In a row.")
+    opened_at = models.DateTimeField(null=True, blank=True, help_text="Null: it is used.")
+    retry_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=40, blank=True)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    latency_s = models.FloatField(default=0.0, help_text="Rolling mean of a call.")
+    pairs = models.JSONField(default=list, blank=True, help_text="Last known pairs on offer.")
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = "engine"
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,116 @@
+"""What is translated next (protocols.md 1.7). Pure: values in, a decision out; clocks are parameters."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+Key = tuple[int, int]  # part, index
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """At most `per_cycle` sentences of a language in any `cycle_s`, all within the room's `newest`."""
+
+    per_cycle: int = 4
+    cycle_s: float = 1.0
+    newest: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A finished sentence as it reads now: a corrected one has a higher version."""
+
+    key: Key
+    version: int
+    text: str = ""
+    source_lang: str = ""
+    spoken_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An earlier cycle of the same language: when, and how many sentences it took."""
+
+    at: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One language of one room: what decides whether it is next. Times in seconds since the epoch.
+
+    `due_at` None: nothing to do. `claimed`: a worker has it. `background`: completes a part that has ended.
+    """
+
+    pk: int
+    room: int
+    lang: str
+    due_at: float | None
+    begun_at: float = 0.0
+    claimed: bool = False
+    background: bool = False
+
+
+def missing(
+    spoken: Sequence[Spoken], translated: Mapping[Key, int], *, skip: Collection[tuple[Key, int]] = ()
+) -> list[Spoken]:
+    """Those of `spoken` (in reading order) whose translation is not of their present version, newest first."""
+    return [
+        item
+        for item in reversed(spoken)
+        if translated.get(item.key) != item.version and (item.key, item.version) not in skip
+    ]
+
+
+def choose(
+    spoken: Sequence[Spoken],
+    translated: Mapping[Key, int],
+    *,
+    pace: Pace,
+    allowed: int,
+    skip: Collection[tuple[Key, int]] = (),
+) -> list[Spoken]:
+    """The sentences of the next cycle, newest first: within the newest, at most `allowed` and a cycle's worth."""
+    window = spoken[-pace.newest :]
+    return missing(window, translated, skip=skip)[: max(0, min(allowed, pace.per_cycle))]
+
+
+def allowance(begun: Iterable[Begun], *, now: float, pace: Pace) -> tuple[int, float]:
+    """How many sentences may be begun now, and in how many seconds more may be (0.0: at once).
+
+    Counted over the last `cycle_s`, so that a sentence after a quiet second waits for no tick.
+    """
+    recent = sorted((item for item in begun if now - pace.cycle_s < item.at <= now), key=lambda item: item.at)
+    free = pace.per_cycle - sum(item.count for item in recent)
+    if free > 0 or not recent:
+        return max(free, 0), 0.0
+    return 0, max(0.0, recent[0].at + pace.cycle_s - now)
+
+
+def pick(cycles: Sequence[Cycle], *, now: float) -> Cycle | None:
+    """The next cycle: the room that was served longest ago, in it the language that was; live before background.
+
+    So one room with nine languages gets as many turns as one with a single language.
+    """
+    due = [item for item in cycles if item.due_at is not None and item.due_at <= now and not item.claimed]
+    if not due:
+        return None
+    served: dict[int, float] = {}
+    busy: dict[int, int] = {}
+    for item in cycles:
+        served[item.room] = max(served.get(item.room, 0.0), item.begun_at)
+        busy[item.room] = busy.get(item.room, 0) + item.claimed
+    return min(
+        due,
+        key=lambda item: (
+            item.background, busy[item.room], served[item.room], item.begun_at, item.due_at or 0.0, item.pk,
+        ),
+    )  # fmt: skip
+
+
+def backoff_s(failures: int, *, most_s: float, chance: float | None = None) -> float:
+    """Seconds until the next try: doubling from 0.25, at most `most_s`, of it a random 70 to 100 %."""
+    chance = random.random() if chance is None else chance  # noqa: S311  # jitter, no secret
+    return float(min(most_s, 0.25 * 2 ** min(max(failures, 1) - 1, 16))) * (0.7 + 0.3 * chance)

@@ -12,6 +12,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_GET
 
 from asr.selectors import max_active_rooms
+from translation.selectors import engine_answers
 
 ANSWER_LASTS_S: Final = 1.0
 logger = logging.getLogger(__name__)
@@ -32,7 +33,12 @@ def _asr_worker() -> bool:
     return max_active_rooms() > 0
 
 
-_CHECKS: dict[str, Callable[[], bool]] = {"database": _database, "redis": _redis, "asr": _asr_worker}
+_CHECKS: dict[str, Callable[[], bool]] = {
+    "database": _database,
+    "redis": _redis,
+    "asr": _asr_worker,
+    "translation": engine_answers,
+}
 
 
 class _Health:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,6 +40,7 @@ EARLY_PAUSE_MS = 220  # silence after which a pass does not wait for its step
 DUMB_MS = 1200  # so much speech behind the prefix without a word: the prefix is in the way
 HOLE_MS = 1300  # so much speech between two words: the model skipped some
 LONG_WORD_MS = 2300  # no word is so long
+LOOP_PENALTY = 1.15  # for a second try where the model looped; it costs honest little words
 VAD_BATCH_WINDOWS = 320
 LONGEST_PAUSE_DECODE_LAG_MS = 2500  # a second look is taken only while the audio is not further ahead
 
@@ -214,7 +215,9 @@ class LiveRecogniser:
         end_ms = self._gate_ms
         words = self._before_hole(self._decode(end_ms, self._gate.speech_end_ms, final=False))
         self._decoded_ms = end_ms
-        count = self._policy.confirm([self._absolute(word) for word in words], end_ms)
+        paused = self._gate.silence_ms(end_ms) >= EARLY_PAUSE_MS
+        bonus_ms = self._options.pause_bonus_ms if paused else 0
+        count = self._final_count(words, end_ms + bonus_ms)
         if count == len(words) and words:
             words = (*words[:-1], words[-1].bare(), *words[-1].punctuation())
         events = self._confirm(words[:count])
@@ -228,6 +231,12 @@ class LiveRecogniser:
             self._restart_window()
         self._trim()
         return events
+
+    def _final_count(self, words: tuple[DecodedWord, ...], end_ms: int) -> int:
+        """Ask the policy; punctuation that stands alone is final with the word behind it."""
+        places = [index for index, word in enumerate(words) if guards.bare(word.text)]
+        count = self._policy.confirm([self._absolute(words[index]) for index in places], end_ms)
+        return places[count - 1] + 1 if count else 0
 
     def _finish_utterance(self) -> list[Event]:
         """A pause: a last look, and everything in the utterance is final."""
@@ -299,7 +308,6 @@ class LiveRecogniser:
         """Decode the window up to `end_ms`; words (ms from the window's start) that pass the guards."""
         options = self._options
         samples = self._audio.between(self._window_ms, end_ms)
-        seconds = len(samples) / SAMPLES_PER_MS / 1000
         new_s = (end_ms - self._last_ms()) / 1000
         request = DecodeRequest(
             language=options.language,
@@ -309,28 +317,31 @@ class LiveRecogniser:
             max_new_tokens=int(options.tokens_per_s * max(0.0, new_s)) + 8,
             repetition_penalty=options.repetition_penalty,
             pad_s=options.window_pad_s,
-            window_s=options.second_look_window_s if look else 0.0,
+            window_s=options.second_look_window_s if look else options.window_s,
         )
-        started = self._clock()
-        decoded = self._model.decode(samples, request)
-        self._count(decoded, seconds, self._clock() - started, look=look)
+        decoded = self._timed(samples, request)
+        if guards.without_loop(decoded.words)[1] or not decoded.ended:
+            self.counters.loops_cut += 1
+            self._prompt.mute()
+            again = replace(request, prompt=(), repetition_penalty=LOOP_PENALTY)
+            decoded = self._timed(samples, again)
         words = self._guarded(decoded, speech_end_ms - self._window_ms)
         return self._plausible(words, decoded) if final else words
 
-    def _count(self, decoded: Decoded, seconds: float, wall_s: float, *, look: bool) -> None:
+    def _timed(self, samples: Samples, request: DecodeRequest) -> Decoded:
+        started = self._clock()
+        decoded = self._model.decode(samples, request)
         self.counters.decodes += 1
-        self.counters.second_looks += look
-        self.counters.decoded_audio_s += seconds
-        self.counters.decode_wall_s += wall_s
+        self.counters.second_looks += request.window_s > self._options.window_s
+        self.counters.decoded_audio_s += len(samples) / SAMPLES_PER_MS / 1000
+        self.counters.decode_wall_s += self._clock() - started
         self.counters.tokens += decoded.new_tokens
         self.counters.budgets_spent += not decoded.ended
+        return decoded
 
     def _guarded(self, decoded: Decoded, speech_end_ms: int) -> tuple[DecodedWord, ...]:
         """Cut loops, words behind the speech, and repetitions of what was said before the window."""
-        words, looped = guards.without_loop(decoded.words)
-        if looped or guards.is_repetitive(words):
-            self.counters.loops_cut += 1
-            self._prompt.mute()
+        words, _ = guards.without_loop(decoded.words)
         words, late = guards.without_late(words, speech_end_ms)
         self.counters.late_words_cut += late
         if not self._said:

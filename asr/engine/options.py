@@ -22,7 +22,7 @@ class EngineOptions:
     punctuation_split: bool = True  # sentences end at punctuation (else only at pauses)
     vac: bool = True  # voice activity controls what is decoded
     beam_size: int = 5  # of the second look
-    live_beam_size: int = 1  # of the passes while speech goes on
+    live_beam_size: int = 5  # of the passes while speech goes on
     buffer_trimming: Trimming = "sentence"
     buffer_trimming_s: float = 8.0
 
@@ -36,7 +36,8 @@ class EngineOptions:
     # Commit by alignment and confidence
     confirm_margin_ms: int = 700  # a confident word this far before the end of the audio is final
     agree_margin_ms: int = 200  # a word that two passes agree on, this far before the end, is final
-    confirm_probability: float = 0.6
+    confirm_probability: float = 0.8
+    pause_bonus_ms: int = 500  # words before a pause count as so much farther from the end
     doubt_probability: float = 0.5  # a word less probable than this waits longer, agreed on or not
     doubt_margin_ms: int = 1500
     # Similarity agreement
@@ -53,9 +54,10 @@ class EngineOptions:
     max_sentence_chars: int = 240
 
     # Cost and guards
-    window_pad_s: float = 1.0  # silence after the audio inside the encoder's window
+    window_s: float = 15.0  # the encoder's window is at least this long …
+    window_pad_s: float = 1.0  # … and holds this much silence behind the audio
     tokens_per_s: float = 8.0
-    repetition_penalty: float = 1.1
+    repetition_penalty: float = 1.0
     second_look: bool = True
     second_look_window_s: float = 30.0
     freeze_reset_s: float = 20.0

@@ -31,8 +31,7 @@ WITHOUT: dict[str, Callable[[EngineOptions], EngineOptions]] = {
     "second-look": lambda options: replace(options, second_look=False),
     "live-beam": lambda options: replace(options, live_beam_size=1),
     "doubt": lambda options: replace(options, doubt_probability=0.0),
-    "penalty": lambda options: replace(options, repetition_penalty=1.0),
-    "short-windows": lambda options: replace(options, window_pad_s=30.0),
+    "short-windows": lambda options: replace(options, window_s=30.0),
 }
 COLUMNS = {
     "talk": "talk",

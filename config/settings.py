@@ -113,11 +113,6 @@ CELERY_BEAT_SCHEDULE = {
             "expires": 2,
         },  # while every translation worker waits for a slow engine
     },
-    "check-translation-engines": {
-        "task": "translation.tasks.check_engines",
-        "schedule": 10.0,
-        "options": {"queue": "sweeps", "expires": 10},
-    },
     "import-schedule": {
         "task": "rooms.tasks.import_schedule",
         "schedule": timedelta(minutes=ENV.schedule_refresh_min),

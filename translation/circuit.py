@@ -117,13 +117,11 @@ def check(engine: Engine) -> bool:
     return False
 
 
-def answers(engine: Engine, row: EngineState | None) -> bool:
-    """Whether the engine is in use and, where it may be away, has answered lately."""
-    if row is None or row.opened_at is not None:
-        return row is None and not engine.remote
-    return not engine.remote or (
-        row.answered_at is not None and row.answered_at > timezone.now() - ANSWER_LASTS
-    )
+def answers(row: EngineState | None) -> bool:
+    """Whether the engine is in use and has answered a worker lately."""
+    if row is None or row.opened_at is not None or row.answered_at is None:
+        return False
+    return row.answered_at > timezone.now() - ANSWER_LASTS
 
 
 def _may_try(row: EngineState) -> bool:

@@ -73,9 +73,9 @@ def _target_langs() -> list[str]:
 
 
 def engine_answers() -> bool:
-    """Whether every engine of this deployment is in use and answers."""
+    """Whether every engine of this deployment is in use and has answered a translation worker lately."""
     known = circuit.states()
-    return all(circuit.answers(engine, known.get(engine.name)) for engine in chain.engines())
+    return all(circuit.answers(known.get(engine.name)) for engine in chain.engines())
 
 
 def demanded_langs(room_id: int) -> set[str]:

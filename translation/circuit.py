@@ -96,6 +96,11 @@ def failed(engine: Engine, error: EngineError) -> None:
         row.save(update_fields=["failures", "last_error", "last_error_at", "opened_at", "retry_at"])
 
 
+def any_open() -> bool:
+    """Whether some engine is left alone at the moment."""
+    return EngineState.objects.filter(opened_at__isnull=False).exists()
+
+
 def close(names: Sequence[str]) -> None:
     """Use these engines again at once."""
     EngineState.objects.filter(name__in=names).update(failures=0, opened_at=None, retry_at=None)

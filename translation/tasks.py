@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from celery import shared_task, signals
 from django.db import Error as DatabaseError
@@ -13,8 +14,11 @@ from django.db import connection
 from translation import chain, circuit, claims, services
 from translation.engines.base import EngineError
 from translation.wake import QUEUE, send_turns
-from translation.work import take_turn
+from translation.work import take_turn, wake_failing
 
+T = TypeVar("T")
+CHECK_S, CHECK_OPEN_S = 10.0, 2.0
+LOADED_AT_START = 4  # directions; the others on first use
 logger = logging.getLogger(__name__)
 _serves_translation = False
 
@@ -43,13 +47,6 @@ def sweep() -> None:
     services.sweep()
 
 
-@shared_task(name="translation.tasks.check_engines", ignore_result=True)
-def check_engines() -> None:
-    """Ask every engine what it offers, and whether it is back."""
-    for engine in chain.engines():
-        circuit.check(engine)
-
-
 def _begin(worker: str, turns: int) -> None:
     if turns > 1:
         send_turns(turns - 1)
@@ -67,18 +64,38 @@ def _note_queues(instance: Any, **_: Any) -> None:
 def _start(sender: Any, **_: Any) -> None:
     """What this worker had when it died is free again; its engines are warm before the first sentence."""
     if _serves_translation:
-        threading.Thread(target=_warm_up, args=(sender.hostname,), daemon=True).start()
+        threading.Thread(target=_watch_engines, args=(sender.hostname,), daemon=True).start()
 
 
-def _warm_up(worker: str) -> None:
+def _watch_engines(worker: str) -> None:
+    """Load the engines, then ask each now and then what it offers and whether it is back, as long as the worker lives."""
+    pause = threading.Event()
+    _quietly(lambda: send_turns(claims.free_lost(worker=worker)))
+    _quietly(_load_engines)
+    while True:
+        _quietly(_check_engines)
+        pause.wait(CHECK_OPEN_S if _quietly(circuit.any_open) else CHECK_S)
+
+
+def _load_engines() -> None:
+    for engine in chain.engines():
+        if not engine.remote:
+            for source, target in sorted(engine.languages())[:LOADED_AT_START]:
+                engine.translate(["OK"], source, target)
+
+
+def _check_engines() -> None:
+    back = [circuit.check(engine) for engine in chain.engines()]
+    if any(back):
+        wake_failing()
+
+
+def _quietly(call: Callable[[], T]) -> T | None:
+    """A thread that must not end: PostgreSQL or an engine is away, and will be back."""
     try:
-        send_turns(claims.free_lost(worker=worker))
-        for engine in chain.engines():
-            circuit.check(engine)
-            if not engine.remote:
-                for source, target in sorted(engine.languages())[:4]:
-                    engine.translate(["OK"], source, target)
+        return call()
     except (DatabaseError, EngineError):
-        logger.warning("translation worker not warmed up", extra={"worker": worker})
+        logger.warning("engines not checked")
+        return None
     finally:
         connection.close()

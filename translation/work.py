@@ -154,7 +154,7 @@ def _note_outcome(result: Result, engine: Engine, batch: Sequence[Spoken], outco
             result.refused.append(item)
     if outcome.answered:
         if circuit.succeeded(engine, seconds=outcome.seconds):
-            _wake_failing()
+            wake_failing()
     elif outcome.error is not None:
         circuit.failed(engine, outcome.error)
         if outcome.error.per_text:
@@ -234,7 +234,7 @@ def _let_failing_go(cycle: Cycle, plan: Plan, result: Result) -> float | None:
     return claims.let_go(cycle, in_s=retry_s, patient=True)
 
 
-def _wake_failing() -> None:
+def wake_failing() -> None:
     """An engine is back: whoever waits for one goes on at once."""
     failing: Any = Cycle.objects.filter(failures__gt=0, due_at__isnull=False, token="")
     send_turns(failing.update(due_at=timezone.now()))

@@ -102,6 +102,7 @@ class Host:
 
     async def connect(self) -> None:
         """Opens a socket; a refusal shows in what is called next. Raises HostLostError."""
+        await self._stop_listening()
         self._ready.clear()
         try:
             self._socket = await connect(

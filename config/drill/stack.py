@@ -44,9 +44,10 @@ class Stack:
 
     def pid(self, program: str) -> int:
         """Process id of a supervised program: postgres, redis, web, asr, translation, sweeps, beat."""
-        for info in self._supervisor().getAllProcessInfo():
-            if info["name"] == program:
-                return int(info["pid"])
+        with self._supervisor() as supervisor:
+            for info in supervisor.getAllProcessInfo():
+                if info["name"] == program:
+                    return int(info["pid"])
         raise LookupError(program)
 
     def room_pid(self, session: dict[str, Any]) -> int:
@@ -140,9 +141,13 @@ class Stack:
         self._up.wait(30)
         return time.monotonic() - began
 
-    def _supervisor(self) -> Any:
-        control = f"unix://{self.folder / 'run' / 'control.sock'}"
-        return ServerProxy("http://127.0.0.1", SupervisorTransport("", "", control)).supervisor
+    @contextlib.contextmanager
+    def _supervisor(self) -> Iterator[Any]:
+        transport = SupervisorTransport("", "", f"unix://{self.folder / 'run' / 'control.sock'}")
+        try:
+            yield ServerProxy("http://127.0.0.1", transport).supervisor
+        finally:
+            transport.close()
 
 
 @contextlib.contextmanager

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from asr.ending import close_room
 from asr.models import Session, Worker
-from asr.services import close_room
 from rooms.errors import Conflict
 
 if TYPE_CHECKING:

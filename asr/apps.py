@@ -18,6 +18,6 @@ class AsrConfig(AppConfig):
 
 
 def _close(sender: Any, room: Any, **_: Any) -> None:
-    from asr.services import forbid_room
+    from asr.ending import forbid_room
 
     forbid_room(room.pk)

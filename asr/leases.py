@@ -15,15 +15,19 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from asr.audio_log import AudioLog
+from asr.ending import begin_closing, finish_session, forbid_room, forget_if_closed
 from asr.models import Session
 from asr.placement import kill_process, request_process
-from asr.services import HOST_GONE_AFTER, begin_closing, begin_grace, finish_session
+from asr.services import HOST_GONE_AFTER, begin_grace
+from rooms.models import Room
 from transcripts import live
 from transcripts.events import EngineReady, HostError
 
 MAX_DEATHS = 5
 DEATHS_WITHIN_S = 300
 UNCLAIMED_AFTER = timedelta(seconds=20)  # queued, but no process took it: the broker may have lost it
+GIVEN_UP_AFTER = timedelta(minutes=10)  # closing, and no process takes it: nobody waits for its text any more
 logger = logging.getLogger(__name__)
 
 
@@ -83,6 +87,8 @@ def claim(lease: Lease, *, worker: str, pid: int) -> Session:
 def announce_ready(lease: Lease) -> None:
     """The process hears: tell the host."""
     with held(lease) as session:
+        if session.state == Session.State.CLOSING:
+            return  # nobody speaks there any more
         if session.state == Session.State.STARTING:
             session.state = Session.State.LIVE
             session.save(update_fields=["state"])
@@ -101,7 +107,15 @@ def beat(lease: Lease, progress: Progress) -> str:
         session.committed_ms = max(session.committed_ms, progress.committed_ms)
         session.delay_s = progress.delay_s
         session.save(
-            update_fields=["beat_at", "suspect_at", "heard_ms", "committed_ms", "audio_waits", "delay_s", "progress_at"]
+            update_fields=[
+                "beat_at",
+                "suspect_at",
+                "heard_ms",
+                "committed_ms",
+                "audio_waits",
+                "delay_s",
+                "progress_at",
+            ]
         )
         return session.state
 
@@ -132,26 +146,42 @@ def succeed(lease: Lease, *, died: bool = True) -> None:
                     "deaths", "generation", "worker", "pid", "beat_at", "suspect_at", "queued_at", "audio_waits",
                 ]
             )  # fmt: skip
-            transaction.on_commit(partial(request_process, session.pk, session.generation))
+            transaction.on_commit(partial(request_process, session.pk, session.generation), robust=True)
             logger.warning(
-                "next generation", extra={"session": session.pk, "generation": session.generation, "died": died}
+                "next generation",
+                extra={"session": session.pk, "generation": session.generation, "died": died},
             )
     except LeaseLost:
         return  # somebody else was quicker
 
 
 def sweep() -> None:
-    """Repair what no signal told: silent or stuck processes, lost tasks, hosts gone, grace over."""
+    """Repair what no signal told: silent or stuck processes, lost tasks, hosts gone, grace over, text to forget."""
+    for session in Session.objects.filter(state__in=Session.RUNNING).select_related("room"):
+        try:
+            _sweep_session(session)
+        except Exception:
+            # One session that cannot be repaired must not keep the others from it.
+            logger.exception("session not swept", extra={"session": session.pk})
+    unstored = Room.objects.filter(parts__store=False, parts__sentences__isnull=False).distinct()
+    for room in unstored.exclude(sessions__state__in=Session.RUNNING):
+        forget_if_closed(room)
+
+
+def _sweep_session(session: Session) -> None:
     now = timezone.now()
-    for session in Session.objects.filter(state__in=Session.RUNNING):
-        lease = Lease(session.pk, session.generation)
-        if session.pid is None:
-            if session.queued_at < now - UNCLAIMED_AFTER:
-                succeed(lease, died=False)
-        elif _is_silent(session) or _is_stuck(session):
+    lease = Lease(session.pk, session.generation)
+    if session.room is not None and session.room.do_not_record:
+        forbid_room(session.room.pk)
+    elif session.pid is not None:
+        if _is_silent(session) or _is_stuck(session):
             kill_process(session)
             succeed(lease)
-        _sweep_host(lease)
+    elif _is_given_up(session):
+        _give_up(lease)
+    elif session.queued_at < now - UNCLAIMED_AFTER:
+        succeed(lease, died=False)
+    _sweep_host(lease)
 
 
 def _is_silent(session: Session) -> bool:
@@ -169,6 +199,23 @@ def _is_stuck(session: Session) -> bool:
     """It answers, but audio time stands still while audio waits."""
     limit = timezone.now() - timedelta(seconds=settings.ENV.asr_stuck_s)
     return session.audio_waits and session.progress_at is not None and session.progress_at < limit
+
+
+def _is_given_up(session: Session) -> bool:
+    if session.state != Session.State.CLOSING or session.progress_at is None:
+        return False
+    return session.progress_at < timezone.now() - GIVEN_UP_AFTER
+
+
+def _give_up(lease: Lease) -> None:
+    try:
+        with held(lease) as session:
+            logger.error("closing session given up", extra={"session": session.pk, "room": session.room_id})
+            finish_session(session, state=Session.State.FAILED)
+            log = AudioLog(settings.REDIS_URL, session.audio_key)
+            transaction.on_commit(log.delete, robust=True)
+    except LeaseLost:
+        return
 
 
 def _sweep_host(lease: Lease) -> None:

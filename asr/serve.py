@@ -15,7 +15,7 @@ from django.db import close_old_connections, connection
 
 from asr.audio_log import AudioLog, AudioLogUnavailable, Entry
 from asr.engine.decode import StreamDecoder
-from asr.engine.session import CaptionEvent, Captioner
+from asr.engine.session import Captioner, CaptionEvent
 from asr.leases import Lease, LeaseLost, Progress, announce_ready, beat, claim, finish, succeed
 from asr.models import Session
 from asr.sink import Sink, SpokenClock
@@ -27,6 +27,13 @@ REDIS_RETRY_S = 0.5
 READ_COUNT = 64
 UNDECODABLE_AFTER_S = 5.0
 STALL_S = 1.5  # a browser sends four blobs a second
+NO_AUDIO = "No audio could be decoded from what this browser sends"
+_UNDECODABLE = {
+    "no_header": f"{NO_AUDIO}: the recorder's header is missing; start the recording again",
+    "format_unknown": f"{NO_AUDIO}: it is neither WebM nor Ogg",
+    "codec_not_opus": f"{NO_AUDIO}: its codec is not Opus",
+    "damaged": f"{NO_AUDIO}: it is damaged",
+}
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -85,20 +92,25 @@ class RoomProcess:
             finish(self._lease)
         finally:
             self._heart.stop()
-        self._patiently(self._log.delete)
+        try:
+            self._log.delete()
+        except AudioLogUnavailable:
+            logger.warning("audio log not deleted, it expires", extra={"session": self._lease.session_id})
 
     def _step(self) -> bool:
         """Hear what has come, decode at most once, write. True: closing, and all is written."""
         self._heart.check()
         closing = self._heart.state == Session.State.CLOSING
-        entries = self._patiently(lambda: self._log.read(self._after, block_ms=READ_BLOCK_MS, count=READ_COUNT))
+        entries = self._patiently(
+            lambda: self._log.read(self._after, block_ms=READ_BLOCK_MS, count=READ_COUNT)
+        )
         for entry in entries:
             self._hear(entry)
         self._settle(self._captioner.poll())
         if self._stall.over(bool(entries)):
             self._settle(self._captioner.flush())  # nobody should wait for the last words before a silence
         if self._undecodable.expired():
-            self._sink.error("undecodable_audio", "No audio could be decoded from what this browser sends")
+            self._sink.error("undecodable_audio", _UNDECODABLE.get(self._decoder.problem or "", NO_AUDIO))
         if not closing or entries:
             return False
         for pcm in self._decoder.flush():

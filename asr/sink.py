@@ -15,6 +15,7 @@ from asr.leases import Lease, held
 from transcripts import live
 from transcripts.events import Delays, HostError, Partial
 from transcripts.models import Part
+from transcripts.selectors import count_sentences
 from transcripts.services import NewSentence, add_sentences
 
 DELAY_MEAN_OF = 4
@@ -55,6 +56,7 @@ class Sink:
         self._wait = wait
         self._delays_s: deque[float] = deque(maxlen=DELAY_MEAN_OF)
         self._partial = ""
+        self._stored: int | None = None  # sentences of this part, as far as this process knows
 
     @property
     def delay_s(self) -> float:
@@ -81,17 +83,13 @@ class Sink:
 
     def _commit(self, sentences: Sequence[SentenceReady], committed_ms: int) -> None:
         rows = [
-            NewSentence(item.start_ms, item.end_ms, item.text, item.speaker, item.new_line) for item in sentences
+            NewSentence(item.start_ms, item.end_ms, item.text, item.speaker, item.new_line)
+            for item in sentences
         ]
         pause_s = RETRY_FIRST_S
         while True:
             try:
-                with held(self._lease) as session:
-                    # Not so only if an earlier try was committed and its answer lost.
-                    if session.committed_ms < committed_ms:
-                        add_sentences(part=self._part, sentences=rows)
-                        session.committed_ms = committed_ms
-                        session.save(update_fields=["committed_ms"])
+                self._commit_once(rows, committed_ms)
                 return
             except DatabaseError:
                 fields = {"session": self._lease.session_id}
@@ -99,6 +97,18 @@ class Sink:
                 self._wait(pause_s)
                 pause_s = min(2 * pause_s, RETRY_MOST_S)
                 close_old_connections()
+
+    def _commit_once(self, rows: Sequence[NewSentence], committed_ms: int) -> None:
+        """Nobody else writes under this lease: more sentences than were known come from a try whose answer was lost."""
+        with held(self._lease) as session:
+            stored = count_sentences(self._part)
+            if self._stored is None:
+                self._stored = stored
+            if stored == self._stored:
+                add_sentences(part=self._part, sentences=rows)
+            session.committed_ms = max(session.committed_ms, committed_ms)
+            session.save(update_fields=["committed_ms"])
+        self._stored += len(rows)
 
     def _tell_partial(self, event: PartialText) -> None:
         if event.text != self._partial:

@@ -99,9 +99,10 @@ class HostError:
 
 @dataclass(frozen=True, slots=True)
 class RoomClosed:
-    """Everyone goes: the room is closed."""
+    """Everyone who came to this opening, or to an older one, goes: the room is closed."""
 
     reason: str
+    opening: int
 
 
 Event = (

@@ -35,10 +35,9 @@ class Hub:
     async def subscribe(self, group: str, listener: Listener) -> None:
         """Deliver the group's events to `listener` from the moment this returns. Retries until Redis answers."""
         async with self._lock:
-            listeners = self._listeners.setdefault(group, [])
-            listeners.append(listener)
-            if len(listeners) == 1:
+            if group not in self._listeners:
                 await self._join(group)
+            self._listeners.setdefault(group, []).append(listener)
 
     async def unsubscribe(self, group: str, listener: Listener) -> None:
         """Stop delivering. Unknown listeners are ignored."""
@@ -66,7 +65,10 @@ class Hub:
     async def _read(self) -> None:
         while True:
             message: dict[str, Any] = await self._layer.receive(self._channel)
-            event = decode({key: value for key, value in message.items() if key not in ("type", "group")})
+            try:
+                event = decode({key: value for key, value in message.items() if key not in ("type", "group")})
+            except TypeError:  # an older process speaks, which does not know a field
+                event = None
             if event is not None:
                 self._deliver(self._listeners.get(message.get("group", ""), []), event)
 

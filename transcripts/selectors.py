@@ -38,6 +38,14 @@ def current_part(room_id: int) -> Part | None:
     return Part.objects.filter(room_id=room_id).order_by("-number").first()
 
 
+def count_sentences(part: Part) -> int:
+    """How many sentences were spoken in `part`: the index of the next one."""
+    last = Sentence.objects.filter(part=part, track__lang=part.source_lang).aggregate(index=Max("index"))[
+        "index"
+    ]
+    return 0 if last is None else last + 1
+
+
 def snapshot(room_id: int, *, opening: int, newest: int) -> Snapshot:
     """The last `newest` spoken sentences of the opening with all their translations, in reading order."""
     versions = dict(Track.objects.filter(room_id=room_id).values_list("lang", "version"))
@@ -58,11 +66,12 @@ def snapshot(room_id: int, *, opening: int, newest: int) -> Snapshot:
 def readable_parts(identity: Identity | None) -> QuerySet[Part]:
     """Parts whose text this caller may read: the stored public ones, one's own, an admin's all.
 
-    What is not to be stored exists while its room is open; until then its owner and admins may read it.
+    What is not to be stored exists while its room is open; until then its owner and admins may read it. What a
+    speaker did not want recorded (or does not any more) is nobody else's.
     """
     if identity is not None and identity.power == "admin":
         return Part.objects.all()
-    public = Q(store=True, public=True)
+    public = Q(store=True, public=True, room__do_not_record=False)
     return Part.objects.filter(public if identity is None else public | Q(owner=identity.owner))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from transcripts.events import SentenceChanged, SentenceRemoved
+from transcripts.events import Partial, SentenceChanged, SentenceRemoved
 
 Key = tuple[int, int]  # part number, index
 
@@ -24,6 +25,7 @@ class Window:
     def __init__(self, size: int) -> None:
         self._size = size
         self._sentences: dict[Key, Spoken] = {}
+        self._partial_of = 0
         self.incomplete = ""
         self.transcription_delay_s = 0.0
         self.translation_delay_s = 0.0
@@ -39,6 +41,17 @@ class Window:
             if known is None or known.version < event.version:
                 spoken.translations[event.lang] = event
         self._forget_old()
+
+    def replace(self, events: Iterable[SentenceChanged]) -> None:
+        """These are all there are."""
+        self._sentences.clear()
+        for event in events:
+            self.apply(event)
+
+    def show_partial(self, event: Partial) -> None:
+        """Take the unfinished text; an older part that still finishes does not hide the newer one's."""
+        if event.part >= self._partial_of:
+            self._partial_of, self.incomplete = event.part, event.text
 
     def remove(self, event: SentenceRemoved) -> None:
         """Forget a text that is gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -32,17 +33,21 @@ from transcripts.hub import hub
 from transcripts.live import room_group, track_group
 
 CHECK_EVERY_S = 3.0
-ROOM_CLOSED = RoomClosed("Room closed")
+ROOM_CLOSED = "Room closed"
 Control = EngineReady | SessionReplaced | HostReplaced | HostError | RoomClosed
 logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, frozen=True, slots=True)
 class Member:
-    """A socket: `send` takes a rendered chunk, `control` an event that is not text. Neither may block."""
+    """A socket: `send` takes a rendered chunk, `control` an event that is not text. Neither may block.
+
+    `opening`: the one it came to; the end of an older one is not its end.
+    """
 
     send: Callable[[str], Awaitable[None]]
     control: Callable[[Control], None]
+    opening: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,8 @@ class RoomFeed:
     """
 
     def __init__(self, room_id: int) -> None:
+        self.users = 0  # sockets that follow or are about to
+        self.chunk = ""
         self._room_id = room_id
         self._members: list[Member] = []
         self._window = Window(settings.ENV.newest_sentences)
@@ -72,43 +79,43 @@ class RoomFeed:
         self._opening = 0
         self._session_id: int | None = None
         self._langs: set[str] = set()
+        self._meanwhile: list[SentenceChanged | SentenceRemoved] | None = None
+        self._outbox: deque[str | Control] = deque()
         self._changed = asyncio.Event()
+        self._stale = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._lock = asyncio.Lock()
-        self.chunk = ""
 
     async def add(self, member: Member) -> None:
         """Give `member` the present chunk, then every change."""
         async with self._lock:
             if not self._tasks:
                 await self._start()
-            await member.send(self.chunk)
+            sent = self.chunk
+            await member.send(sent)
             self._members.append(member)
+            if self.chunk != sent:
+                await member.send(self.chunk)
 
     async def remove(self, member: Member) -> None:
         """Forget `member`; when nobody is left the feed stops."""
         async with self._lock:
             with contextlib.suppress(ValueError):
                 self._members.remove(member)
-            if self.idle:
+            if not self.users:
                 await self._stop()
-
-    @property
-    def idle(self) -> bool:
-        """Nobody is here."""
-        return not self._members
 
     async def _start(self) -> None:
         # Subscribe first, then read: what is committed in between comes twice and is known by its version.
-        await hub().subscribe(room_group(self._room_id), self._on_event)
         try:
+            await hub().subscribe(room_group(self._room_id), self._on_event)
             await self._refresh()
         except BaseException:
             await self._stop()
             raise
         self.chunk = self._window.render()
         self._tasks = [
-            asyncio.create_task(self._render_forever()),
+            asyncio.create_task(self._deliver_forever()),
             asyncio.create_task(self._check_forever()),
         ]
 
@@ -123,39 +130,33 @@ class RoomFeed:
         self._langs.clear()
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, SentenceChanged):
-            if event.opening == self._opening:
-                self._window.apply(event)
-            self._note_version(event)
-        elif isinstance(event, SentenceRemoved):
-            self._window.remove(event)
-            self._note_version(event)
+        if isinstance(event, SentenceChanged | SentenceRemoved):
+            self._take(event)
+            if self._meanwhile is not None:
+                self._meanwhile.append(event)
         elif isinstance(event, Partial):
-            self._window.incomplete = event.text
+            self._window.show_partial(event)
         elif isinstance(event, Delays):
             self._note_delays(event)
         elif isinstance(event, StateChanged):
-            self._on_state(event)
+            if event.opening != self._opening or event.source_lang not in self._langs:
+                self._stale.set()
         else:
-            self._control(event)
-            return
+            self._put_out(event)
         self._changed.set()
 
-    def _note_version(self, event: SentenceChanged | SentenceRemoved) -> None:
-        """A version that does not follow the last one: a hint was lost."""
+    def _take(self, event: SentenceChanged | SentenceRemoved) -> None:
+        if isinstance(event, SentenceRemoved):
+            self._window.remove(event)
+        elif event.opening == self._opening:
+            self._window.apply(event)
+        elif event.opening > self._opening:
+            self._stale.set()
         known = self._versions.get(event.lang, 0)
         if event.version == known + 1:
             self._versions[event.lang] = event.version
         elif event.version > known:
-            self._refresh_soon()
-
-    def _on_state(self, event: StateChanged) -> None:
-        if event.opening != self._opening or event.source_lang not in self._langs:
-            self._refresh_soon()
-
-    def _refresh_soon(self) -> None:
-        self._tasks = [task for task in self._tasks if not task.done()]
-        self._tasks.append(asyncio.create_task(self._refresh_quietly()))
+            self._stale.set()  # it does not follow the last one: a hint was lost
 
     def _note_delays(self, event: Delays) -> None:
         if event.transcription_s is not None:
@@ -163,59 +164,94 @@ class RoomFeed:
         if event.translation_s is not None:
             self._window.translation_delay_s = event.translation_s
 
-    def _control(self, event: Control) -> None:
+    def _put_out(self, event: Control) -> None:
+        """Behind the text that came before it: last sentences reach everybody before the room's end does."""
         if isinstance(event, SessionReplaced):
             self._session_id = event.new_id
-        for member in list(self._members):
-            member.control(event)
+        elif isinstance(event, RoomClosed):
+            self._outbox.append(self._window.render())
+        self._outbox.append(event)
+        self._changed.set()
 
-    async def _render_forever(self) -> None:
+    async def _deliver_forever(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            chunk = self._window.render()
-            if chunk == self.chunk:
-                continue
-            self.chunk = chunk
-            for member in list(self._members):
+            while self._outbox:
+                item = self._outbox.popleft()
+                if isinstance(item, str):
+                    await self._send_to_all(item)
+                else:
+                    self._tell_all(item)
+            await self._send_to_all(self._window.render())
+
+    async def _send_to_all(self, chunk: str) -> None:
+        if chunk == self.chunk:
+            return
+        self.chunk = chunk
+        for member in list(self._members):
+            try:
                 await member.send(chunk)
+            except Exception:
+                # one socket's end must not be the end of all
+                logger.exception("socket cannot be written", extra={"room": self._room_id})
+
+    def _tell_all(self, event: Control) -> None:
+        for member in list(self._members):
+            if not isinstance(event, RoomClosed) or member.opening <= event.opening:
+                member.control(event)
 
     async def _check_forever(self) -> None:
         while True:
-            await asyncio.sleep(CHECK_EVERY_S)
-            await self._refresh_quietly()
-
-    async def _refresh_quietly(self) -> None:
-        try:
-            await self._refresh()
-        except DatabaseError:
-            logger.warning("PostgreSQL is away, captions go on", extra={"room": self._room_id})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_EVERY_S):
+                    await self._stale.wait()
+            self._stale.clear()
+            try:
+                await self._refresh()
+            except DatabaseError:
+                logger.warning("PostgreSQL is away, captions go on", extra={"room": self._room_id})
+            except Exception:
+                logger.exception("room not compared", extra={"room": self._room_id})
 
     async def _refresh(self) -> None:
-        record = await database_sync_to_async(_read)(self._room_id)
-        for lang in set(record.snapshot.versions) - self._langs:
-            await hub().subscribe(track_group(self._room_id, lang), self._on_event)
-            self._langs.add(lang)
+        """Read PostgreSQL; what comes meanwhile is newer and is applied once more."""
+        self._meanwhile = []
+        try:
             record = await database_sync_to_async(_read)(self._room_id)
+            new_langs = set(record.snapshot.versions) - self._langs
+            for lang in new_langs:
+                await hub().subscribe(track_group(self._room_id, lang), self._on_event)
+                self._langs.add(lang)
+            if new_langs:
+                record = await database_sync_to_async(_read)(self._room_id)
+            self._compare_text(record, self._meanwhile)
+        finally:
+            self._meanwhile = None
+        self._compare_session(record)
+        self._changed.set()
+
+    def _compare_text(self, record: _Record, meanwhile: list[SentenceChanged | SentenceRemoved]) -> None:
         if record.opening != self._opening:
+            if self._opening:  # its lines are counted anew: who saw the old ones must begin anew
+                self._put_out(RoomClosed(ROOM_CLOSED, self._opening))
             self._opening, self._versions = record.opening, {}
             self._window = Window(settings.ENV.newest_sentences)
         if record.snapshot.versions != self._versions:
             self._versions = dict(record.snapshot.versions)
-            for event in record.snapshot.sentences:
-                self._window.apply(event)
-        self._compare_session(record)
-        self._changed.set()
+            self._window.replace(record.snapshot.sentences)
+            for event in meanwhile:
+                self._take(event)
 
     def _compare_session(self, record: _Record) -> None:
         """What a lost hint would have said about the session."""
         old, self._session_id = self._session_id, record.session_id
         if record.finished:
-            self._control(ROOM_CLOSED)
+            self._put_out(RoomClosed(ROOM_CLOSED, record.opening))
         elif record.session_id is not None and old is not None and old != record.session_id:
-            self._control(SessionReplaced(old, record.session_id))
+            self._put_out(SessionReplaced(old, record.session_id))
         if record.ready and record.session_id is not None:
-            self._control(EngineReady(record.session_id))
+            self._put_out(EngineReady(record.session_id))
 
 
 def _read(room_id: int) -> _Record:
@@ -239,16 +275,20 @@ async def follow(room_id: int, member: Member) -> RoomFeed:
     """Add `member` to the room's feed in this process, started if need be."""
     key = (asyncio.get_running_loop(), room_id)
     feed = _feeds.setdefault(key, RoomFeed(room_id))
-    await feed.add(member)
+    feed.users += 1
+    try:
+        await feed.add(member)
+    except BaseException:
+        await unfollow(feed, member)
+        raise
     return feed
 
 
-async def unfollow(room_id: int, member: Member) -> None:
-    """Take `member` off the room's feed; the last one stops it."""
-    key = (asyncio.get_running_loop(), room_id)
-    feed = _feeds.get(key)
-    if feed is None:
-        return
+async def unfollow(feed: RoomFeed, member: Member) -> None:
+    """Take `member` off a feed that it follows; the last one stops it."""
+    feed.users -= 1
+    if not feed.users:  # nobody new may come to a feed that stops
+        key = next((key for key, known in _feeds.items() if known is feed), None)
+        if key is not None:
+            del _feeds[key]
     await feed.remove(member)
-    if feed.idle:
-        _feeds.pop(key, None)

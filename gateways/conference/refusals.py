@@ -27,6 +27,7 @@ NO_PREFERENCES = Refusal(UNSUPPORTED_DATA, "Required room config cookies not fou
 NOT_ACTIVE = Refusal(UNSUPPORTED_DATA, "Room not active")
 CLOSED = Refusal(UNSUPPORTED_DATA, "Room closed")
 INTERNAL = Refusal(UNSUPPORTED_DATA, "Internal server error")
+REPLACED = Refusal(NORMAL, "")  # quietly: the same browser, or its successor, has the seat
 TOO_MANY_MESSAGES = Refusal(POLICY_VIOLATION, "Too many messages")
 
 _KNOWN = ("room_not_found", "do_not_record", "capacity", "multiple_hosts")

@@ -8,10 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.http.request import validate_host
+from django.http.request import split_domain_port, validate_host
 
+from asr.selectors import open_session
 from asr.services import recordable_room
 from gateways.conference import refusals
+from gateways.conference.http import caller_address
 from rooms.access import Identity, identify
 from rooms.errors import DomainError
 from translation.selectors import target_langs
@@ -21,12 +23,14 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class SocketRequest:
-    """A parsed and permitted request; the host's fields are empty for a viewer."""
+    """A parsed and permitted request. A viewer has the room and its opening, a host the rest."""
 
     room_code: str
     role: Literal["host", "client"]
     source_lang: str
     target_lang: str
+    room_id: int = 0
+    opening: int = 0
     owner: str = ""
     store: bool = False
     public: bool = False
@@ -55,13 +59,18 @@ def _parse(scope: dict[str, Any]) -> SocketRequest:
 def _viewer(code: str, route: dict[str, str]) -> SocketRequest:
     if not route.get("source_lang"):
         raise refusals.NO_SOURCE
-    recordable_room(code)
+    room = recordable_room(code)
+    session = open_session(room.pk)
+    if session is None or session.part is None:
+        raise refusals.NOT_ACTIVE
     _check_target(route["target_lang"])
-    return SocketRequest(code, "client", "", route["target_lang"])
+    return SocketRequest(
+        code, "client", "", route["target_lang"], room_id=room.pk, opening=session.part.opening
+    )
 
 
 def _host(code: str, route: dict[str, str], scope: dict[str, Any]) -> SocketRequest:
-    cookies = scope.get("cookies", {})
+    cookies = {name: _as_utf8(value) for name, value in scope.get("cookies", {}).items()}
     identity = _identity(cookies, scope)
     if not route.get("source_lang"):
         raise refusals.NO_SOURCE
@@ -83,20 +92,36 @@ def _host(code: str, route: dict[str, str], scope: dict[str, Any]) -> SocketRequ
 
 
 def _identity(cookies: dict[str, str], scope: dict[str, Any]) -> Identity:
-    if not _origin_allowed(scope):
+    headers = dict(scope["headers"])
+    if not _origin_allowed(headers.get(b"origin", b"").decode("latin-1")):
         raise refusals.NO_KEY
+    peer = (scope.get("client") or [None])[0]
+    forwarded_for = headers.get(b"x-forwarded-for", b"").decode("latin-1")
     try:
-        return identify(cookies.get("authenticated", ""))
+        return identify(cookies.get("authenticated", ""), address=caller_address(peer, forwarded_for))
     except DomainError as error:
+        if error.retry:  # nobody knows whether the key is good: a browser must not throw it away
+            raise
         raise refusals.NO_KEY from error
 
 
-def _origin_allowed(scope: dict[str, Any]) -> bool:
+def _origin_allowed(origin: str) -> bool:
     """A host's cookies must not be usable by a page of a stranger. Programs send no Origin."""
-    origin = dict(scope["headers"]).get(b"origin", b"").decode("latin-1")
     if not origin or origin in settings.CORS_ALLOWED_ORIGINS:
         return True
-    return validate_host(urlsplit(origin).hostname or "", settings.ALLOWED_HOSTS)
+    try:
+        domain, _ = split_domain_port(urlsplit(origin).netloc.lower())
+    except ValueError:
+        return False
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+
+
+def _as_utf8(text: str) -> str:
+    """Headers are read as Latin-1; what browsers put there is UTF-8."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
 
 
 def _check_target(lang: str) -> None:

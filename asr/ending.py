@@ -1,0 +1,114 @@
+"""The end of sessions and rooms: closing in order, forbidding at once, forgetting what was not to be stored."""
+
+from copy import copy
+from functools import partial
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from asr.audio_log import AudioLog
+from asr.models import Session
+from asr.placement import kill_process
+from asr.selectors import is_running
+from rooms.errors import Conflict
+from rooms.models import Room
+from transcripts import live
+from transcripts.events import HostReplaced, RoomClosed, SessionReplaced, StateChanged
+from transcripts.models import Part
+from transcripts.services import end_part, forget_unstored
+
+ENDING_LOCK = 0x50FF1F  # with a room: opening it and ending its last session must not interleave
+ROOM_CLOSED = "Room closed"
+
+
+@transaction.atomic
+def close_room(room_id: int) -> None:
+    """Close an active room: what was heard is finished and delivered, then everyone is sent away.
+
+    Raises Conflict where the room is not active.
+    """
+    session = lock_open_session(room_id)
+    if session is None:
+        raise Conflict("not_active", "Room not active")
+    begin_closing(session)
+
+
+def begin_closing(session: Session) -> None:
+    """Ask the session's process to finish. Call with the row locked.
+
+    A session that no process has taken yet still may hold audio: the process that takes it finishes it.
+    """
+    session.state = Session.State.CLOSING
+    session.close_reason = ROOM_CLOSED
+    session.host_seen_at = None
+    session.grace_until = None
+    session.progress_at = timezone.now()
+    session.save(
+        update_fields=["state", "close_reason", "replaced", "host_seen_at", "grace_until", "progress_at"]
+    )
+
+
+@transaction.atomic
+def finish_session(session: Session, *, state: str = Session.State.CLOSED) -> None:
+    """The session's work is done (or given up): end its part; with the room's last one the room is closed.
+
+    Call with the row locked.
+    """
+    session.state = state
+    session.closed_at = timezone.now()
+    session.grace_until = None
+    session.save(update_fields=["state", "closed_at", "grace_until"])
+    part = part_of(session)
+    end_part(part=part)
+    lock_end(part.room_id)
+    if is_running(part.room_id):
+        return
+    # Text first, then the end, then what is forgotten: viewers have read the last sentences by then.
+    tell(part.room_id, StateChanged("closed", part.opening, part.number, session.source_lang))
+    tell(part.room_id, RoomClosed(ROOM_CLOSED, part.opening))
+    forget_unstored(room=part.room)
+
+
+@transaction.atomic
+def forget_if_closed(room: Room) -> None:
+    """Delete what was not to be stored, unless the room is open (again)."""
+    lock_end(room.pk)
+    if not is_running(room.pk):
+        forget_unstored(room=room)
+
+
+@transaction.atomic
+def forbid_room(room_id: int) -> None:
+    """The speaker does not want to be recorded: nothing more is heard, what waits is dropped, everyone goes."""
+    sessions = Session.objects.select_for_update(of=("self",)).select_related("part").order_by("pk")
+    for session in sessions.filter(room_id=room_id, state__in=Session.RUNNING):
+        transaction.on_commit(partial(kill_process, copy(session)), robust=True)
+        session.generation += 1  # its process finds its lease gone and writes nothing more
+        session.save(update_fields=["generation"])
+        finish_session(session)
+        transaction.on_commit(partial(AudioLog(settings.REDIS_URL, session.audio_key).delete), robust=True)
+
+
+def lock_open_session(room_id: int) -> Session | None:
+    """The room's open session with its row locked."""
+    open_sessions = Session.objects.select_for_update(of=("self",)).select_related("part")
+    return open_sessions.filter(room_id=room_id, state__in=Session.OPEN).first()
+
+
+def lock_end(room_id: int) -> None:
+    """Hold the right to open the room or to end it, until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENDING_LOCK, room_id % 2**31])
+
+
+def part_of(session: Session) -> Part:
+    """The part that a room's session writes."""
+    if session.part is None:
+        raise ValueError("a room's session always has a part")
+    return session.part
+
+
+def tell(room_id: int, event: StateChanged | HostReplaced | RoomClosed | SessionReplaced) -> None:
+    """Publish once the transaction is committed."""
+    transaction.on_commit(partial(live.publish_room, room_id, event))

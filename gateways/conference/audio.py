@@ -1,0 +1,167 @@
+"""From a host's socket into its session's audio log: in order, patiently, bounded, headers kept."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections.abc import Awaitable, Callable
+
+from django.conf import settings
+from django.core.cache import cache
+from redis.exceptions import RedisError
+
+from asr.audio_log import AsyncAudioLog, AudioLogUnavailable
+from asr.engine.decode import classify
+
+QUEUED_BLOBS = 512  # while Redis is away; two minutes of a browser's audio
+QUEUED_BYTES = 20_000_000  # as much as the log itself holds
+REDIS_RETRY_S = 0.25
+HEADER_LASTS_S = 24 * 3600
+MAX_HEADER_BYTES = 64 * 1024
+_CLUSTER, _OGG_PAGE = b"\x1f\x43\xb6\x75", b"OggS"
+_SIMPLE_BLOCK = b"\xa3"
+Report = Callable[[str, str], Awaitable[None]]
+logger = logging.getLogger(__name__)
+
+
+class RecorderHeader:
+    """What a recorder said once, at its beginning: a log that begins in mid-stream needs it again."""
+
+    def __init__(self, known: bytes = b"") -> None:
+        self.whole = known
+        self._begun = b""
+        self._tail = b""
+
+    def note(self, kind: str, blob: bytes) -> bool:
+        """Take notice of a blob; True when a new recorder's header is whole with it."""
+        if kind == "head":
+            self.whole = b""
+        begun = blob if kind == "head" else self._begun and self._begun + blob
+        self._tail = blob[-1:]
+        self._begun = b""
+        if not begun:
+            return False
+        mark = _OGG_PAGE if begun.startswith(_OGG_PAGE) else _CLUSTER
+        end = begun.find(mark, 4)
+        if end < 0:
+            self._begun = begun if len(begun) <= MAX_HEADER_BYTES else b""
+            return False
+        self.whole = begun[: min(end, MAX_HEADER_BYTES)]
+        return True
+
+    @property
+    def carried(self) -> bytes:
+        """Chromium cuts its blobs behind a block's first byte: the next blob alone would miss its first packet."""
+        return self._tail if self._tail == _SIMPLE_BLOCK else b""
+
+
+async def recall_header(connection_id: str) -> bytes:
+    """The header of the recorder that spoke over this connection; empty where nobody knows."""
+    if not connection_id:
+        return b""
+    try:
+        return base64.b64decode(await cache.aget(_key(connection_id)) or "")
+    except (RedisError, OSError, ValueError):
+        return b""
+
+
+async def remember_header(connection_id: str, header: bytes) -> None:
+    """Keep it for the connection that comes after this one."""
+    try:
+        await cache.aset(_key(connection_id), base64.b64encode(header).decode(), HEADER_LASTS_S)
+    except (RedisError, OSError):
+        logger.warning("recorder's header not remembered: no cache")
+
+
+class AudioWriter:
+    """Blobs → the log of the session that this host has now."""
+
+    def __init__(self, session_id: int, *, fresh: bool, header: RecorderHeader, raw_pcm: bool) -> None:
+        """`fresh`: the session's log is empty, so a stream that goes on there needs its header first."""
+        self.session_id = session_id
+        self._header = header
+        self._raw_pcm = raw_pcm
+        self._needs_header = fresh
+        self._first = True
+        self._blobs: asyncio.Queue[bytes] = asyncio.Queue(QUEUED_BLOBS)
+        self._queued_bytes = 0
+        self._told: set[str] = set()
+
+    def take(self, blob: bytes) -> bool:
+        """Queue a blob; False: too much waits, it is lost."""
+        if self._blobs.full() or self._queued_bytes + len(blob) > QUEUED_BYTES:
+            return False
+        self._queued_bytes += len(blob)
+        self._blobs.put_nowait(blob)
+        return True
+
+    async def drained(self) -> None:
+        """Until everything that was taken is in the log."""
+        await self._blobs.join()
+
+    def drop(self) -> None:
+        """What waits shall not be heard."""
+        while not self._blobs.empty():
+            self._queued_bytes -= len(self._blobs.get_nowait())
+            self._blobs.task_done()
+
+    async def run(self, connection_id: str, report: Report) -> None:
+        """Write, as long as it takes."""
+        log, log_of = self._log(), self.session_id
+        while True:
+            blob = await self._blobs.get()
+            try:
+                if log_of != self.session_id:
+                    log, log_of, self._needs_header = self._log(), self.session_id, True
+                await self._write(log, blob, connection_id, report)
+            finally:
+                self._queued_bytes -= len(blob)
+                self._blobs.task_done()
+
+    async def end(self) -> None:
+        """Nobody speaks any more: what was said need not wait for more."""
+        await _append(self._log(), "end", b"")
+
+    async def forget(self) -> None:
+        """Drop the session's log."""
+        try:
+            await self._log().delete()
+        except AudioLogUnavailable:
+            logger.warning("audio log not deleted, it expires", extra={"session": self.session_id})
+
+    def _log(self) -> AsyncAudioLog:
+        return AsyncAudioLog(settings.REDIS_URL, str(self.session_id))
+
+    async def _write(self, log: AsyncAudioLog, blob: bytes, connection_id: str, report: Report) -> None:
+        kind = self._kind(blob)
+        carried = self._header.carried
+        if kind != "pcm" and self._header.note(kind, blob):
+            await remember_header(connection_id, self._header.whole)
+        if self._needs_header and kind in ("more", "join") and self._header.whole:
+            await _append(log, "head", self._header.whole)
+            kind, blob = "join", carried + blob
+        self._needs_header = False
+        if await _append(log, kind, blob):
+            self._told.discard("audio_backlog")
+        elif "audio_backlog" not in self._told:
+            self._told.add("audio_backlog")
+            await report("audio_backlog", "10 minutes of audio wait; what comes now is lost")
+
+    def _kind(self, blob: bytes) -> str:
+        if self._raw_pcm:
+            return "pcm"
+        first, self._first = self._first, False
+        return classify(blob, first_of_socket=first)
+
+
+async def _append(log: AsyncAudioLog, kind: str, blob: bytes) -> bool:
+    while True:
+        try:
+            return await log.append(kind, blob)
+        except AudioLogUnavailable:
+            await asyncio.sleep(REDIS_RETRY_S)
+
+
+def _key(connection_id: str) -> str:
+    return f"conference:recorder:{connection_id}"

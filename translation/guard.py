@@ -17,9 +17,9 @@ _KEPT = re.compile(
     | [\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+          # mail
     | `[^`\n]{1,100}`                                      # quoted code
     | (?<!\S)--?[A-Za-z][\w-]{0,40}                        # options of a command
-    | \b\w*[A-Za-z]\w*(?:_\w+)+                            # snake_case
-    | \b[a-z]+(?:[A-Z][a-z0-9]+)+\b                        # camelCase
-    | \b(?=\w*\d)(?=\w*[A-Z])[A-Z0-9]{2,}(?:-[A-Z0-9]+)*\b # room and product codes: H264, B-52
+    | \b[A-Za-z0-9]{1,60}(?:_[A-Za-z0-9]{1,60}){1,10}\b    # snake_case
+    | \b[a-z]{1,40}(?:[A-Z][a-z0-9]{1,40}){1,10}\b         # camelCase
+    | \b(?=[A-Z0-9-]{0,30}\d)(?=[0-9-]{0,30}[A-Z])[A-Z0-9]{1,30}(?:-[A-Z0-9]{1,30}){0,5}\b  # H264, B-52
     | \b\d[\d.,:/]{0,30}\d\b                               # numbers of two digits and more, times, dates
     """,
     re.VERBOSE,

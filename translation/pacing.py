@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Key = tuple[int, int]  # part, index
+SHORTEST_WAIT_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,11 @@ def allowance(begun: Iterable[Begun], *, now: float, pace: Pace) -> tuple[int, f
 
     Counted over the last `cycle_s`, so that a sentence after a quiet second waits for no tick.
     """
-    recent = sorted((item for item in begun if now - pace.cycle_s < item.at <= now), key=lambda item: item.at)
+    recent = sorted((item for item in begun if 0 <= now - item.at < pace.cycle_s), key=lambda item: item.at)
     free = pace.per_cycle - sum(item.count for item in recent)
     if free > 0 or not recent:
         return max(free, 0), 0.0
-    return 0, max(0.0, recent[0].at + pace.cycle_s - now)
+    return 0, max(SHORTEST_WAIT_S, recent[0].at + pace.cycle_s - now)
 
 
 def pick(cycles: Sequence[Cycle], *, now: float) -> Cycle | None:

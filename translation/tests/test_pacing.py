@@ -1,0 +1,120 @@
+"""Newest first, never more than the pace, never older than the newest, fair to rooms and languages."""
+
+from collections import Counter
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from translation.pacing import Begun, Cycle, Pace, Spoken, allowance, backoff_s, choose, missing, pick
+
+PACES = st.builds(
+    Pace,
+    per_cycle=st.integers(1, 8),
+    cycle_s=st.floats(0.1, 5),
+    newest=st.integers(1, 30),
+)
+TALKS = st.lists(st.integers(1, 3), max_size=60).map(
+    lambda versions: [Spoken((1, index), version) for index, version in enumerate(versions)]
+)
+TRANSLATED = st.dictionaries(st.integers(0, 60).map(lambda index: (1, index)), st.integers(1, 3))
+
+
+@given(TALKS, TRANSLATED, PACES, st.integers(-1, 10))
+def test_newest_first_within_the_newest_and_never_more_than_allowed(spoken, translated, pace, allowed):
+    chosen = choose(spoken, translated, pace=pace, allowed=allowed)
+    assert len(chosen) <= max(0, min(allowed, pace.per_cycle))
+    assert chosen == sorted(chosen, key=lambda item: item.key, reverse=True)
+    assert set(chosen) <= set(spoken[-pace.newest :])
+    older = [item for item in missing(spoken[-pace.newest :], translated) if item not in chosen]
+    assert not chosen or all(item.key < chosen[-1].key for item in older)
+
+
+@given(TALKS, TRANSLATED, PACES)
+def test_only_what_lacks_a_translation_of_its_present_text(spoken, translated, pace):
+    chosen = choose(spoken, translated, pace=pace, allowed=100)
+    assert all(translated.get(item.key) != item.version for item in chosen)
+
+
+@given(TALKS, PACES)
+def test_nothing_is_chosen_when_everything_is_translated(spoken, pace):
+    assert not choose(spoken, {item.key: item.version for item in spoken}, pace=pace, allowed=100)
+
+
+@given(TALKS, TRANSLATED, PACES)
+def test_turn_by_turn_the_window_is_completed_and_nothing_is_chosen_twice(spoken, translated, pace):
+    done, chosen_ever = dict(translated), []
+    while chosen := choose(spoken, done, pace=pace, allowed=pace.per_cycle):
+        chosen_ever += chosen
+        done.update({item.key: item.version for item in chosen})
+    assert len(set(chosen_ever)) == len(chosen_ever)
+    assert not missing(spoken[-pace.newest :], done)
+
+
+@given(st.lists(st.tuples(st.floats(0, 20), st.integers(1, 20)), max_size=60), PACES)
+def test_no_stretch_of_a_cycles_length_holds_more_than_a_cycles_worth(wishes, pace):
+    begun: list[Begun] = []
+    for at, wish in sorted(wishes):
+        allowed, wait_s = allowance(begun, now=at, pace=pace)
+        assert (allowed == 0) == (wait_s > 0)
+        if count := min(wish, allowed):
+            begun.append(Begun(at, count))
+    for item in begun:
+        within = [other.count for other in begun if 0 <= other.at - item.at < pace.cycle_s]
+        assert sum(within) <= pace.per_cycle
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=8), PACES)
+def test_after_the_wait_more_is_allowed(counts, pace):
+    begun = [Begun(100.0 - index * 0.01, count) for index, count in enumerate(counts)]
+    allowed, wait_s = allowance(begun, now=100.0, pace=pace)
+    if not allowed:
+        later, _ = allowance(begun[-1:], now=begun[-1].at + pace.cycle_s + 1e-6, pace=pace)
+        assert later == pace.per_cycle
+        assert wait_s <= pace.cycle_s + 0.001
+
+
+def _serve(langs_by_room: dict[int, int], turns: int) -> Counter[tuple[int, str]]:
+    cycles = [
+        Cycle(pk=room * 100 + number, room=room, lang=str(number), due_at=0.0)
+        for room, count in langs_by_room.items()
+        for number in range(count)
+    ]
+    served: Counter[tuple[int, str]] = Counter()
+    for turn in range(1, turns + 1):
+        chosen = pick(cycles, now=float(turn))
+        assert chosen is not None
+        served[chosen.room, chosen.lang] += 1
+        cycles = [replace(item, begun_at=float(turn)) if item.pk == chosen.pk else item for item in cycles]
+    return served
+
+
+@given(st.dictionaries(st.integers(1, 6), st.integers(1, 9), min_size=1), st.integers(1, 80))
+def test_every_room_and_every_language_in_it_gets_its_turns_however_many_the_others_have(langs, turns):
+    served = _serve(langs, turns)
+    rooms = [sum(count for (room, _), count in served.items() if room == wanted) for wanted in langs]
+    assert max(rooms) - min(rooms) <= 1
+    for room, count in langs.items():
+        shares = [served[room, str(number)] for number in range(count)]
+        assert max(shares) - min(shares) <= 1
+
+
+def test_a_room_with_nine_languages_does_not_starve_another():
+    served = _serve({1: 9, 2: 1}, 18)
+    assert served[2, "0"] == 9
+
+
+def test_live_rooms_come_before_parts_that_ended():
+    background = Cycle(1, room=1, lang="de", due_at=0.0, background=True)
+    live = Cycle(2, room=2, lang="de", due_at=5.0, begun_at=5.0)
+    assert pick([background, live], now=6.0) == live
+    assert pick([background, replace(live, due_at=None)], now=6.0) == background
+
+
+def test_what_is_claimed_or_not_due_is_left_alone():
+    assert pick([Cycle(1, 1, "de", due_at=0.0, claimed=True), Cycle(2, 1, "fr", due_at=9.0)], now=5.0) is None
+
+
+@given(st.integers(0, 10_000), st.floats(0, 1), st.floats(0.5, 60))
+def test_the_pause_after_failures_grows_to_its_bound_and_never_vanishes(failures, chance, most_s):
+    assert 0.1 < backoff_s(failures, most_s=most_s, chance=chance) <= most_s

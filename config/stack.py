@@ -14,7 +14,8 @@ from pathlib import Path
 
 from config import embedded
 
-STOP_WAIT_S = 2  # then SIGKILL; nothing is lost by it
+STOP_WAIT_S = 2  # then SIGKILL
+CRASH = "KILL"  # Celery may take its time to stop; nothing is lost by not waiting (manage.py drill)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,6 @@ def app_programs(*, host: str, port: int, slots: int, spares: int) -> list[Progr
         "-l",
         "WARNING",
     ]
-    beat_pid = "--pidfile="
     return [
         Program(
             "web",
@@ -86,11 +86,11 @@ def app_programs(*, host: str, port: int, slots: int, spares: int) -> list[Progr
                 *worker, "-Q", "asr", "-P", "prefork", "-c", str(slots + spares), "--max-tasks-per-child", "1",
                 "-n", "asr@%%h",
             ],
-            stop_signal="QUIT",
+            stop_signal=CRASH,
         ),
-        Program("translation", [*worker, "-Q", "translation", "-P", "threads", "-c", "2", "-n", "translation@%%h"]),
-        Program("sweeps", [*worker, "-Q", "sweeps", "-P", "threads", "-c", "2", "-n", "sweeps@%%h"]),
-        Program("beat", [python, "-m", "celery", "-A", "config", "beat", "-l", "WARNING", beat_pid]),
+        Program("translation", [*worker, "-Q", "translation", "-P", "threads", "-c", "2", "-n", "translation@%%h"], CRASH),
+        Program("sweeps", [*worker, "-Q", "sweeps", "-P", "threads", "-c", "2", "-n", "sweeps@%%h"], CRASH),
+        Program("beat", [python, "-m", "celery", "-A", "config", "beat", "-l", "WARNING", "--pidfile="], CRASH),
     ]  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def _section(program: Program, folder: Path, *, autostart: bool) -> dict[str, st
         "stopsignal": program.stop_signal,
         "stopwaitsecs": str(STOP_WAIT_S),
         "killasgroup": "true",
-        "stopasgroup": "false",
+        "stopasgroup": str(program.stop_signal == CRASH).lower(),
         "redirect_stderr": "true",
         "stdout_logfile": str(folder / f"{program.name}.log"),
         "stdout_logfile_maxbytes": "10MB",

@@ -50,10 +50,6 @@ class Stack:
                     return int(info["pid"])
         raise LookupError(program)
 
-    def room_pid(self, session: dict[str, Any]) -> int:
-        """Process id of the ASR child that serves a session."""
-        return int(session["pid"])
-
     def session(self, room: str) -> dict[str, Any]:
         """The newest session row of a room, with its part's sentences counted."""
         rows = self.query(

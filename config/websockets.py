@@ -6,6 +6,8 @@
    peer gets a queue that is bounded by messages; a message with the key `conflate` replaces its queued
    predecessor of the same name (a caption chunk is a whole state), and a peer whose queue
    overflows is closed with 1013 and may come back.
+3. Limits on what comes: a message beyond MESSAGE_LIMIT_BYTES ends its socket with 1009 before it is read, and while
+   the application has not taken what came, no more is read from the peer.
 
 `install()` makes Daphne use it, whichever way the server was started.
 """
@@ -18,6 +20,10 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 QUEUE_LIMIT = 256
+MESSAGE_LIMIT_BYTES = 4 << 20
+UNTAKEN_MESSAGES, UNTAKEN_BYTES = 256, 8 << 20  # then the peer waits
+UNTAKEN_AGAIN = 4
+RESUME_POLL_S = 0.05
 NORMAL, TRY_AGAIN_LATER = 1000, 1013
 CLOSE_REASON_BYTES = 123
 
@@ -25,6 +31,24 @@ CLOSE_REASON_BYTES = 123
 @implementer(IPushProducer)
 class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
     """One WebSocket: reasons on close, a bounded queue while the peer does not read."""
+
+    def onConnect(self, request: Any) -> Any:
+        self.maxFramePayloadSize = self.maxMessagePayloadSize = MESSAGE_LIMIT_BYTES
+        self.failByDrop = False  # whoever sends too much reads why
+        return super().onConnect(request)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        super().onMessage(payload, isBinary)
+        untaken = self.application_queue.qsize()
+        if untaken >= UNTAKEN_MESSAGES or untaken * len(payload) >= UNTAKEN_BYTES:
+            self.transport.pauseProducing()
+            self.transport.reactor.callLater(RESUME_POLL_S, self._read_on)
+
+    def _read_on(self) -> None:
+        if self.application_queue.qsize() > UNTAKEN_AGAIN:
+            self.transport.reactor.callLater(RESUME_POLL_S, self._read_on)
+        else:
+            self.transport.resumeProducing()
 
     def onOpen(self) -> None:
         self._paused = False

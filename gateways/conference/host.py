@@ -50,7 +50,7 @@ class HostSocket:
         self._writing: asyncio.Task[None] | None = None
         self._staying: asyncio.Task[None] | None = None
         self._leaving = asyncio.Event()
-        self._closing = False
+        self._closing = self._replaced = False
         self._losing = False
         self._odd_text_logged = False
 
@@ -87,6 +87,11 @@ class HostSocket:
             await self._take_audio(blob)
         else:
             await self._take_text(text or "")
+
+    def receive_last(self, blob: bytes) -> None:
+        """Audio that was under way when the same browser's next socket took over."""
+        if self._replaced and self._bytes.take(len(blob)):
+            self._seat()[1].take(blob)
 
     async def on_control(self, event: Control) -> None:
         """What the room says to its host."""
@@ -180,6 +185,7 @@ class HostSocket:
                 room_id=seat.room_id, connection_id=seat.connection_id
             )
             if session_id == services.TAKEN:
+                self._replaced = True
                 await self._consumer.refuse(refusals.REPLACED)
             elif session_id is None:
                 self._close()

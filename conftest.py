@@ -1,0 +1,32 @@
+"""Fixtures of all tests: one stack of child processes, shared by the tests that need one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from config.drill.stack import Stack, running_stack
+
+SHARED_ROOMS = 80
+SLOTS = 4
+
+
+@pytest.fixture(scope="session")
+def shared_stack() -> Iterator[Stack]:
+    """A whole stack with the scripted recogniser, SLOTS slots, two host logins and rooms R00, R01, …"""
+    with running_stack(
+        rooms=[f"R{number:02}" for number in range(SHARED_ROOMS)],
+        ASR_SLOTS=str(SLOTS),
+        HOST_PASSWORDS='{"ada": "ada-password"}',
+        LOGIN_FAILURES_PER_MINUTE="1000",
+        DEFAULT_SOURCE_LANG="en",
+        SOURCE_LANGS="en,de,fr",
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def unused_rooms() -> Iterator[str]:
+    """Codes of rooms that no test has used."""
+    return iter([f"R{number:02}" for number in range(SHARED_ROOMS)])

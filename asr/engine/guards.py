@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+import math
 from collections.abc import Sequence
 
 from .whisper import Decoded, DecodedWord
@@ -11,7 +11,9 @@ LONGEST_LOOP_WORDS = 10
 NO_SPEECH_PROBABILITY = 0.6
 NO_SPEECH_LOG_PROBABILITY = -1.0
 HOPELESS_LOG_PROBABILITY = -1.7
-COMPRESSION_RATIO = 2.4
+LIKELY_SILENCE = 0.45
+TRUST_OVER_SILENCE = 0.4
+TRUST = 0.12
 PHANTOM_PROBABILITY = 0.75
 LATE_MS = 240
 
@@ -137,7 +139,14 @@ def is_no_speech(decoded: Decoded) -> bool:
     return decoded.no_speech > NO_SPEECH_PROBABILITY and score < NO_SPEECH_LOG_PROBABILITY
 
 
-def is_repetitive(words: Sequence[DecodedWord]) -> bool:
-    """The text compresses too well to be speech (the ratio that Whisper's authors use)."""
-    text = "".join(word.text for word in words).encode()
-    return len(text) > 60 and len(text) / len(zlib.compress(text)) > COMPRESSION_RATIO
+def is_trusted(words: Sequence[DecodedWord], no_speech: float) -> bool:
+    """May these words begin an utterance? Not if they are improbable together, or rather so over likely silence.
+
+    Measured: real speech has a geometric mean of 0.22 and more and seldom a no-speech probability over 0.45;
+    "Thank you." said into babble has a mean under 0.3 and 0.48 to 0.87.
+    """
+    spoken = [max(word.probability, 1e-3) for word in words if bare(word.text)]
+    if not spoken:
+        return not words
+    trust = math.exp(sum(map(math.log, spoken)) / len(spoken))
+    return trust >= (TRUST_OVER_SILENCE if no_speech > LIKELY_SILENCE else TRUST)

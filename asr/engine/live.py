@@ -85,6 +85,7 @@ class LiveRecogniser:
         self._output_speech_ms = 0  # speech in the utterance when something was last said
         self._silent_speech_ms = 0  # speech of utterances before that gave no output
         self._shed = 0
+        self._no_speech = 0.0  # the model's probability of it, in the last decode
 
     # -- Recogniser -------------------------------------------------------------------------------------------
 
@@ -215,6 +216,8 @@ class LiveRecogniser:
         end_ms = self._gate_ms
         words = self._before_hole(self._decode(end_ms, self._gate.speech_end_ms, final=False))
         self._decoded_ms = end_ms
+        if not self._said and not guards.is_trusted(words, self._no_speech):
+            words = ()
         paused = self._gate.silence_ms(end_ms) >= EARLY_PAUSE_MS
         bonus_ms = self._options.pause_bonus_ms if paused else 0
         count = self._final_count(words, end_ms + bonus_ms)
@@ -336,6 +339,7 @@ class LiveRecogniser:
         self.counters.decoded_audio_s += len(samples) / SAMPLES_PER_MS / 1000
         self.counters.decode_wall_s += self._clock() - started
         self.counters.tokens += decoded.new_tokens
+        self._no_speech = decoded.no_speech
         self.counters.budgets_spent += not decoded.ended
         return decoded
 
@@ -366,7 +370,8 @@ class LiveRecogniser:
         """Drop the text of a whole utterance when it is probably invented."""
         if not words or self._said:
             return words
-        if decoded is not None and guards.is_no_speech(decoded):
+        silent = decoded is not None and guards.is_no_speech(decoded)
+        if silent or not guards.is_trusted(words, self._no_speech):
             self.counters.no_speech_dropped += 1
             return ()
         if guards.is_phantom(words, self._options.language):
@@ -379,8 +384,9 @@ class LiveRecogniser:
     def _absolute(self, word: DecodedWord) -> Word:
         """The word on the part's timeline, never before the last confirmed one."""
         floor_ms = self._said[-1].word.end_ms if self._said else self._settled_ms
-        start_ms = max(floor_ms, self._window_ms + word.start_ms)
-        return Word(start_ms, max(start_ms, self._window_ms + word.end_ms), word.text, word.probability)
+        start_ms = max(floor_ms, min(self._gate_ms, self._window_ms + word.start_ms))
+        end_ms = max(start_ms, min(self._gate_ms, self._window_ms + word.end_ms))
+        return Word(start_ms, end_ms, word.text, word.probability)
 
     def _confirm(self, words: Sequence[DecodedWord]) -> list[Event]:
         if not words:
@@ -423,6 +429,8 @@ class LiveRecogniser:
         del self._said[:count]
 
     def _start_window(self, at_ms: int) -> None:
+        moved_ms = self._window_ms - at_ms
+        self._hypothesis = tuple(word.moved(moved_ms) for word in self._hypothesis)
         self._window_ms = at_ms
         self._audio.forget_before(min(at_ms, self._vad_ms))
         self._gate.forget_before(at_ms)

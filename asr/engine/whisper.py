@@ -54,6 +54,10 @@ class DecodedWord:
     bare_chars: int
     bare_tokens: int
 
+    def moved(self, by_ms: int) -> DecodedWord:
+        """The same word in a window that starts elsewhere."""
+        return replace(self, start_ms=self.start_ms + by_ms, end_ms=self.end_ms + by_ms)
+
     def bare(self) -> DecodedWord:
         """The word without the punctuation behind it."""
         return replace(self, text=self.text[: self.bare_chars], tokens=self.tokens[: self.bare_tokens])
@@ -119,7 +123,7 @@ class Whisper:
 
     def encode_text(self, text: str, language: str) -> list[int]:
         """A text's tokens."""
-        return self.tokenizer(language).encode(text)
+        return list(self.tokenizer(language).encode(text))
 
     def decode(self, samples: Samples, request: DecodeRequest) -> Decoded:
         """Decode one window of at most 30 s."""

@@ -71,3 +71,11 @@ def test_window_that_the_model_takes_for_silence_is_no_speech_unless_it_is_sure_
     assert guards.is_no_speech(Decoded((), 3, True, no_speech=0.9, average_log_probability=-1.2))
     assert not guards.is_no_speech(Decoded((), 3, True, no_speech=0.9, average_log_probability=-0.3))
     assert guards.is_no_speech(Decoded((), 3, True, no_speech=0.1, average_log_probability=-2.0))
+
+
+def test_improbable_words_do_not_begin_an_utterance_over_likely_silence():
+    assert not guards.is_trusted(decoded("Thank you", probability=0.1), no_speech=0.8)
+    assert not guards.is_trusted(decoded("Thank you", probability=0.3), no_speech=0.6)
+    assert guards.is_trusted(decoded("Sie ist", probability=0.3), no_speech=0.1)
+    assert guards.is_trusted(decoded("Yes.", probability=0.6), no_speech=0.7)
+    assert guards.is_trusted((), no_speech=0.9)

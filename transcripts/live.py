@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from channels.layers import get_channel_layer
@@ -33,7 +34,7 @@ def publish_room(room_id: int, event: Event) -> None:
     _publish(room_group(room_id), event)
 
 
-def publish_track(room_id: int, lang: str, events: list[Event]) -> None:
+def publish_track(room_id: int, lang: str, events: Sequence[Event]) -> None:
     """Tell everybody who follows this track, in order."""
     for event in events:
         _publish(track_group(room_id, lang), event)

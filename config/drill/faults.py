@@ -11,9 +11,10 @@ import contextlib
 import re
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -271,7 +272,7 @@ def kill_program(name: str, number: signal.Signals = signal.SIGKILL) -> Break:
     return lambda stack, room: stack.kill(stack.pid(name), number)
 
 
-Scenario = Callable[[Stack, str], Awaitable[FaultRow]]
+Scenario = Callable[[Stack, str], Coroutine[Any, Any, FaultRow]]
 
 
 def _through(fault: str, breaker: Break) -> Scenario:

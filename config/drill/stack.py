@@ -82,7 +82,7 @@ class Stack:
         with psycopg.connect(
             host=str(places.sockets), user="postgres", dbname=embedded.DATABASE_NAME, connect_timeout=3
         ) as db:
-            return db.execute(sql, values).fetchall()  # type: ignore[call-overload,no-any-return]
+            return db.execute(sql, values).fetchall()
 
     def host(self, room: str, **options: Any) -> Host:
         """A host of this stack's room."""
@@ -193,7 +193,7 @@ def _wait_until_healthy(stack: Stack, up: subprocess.Popen[bytes]) -> None:
 def _import_rooms(folder: Path, rooms: list[str], env: dict[str, str]) -> None:
     """Rooms as an event gets them: from a schedule."""
     now = datetime.now(UTC)
-    events = [
+    events: list[dict[str, object]] = [
         {
             "guid": room, "code": room, "id": number, "date": (now - timedelta(minutes=5)).isoformat(),
             "start": "10:00", "duration": "02:00", "room": "Hall", "slug": room, "title": f"Talk {room}",

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt
 from django.core.management.base import BaseCommand
 from pydantic.fields import FieldInfo
 
@@ -28,12 +27,7 @@ separated by spaces or commas, or JSON. Paths are relative to the working direct
 Made by `manage.py settings_table` from `config/env.py`.
 """
 KINDS: dict[Any, str] = {bool: "0 or 1", int: "whole number", float: "number", str: "text", Path: "path"}
-BOUNDS: tuple[tuple[type, str, str], ...] = (
-    (Gt, "gt", ">"),
-    (Ge, "ge", "≥"),
-    (Lt, "lt", "<"),
-    (Le, "le", "≤"),
-)
+BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 SECTION = re.compile(r" {4}# --- (?P<section>.+)| {4}(?P<name>[a-z]\w*): ")
 
 
@@ -81,8 +75,8 @@ def _kind(info: FieldInfo) -> str:
     bounds = [
         f"{sign} {getattr(rule, attribute)}"
         for rule in info.metadata
-        for kind, attribute, sign in BOUNDS
-        if isinstance(rule, kind)
+        for attribute, sign in BOUNDS.items()
+        if hasattr(rule, attribute)
     ]
     return ", ".join([_type_words(info.annotation), *bounds])
 

@@ -115,19 +115,22 @@ def add_translations(*, part: Part, lang: str, translations: Sequence[Translatio
     fresh = [item for item in current if (item.index, item.of_version) not in here]
     if not fresh:
         return []
-    rows = []
-    for item in fresh:
-        source = sources[item.index]
-        track.version += 1
-        row, _ = Sentence.objects.update_or_create(
-            track=track, part=part, index=item.index,
-            defaults={
-                "line": source.line, "position": source.position, "start_ms": source.start_ms,
-                "end_ms": source.end_ms, "speaker": source.speaker, "text": item.text,
-                "version": track.version, "of_version": item.of_version,
-            },
-        )  # fmt: skip
-        rows.append(row)
+    rows = [
+        Sentence(
+            track=track, part=part, index=item.index, line=sources[item.index].line,
+            position=sources[item.index].position, start_ms=sources[item.index].start_ms,
+            end_ms=sources[item.index].end_ms, speaker=sources[item.index].speaker, text=item.text,
+            version=track.version + 1 + offset, of_version=item.of_version,
+        )
+        for offset, item in enumerate(fresh)
+    ]  # fmt: skip
+    Sentence.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["track", "part", "index"],
+        update_fields=["line", "position", "start_ms", "end_ms", "speaker", "text", "version", "of_version"],
+    )
+    track.version += len(rows)
     track.save(update_fields=["version"])
     _tell(part, track, rows)
     return rows

@@ -6,11 +6,13 @@ import hashlib
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from channels.db import database_sync_to_async
+from django.db import connections
 
 from translation.engines.packages import Package, install
 from translation.tests.scripted_libretranslate import ScriptedLibreTranslate
@@ -30,6 +32,13 @@ def env(settings: Any) -> Callable[..., None]:
         settings.ENV = settings.ENV.model_copy(update=values)
 
     return change
+
+
+@pytest.fixture
+async def async_connections() -> AsyncIterator[None]:
+    """What coroutines opened in the database's thread is closed with them."""
+    yield
+    await database_sync_to_async(connections.close_all)()
 
 
 @pytest.fixture

@@ -1,0 +1,354 @@
+"""Turns on a real database: what is translated, when, by whom, and what is discarded."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from transcripts.models import Part, Sentence
+from transcripts.services import correct_sentence, end_part, forget_unstored
+from translation import chain, circuit, claims, selectors, services, work
+from translation.engines.base import UNREACHABLE, EngineError
+from translation.models import Cycle, EngineState
+from translation.tests.make import demand, read, say, spoken_part
+from translation.work import take_turn
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("scripted")]
+
+
+def turns(part: Part, count: int = 30) -> int:
+    """Wake the room and take turns until nothing is due; how many there were."""
+    services.wake_room(part.room_id)
+    return sum(take_turn("test") for _ in range(count))
+
+
+@pytest.fixture
+def unhurried(env) -> None:
+    """A pace that a test need not wait for."""
+    env(translation_cycle_s=0.001, translation_per_cycle=4)
+
+
+def test_only_languages_that_somebody_reads_are_translated():
+    part = spoken_part()
+    say(part, "One.", "Two.")
+    turns(part)
+    assert not Sentence.objects.filter(of_version__isnull=False).exists()
+    demand(part, "de")
+    demand(part, "fr", seconds=-1)
+    turns(part)
+    assert read(part, "de") == {0: "[de] One.", 1: "[de] Two."}
+    assert read(part, "fr") == {}
+
+
+def test_the_spoken_language_is_never_translated_under_any_of_its_names():
+    part = spoken_part(lang="zh")
+    say(part, "你好。")
+    demand(part, "zh", "zh-Hans")
+    turns(part)
+    assert Sentence.objects.count() == 1
+    assert not Cycle.objects.exists()
+
+
+def test_a_pinned_language_is_translated_without_readers(django_capture_on_commit_callbacks):
+    part = spoken_part()
+    say(part, "One.")
+    services.pin(part.room, "de")
+    turns(part)
+    assert read(part, "de") == {0: "[de] One."}
+
+
+def test_a_turn_takes_the_newest_and_the_rest_waits_for_the_pace(env):
+    env(translation_cycle_s=60.0, translation_per_cycle=4)
+    part = spoken_part()
+    say(part, *(f"Sentence {n}." for n in range(10)))
+    demand(part, "de")
+    turns(part)
+    assert sorted(read(part, "de")) == [6, 7, 8, 9]
+    cycle = Cycle.objects.get()
+    assert cycle.due_at is not None
+    assert 50 < (cycle.due_at - timezone.now()).total_seconds() < 61
+    assert not take_turn("test")
+
+
+def test_sentences_older_than_the_newest_are_left_out_while_the_room_is_open(unhurried, env):
+    env(newest_sentences=6, translation_cycle_s=0.001)
+    part = spoken_part()
+    say(part, *(f"Sentence {n}." for n in range(10)))
+    demand(part, "de")
+    turns(part)
+    assert sorted(read(part, "de")) == [4, 5, 6, 7, 8, 9]
+
+
+def test_a_corrected_sentence_is_translated_again_and_a_late_result_is_discarded(unhurried):
+    part = spoken_part()
+    first, _ = say(part, "Won.", "Two.")
+    demand(part, "de")
+    services.wake_room(part.room_id)
+    claim = claims.take("slow")
+    assert claim is not None
+    plan = work._plan(Cycle.objects.select_related("part").get(pk=claim.cycle_id))
+    result = work._translate(claim, plan)
+    correct_sentence(sentence=first, text="One.")
+    work._write(claim, plan, result)
+    assert read(part, "de") == {1: "[de] Two."}
+    turns(part)
+    assert read(part, "de") == {0: "[de] One.", 1: "[de] Two."}
+
+
+def test_a_translation_that_a_person_corrected_stays(unhurried):
+    part = spoken_part()
+    say(part, "One.")
+    demand(part, "de")
+    turns(part)
+    correct_sentence(sentence=Sentence.objects.get(track__lang="de"), text="Eins!")
+    say(part, "Two.")
+    turns(part)
+    assert read(part, "de") == {0: "Eins!", 1: "[de] Two."}
+
+
+def test_a_claim_is_one_workers_and_what_comes_after_its_end_is_refused():
+    part = spoken_part()
+    say(part, "One.")
+    demand(part, "de")
+    services.wake_room(part.room_id)
+    slow = claims.take("slow")
+    assert slow is not None
+    assert claims.take("other") is None
+    Cycle.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert claims.free_lost() == 1
+    other = claims.take("other")
+    assert other is not None
+    with pytest.raises(claims.ClaimLost), claims.held(slow):
+        pass
+    with claims.held(other):
+        pass
+
+
+def test_a_worker_that_starts_again_frees_what_it_had(unhurried):
+    part = spoken_part()
+    say(part, "One.")
+    demand(part, "de")
+    services.wake_room(part.room_id)
+    claims.take("worker@a")
+    assert claims.free_lost(worker="worker@b") == 0
+    assert claims.free_lost(worker="worker@a") == 1
+    assert take_turn("worker@a")
+    assert read(part, "de") == {0: "[de] One."}
+
+
+def test_a_wake_up_during_a_turn_leads_to_another_turn(unhurried):
+    part = spoken_part()
+    say(part, "One.")
+    demand(part, "de")
+    services.wake_room(part.room_id)
+    claim = claims.take("test")
+    assert claim is not None
+    say(part, "Two.")
+    assert services.wake_room(part.room_id) == 0
+    work._work(claim)
+    assert take_turn("test")
+    assert sorted(read(part, "de")) == [0, 1]
+
+
+def test_lost_wake_ups_are_repaired_by_the_sweep(unhurried):
+    part = spoken_part()
+    say(part, "One.")
+    demand(part, "de")
+    services.sweep()
+    assert take_turn("test")
+    assert read(part, "de") == {0: "[de] One."}
+    services.sweep()
+    assert not take_turn("test")
+
+
+def test_when_a_part_ends_its_languages_are_completed_in_the_background(unhurried, env):
+    env(newest_sentences=3, translation_cycle_s=0.001)
+    part = spoken_part()
+    say(part, *(f"Sentence {n}." for n in range(20)))
+    demand(part, "de")
+    turns(part)
+    assert len(read(part, "de")) == 3
+    end_part(part=part)
+    assert services.complete_part(part.pk) == 1
+    while take_turn("test"):
+        pass
+    assert len(read(part, "de")) == 20
+    assert not Cycle.objects.filter(part=part).exists()
+
+
+def test_a_part_that_is_not_stored_is_not_completed():
+    part = spoken_part(store=False)
+    say(part, "One.")
+    demand(part, "de")
+    end_part(part=part)
+    forget_unstored(room=part.room)
+    assert services.complete_part(part.pk) == 0
+
+
+def test_a_correction_after_the_end_is_translated_too(unhurried):
+    part = spoken_part()
+    sentence = say(part, "Won.")[0]
+    demand(part, "de")
+    turns(part)
+    end_part(part=part)
+    correct_sentence(sentence=sentence, text="One.")
+    services.complete_part(part.pk)
+    while take_turn("test"):
+        pass
+    assert read(part, "de") == {0: "[de] One."}
+
+
+def test_a_download_can_be_prepared(unhurried):
+    part = spoken_part()
+    say(part, "One.", "Two.")
+    end_part(part=part)
+    assert services.prepare_download(part.room, "pt") == 2
+    while take_turn("test"):
+        pass
+    assert services.prepare_download(part.room, "pt") == 0
+    assert read(part, "pt") == {0: "[pt] One.", 1: "[pt] Two."}
+
+
+def test_after_a_change_of_language_each_sentence_is_translated_from_its_own(unhurried):
+    first = spoken_part(lang="en")
+    say(first, "One.")
+    second = spoken_part(lang="de")
+    Part.objects.filter(pk=second.pk).update(opening=first.opening)
+    say(second, "Zwei.")
+    demand(first, "de", "fr")
+    turns(second)
+    assert read(first, "fr") == {0: "[fr] One."}
+    assert read(second, "fr") == {0: "[fr] Zwei."}
+    assert read(second, "de") == {0: "Zwei."}
+
+
+def test_a_language_that_no_engine_makes_costs_one_look_and_says_so():
+    part = spoken_part()
+    say(part, "One.")
+    demand(part, "eo")
+    assert turns(part) == 1
+    assert Cycle.objects.get().last_error == "no_engine"
+    say(part, "Two.")
+    assert turns(part) == 0
+
+
+def test_a_text_that_no_engine_takes_is_given_up_after_a_few_tries_and_harms_nobody(env, server):
+    env(translation_engines=["libretranslate"], libretranslate_url=server.url, translation_cycle_s=0.001)
+    circuit.check(chain.engines()[0])
+    server.poison = "Poison."
+    part = spoken_part()
+    say(part, "One.", "Poison.", "Three.")
+    demand(part, "de")
+    for _ in range(12):
+        Cycle.objects.update(due_at=timezone.now())
+        turns(part, 1)
+    assert read(part, "de") == {0: "[de] One.", 2: "[de] Three."}
+    tried = [body["q"] for body in server.requests if "Poison." in body["q"]]
+    assert len(tried) <= 2 * work.REFUSED_TRIES
+    say(part, "Four.")
+    Cycle.objects.update(due_at=timezone.now())
+    turns(part, 1)
+    assert read(part, "de")[3] == "[de] Four."
+
+
+def test_the_delay_counts_from_the_sentence_or_from_its_first_reader(unhurried):
+    part = spoken_part()
+    say(part, "Old.")
+    Sentence.objects.update(created_at=timezone.now() - timedelta(minutes=5))
+    demand(part, "de")
+    turns(part)
+    delay = selectors.room_delay_s(part.room_id)
+    assert delay is not None
+    assert delay < 60
+
+
+def test_the_delay_is_the_mean_of_the_last_four_or_what_waits_longer():
+    delays = [[[1.0, 8.0], [5.0, 1.0], [6.0, 2.0]], [[3.0, 3.0], [4.0, 2.0]]]
+    assert selectors.delay_s([(delays[0], 0.0), (delays[1], 0.0)]) == 2.0
+    assert selectors.delay_s([(delays[0], 0.0), (delays[1], 9.5)]) == 9.5
+    assert selectors.delay_s([([], 0.0)]) is None
+
+
+def test_an_engine_that_fails_in_a_row_is_left_alone_and_the_delay_grows(env, server):
+    env(translation_engines=["libretranslate"], libretranslate_url=server.url)
+    engine = chain.engines()[0]
+    circuit.check(engine)
+    server.stop()
+    part = spoken_part()
+    say(part, "Never said before.")
+    demand(part, "de")
+    Sentence.objects.update(created_at=timezone.now() - timedelta(seconds=30))
+    for _ in range(circuit.OPENS_AFTER):
+        Cycle.objects.update(due_at=timezone.now())
+        turns(part, 1)
+    state = EngineState.objects.get()
+    assert state.opened_at is not None
+    assert not selectors.engine_answers()
+    Cycle.objects.update(wanted_at=timezone.now() - timedelta(seconds=30))
+    services.sweep()
+    assert (selectors.room_delay_s(part.room_id) or 0) > 25
+    assert "de" in selectors.target_langs()
+
+
+def test_one_call_at_a_time_tries_an_open_circuit_and_success_closes_it(env, server):
+    env(translation_engines=["libretranslate"], libretranslate_url=server.url)
+    engine = chain.engines()[0]
+    circuit.check(engine)
+    for _ in range(circuit.OPENS_AFTER):
+        circuit.failed(engine, EngineError(UNREACHABLE))
+    assert isinstance(circuit.engine_for("en", "de", engines=[engine]), circuit.Unavailable)
+    EngineState.objects.update(retry_at=timezone.now() - timedelta(seconds=1))
+    assert circuit.engine_for("en", "de", engines=[engine]) is engine
+    assert isinstance(circuit.engine_for("en", "de", engines=[engine]), circuit.Unavailable)
+    assert circuit.succeeded(engine, seconds=0.1)
+    assert circuit.engine_for("en", "de", engines=[engine]) is engine
+
+
+def test_while_the_first_engine_is_away_the_next_that_offers_the_pair_serves(env, server):
+    env(translation_engines=["libretranslate", "bergamot"], libretranslate_url=server.url)
+    remote, bergamot = chain.engines()
+    circuit.check(remote)
+    assert circuit.engine_for("en", "pt", engines=chain.engines()) is remote
+    for _ in range(circuit.OPENS_AFTER):
+        circuit.failed(remote, EngineError(UNREACHABLE))
+    assert circuit.engine_for("en", "pt", engines=chain.engines()) is bergamot
+    assert isinstance(circuit.engine_for("en", "de", engines=chain.engines()), circuit.Unavailable)
+
+
+def test_languages_on_offer_are_what_can_be_made_and_never_shrink_for_a_blip(env, server):
+    env(translation_engines=["libretranslate"], libretranslate_url=server.url, source_langs=["en", "no"])
+    assert selectors.target_langs() == ["en", "no"]
+    circuit.check(chain.engines()[0])
+    env(source_langs=["en", "no"])
+    offered = ["de", "en", "no", "pt", "zh"]
+    assert (
+        selectors._target_langs() == ["de", "en", "nb", "no", "pt", "zh"]
+        or selectors._target_langs() == offered
+    )
+    server.stop()
+    circuit.check(chain.engines()[0])
+    assert "de" in selectors._target_langs()
+
+
+def test_with_nothing_configured_bergamot_serves_english_and_portuguese(env):
+    env(translation_engines=[], libretranslate_url="", source_langs=["en", "de"])
+    assert [engine.name for engine in chain.engines()] == ["bergamot"]
+    assert selectors._target_langs() == ["de", "en", "pt"]
+    part = spoken_part()
+    say(part, "Good morning.")
+    demand(part, "pt")
+    turns(part)
+    assert read(part, "pt") == {0: "Bom dia."}
+
+
+@pytest.mark.parametrize("rooms", [1, 3])
+def test_a_turn_asks_the_database_a_fixed_number_of_times(rooms, django_assert_max_num_queries, unhurried):
+    for number in range(rooms):
+        part = spoken_part(f"HALL{number}")
+        say(part, *(f"Sentence {n}." for n in range(4)))
+        demand(part, "de", "fr", "pt")
+        services.wake_room(part.room_id)
+    with django_assert_max_num_queries(45):
+        assert take_turn("test")

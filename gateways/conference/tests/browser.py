@@ -11,6 +11,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from asr.recorder import Blob
 from config.drill.faults import sound
 from config.drill.stack import HOST_PASSWORD, Stack
 from gateways.conference.client import Viewer
@@ -52,6 +53,7 @@ class Browser:
 
     async def says(self, *words: str) -> None:
         """Read until the viewer's final text in English or German has these words."""
+
         def done() -> bool:
             text = " ".join(" ".join(content.values()) for content in self.viewer.sentences.values())
             return all(word in text for word in words)
@@ -69,11 +71,15 @@ class Browser:
         except ConnectionClosed:
             return self.socket.close_code or 0, self.socket.close_reason or ""
 
-    async def speak(self, first_s: float, last_s: float, *, recorder_s: float = 30.0) -> None:
-        """Send a recorder's blobs of this stretch at once; it begins in mid-stream unless `first_s` is 0."""
-        for blob in sound(recorder_s):
-            if first_s * 1000 <= blob.start_ms < last_s * 1000:
-                await self.socket.send(blob.data)
+    async def speak(self, first_s: float, last_s: float, *, recorder_s: float = 30.0) -> Blob:
+        """Send a recorder's blobs of this stretch at once; it begins in mid-stream unless `first_s` is 0.
+
+        Returns the last blob sent.
+        """
+        blobs = [blob for blob in sound(recorder_s) if first_s * 1000 <= blob.start_ms < last_s * 1000]
+        for blob in blobs:
+            await self.socket.send(blob.data)
+        return blobs[-1]
 
 
 @asynccontextmanager
@@ -129,3 +135,9 @@ async def closed_room(stack: Stack, room: str) -> None:
         "WHERE r.code = %s AND s.state IN ('starting', 'live', 'closing')",
         room, expected=True,
     )  # fmt: skip
+
+
+async def host_left(stack: Stack, room: str) -> None:
+    """Wait until the room knows that its host is gone."""
+    gone = "SELECT s.grace_until IS NOT NULL FROM asr_session s JOIN rooms_room r ON r.id = s.room_id WHERE r.code = %s ORDER BY s.id DESC"  # fmt: skip
+    await eventually(stack, gone, room, expected=True)

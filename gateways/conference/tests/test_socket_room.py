@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import signal
+from contextlib import asynccontextmanager
+from itertools import pairwise
 
+import psutil
 import pytest
 import requests
+from django.contrib.auth.hashers import make_password
 
+from config.drill.faults import spoken_words
 from config.drill.stack import ADMIN_PASSWORD, Stack
-from gateways.conference.tests.browser import browser, eventually, host, host_cookies, watcher
+from gateways.conference.tests.browser import (
+    Browser,
+    browser,
+    closed_room,
+    eventually,
+    host,
+    host_cookies,
+    host_left,
+    watcher,
+)
 
 pytestmark = pytest.mark.stack
 READY = {"info": {"ready_to_recieve_audio": True}}
-SESSIONS = (
-    "SELECT s.* FROM asr_session s JOIN rooms_room r ON r.id = s.room_id WHERE r.code = %s ORDER BY s.id"
-)
 
 
 def parts(stack: Stack, room: str) -> list[tuple]:
@@ -29,6 +42,72 @@ def parts(stack: Stack, room: str) -> list[tuple]:
 
 def words(stack: Stack, room: str, part: int) -> list[str]:
     return [text for number, _, text in stack.sentences(room) if number == part]
+
+
+def texts_in(page: Browser, lang: str) -> list[str]:
+    sentences = page.viewer.sentences
+    return [sentences[key][lang] for key in sorted(sentences) if lang in sentences[key]]
+
+
+def key_of(stack: Stack, who: str) -> dict[str, str]:
+    if not who:
+        return {}
+    answer = requests.post(f"{stack.url}/login", json={"password": who, "role": None}, timeout=10)
+    return {"key": answer.json()["key"]}
+
+
+def transcript(stack: Stack, room: str, who: str) -> str:
+    """The text as `who` (a password) may read it; empty where that is nothing."""
+    answer = requests.post(f"{stack.url}/room/{room}/transcript/en", json=key_of(stack, who), timeout=10)
+    return answer.text if answer.ok else ""
+
+
+def listed_transcripts(stack: Stack, who: str) -> list[dict]:
+    return requests.post(f"{stack.url}/transcript_list", json=key_of(stack, who), timeout=10).json()
+
+
+def listed(stack: Stack, room: str) -> dict:
+    rooms = requests.get(f"{stack.url}/room_list", timeout=10).json()["rooms"]
+    return next(entry for entry in rooms if entry["id"] == room)
+
+
+def assert_gone(pid: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).wait(10)
+
+
+@asynccontextmanager
+async def watcher_after(stack: Stack, room: str, seconds: float):
+    """A viewer of a room whose host said so much and left; and that host's connection id."""
+    async with host(stack, room) as page:
+        await page.ready()
+        async with watcher(stack, room) as viewer:
+            await page.speak(0, seconds)
+            await viewer.says("S0001w1")
+            await page.socket.close()
+            yield viewer, page.connection_id
+
+
+@pytest.fixture(scope="module")
+def superuser(shared_stack):
+    """Posts a form as a superuser of the stack's admin; returns the page."""
+    shared_stack.query(
+        "INSERT INTO auth_user (username, password, is_superuser, is_staff, is_active, first_name, last_name, "
+        "email, date_joined) VALUES ('operator', %s, true, true, true, '', '', '', now()) RETURNING id",
+        make_password("operator-password"),
+    )
+    with requests.Session() as session:
+        token = session.get(f"{shared_stack.url}/admin/login/", timeout=10).cookies["csrftoken"]
+        form = {"username": "operator", "password": "operator-password", "csrfmiddlewaretoken": token}
+        session.post(f"{shared_stack.url}/admin/login/?next=/health", data=form, timeout=10)
+
+        def post(path: str, form: dict[str, str]) -> str:
+            data = {**form, "csrfmiddlewaretoken": session.cookies["csrftoken"]}
+            answer = session.post(f"{shared_stack.url}{path}", data=data, timeout=10)
+            assert answer.ok, answer
+            return answer.text
+
+        yield post
 
 
 @pytest.mark.parametrize("prefix", ["", "/backend"])
@@ -95,3 +174,169 @@ async def test_same_browser_takes_over_and_nothing_is_lost(stack, room):
         assert stack.session(room)["generation"] == 1
 
 
+async def test_host_who_comes_back_in_time_goes_on_in_the_same_transcript(stack, room):
+    async with watcher_after(stack, room, 4) as (viewer, connection_id):
+        grace_left = "SELECT grace_until > now() + interval '4 minutes' FROM asr_session s JOIN rooms_room r ON r.id = s.room_id WHERE r.code = %s"  # fmt: skip
+        await eventually(stack, grace_left, room, expected=True)
+        assert listed(stack, room)["host_connection_id"] == connection_id
+        async with host(stack, room, connection_id=connection_id) as page:
+            await page.ready()
+            await page.speak(4, 8.5)
+            await viewer.says("S0001w1", "S0002w1", "S0003w1", "S0004w1")
+        assert [part[0] for part in parts(stack, room)] == [1]
+
+
+async def test_room_whose_host_stays_away_is_closed_for_everybody(stack, room):
+    async with watcher_after(stack, room, 3) as (viewer, _):
+        await eventually(
+            stack,
+            "UPDATE asr_session SET grace_until = now() - interval '1 second' WHERE grace_until IS NOT NULL AND "
+            "room_id = (SELECT id FROM rooms_room WHERE code = %s) RETURNING true",
+            room,
+        )  # fmt: skip
+        assert await viewer.end() == (1003, "Room closed")
+        assert "s0002w2." in viewer.viewer.text("en")
+    assert stack.session(room)["state"] == "closed"
+
+
+async def test_another_language_is_a_new_part_of_the_same_opening_and_viewers_stay(stack, room):
+    async with watcher_after(stack, room, 4) as (viewer, connection_id):
+        async with host(stack, room, lang="de", connection_id=connection_id) as page:
+            await page.ready()
+            await page.speak(4, 8.5)  # the same recorder goes on: its header was sent to the part before
+            await viewer.until(lambda _: len(texts_in(viewer, "de")) >= 2)
+            assert texts_in(viewer, "en")[1] == "S0002w1 s0002w2 s0002w3 s0002w4."
+            assert texts_in(viewer, "de")[0] == "S0001w1 s0001w2 s0001w3 s0001w4."
+            assert viewer.viewer.rewrites == 0
+        assert [part[:3] for part in parts(stack, room)] == [(1, 1, "en"), (2, 1, "de")]
+        assert listed(stack, room)["source_lang"] == "de"
+
+
+async def test_other_preferences_or_another_login_are_a_part_with_terms_of_its_own(stack, room):
+    async with watcher_after(stack, room, 2.5) as (viewer, connection_id):
+        async with host(stack, room, connection_id=connection_id, public=False) as page:
+            await page.ready()
+            await page.speak(0, 2.5)
+            await page.socket.close()
+            await host_left(stack, room)
+        async with host(stack, room, key="ada-password", public=False) as page:
+            await page.ready()
+            await page.speak(0, 2.5)
+            await eventually(stack, "SELECT count(*) FROM transcripts_sentence s JOIN transcripts_part p ON p.id = s.part_id JOIN rooms_room r ON r.id = p.room_id WHERE r.code = %s AND p.number = 3", room)  # fmt: skip
+            text = {
+                who: transcript(stack, room, who) for who in ("", "drill-host", "ada-password", "drill-admin")
+            }
+        assert [part[3:] for part in parts(stack, room)] == [
+            (True, True, "host"), (True, False, "host"), (True, False, "ada"),
+        ]  # fmt: skip
+        # A live part is included; each caller reads what its own terms allow.
+        assert {who: body.count("[Transcription started on ") for who, body in text.items()} == {
+            "": 1, "drill-host": 2, "ada-password": 2, "drill-admin": 3,
+        }  # fmt: skip
+        assert viewer.viewer.rewrites == 0
+
+
+async def test_restart_right_after_the_opening_loses_and_doubles_no_word(stack, room):
+    async with host(stack, room) as page, watcher(stack, room) as viewer:
+        await page.ready()
+        first_ms = (await page.speak(0, 4)).end_ms
+        await page.socket.send(json.dumps({"signal": "restart_backend_engine"}))
+        second_ms = (await page.speak(4, 9)).end_ms  # a recorder does not wait
+        await page.ready()
+        assert page.messages.count(READY) == 2
+        await closed_room(stack, room)
+        assert await page.end() == (1003, "Room closed")
+        assert await viewer.end() == (1003, "Room closed")
+    spoken = [spoken_words(words(stack, room, part)) for part in (1, 2)]
+    assert spoken[0] == list(range(-(-first_ms // 500)))
+    assert spoken[1] == list(range(len(spoken[1])))
+    assert len(spoken[1]) in (length := -(-(second_ms - first_ms) // 500), length - 1)  # Opus drops 7 ms
+    read = [spoken_words([text])[0] for text in texts_in(viewer, "en")]
+    assert len(read) == len(words(stack, room, 1)) + len(words(stack, room, 2))
+    assert [part[:3] for part in parts(stack, room)] == [(1, 1, "en"), (2, 1, "en")]
+
+
+async def test_last_sentences_reach_everybody_before_the_room_is_closed(stack, room):
+    async with host(stack, room) as page, watcher(stack, room) as viewer:
+        await page.ready()
+        await page.speak(0, 5)
+        answer = await asyncio.to_thread(
+            requests.post,
+            f"{stack.url}/backend/room/{room}/close",
+            json={"password": ADMIN_PASSWORD},
+            timeout=10,
+        )
+        assert answer.json() == {"status": "ok"}
+        for socket in (page, viewer):
+            assert await socket.end() == (1003, "Room closed")
+            assert "s0003w3." in socket.viewer.text("en")
+        async with watcher(stack, room) as late:
+            assert await late.end() == (1003, "Room not active")
+
+
+async def test_admin_closes_a_room_with_the_action(stack, room, superuser):
+    async with host(stack, room) as page:
+        await page.ready()
+        await page.speak(0, 3)
+        form = {"action": "force_close", "_selected_action": str(stack.session(room)["id"])}
+        question = await asyncio.to_thread(superuser, "/admin/asr/session/", form)
+        assert f"<li>{room} Talk {room}</li>" in question
+        await asyncio.to_thread(superuser, "/admin/asr/session/", {**form, "confirmed": "yes"})
+        assert await page.end() == (1003, "Room closed")
+        assert "s0002w2." in page.viewer.text("en")
+
+
+async def test_what_is_not_to_be_stored_lives_only_while_the_room_is_open(stack, room):
+    async with host(stack, room, store=False) as page:
+        await page.ready()
+        await page.speak(0, 4.5)
+        await page.says("S0001w1", "S0002w1")
+        assert transcript(stack, room, "") == ""
+        await closed_room(stack, room)
+        assert await page.end() == (1003, "Room closed")
+        assert "S0003w1." in page.viewer.text("en")
+    assert stack.sentences(room) == []
+    for who in ("", "drill-host", "drill-admin"):
+        assert room not in [entry["id"] for entry in listed_transcripts(stack, who)]
+
+
+async def test_chunks_are_never_repeated_and_indices_never_shift(stack, room):
+    async with host(stack, room) as page, watcher(stack, room) as viewer:
+        await page.ready()
+        for second in range(0, 20, 5):
+            await page.speak(second, second + 5)
+            await viewer.says(f"S{(second + 4) // 2:04}w1")
+        chunks = viewer.messages
+        assert all(one != next_one for one, next_one in pairwise(chunks))
+        assert viewer.viewer.rewrites == 0
+        indices = [[(line["line_idx"], one["sent_idx"]) for line in chunk["last_n_sents"] for one in line["sentences"]] for chunk in chunks]  # fmt: skip
+        assert all(one == sorted(set(one)) for one in indices)
+
+
+async def test_room_marked_do_not_record_is_closed_at_once_and_nothing_that_waits_is_transcribed(stack, room):
+    async with host(stack, room) as page, watcher(stack, room) as viewer:
+        await page.ready()
+        await page.speak(0, 4.5)
+        await viewer.says("S0002w1")
+        pid = stack.session(room)["pid"]
+        stack.kill(pid, signal.SIGSTOP)  # what comes now waits
+        await page.speak(4.5, 8)
+        stack.query("UPDATE rooms_room SET do_not_record = true WHERE code = %s RETURNING true", room)
+        for socket in (page, viewer):
+            assert await socket.end() == (1003, "Room closed")
+        async with host(stack, room) as again:
+            assert await again.end() == (1003, f"Audio recording not allowed in room <{room}>")
+    assert len(stack.sentences(room)) == 2
+    assert transcript(stack, room, "") == ""
+    assert "S0002w1" in transcript(stack, room, "drill-host")
+    assert_gone(pid)
+
+
+async def test_room_that_is_unpublished_while_it_is_live_goes_on(stack, room):
+    async with watcher_after(stack, room, 2.5) as (viewer, connection_id):
+        stack.query("UPDATE rooms_room SET published = false WHERE code = %s RETURNING true", room)
+        async with host(stack, room, connection_id=connection_id) as page, watcher(stack, room) as late:
+            await page.ready()
+            await page.speak(2.5, 5)
+            await viewer.says("S0002w1")
+            await late.says("S0002w1")

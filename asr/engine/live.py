@@ -34,7 +34,8 @@ from .sentences import ends_sentence
 from .vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad, SpeechGate
 from .whisper import Decoded, DecodedWord, DecodeRequest, Model
 
-HORIZON_MS = 14_000  # the gate never runs further ahead of the window's start
+LONGEST_WINDOW_MS = 28_000  # of the 30 s that the model can take
+HORIZON_SLACK_MS = 6_000  # the gate never runs further past the length at which the window is trimmed
 FORCED_CUT_MS = 10_000  # so much speech without a final word is cut at its quietest place
 EARLY_PAUSE_MS = 220  # silence after which a pass does not wait for its step
 DUMB_MS = 1200  # so much speech behind the prefix without a word: the prefix is in the way
@@ -85,6 +86,9 @@ class LiveRecogniser:
         self._output_speech_ms = 0  # speech in the utterance when something was last said
         self._silent_speech_ms = 0  # speech of utterances before that gave no output
         self._shed = 0
+        trimming_ms = round(options.buffer_trimming_s * 1000)
+        self._horizon_ms = min(LONGEST_WINDOW_MS, trimming_ms + HORIZON_SLACK_MS)
+        self._trim_ms = min(trimming_ms, self._horizon_ms - HORIZON_SLACK_MS)
         self._no_speech = 0.0  # the model's probability of it, in the last decode
 
     # -- Recogniser -------------------------------------------------------------------------------------------
@@ -152,7 +156,9 @@ class LiveRecogniser:
 
     def _follow_gate(self) -> bool:
         """Let the gate take windows, up to the end of an utterance (True) or the horizon."""
-        while self._windows and (not self._gate.speaking or self._gate_ms - self._window_ms < HORIZON_MS):
+        while self._windows and (
+            not self._gate.speaking or self._gate_ms - self._window_ms < self._horizon_ms
+        ):
             start_ms, probability = self._windows.popleft()
             was_speaking = self._gate.speaking
             ended = self._gate.take(start_ms, probability)
@@ -180,7 +186,7 @@ class LiveRecogniser:
         new_ms = self._gate_ms - self._decoded_ms
         delay_ms = self.heard_ms - self._decoded_ms
         self._note_delay(delay_ms)
-        if self._gate_ms - self._window_ms >= HORIZON_MS:
+        if self._gate_ms - self._window_ms >= self._horizon_ms:
             return True
         if self._shed >= 2 or self._options.policy == "utterance":
             return self._uncommitted_ms() >= FORCED_CUT_MS
@@ -401,7 +407,12 @@ class LiveRecogniser:
 
     def _trim(self) -> None:
         """Keep the window short: cut behind a confirmed sentence, or at the widest gap between confirmed words."""
-        if self._gate_ms - self._window_ms < self._options.buffer_trimming_s * 1000 or len(self._said) < 2:
+        length_ms = self._gate_ms - self._window_ms
+        if length_ms < self._trim_ms:
+            return
+        if len(self._said) < 2:
+            if self._said and length_ms >= self._horizon_ms - WINDOW_MS:
+                self._restart_window()
             return
         ends = [i + 1 for i, said in enumerate(self._said[:-1]) if ends_sentence(said.word.text)]
         if self._options.buffer_trimming == "segment" or not ends:

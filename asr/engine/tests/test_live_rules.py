@@ -1,6 +1,9 @@
 """The live recogniser's rules, on a scripted model: what it does when the model says nothing, loops or skips."""
 
+from itertools import pairwise
+
 import numpy as np
+import pytest
 
 from asr.engine.live import LiveRecogniser
 from asr.engine.options import EngineOptions
@@ -123,3 +126,25 @@ def test_token_budget_follows_the_speech_that_has_no_words_yet():
     model = ScriptedModel(numbered)
     play(LiveRecogniser(model, ALWAYS_SPEECH), 8)
     assert all(request.max_new_tokens <= 8 * 4 + 8 for request in model.requests[3:])
+
+
+def test_one_late_word_in_a_long_window_does_not_stop_the_stream():
+    def one_late_word(seconds, request):
+        return said(["late"], start_ms=12_000) if seconds > 13.2 and not request.prefix else []
+
+    recogniser = LiveRecogniser(ScriptedModel(one_late_word), EngineOptions(vac=False, freeze_reset_s=600))
+    play(recogniser, 60)
+    recogniser.flush()
+    assert recogniser.settled_ms == recogniser.heard_ms
+    assert recogniser.kept_ms <= 30_000
+
+
+@pytest.mark.parametrize("trimming", ["sentence", "segment"])
+def test_window_is_trimmed_and_no_word_is_lost_by_it(trimming):
+    options = EngineOptions(vac=False, buffer_trimming=trimming, buffer_trimming_s=4.0)
+    recogniser = LiveRecogniser(ScriptedModel(numbered), options)
+    events = play(recogniser, 40) + recogniser.flush()
+    words = [word for event in events if isinstance(event, Confirmed) for word in event.words]
+    assert len(words) >= 37
+    assert all(a.end_ms <= b.start_ms for a, b in pairwise(words))
+    assert recogniser.kept_ms < 12_000

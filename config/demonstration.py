@@ -43,6 +43,14 @@ def describe(path: Path, lang: str) -> Talk:
     return Talk(path, lang, facts.get("reference"), words[0]["end"] if words else None)
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A sentence in PostgreSQL: its end in the audio, and when it was committed (seconds since the epoch)."""
+
+    end_ms: int
+    committed_at_s: float
+
+
 @dataclass
 class Observed:
     """What a viewer saw: when the audio began and ended (monotonic seconds), each sentence's first arrival."""
@@ -53,6 +61,7 @@ class Observed:
     arrivals: dict[tuple[Key, str], float] = field(default_factory=dict)
     last_at_s: float = 0.0
     viewer: Viewer = field(default_factory=Viewer)
+    epoch_offset_s: float = field(default_factory=lambda: time.time() - time.monotonic())
 
     def take(self, caption: Caption) -> None:
         """Note a caption."""
@@ -86,7 +95,8 @@ async def stream_talk(
         observed.ended_s = time.monotonic()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(COMPLETE_WITHIN_S):
-            while (wait_s := _seconds_until_complete(observed)) > 0:
+            # It waits for silence: there is no event to wait for.
+            while (wait_s := _seconds_until_complete(observed, target)) > 0:  # noqa: ASYNC110
                 await asyncio.sleep(wait_s)
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -100,14 +110,19 @@ def viewer_url(options: HostOptions, target: str) -> str:
 
 
 def result_line(
-    room: str, talk: Talk, observed: Observed, ends_ms: dict[Key, int]
+    room: str, talk: Talk, observed: Observed, stored: dict[Key, Stored], target: str
 ) -> dict[str, str | int | float | None]:
-    """The demo's last line; `ends_ms`: where each sentence ends in the audio."""
+    """The demo's last line; `stored`: when each sentence was spoken and committed."""
     text = observed.viewer.text(talk.lang)
     latencies = [
-        at_s - observed.began_s - ends_ms[key] / 1000
+        at_s - observed.began_s - stored[key].end_ms / 1000
         for (key, lang), at_s in observed.arrivals.items()
-        if lang == talk.lang and key in ends_ms
+        if lang == talk.lang and key in stored
+    ]
+    translated = [
+        at_s + observed.epoch_offset_s - stored[key].committed_at_s
+        for (key, lang), at_s in observed.arrivals.items()
+        if lang == target != talk.lang and key in stored
     ]
     first_s = None
     if observed.first_caption_at_s is not None:
@@ -119,6 +134,8 @@ def result_line(
         "first_caption_s": first_s,
         "commit_latency_p50_s": round(statistics.median(latencies), 2) if latencies else None,
         "wer": _word_error_rate(talk, text),
+        "translated": len(translated),
+        "translation_delay_p50_s": round(statistics.median(translated), 2) if translated else None,
     }
 
 
@@ -139,8 +156,8 @@ async def _watch(url: str, observed: Observed, show: Callable[[float, Caption], 
                 show(caption.at_s - observed.began_s, caption)
 
 
-def _seconds_until_complete(observed: Observed) -> float:
-    """0.0 when nothing is unfinished and nothing was new for QUIET_S; else when to look again."""
-    if observed.viewer.incomplete:
+def _seconds_until_complete(observed: Observed, target: str) -> float:
+    """0.0 when nothing is unfinished or untranslated and nothing was new for QUIET_S; else when to look again."""
+    if observed.viewer.incomplete or any(target not in item for item in observed.viewer.sentences.values()):
         return QUIET_S / 10
     return max(0.0, max(observed.last_at_s, observed.ended_s) + QUIET_S - time.monotonic())

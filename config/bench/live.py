@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from asr.recorder import Blob
-from config.demonstration import Observed, Talk, result_line, stream_talk
+from config.demonstration import Observed, Stored, Talk, result_line, stream_talk
 from config.drill.stack import BASE_DIR, Stack
 from gateways.conference.client import Caption, Key
 
@@ -67,16 +67,16 @@ async def measure_live(stack: Stack, talk: Talk, blobs: Sequence[Blob], viewers:
         "JOIN transcripts_part p ON p.id = s.part_id JOIN rooms_room r ON r.id = p.room_id WHERE r.code = %s",
         ROOM,
     )
-    ends_ms: dict[Key, int] = {(line, position): end for line, position, end, _ in rows}
+    stored = {(line, position): Stored(end, float(at)) for line, position, end, at in rows}
     await asyncio.to_thread(stack.close_room, ROOM)
     facts = json.loads((await asyncio.to_thread(crowd.communicate))[0]) if crowd else {}
     spread = _fan_out(facts, {f"{line}.{position}": float(at) for line, position, _, at in rows})
     late = [
-        (ends_ms[key] / 1000, at - observed.began_s - ends_ms[key] / 1000)
+        (stored[key].end_ms / 1000, at - observed.began_s - stored[key].end_ms / 1000)
         for key, at in _arrivals(observed, talk)
-        if key in ends_ms
+        if key in stored
     ]
-    result = result_line(ROOM, talk, observed, ends_ms)
+    result = result_line(ROOM, talk, observed, stored, talk.lang)
     return LiveFigures(
         cores=sum(shares.values()),
         cores_web=shares.get("web", 0.0),

@@ -17,12 +17,13 @@ from typing import Any
 import requests
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import F
 
 from asr import sample
 from asr.host import HostLostError, HostOptions, HostRefusedError
 from asr.recorder import NotAudioError, read_audio, record
 from asr.weights import WeightsError
-from config.demonstration import Talk, describe, result_line, stream_talk
+from config.demonstration import Stored, Talk, describe, result_line, stream_talk
 from gateways.conference.client import Caption, Key
 from rooms.models import Room
 from transcripts.models import Sentence
@@ -86,9 +87,10 @@ class Command(BaseCommand):
             raise CommandError(f"{talk.lang} is not among SOURCE_LANGS")
         Room.objects.update_or_create(code=ROOM, defaults={"title": "Demonstration", "published": True})
         options = HostOptions(url=base, room=ROOM, password=_host_key(base), lang=talk.lang, target=talk.lang)
+        target = _second_language(base, talk.lang)
         self._say(f"Streaming {talk.path.name} into room {ROOM}")
-        observed = asyncio.run(stream_talk(options, blobs, show=self._caption, target=talk.lang))
-        result = result_line(ROOM, talk, observed, _sentence_ends())
+        observed = asyncio.run(stream_talk(options, blobs, show=self._caption, target=target))
+        result = result_line(ROOM, talk, observed, _stored(), target)
         requests.post(f"{base}/room/{ROOM}/close", json={"password": settings.ENV.admin_password}, timeout=5)
         return result
 
@@ -127,18 +129,26 @@ def _wait_until_healthy(up: subprocess.Popen[bytes], base: str) -> None:
     raise CommandError(f"the stack was not ready within {UP_WITHIN_S:.0f} s; see {settings.VAR_DIR / 'run'}")
 
 
+def _second_language(base: str, spoken: str) -> str:
+    """What the viewer reads beside the spoken language: Portuguese or English where an engine offers it."""
+    offered = requests.get(f"{base}/room_list", timeout=5).json()["available_target_langs"]
+    wanted = {"en": "pt", "pt": "en"}.get(spoken, spoken)
+    return wanted if wanted in offered else spoken
+
+
 def _host_key(base: str) -> str:
     answer = requests.post(f"{base}/login", json={"password": settings.ENV.host_password}, timeout=5)
     answer.raise_for_status()
     return str(answer.json()["key"])
 
 
-def _sentence_ends() -> dict[Key, int]:
+def _stored() -> dict[Key, Stored]:
     newest = Sentence.objects.filter(part__room__code=ROOM).order_by("-part__opening").first()
     if newest is None:
         return {}
     rows = Sentence.objects.filter(part__room__code=ROOM, part__opening=newest.part.opening)
-    return {(row.line, row.position): row.end_ms for row in rows}
+    spoken = rows.filter(track__lang=F("part__source_lang"))
+    return {(row.line, row.position): Stored(row.end_ms, row.created_at.timestamp()) for row in spoken}
 
 
 def _stop(up: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,208 @@
+"""Real Celery workers in child processes, a real broker, and an engine that is broken in every way.
+
+A wake-up goes through Redis; nothing here calls a turn directly.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from django.db import connection
+
+from asr.tests.real_redis import RealRedis
+from transcripts.models import Part
+from translation.models import Cycle, EngineState
+from translation.tests.make import demand, read, spoken_part
+from translation.tests.scripted_libretranslate import ScriptedLibreTranslate
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.stack]
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+WITHIN_S = 30.0
+
+
+def until(holds: Callable[[], bool], *, within_s: float = WITHIN_S) -> float:
+    """Wait until something holds; returns how long it took."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < within_s
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+class Workers:
+    """A translation worker with its sweep, as a child process on a broker of its own."""
+
+    def __init__(self, redis: RealRedis, folder: Path, **env: str) -> None:
+        database = connection.settings_dict
+        url = f"postgres://postgres@{quote(database['HOST'], safe='')}/{database['NAME']}"
+        self.env = {**os.environ, "DATABASE_URL": url, "REDIS_URL": redis.url, **env}
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; it answers once its engines were asked."""
+        command = [sys.executable, "-m", "celery", "-A", "config", "worker", "-Q", "translation,sweeps", "-B"]
+        command += ["-P", "threads", "-c", "2", "-l", "WARNING", "--without-gossip", "--without-mingle"]
+        command += ["-s", str(self._folder / "schedule"), "-n", "translation@test"]
+        with (self._folder / "worker.log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=BASE_DIR, env=self.env, stdout=log, stderr=log)
+        until(lambda: EngineState.objects.filter(answered_at__isnull=False).exists(), within_s=60)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait(10)
+            self._process = None
+
+
+SPEAKER = """
+import json, sys, time, django
+django.setup()
+from transcripts.models import Part
+from translation.tests.make import say
+for line in sys.stdin:
+    part, *texts = json.loads(line)
+    began = time.monotonic()
+    say(Part.objects.get(pk=part), *texts)
+    print(time.monotonic() - began, flush=True)
+"""
+
+
+class Speaker:
+    """Commits sentences in a process of its own, as the ASR process does."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SPEAKER], cwd=BASE_DIR, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**env, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        )  # fmt: skip
+
+    def say(self, part: Part, *texts: str) -> float:
+        """Seconds that the commit took, with everything that is told about it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([part.pk, *texts]) + "\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture
+def broker() -> Iterator[RealRedis]:
+    """A Redis that the test may restart."""
+    with tempfile.TemporaryDirectory() as folder, RealRedis(Path(folder)) as running:
+        yield running
+
+
+@pytest.fixture
+def workers(broker: RealRedis, server: ScriptedLibreTranslate, tmp_path: Path) -> Iterator[Workers]:
+    running = Workers(
+        broker, tmp_path, TRANSLATION_ENGINES="libretranslate", LIBRETRANSLATE_URL=server.url,
+        TRANSLATION_TIMEOUT_S="1", TRANSLATION_CYCLE_S="0.2",
+    )  # fmt: skip
+    running.start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def speaker(workers: Workers) -> Iterator[Speaker]:
+    running = Speaker(workers.env)
+    yield running
+    running.stop()
+
+
+def translated(part: Part, count: int) -> Callable[[], bool]:
+    return lambda: len(read(part, "de")) == count
+
+
+def test_a_sentence_is_translated_soon_after_its_commit(workers, speaker):
+    part = spoken_part()
+    demand(part, "de")
+    speaker.say(part, "One.")
+    until(translated(part, 1))
+    speaker.say(part, "Two.", "Three.")
+    assert until(translated(part, 3)) < 1.5
+    assert read(part, "de") == {0: "[de] One.", 1: "[de] Two.", 2: "[de] Three."}
+
+
+def test_an_engine_that_goes_away_costs_the_captions_nothing_and_loses_nothing(workers, server, speaker):
+    part = spoken_part()
+    demand(part, "de")
+    speaker.say(part, "One.")
+    until(translated(part, 1))
+    server.stop()
+    times = [speaker.say(part, f"Sentence {number}.") for number in range(12)]
+    assert sorted(times)[6] < 0.1
+    until(lambda: EngineState.objects.filter(opened_at__isnull=False).exists())
+    until(lambda: Cycle.objects.filter(waiting_s__gt=1.0).exists())
+    server.start()
+    until(lambda: len(read(part, "de")) > 1, within_s=3.0)
+    until(translated(part, 13), within_s=6.0)
+    until(lambda: not EngineState.objects.filter(opened_at__isnull=False).exists())
+
+
+@pytest.mark.parametrize("mode", ["slow", "fails", "garbage", "few", "busy", "key"])
+def test_whatever_an_engine_answers_translations_go_on_when_it_is_right_again(workers, server, speaker, mode):
+    part = spoken_part()
+    demand(part, "de")
+    server.mode = mode
+    speaker.say(part, f"First in trouble of the kind {mode}.", f"Second in trouble of the kind {mode}.")
+    until(lambda: Cycle.objects.filter(failures__gt=0).exists())
+    assert speaker.say(part, f"Third in trouble of the kind {mode}.") < 0.5
+    server.mode = "ok"
+    server.freed.set()
+    until(translated(part, 3), within_s=6.0)
+
+
+def test_a_worker_killed_in_mid_batch_doubles_nothing_and_its_successor_goes_on(workers, server, speaker):
+    part = spoken_part()
+    demand(part, "de")
+    server.mode = "slow"
+    speaker.say(part, "One.", "Two.")
+    until(lambda: len(server.requests) >= 1)
+    workers.kill()
+    assert Cycle.objects.exclude(token="").exists()
+    server.mode = "ok"
+    server.freed.set()
+    EngineState.objects.update(answered_at=None)
+    workers.start()
+    until(translated(part, 2), within_s=5.0)
+
+
+def test_after_a_restart_of_redis_translations_go_on(workers, broker, speaker):
+    part = spoken_part()
+    demand(part, "de")
+    speaker.say(part, "One.")
+    until(translated(part, 1))
+    broker.stop(signal.SIGKILL)
+    assert speaker.say(part, "Two.") < 5.0
+    broker.start()
+    speaker.say(part, "Three.")
+    until(translated(part, 3), within_s=20.0)
+
+
+def test_without_a_broker_a_commit_neither_waits_nor_fails(workers, broker, speaker):
+    part = spoken_part()
+    demand(part, "de")
+    speaker.say(part, "One.")
+    until(translated(part, 1))
+    broker.stop(signal.SIGKILL)
+    times = [speaker.say(part, f"Sentence {number}.") for number in range(10)]
+    assert sorted(times)[5] < 0.2
+    assert len(read(part, "en")) == 11

@@ -22,6 +22,7 @@ from django.db.models import F
 from asr import sample
 from asr.host import HostLostError, HostOptions, HostRefusedError
 from asr.recorder import NotAudioError, read_audio, record
+from asr.selectors import is_running
 from asr.weights import WeightsError
 from config.demonstration import Stored, Talk, describe, result_line, stream_talk
 from gateways.conference.client import Caption, Key
@@ -31,6 +32,7 @@ from transcripts.models import Sentence
 ROOM = "DEMO"
 UP_WITHIN_S = 900.0  # the first start fetches the model
 STOP_WITHIN_S = 6.0
+CLOSED_WITHIN_S = 10.0
 OPUS_RATE_HZ = 48_000
 
 
@@ -85,13 +87,15 @@ class Command(BaseCommand):
         _wait_until_healthy(up, base)
         if talk.lang not in settings.ENV.source_langs:
             raise CommandError(f"{talk.lang} is not among SOURCE_LANGS")
-        Room.objects.update_or_create(code=ROOM, defaults={"title": "Demonstration", "published": True})
+        room, _ = Room.objects.update_or_create(
+            code=ROOM, defaults={"title": "Demonstration", "published": True}
+        )
         options = HostOptions(url=base, room=ROOM, password=_host_key(base), lang=talk.lang, target=talk.lang)
         target = _second_language(base, talk.lang)
         self._say(f"Streaming {talk.path.name} into room {ROOM}")
         observed = asyncio.run(stream_talk(options, blobs, show=self._caption, target=target))
         result = result_line(ROOM, talk, observed, _stored(), target)
-        requests.post(f"{base}/room/{ROOM}/close", json={"password": settings.ENV.admin_password}, timeout=5)
+        _close(base, room.pk)
         return result
 
     def _caption(self, at_s: float, caption: Caption) -> None:
@@ -127,6 +131,14 @@ def _wait_until_healthy(up: subprocess.Popen[bytes], base: str) -> None:
             pass
         time.sleep(0.1)
     raise CommandError(f"the stack was not ready within {UP_WITHIN_S:.0f} s; see {settings.VAR_DIR / 'run'}")
+
+
+def _close(base: str, room_id: int) -> None:
+    """Close the room and wait until it is: the next demo then begins an opening of its own."""
+    requests.post(f"{base}/room/{ROOM}/close", json={"password": settings.ENV.admin_password}, timeout=5)
+    deadline = time.monotonic() + CLOSED_WITHIN_S
+    while is_running(room_id) and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _second_language(base: str, spoken: str) -> str:

@@ -6,6 +6,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
+from django.urls import re_path
 
 from config import websockets
 
@@ -14,4 +15,5 @@ django_application = get_asgi_application()
 from gateways.conference.routing import websocket_urlpatterns  # noqa: E402  (needs the apps loaded)
 
 websockets.install()
-application = ProtocolTypeRouter({"http": django_application, "websocket": URLRouter(websocket_urlpatterns)})
+routes = [*websocket_urlpatterns, re_path("", websockets.nowhere)]
+application = ProtocolTypeRouter({"http": django_application, "websocket": URLRouter(routes)})

@@ -53,6 +53,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
     def onOpen(self) -> None:
         self._paused = False
         self._waiting: deque[dict[str, Any]] = deque()
+        self.transport.unregisterProducer()  # the HTTP channel, whose connection this was
         self.transport.registerProducer(self, True)
         super().onOpen()
 
@@ -106,6 +107,12 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
     def _drain(self, *, until_paused: bool = False) -> None:
         while self._waiting and not (until_paused and self._paused):
             super().handle_reply(self._waiting.popleft())
+
+
+async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """The application of paths that nobody serves: 403, and no traceback for whoever tries doors."""
+    await receive()
+    await send({"type": "websocket.close"})
 
 
 def install() -> None:

@@ -85,23 +85,57 @@ def readable_rooms(identity: Identity | None) -> list[ReadableRoom]:
     return [ReadableRoom(room, room.first_at, room.last_at) for room in rooms]
 
 
+@dataclass(frozen=True, slots=True)
+class ReadLine:
+    """A sentence as it is read in one language: its present translation, or the original where that is missing.
+
+    `original_lang` names the language of an original that fills such a gap; "" where there is none.
+    """
+
+    sentence: Sentence
+    text: str
+    original_lang: str = ""
+
+    @property
+    def marked(self) -> str:
+        """The text, an original marked as such: "[en] …"."""
+        return f"[{self.original_lang}] {self.text}" if self.original_lang else self.text
+
+
 def readable_sentences(room: Room, lang: str, identity: Identity | None) -> list[Part]:
-    """Parts of `room` with `lang` that this caller may read, `sentences` prefetched.
+    """Parts of `room` with `lang` that this caller may read, for `read_lines`: `sentences` are prefetched.
 
     Raises NotFound where nothing is stored in that language, Forbidden where something is, for others.
     """
-    in_lang = Sentence.objects.filter(track__lang=lang)
-    having = Part.objects.filter(room=room, pk__in=in_lang.values("part_id"))
+    having = Part.objects.filter(
+        room=room, pk__in=Sentence.objects.filter(track__lang=lang).values("part_id")
+    )
     if not having.exists():
         raise NotFound("no_transcript", "Nothing stored in this language")
+    wanted = Sentence.objects.filter(Q(track__lang=lang) | Q(track__lang=F("part__source_lang")))
     parts = list(
         having.filter(pk__in=readable_parts(identity).values("pk"))
         .order_by("number")
-        .prefetch_related(Prefetch("sentences", queryset=in_lang.order_by("index")))
+        .prefetch_related(Prefetch("sentences", queryset=wanted.select_related("track").order_by("index")))
     )
     if not parts:
         raise Forbidden("no_access", "No access to this transcript")
     return parts
+
+
+def read_lines(part: Part, lang: str) -> list[ReadLine]:
+    """The part's sentences in reading order in `lang`; gaps and outdated translations are filled by the original."""
+    translated = {row.index: row for row in part.sentences.all() if row.track.lang == lang}
+    lines = []
+    for row in part.sentences.all():
+        if row.track.lang != part.source_lang:
+            continue
+        own = row if lang == part.source_lang else translated.get(row.index)
+        if own is row or (own is not None and own.of_version == row.version):
+            lines.append(ReadLine(row, own.text))
+        else:
+            lines.append(ReadLine(row, row.text, part.source_lang))
+    return lines
 
 
 def transcript_text(room: Room, lang: str, identity: Identity | None) -> str:
@@ -113,10 +147,13 @@ def transcript_text(room: Room, lang: str, identity: Identity | None) -> str:
             TextPart(
                 started_at=part.started_at.astimezone(zone),
                 sentences=[
-                    TextLine(row.line, row.start_ms, row.end_ms, row.speaker, row.text)
-                    for row in part.sentences.all()
+                    TextLine(
+                        line.sentence.line, line.sentence.start_ms, line.sentence.end_ms,
+                        line.sentence.speaker, line.marked,
+                    )
+                    for line in read_lines(part, lang)
                 ],
             )
             for part in parts
         ]
-    )
+    )  # fmt: skip

@@ -1,0 +1,136 @@
+"""Admin: engines with their state and speed, languages of rooms, pinned languages, who reads what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from translation import circuit, selectors, services
+from translation.demand import begin
+from translation.models import Cycle, Demand, EngineState, PinnedLanguage
+from translation.work import wake_failing
+
+if TYPE_CHECKING:
+    EngineModelAdmin = admin.ModelAdmin[EngineState]
+    CycleModelAdmin = admin.ModelAdmin[Cycle]
+    PinModelAdmin = admin.ModelAdmin[PinnedLanguage]
+    DemandModelAdmin = admin.ModelAdmin[Demand]
+else:
+    EngineModelAdmin = CycleModelAdmin = PinModelAdmin = DemandModelAdmin = admin.ModelAdmin
+
+
+class Watched:
+    """Rows that the workers make: seen here, not written."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Made by workers."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """They go by themselves."""
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """All of it."""
+        return [field.name for field in self.model._meta.fields]  # type: ignore[attr-defined]
+
+
+@admin.register(EngineState)
+class EngineAdmin(Watched, EngineModelAdmin):
+    """The engines that a worker has used or asked."""
+
+    list_display = ("name", "state", "latency", "last_error", "last_error_at", "answered_at", "offers")
+    actions = ("use_again",)
+
+    @admin.display(description="state")
+    def state(self, engine: EngineState) -> str:
+        """In use, or left alone since when."""
+        if engine.opened_at is None:
+            return "answers" if circuit.answers(engine) else "silent"
+        return f"left alone for {(timezone.now() - engine.opened_at).total_seconds():.0f} s"
+
+    @admin.display(description="latency")
+    def latency(self, engine: EngineState) -> str:
+        """Rolling mean of a call."""
+        return f"{1000 * engine.latency_s:.0f} ms" if engine.latency_s else ""
+
+    @admin.display(description="pairs")
+    def offers(self, engine: EngineState) -> int:
+        """How many pairs it offers."""
+        return len(engine.pairs)
+
+    @admin.action(description="Use the selected engines again now", permissions=["change"])
+    def use_again(self, request: HttpRequest, queryset: QuerySet[EngineState]) -> None:
+        """Close their circuits; whoever waits goes on."""
+        names = list(queryset.values_list("name", flat=True))
+        circuit.close(names)
+        wake_failing()
+        self.message_user(request, f"{len(names)} engines are used again.", messages.SUCCESS)
+
+
+@admin.register(Cycle)
+class CycleAdmin(Watched, CycleModelAdmin):
+    """Each language of each room that is being translated, or was lately."""
+
+    list_display = ("room", "lang", "kind", "state", "delay", "failures", "last_error", "worker")
+    list_filter = ("lang", "last_error")
+    list_select_related = ("room", "part")
+    search_fields = ("room__code", "room__title")
+    actions = ("retry",)
+
+    @admin.display(description="kind")
+    def kind(self, cycle: Cycle) -> str:
+        """Live, or the completion of a part that ended."""
+        return "live" if cycle.part is None else f"completes part {cycle.part.number}"
+
+    @admin.display(description="state")
+    def state(self, cycle: Cycle) -> str:
+        """What its next step waits for."""
+        if cycle.token:
+            return "translating"
+        if cycle.due_at is None:
+            return "up to date" if not cycle.last_error else "given up"
+        wait_s = (cycle.due_at - timezone.now()).total_seconds()
+        return "waits for a worker" if wait_s <= 0 else f"next try in {wait_s:.1f} s"
+
+    @admin.display(description="delay")
+    def delay(self, cycle: Cycle) -> str:
+        """Mean of its last four translations, or what waits longer."""
+        delay_s = selectors.delay_s([(cycle.delays, cycle.waiting_s)])
+        return "" if delay_s is None else f"{delay_s:.2f} s"
+
+    @admin.action(description="Try again now, given-up texts too", permissions=["change"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[Cycle]) -> None:
+        """Forget failures."""
+        count = queryset.count()
+        services.retry(queryset)
+        self.message_user(request, f"{count} languages are tried again.", messages.SUCCESS)
+
+
+@admin.register(PinnedLanguage)
+class PinnedLanguageAdmin(PinModelAdmin):
+    """Languages that are translated without readers."""
+
+    list_display = ("room", "lang")
+    list_filter = ("lang",)
+    list_select_related = ("room",)
+    search_fields = ("room__code", "room__title")
+    autocomplete_fields = ("room",)
+
+    def save_model(self, request: HttpRequest, obj: PinnedLanguage, form: Any, change: bool) -> None:
+        """Begin at once."""
+        super().save_model(request, obj, form, change)
+        begin(obj.room_id, obj.lang)
+
+
+@admin.register(Demand)
+class DemandAdmin(Watched, DemandModelAdmin):
+    """Who reads what: leases of the web processes."""
+
+    list_display = ("room", "lang", "readers", "holder", "expires_at")
+    list_filter = ("lang",)
+    list_select_related = ("room",)

@@ -1,0 +1,80 @@
+"""The admin: engines with state and speed, languages of rooms, retry, pins."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from translation.models import Cycle, Demand, EngineState, PinnedLanguage
+from translation.tests.make import demand, read, say, spoken_part
+from translation.work import take_turn
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin() -> Client:
+    User.objects.create_superuser("admin", password="admin-password")
+    client = Client()
+    assert client.login(username="admin", password="admin-password")
+    return client
+
+
+def test_engines_are_shown_with_state_latency_and_pairs_and_can_be_used_again(admin):
+    now = timezone.now()
+    EngineState.objects.create(
+        name="libretranslate",
+        opened_at=now,
+        failures=3,
+        last_error="timeout",
+        pairs=[["en", "de"]],
+        latency_s=0.25,
+    )
+    page = admin.get("/admin/translation/enginestate/").content.decode()
+    assert "left alone for" in page
+    assert "250 ms" in page
+    assert "timeout" in page
+    row = EngineState.objects.get()
+    admin.post(
+        "/admin/translation/enginestate/", {"action": "use_again", "_selected_action": [row.pk]}, follow=True
+    )
+    row.refresh_from_db()
+    assert (row.opened_at, row.failures) == (None, 0)
+
+
+@pytest.mark.usefixtures("scripted")
+def test_a_language_that_was_given_up_is_tried_again(admin):
+    part = spoken_part()
+    say(part, "One.")
+    demand(part, "de")
+    cycle = Cycle.objects.create(
+        room_id=part.room_id, lang="de", last_error="failed", refused={f"{part.pk}:0:1": 3}
+    )
+    page = admin.get("/admin/translation/cycle/").content.decode()
+    assert "given up" in page
+    admin.post("/admin/translation/cycle/", {"action": "retry", "_selected_action": [cycle.pk]}, follow=True)
+    assert take_turn("test")
+    assert read(part, "de") == {0: "[de] One."}
+
+
+def test_a_language_is_pinned(admin):
+    part = spoken_part()
+    admin.post("/admin/translation/pinnedlanguage/add/", {"room": part.room_id, "lang": "de"})
+    assert list(PinnedLanguage.objects.values_list("room_id", "lang")) == [(part.room_id, "de")]
+
+
+@pytest.mark.parametrize("name", ["cycle", "demand", "pinnedlanguage"])
+def test_lists_ask_the_database_as_often_for_three_rows_as_for_one(
+    admin, name, django_assert_max_num_queries
+):
+    counts = []
+    for number in range(3):
+        part = spoken_part(f"HALL{number}")
+        demand(part, "de")
+        PinnedLanguage.objects.create(room=part.room, lang="de")
+        Cycle.objects.create(room=part.room, lang="de")
+        with django_assert_max_num_queries(20) as asked:
+            assert admin.get(f"/admin/translation/{name}/").status_code == 200
+        counts.append(len(asked))
+    assert counts[0] == counts[2]
+    assert Demand.objects.count() == 3

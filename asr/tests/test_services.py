@@ -1,0 +1,263 @@
+"""Opening, joining, leaving, restarting and closing rooms, on a real PostgreSQL."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import connection, connections
+from django.utils import timezone
+
+from asr.ending import close_room, finish_session, forbid_room
+from asr.models import Session, Worker
+from asr.services import TAKEN, keep_seat, leave_as_host, restart_session
+from asr.tests.make import TERMS, aged, join, served, session_of, slots
+from rooms.errors import Conflict, DomainError, Forbidden, NoCapacity, NotFound
+from rooms.tests.make import room
+from transcripts.models import Part, Sentence
+from transcripts.services import NewSentence, add_sentences
+
+pytestmark = pytest.mark.django_db
+
+
+def say(seat, *texts):
+    part = session_of(seat).part
+    rows = [NewSentence(1000 * n, 1000 * n + 900, text) for n, text in enumerate(texts)]
+    return add_sentences(part=part, sentences=rows)
+
+
+def finish(seat):
+    finish_session(session_of(seat))
+
+
+class TestJoining:
+    def test_first_host_opens_the_room(self):
+        seat = join("A")
+        session = session_of(seat)
+        assert (session.state, session.part.number, seat.ready, seat.fresh) == ("starting", 1, False, True)
+
+    def test_second_host_is_refused_and_no_row_changes(self):
+        seat = join("A")
+        before = list(Session.objects.values()), list(Part.objects.values())
+        for connection_id, owner in (("", "host"), ("x" * 36, "host"), (seat.connection_id, "ada")):
+            with pytest.raises(Conflict, match="Multiple hosts not allowed"):
+                join("A", terms=replace(TERMS, owner=owner), connection_id=connection_id)
+        assert (list(Session.objects.values()), list(Part.objects.values())) == before
+
+    def test_empty_connection_id_names_nobody(self):
+        join("A")
+        Session.objects.update(host_connection_id="")
+        with pytest.raises(Conflict):
+            join("A", connection_id="")
+
+    def test_same_browser_s_next_socket_takes_over(self):
+        first = join("A")
+        served(first)
+        second = join("A", connection_id=first.connection_id)
+        assert second.session_id == first.session_id
+        assert (second.ready, second.fresh) == (True, False)
+        assert keep_seat(room_id=first.room_id, connection_id=first.connection_id) == TAKEN
+        assert not leave_as_host(room_id=first.room_id, connection_id=first.connection_id)
+        assert session_of(second).grace_until is None
+
+    def test_host_whose_web_process_died_is_gone_after_ten_seconds(self):
+        seat = join("A")
+        aged(seat, host_seen_at=9)
+        with pytest.raises(Conflict):
+            join("A")
+        aged(seat, host_seen_at=11)
+        assert join("A").session_id == seat.session_id
+
+    @pytest.mark.parametrize(
+        "change", [{"source_lang": "de"}, {"store": False}, {"public": False}, {"owner": "ada"}]
+    )
+    def test_other_terms_are_a_new_part_of_the_same_opening(self, change):
+        first = join("A")
+        leave_as_host(room_id=first.room_id, connection_id=first.connection_id)
+        second = join("A", terms=replace(TERMS, **change))
+        assert second.fresh
+        assert second.opening == first.opening
+        assert session_of(first).state == "closing"
+        assert session_of(first).replaced
+        part = session_of(second).part
+        assert {name: getattr(part, name) for name in change} == change
+
+    def test_refused_where_it_is_unknown_hidden_or_not_to_be_recorded(self):
+        room("HIDDEN", published=False)
+        room("QUIET", do_not_record=True)
+        for code, error in (("HIDDEN", NotFound), ("QUIET", Forbidden)):
+            with pytest.raises(error):
+                join(code)
+        assert not Session.objects.exists()
+
+    def test_refused_where_every_slot_is_taken_and_dead_workers_have_none(self):
+        slots(1)
+        join("A")
+        with pytest.raises(
+            NoCapacity, match="Unable to activate room <B>: Maximum capacity of 1 instances reached"
+        ):
+            join("B")
+        Worker.objects.update(beat_at=timezone.now() - timedelta(seconds=11))
+        with pytest.raises(NoCapacity, match="Maximum capacity of 0 instances reached"):
+            join("C")
+        assert Session.objects.count() == Part.objects.count() == 1
+
+    def test_rejoining_needs_no_free_slot(self):
+        slots(1)
+        seat = join("A")
+        leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
+        assert join("A", terms=replace(TERMS, source_lang="de")).opening == seat.opening
+
+    def test_room_remembers_the_language_last_spoken(self):
+        seat = join("A", terms=replace(TERMS, source_lang="fr"))
+        assert session_of(seat).room.source_lang == "fr"
+
+
+class TestLeaving:
+    def test_grace_begins_and_coming_back_ends_it(self, settings):
+        seat = join("A")
+        assert leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
+        left = session_of(seat)
+        assert left.host_seen_at is None
+        assert (left.grace_until - timezone.now()).total_seconds() == pytest.approx(
+            settings.ENV.grace_s, abs=5
+        )
+        assert left.host_connection_id == seat.connection_id
+        join("A")
+        assert session_of(seat).grace_until is None
+
+    def test_leaving_twice_is_leaving_once(self):
+        seat = join("A")
+        assert leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
+        assert not leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
+
+    def test_host_of_a_replaced_session_still_leaves_the_room(self):
+        seat = join("A")
+        restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
+        assert leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
+
+
+class TestRestarting:
+    def test_new_session_takes_over_host_terms_and_opening(self):
+        seat = join("A")
+        new = Session.objects.get(pk=restart_session(room_id=seat.room_id, connection_id=seat.connection_id))
+        assert new.host_connection_id == seat.connection_id
+        assert (new.part.number, new.part.opening) == (2, seat.opening)
+        assert (new.part.source_lang, new.part.store, new.part.public, new.part.owner) == (
+            "en",
+            True,
+            True,
+            "host",
+        )
+        assert keep_seat(room_id=seat.room_id, connection_id=seat.connection_id) == new.pk
+
+    def test_only_the_host_may(self):
+        seat = join("A")
+        with pytest.raises(Conflict):
+            restart_session(room_id=seat.room_id, connection_id="somebody else")
+        close_room(seat.room_id)
+        with pytest.raises(Conflict):
+            restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
+
+
+class TestEnding:
+    def test_older_part_that_finishes_does_not_end_the_room(self):
+        seat = join("A", terms=replace(TERMS, store=False))
+        say(seat, "Eins.")
+        restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
+        finish(seat)
+        assert Sentence.objects.count() == 1
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["older first", "newer first"])
+    def test_whichever_part_finishes_last_ends_the_room(self, order):
+        first = join("A", terms=replace(TERMS, store=False))
+        say(first, "Eins.")
+        second = replace(
+            first, session_id=restart_session(room_id=first.room_id, connection_id=first.connection_id)
+        )
+        close_room(first.room_id)
+        seats = (first, second)
+        finish(seats[order[0]])
+        assert Sentence.objects.count() == 1
+        finish(seats[order[1]])
+        assert Sentence.objects.count() == 0
+        assert Part.objects.filter(ended_at=None).count() == 0
+
+    def test_host_who_opens_a_room_that_still_closes_goes_on_in_the_same_opening(self):
+        first = join("A")
+        close_room(first.room_id)
+        second = join("A")
+        assert second.opening == first.opening
+        finish(first)
+        assert session_of(second).state == "starting"
+
+    def test_next_opening_counts_anew(self):
+        first = join("A")
+        close_room(first.room_id)
+        finish(first)
+        assert join("A").opening == first.opening + 1
+
+    def test_closing_twice_is_a_conflict(self):
+        seat = join("A")
+        close_room(seat.room_id)
+        with pytest.raises(Conflict, match="Room not active"):
+            close_room(seat.room_id)
+
+    def test_forbidden_room_ends_at_once_with_all_its_parts(self):
+        seat = join("A")
+        lease = served(seat)
+        restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
+        forbid_room(seat.room_id)
+        assert set(Session.objects.values_list("state", flat=True)) == {"closed"}
+        assert session_of(seat).generation == lease.generation + 1
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    """Real transactions in threads of their own."""
+
+    @staticmethod
+    def together(calls):
+        def run(call):
+            try:
+                return call()
+            except DomainError as error:
+                return error.code
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(len(calls)) as threads:
+            return list(threads.map(run, calls))
+
+    def test_of_thirty_rooms_for_two_slots_exactly_two_open(self):
+        slots(2)
+        rooms = [room(f"R{number}") for number in range(30)]
+        results = self.together([lambda at=at: join(at) for at in rooms])
+        assert results.count("capacity") == 28
+        assert Session.objects.count() == Part.objects.count() == 2
+
+    def test_of_twenty_hosts_for_one_room_exactly_one_sits(self):
+        at = room("A")
+        slots(5)
+        results = self.together([lambda: join(at)] * 20)
+        assert results.count("multiple_hosts") == 19
+        assert Session.objects.count() == 1
+
+    def test_joining_restarting_closing_and_finishing_never_lock_each_other_out(self):
+        slots(50)
+        at = room("A")
+        first = join(at)
+
+        def restart():
+            return restart_session(room_id=at.pk, connection_id=first.connection_id)
+
+        def end():
+            session = Session.objects.filter(room=at, state="closing").first()
+            return session and finish_session(session)
+
+        for _ in range(5):
+            self.together([restart, end, lambda: join(at), lambda: close_room(at.pk), end, restart])
+        assert Session.objects.filter(state__in=Session.OPEN).count() <= 1
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+            assert cursor.fetchone() == (0,)

@@ -1,0 +1,221 @@
+"""The lease of a session: one process writes, dead ones are noticed, what nobody finishes is given up."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from asr.ending import close_room
+from asr.leases import (
+    MAX_DEATHS,
+    Lease,
+    LeaseLost,
+    Progress,
+    announce_ready,
+    beat,
+    claim,
+    finish,
+    held,
+    succeed,
+    sweep,
+)
+from asr.models import Session
+from asr.services import leave_as_host, restart_session
+from asr.tests.make import TERMS, aged, join, served, session_of
+from rooms.models import Room
+from rooms.tests.make import room
+from transcripts.models import Sentence
+from transcripts.services import NewSentence, PartTerms, add_sentences
+
+pytestmark = pytest.mark.django_db
+HEARD = Progress(heard_ms=5000, committed_ms=4000, audio_waits=False, delay_s=1.5)
+
+
+def test_process_takes_the_lease_once():
+    seat = join("A")
+    lease = served(seat)
+    with pytest.raises(LeaseLost):
+        claim(lease, worker="asr@other", pid=1)
+    assert session_of(seat).state == "live"
+
+
+def test_next_generation_fences_off_the_one_before():
+    seat = join("A")
+    old = served(seat)
+    succeed(old)
+    for write in (lambda: beat(old, HEARD), lambda: finish(old), lambda: announce_ready(old)):
+        with pytest.raises(LeaseLost):
+            write()
+    session = session_of(seat)
+    assert (session.generation, session.pid, session.worker, len(session.deaths)) == (2, None, "", 1)
+    served(seat, pid=4712)
+
+
+def test_two_who_notice_a_death_start_one_successor():
+    seat = join("A")
+    lease = served(seat)
+    succeed(lease)
+    succeed(lease)
+    assert session_of(seat).generation == 2
+
+
+def test_beat_tells_the_state_and_never_takes_progress_back():
+    seat = join("A")
+    lease = served(seat)
+    assert beat(lease, HEARD) == "live"
+    assert beat(lease, Progress(6000, 3000, audio_waits=False, delay_s=0.0)) == "live"
+    close_room(seat.room_id)
+    assert beat(lease, HEARD) == "closing"
+    assert session_of(seat).committed_ms == 4000
+
+
+def test_session_that_dies_too_often_fails_and_the_room_closes():
+    seat = join("A")
+    for generation in range(1, MAX_DEATHS + 2):
+        claim(Lease(seat.session_id, generation), worker="asr@test", pid=generation)
+        succeed(Lease(seat.session_id, generation))
+    session = session_of(seat)
+    assert session.state == "failed"
+    assert session.part.ended_at is not None
+    assert join("A").opening == seat.opening + 1
+
+
+def test_deaths_of_long_ago_do_not_count():
+    seat = join("A")
+    long_ago = timezone.now().timestamp() - 301
+    Session.objects.update(deaths=[long_ago] * MAX_DEATHS)
+    succeed(served(seat))
+    assert session_of(seat).state == "live"
+    assert len(session_of(seat).deaths) == 1
+
+
+class TestSweep:
+    def test_silent_process_is_declared_dead_when_it_was_silent_twice(self):
+        seat = join("A")
+        served(seat)
+        aged(seat, beat_at=60)
+        sweep()
+        assert session_of(seat).generation == 1
+        aged(seat, suspect_at=2)
+        sweep()
+        assert session_of(seat).generation == 2
+
+    def test_process_that_beats_again_is_not_suspected_any_more(self):
+        seat = join("A")
+        lease = served(seat)
+        aged(seat, beat_at=60)
+        sweep()
+        beat(lease, HEARD)
+        sweep()
+        assert session_of(seat).generation == 1
+
+    def test_stuck_process_beats_but_its_audio_waits(self):
+        seat = join("A")
+        lease = served(seat)
+        beat(lease, HEARD)
+        beat(lease, Progress(5000, 4000, audio_waits=True, delay_s=1.5))
+        aged(seat, progress_at=19)
+        sweep()
+        assert session_of(seat).generation == 1
+        aged(seat, progress_at=21)
+        sweep()
+        assert session_of(seat).generation == 2
+
+    def test_silence_is_not_being_stuck(self):
+        seat = join("A")
+        beat(served(seat), HEARD)
+        aged(seat, progress_at=600)
+        sweep()
+        assert session_of(seat).generation == 1
+
+    def test_task_that_no_process_takes_is_asked_for_again_without_counting_a_death(self):
+        seat = join("A")
+        aged(seat, queued_at=19)
+        sweep()
+        assert session_of(seat).generation == 1
+        aged(seat, queued_at=21)
+        sweep()
+        assert (session_of(seat).generation, session_of(seat).deaths) == (2, [])
+
+    def test_host_that_is_not_seen_any_more_has_its_grace_and_then_the_room_closes(self):
+        seat = join("A")
+        served(seat)
+        aged(seat, host_seen_at=11)
+        sweep()
+        assert session_of(seat).grace_until > timezone.now() + timedelta(minutes=4)
+        sweep()
+        assert session_of(seat).state == "live"
+        aged(seat, grace_until=1)
+        sweep()
+        assert session_of(seat).state == "closing"
+
+    def test_room_that_is_not_to_be_recorded_any_more_is_closed_whoever_changed_it(self):
+        seat, other = join("A"), join("B")
+        Room.objects.filter(code="A").update(do_not_record=True)
+        sweep()
+        assert session_of(seat).state == "closed"
+        assert session_of(other).state == "starting"
+
+    def test_closing_session_that_no_process_takes_for_ten_minutes_is_given_up(self):
+        seat = join("A")
+        close_room(seat.room_id)
+        aged(seat, progress_at=599)
+        sweep()
+        assert session_of(seat).state == "closing"
+        aged(seat, progress_at=601)
+        sweep()
+        session = session_of(seat)
+        assert session.state == "failed"
+        assert session.part.ended_at is not None
+
+    def test_closing_session_that_is_served_is_not_given_up(self):
+        seat = join("A")
+        served(seat)
+        close_room(seat.room_id)
+        aged(seat, progress_at=601)
+        sweep()
+        assert session_of(seat).state == "closing"
+
+    def test_text_that_was_not_to_be_stored_goes_though_the_process_died_before_it_could_see_to_it(self):
+        unstored = PartTerms("en", store=False, public=True, owner="host")
+        gone, open_still, kept = join("A", terms=unstored), join("B", terms=unstored), join("C", terms=TERMS)
+        for seat in (gone, open_still, kept):
+            add_sentences(part=session_of(seat).part, sentences=[NewSentence(0, 900, "Eins.")])
+        Session.objects.filter(pk__in=[gone.session_id, kept.session_id]).update(state="closed")
+        sweep()
+        left = set(Sentence.objects.values_list("part__room__code", flat=True))
+        assert left == {"B", "C"}
+
+    def test_session_that_cannot_be_repaired_keeps_no_other_from_it(self):
+        broken = Session.objects.create(room=room("X"), part=None, source_lang="en", state="live", pid=1)
+        aged_out = timezone.now() - timedelta(seconds=11)
+        Session.objects.filter(pk=broken.pk).update(host_seen_at=aged_out)
+        seat = join("A")
+        served(seat)
+        aged(seat, host_seen_at=11)
+        sweep()
+        assert session_of(seat).grace_until is not None
+
+
+def test_ready_is_not_said_of_a_session_that_closes():
+    seat = join("A")
+    close_room(seat.room_id)
+    lease = Lease(seat.session_id, 1)
+    claim(lease, worker="asr@test", pid=1)
+    announce_ready(lease)
+    assert session_of(seat).state == "closing"
+
+
+def test_writes_of_a_finished_session_are_refused():
+    seat = join("A")
+    lease = served(seat)
+    finish(lease)
+    with pytest.raises(LeaseLost), held(lease):
+        pass
+
+
+def test_host_who_left_during_a_restart_is_in_grace_in_the_new_session():
+    seat = join("A")
+    new = restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
+    leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
+    assert Session.objects.get(pk=new).grace_until is not None

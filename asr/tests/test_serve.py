@@ -1,0 +1,199 @@
+"""One process serving one session, in this process: real rows, real Redis, the scripted recogniser."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from django.conf import settings
+
+from asr import runtime
+from asr.audio_log import AudioLog
+from asr.ending import close_room
+from asr.engine.session import PartialText, SentenceReady
+from asr.leases import Lease, LeaseLost, succeed
+from asr.serve import STALL_S, UNDECODABLE_AFTER_S, Place, StallWatch, UndecodableWatch, serve
+from asr.services import restart_session
+from asr.sink import Sink, SpokenClock
+from asr.tests.make import TERMS, join, served, session_of
+from transcripts.models import Sentence, Track
+
+PLACE = Place("asr@test", 4711)
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def noise(seconds):
+    return np.random.default_rng(5).normal(0, 3000, int(seconds * 16_000)).astype("<i2").tobytes()
+
+
+def texts(seat):
+    return list(
+        Sentence.objects.filter(part=session_of(seat).part).order_by("index").values_list("text", flat=True)
+    )
+
+
+class TestStallWatch:
+    def test_says_once_that_a_recorder_went_silent(self):
+        clock = Clock()
+        watch = StallWatch(clock=clock)
+        assert not watch.over(heard=False)
+        clock.now += 60
+        assert not watch.over(heard=False)
+        assert not watch.over(heard=True)
+        clock.now += STALL_S - 0.1
+        assert not watch.over(heard=False)
+        clock.now += 0.1
+        assert watch.over(heard=False)
+        assert not watch.over(heard=False)
+        assert not watch.over(heard=True)
+        clock.now += STALL_S
+        assert watch.over(heard=False)
+
+
+class TestUndecodableWatch:
+    def test_says_once_a_stretch_that_nothing_could_be_decoded(self):
+        clock = Clock()
+        watch = UndecodableWatch(clock=clock)
+        watch.heard(decoded=False, size_bytes=0)
+        clock.now += 60
+        assert not watch.expired()
+        watch.heard(decoded=False, size_bytes=10)
+        clock.now += UNDECODABLE_AFTER_S - 0.1
+        watch.heard(decoded=False, size_bytes=10)
+        assert not watch.expired()
+        clock.now += 0.1
+        assert watch.expired()
+        assert not watch.expired()
+        watch.heard(decoded=True, size_bytes=10)
+        watch.heard(decoded=False, size_bytes=10)
+        clock.now += UNDECODABLE_AFTER_S
+        assert watch.expired()
+
+    def test_header_alone_is_no_reason_when_audio_follows(self):
+        clock = Clock()
+        watch = UndecodableWatch(clock=clock)
+        watch.heard(decoded=False, size_bytes=200)
+        clock.now += 1
+        watch.heard(decoded=True, size_bytes=200)
+        clock.now += 60
+        assert not watch.expired()
+
+
+class TestSpokenClock:
+    def test_delay_counts_from_the_arrival_of_the_audio(self):
+        clock = Clock()
+        spoken = SpokenClock(now=clock)
+        spoken.arrived(1000, 90.0)
+        spoken.arrived(2000, 91.0)
+        assert spoken.seconds_since(1000) == 10.0
+        assert spoken.seconds_since(1001) == 9.0
+        assert spoken.seconds_since(2001) == 0.0
+
+    def test_clocks_that_disagree_make_no_negative_delay(self):
+        spoken = SpokenClock(now=Clock())
+        spoken.arrived(1000, 200.0)
+        assert spoken.seconds_since(1000) == 0.0
+
+
+@pytest.mark.django_db
+class TestSink:
+    def sink(self, seat):
+        return Sink(served(seat), session_of(seat).part, wait=lambda seconds: None)
+
+    def test_sentence_and_progress_are_one_write(self):
+        seat = join("A")
+        self.sink(seat).handle([SentenceReady(0, 900, "Eins.", True)], committed_ms=900, clock=SpokenClock())
+        assert texts(seat) == ["Eins."]
+        assert session_of(seat).committed_ms == 900
+
+    def test_sentence_that_ends_before_what_is_settled_is_written_all_the_same(self):
+        seat = join("A")
+        sink = self.sink(seat)
+        for text, committed_ms in (("Eins.", 5000), ("Zwei.", 5000), ("Drei.", 4000)):
+            sink.handle([SentenceReady(0, 900, text, False)], committed_ms=committed_ms, clock=SpokenClock())
+        assert texts(seat) == ["Eins.", "Zwei.", "Drei."]
+        assert session_of(seat).committed_ms == 5000
+
+    def test_partial_is_never_stored(self):
+        seat = join("A")
+        self.sink(seat).handle([PartialText(0, "Ei")], committed_ms=0, clock=SpokenClock())
+        assert texts(seat) == []
+
+    def test_nothing_is_written_when_the_lease_is_lost(self):
+        seat = join("A")
+        sink = self.sink(seat)
+        succeed(Lease(seat.session_id, 1))
+        with pytest.raises(LeaseLost):
+            sink.handle([SentenceReady(0, 900, "Eins.", True)], committed_ms=900, clock=SpokenClock())
+        assert texts(seat) == []
+
+
+@pytest.mark.django_db(transaction=True)
+class TestServing:
+    def log(self, seat):
+        return AudioLog(settings.REDIS_URL, f"{session_of(seat).audio_key}")
+
+    def serve(self, seat, generation=1):
+        serve(
+            Lease(seat.session_id, generation),
+            PLACE,
+            make_captioner=runtime.make_captioner,
+            log=self.log(seat),
+        )
+
+    def test_all_audio_of_a_closing_session_becomes_text_then_everything_is_cleaned_up(self):
+        seat = join("A")
+        log = self.log(seat)
+        log.append("pcm", noise(4.5))
+        close_room(seat.room_id)
+        self.serve(seat)
+        assert texts(seat) == [
+            "S0001w1 s0001w2 s0001w3 s0001w4.",
+            "S0002w1 s0002w2 s0002w3 s0002w4.",
+            "S0003w1.",
+        ]
+        assert session_of(seat).state == "closed"
+        assert not log.has_after("0-0")
+
+    def test_next_generation_goes_on_behind_the_last_sentence(self):
+        seat = join("A")
+        self.log(seat).append("pcm", noise(4.5))
+        sink = Sink(served(seat), session_of(seat).part)
+        sink.handle([SentenceReady(0, 2000, "Said before.", True)], committed_ms=2000, clock=SpokenClock())
+        succeed(Lease(seat.session_id, 1))
+        close_room(seat.room_id)
+        self.serve(seat, generation=2)
+        assert texts(seat) == ["Said before.", "S0002w1 s0002w2 s0002w3 s0002w4.", "S0003w1."]
+
+    def test_unstored_text_is_gone_when_the_process_has_finished(self):
+        seat = join("A", terms=replace(TERMS, store=False))
+        self.log(seat).append("pcm", noise(2.5))
+        close_room(seat.room_id)
+        self.serve(seat)
+        assert texts(seat) == []
+        assert Track.objects.get().version == 4  # two sentences came, two went
+
+    def test_process_of_an_older_generation_serves_nothing(self):
+        seat = join("A")
+        succeed(Lease(seat.session_id, 1))
+        self.log(seat).append("pcm", noise(2.5))
+        self.serve(seat, generation=1)
+        assert texts(seat) == []
+        assert session_of(seat).pid is None
+
+    def test_restarted_part_is_finished_by_its_own_process_and_the_room_stays_open(self):
+        seat = join("A")
+        self.log(seat).append("pcm", noise(2.5))
+        restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
+        self.serve(seat)
+        assert len(texts(seat)) == 2
+        assert session_of(seat).state == "closed"
+        assert session_of(seat).room.sessions.filter(state="starting").exists()

@@ -77,6 +77,8 @@ def app_programs(*, host: str, port: int, slots: int, spares: int) -> list[Progr
             "web",
             [
                 python, "-m", "daphne", "-b", host, "-p", str(port), "--access-log", "/dev/null",
+                # a socket whose browser vanished is noticed within 27 s: its demand must end
+                "--ping-interval", "10", "--ping-timeout", "15",
                 "--websocket_timeout", "-1", "config.asgi:application",
             ],
         ),

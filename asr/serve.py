@@ -29,7 +29,7 @@ UNDECODABLE_AFTER_S = 5.0
 STALL_S = 1.5  # a browser sends four blobs a second
 NO_AUDIO = "No audio could be decoded from what this browser sends"
 _UNDECODABLE = {
-    "no_header": f"{NO_AUDIO}: the recorder's header is missing; start the recording again",
+    "no_header": f"{NO_AUDIO}: the beginning of a recording is missing; start it again",
     "format_unknown": f"{NO_AUDIO}: it is neither WebM nor Ogg",
     "codec_not_opus": f"{NO_AUDIO}: its codec is not Opus",
     "damaged": f"{NO_AUDIO}: it is damaged",

@@ -24,6 +24,7 @@ MESSAGE_LIMIT_BYTES = 4 << 20
 UNTAKEN_MESSAGES, UNTAKEN_BYTES = 256, 8 << 20  # then the peer waits
 UNTAKEN_AGAIN = 4
 RESUME_POLL_S = 0.05
+CLOSE_WITHIN_S = 5
 NORMAL, TRY_AGAIN_LATER = 1000, 1013
 CLOSE_REASON_BYTES = 123
 
@@ -34,10 +35,13 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
 
     def onConnect(self, request: Any) -> Any:
         self.maxFramePayloadSize = self.maxMessagePayloadSize = MESSAGE_LIMIT_BYTES
+        self.closeHandshakeTimeout = CLOSE_WITHIN_S
         self.failByDrop = False  # whoever sends too much reads why
         return super().onConnect(request)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        if self.state != self.STATE_OPEN:
+            return  # closed by us: what is under way is read off quickly, so that the peer's answer comes in time
         super().onMessage(payload, isBinary)
         untaken = self.application_queue.qsize()
         if untaken >= UNTAKEN_MESSAGES or untaken * len(payload) >= UNTAKEN_BYTES:

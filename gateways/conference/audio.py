@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -17,6 +18,7 @@ from asr.engine.decode import classify
 QUEUED_BLOBS = 512  # while Redis is away; two minutes of a browser's audio
 QUEUED_BYTES = 20_000_000  # as much as the log itself holds
 REDIS_RETRY_S = 0.25
+PREDECESSOR_WITHIN_S = 5.0
 HEADER_LASTS_S = 24 * 3600
 MAX_HEADER_BYTES = 64 * 1024
 _CLUSTER, _OGG_PAGE = b"\x1f\x43\xb6\x75", b"OggS"
@@ -87,6 +89,12 @@ class AudioWriter:
         self._blobs: asyncio.Queue[bytes] = asyncio.Queue(QUEUED_BLOBS)
         self._queued_bytes = 0
         self._told: set[str] = set()
+        self._predecessor: AudioWriter | None = None
+        self.finished = asyncio.Event()
+
+    def after(self, predecessor: AudioWriter | None) -> None:
+        """What another socket of this room was still writing comes first."""
+        self._predecessor = predecessor
 
     def take(self, blob: bytes) -> bool:
         """Queue a blob; False: too much waits, it is lost."""
@@ -108,6 +116,11 @@ class AudioWriter:
 
     async def run(self, connection_id: str, report: Report) -> None:
         """Write, as long as it takes."""
+        if self._predecessor is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PREDECESSOR_WITHIN_S):
+                    await self._predecessor.finished.wait()
+            self._predecessor = None
         log, log_of = self._log(), self.session_id
         while True:
             blob = await self._blobs.get()

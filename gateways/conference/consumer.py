@@ -45,8 +45,6 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """A host's audio and signals; a viewer's messages are counted and ignored."""
         if self._gone:
-            if self._host is not None and bytes_data:
-                self._host.receive_last(bytes_data)
             return
         if self._host is not None:
             await self._or_refuse(self._host.receive(text_data, bytes_data))

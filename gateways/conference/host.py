@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
@@ -32,8 +33,10 @@ MESSAGES_PER_S, MESSAGES_BURST = 100.0, 500.0
 BYTES_PER_S, BYTES_BURST = 1_000_000.0, 8_000_000.0
 RESTART_EVERY_S = 2.0
 LEAVE_WITHIN_S = 8.0  # Daphne ends a closed socket's application after 10 s
+REPLACED_CLOSES_AFTER_S = 0.5  # what is under way on the old socket still arrives
 RESTART = "restart_backend_engine"
 logger = logging.getLogger(__name__)
+_writers: WeakValueDictionary[int, AudioWriter] = WeakValueDictionary()  # each room's newest of this process
 
 
 class HostSocket:
@@ -50,7 +53,7 @@ class HostSocket:
         self._writing: asyncio.Task[None] | None = None
         self._staying: asyncio.Task[None] | None = None
         self._leaving = asyncio.Event()
-        self._closing = self._replaced = False
+        self._closing = False
         self._losing = False
         self._odd_text_logged = False
 
@@ -63,6 +66,8 @@ class HostSocket:
         )
         header = RecorderHeader(await recall_header(request.connection_id))
         writer = AudioWriter(seat.session_id, fresh=seat.fresh, header=header, raw_pcm=request.raw_pcm)
+        writer.after(_writers.get(seat.room_id))
+        _writers[seat.room_id] = writer
         self._held = seat, writer
         if header.whole:
             await remember_header(seat.connection_id, header.whole)
@@ -87,11 +92,6 @@ class HostSocket:
             await self._take_audio(blob)
         else:
             await self._take_text(text or "")
-
-    def receive_last(self, blob: bytes) -> None:
-        """Audio that was under way when the same browser's next socket took over."""
-        if self._replaced and self._bytes.take(len(blob)):
-            self._seat()[1].take(blob)
 
     async def on_control(self, event: Control) -> None:
         """What the room says to its host."""
@@ -123,6 +123,7 @@ class HostSocket:
                 if self._writing is not None and not self._writing.done():
                     await self._held[1].drained()
                 await self._give_up_seat()
+        self._held[1].finished.set()
         for task in (self._writing, self._staying):
             if task is not None:
                 task.cancel()
@@ -185,7 +186,7 @@ class HostSocket:
                 room_id=seat.room_id, connection_id=seat.connection_id
             )
             if session_id == services.TAKEN:
-                self._replaced = True
+                await asyncio.sleep(REPLACED_CLOSES_AFTER_S)
                 await self._consumer.refuse(refusals.REPLACED)
             elif session_id is None:
                 self._close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -17,16 +17,25 @@ def stack(shared_stack: Stack) -> Stack:
 
 
 @pytest.fixture
-def room(stack: Stack, unused_rooms: Iterator[str]) -> Iterator[str]:
-    """A room that nobody used; closed afterwards, so that its slot is free for the next test."""
-    code = next(unused_rooms)
-    yield code
-    asyncio.run(closed_room(stack, code))
+def new_room(stack: Stack, unused_rooms: Iterator[str]) -> Iterator[Callable[[], str]]:
+    """Gives rooms that nobody used; closed afterwards, so that their slots are free for the next test."""
+    codes: list[str] = []
+
+    def give() -> str:
+        codes.append(next(unused_rooms))
+        return codes[-1]
+
+    yield give
+    for code in codes:
+        if stack.session(code).get("state") in ("starting", "live", "closing"):
+            asyncio.run(closed_room(stack, code))
 
 
 @pytest.fixture
-def other_room(stack: Stack, unused_rooms: Iterator[str]) -> Iterator[str]:
-    """A second room."""
-    code = next(unused_rooms)
-    yield code
-    asyncio.run(closed_room(stack, code))
+def room(new_room: Callable[[], str]) -> str:
+    return new_room()
+
+
+@pytest.fixture
+def other_room(new_room: Callable[[], str]) -> str:
+    return new_room()

@@ -53,13 +53,13 @@ async def undisturbed(stack, room):
         assert viewer.viewer.rewrites == 0
 
 
-async def test_bytes_that_are_no_audio_get_their_host_a_clear_error(stack, room, other_room, unused_rooms):
+async def test_bytes_that_are_no_audio_get_their_host_a_clear_error(stack, other_room, new_room):
     sent = {
-        "it is neither WebM nor Ogg": png(),
+        "it is neither WebM nor Ogg": b"RIFF\x24\x00\x00\x00WAVEfmt ",
         "its codec is not Opus": matroska_of_flac(),
-        "the recorder's header is missing": np.random.default_rng(1).bytes(4000),
+        "the beginning of a recording is missing": png(),
     }
-    rooms = [room, next(unused_rooms), next(unused_rooms)]
+    rooms = [new_room() for _ in sent]
     async with undisturbed(stack, other_room), AsyncExitStack() as sockets:
         pages = [await sockets.enter_async_context(host(stack, code)) for code in rooms]
         for page, data in zip(pages, sent.values(), strict=True):

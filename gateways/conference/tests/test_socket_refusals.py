@@ -149,8 +149,8 @@ async def test_of_fifty_hosts_who_want_one_room_exactly_one_gets_it(stack, room)
     assert stack.query(rows, room) == [(1,)]
 
 
-async def test_of_thirty_rooms_that_open_at_once_as_many_as_there_are_slots_do(stack, room, unused_rooms):
-    others = [next(unused_rooms) for _ in range(30)]
+async def test_of_thirty_rooms_that_open_at_once_as_many_as_there_are_slots_do(stack, room, new_room):
+    others = [new_room() for _ in range(30)]
     async with contextlib.AsyncExitStack() as sockets:
         taken = await sockets.enter_async_context(host(stack, room))
         await taken.ready()
@@ -167,5 +167,3 @@ async def test_of_thirty_rooms_that_open_at_once_as_many_as_there_are_slots_do(s
             await closed_room(stack, code)
         async with host(stack, others[-1] if others[-1] not in opened else others[0]) as late:
             assert "info" in await late.read()
-    for code in others:
-        await closed_room(stack, code)

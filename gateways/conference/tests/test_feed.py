@@ -1,0 +1,212 @@
+"""A room's feed in one process: real rows, a real channel layer; sockets that note what they get."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.db import connections
+
+from asr.ending import close_room, finish_session
+from asr.models import Session
+from asr.tests.make import TERMS, join, session_of
+from gateways.conference.feed import Member, follow, unfollow
+from transcripts import live
+from transcripts.events import EngineReady, Partial, RoomClosed, StateChanged
+from transcripts.models import Sentence, Track
+from transcripts.services import NewSentence, add_sentences, correct_sentence
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WITHIN_S = 10
+
+
+@pytest.fixture(autouse=True)
+async def _connections_of_threads_are_closed():
+    yield
+    await database_sync_to_async(connections.close_all)()
+
+
+class Socket:
+    """Notes chunks and controls."""
+
+    def __init__(self, opening=1):
+        self.chunks, self.controls = [], []
+        self.came = asyncio.Event()
+        self.member = Member(self._send, self._control, opening)
+
+    async def _send(self, chunk):
+        self.chunks.append(json.loads(chunk))
+        self.came.set()
+
+    def _control(self, event):
+        self.controls.append((event, len(self.chunks)))
+        self.came.set()
+
+    async def until(self, holds):
+        async with asyncio.timeout(WITHIN_S):
+            while not holds():
+                self.came.clear()
+                await self.came.wait()
+
+    def texts(self):
+        return [
+            sentence["content"].get("en", "")
+            for line in self.chunks[-1]["last_n_sents"]
+            for sentence in line["sentences"]
+        ]
+
+    @property
+    def closed(self):
+        return any(isinstance(event, RoomClosed) for event, _ in self.controls)
+
+
+@asynccontextmanager
+async def following(seat, *sockets):
+    feeds = [await follow(seat.room_id, socket.member) for socket in sockets]
+    try:
+        yield feeds
+    finally:
+        for feed, socket in zip(feeds, sockets, strict=True):
+            await unfollow(feed, socket.member)
+
+
+@database_sync_to_async
+def opened(code="A", terms=TERMS):
+    return join(code, terms=terms)
+
+
+@database_sync_to_async
+def say(seat, *texts):
+    return add_sentences(part=session_of(seat).part, sentences=[NewSentence(0, 900, text) for text in texts])
+
+
+@database_sync_to_async
+def say_without_telling(seat, text):
+    """A sentence whose hint is lost."""
+    part = session_of(seat).part
+    track = Track.objects.get(room=part.room, lang="en")
+    track.version += 1
+    track.save()
+    index = Sentence.objects.filter(part=part).count()
+    Sentence.objects.create(
+        track=track, part=part, index=index, line=0, position=index, start_ms=0, end_ms=900, text=text,
+        version=track.version,
+    )  # fmt: skip
+
+
+@database_sync_to_async
+def end(seat):
+    if session_of(seat).state in Session.OPEN:
+        close_room(seat.room_id)
+    finish_session(session_of(seat))
+
+
+async def test_viewer_reads_what_was_said_then_every_change_and_nothing_twice():
+    seat, socket = await opened(), Socket()
+    await say(seat, "One.")
+    async with following(seat, socket):
+        assert socket.texts() == ["One."]
+        (row,) = await say(seat, "Two.")
+        await socket.until(lambda: socket.texts() == ["One.", "Two."])
+        await database_sync_to_async(correct_sentence)(sentence=row, text="2.")
+        await socket.until(lambda: socket.texts() == ["One.", "2."])
+        live.publish_room(seat.room_id, StateChanged("live", seat.opening, 1, "en"))
+        await say(seat, "Three.")
+        await socket.until(lambda: socket.texts() == ["One.", "2.", "Three."])
+    assert all(before != after for before, after in zip(socket.chunks, socket.chunks[1:], strict=False))
+
+
+async def test_lost_hint_is_noticed_by_the_next_one():
+    seat, socket = await opened(), Socket()
+    async with following(seat, socket):
+        await say_without_telling(seat, "One.")
+        await say(seat, "Two.")
+        async with asyncio.timeout(1.5):  # long before the feed compares by itself
+            await socket.until(lambda: socket.texts() == ["One.", "Two."])
+
+
+async def test_lost_hint_that_no_other_follows_costs_seconds():
+    seat, socket = await opened(), Socket()
+    async with following(seat, socket):
+        await say_without_telling(seat, "One.")
+        await socket.until(lambda: socket.texts() == ["One."])
+
+
+async def test_last_sentence_comes_before_the_end_though_it_is_forgotten_at_once():
+    seat = await opened(terms=replace(TERMS, store=False))
+    socket = Socket()
+    async with following(seat, socket):
+        await say(seat, "Last words.")
+        await end(seat)
+        await socket.until(lambda: socket.closed)
+        chunks_before_end = next(count for event, count in socket.controls if isinstance(event, RoomClosed))
+        last = socket.chunks[chunks_before_end - 1]
+        assert last["last_n_sents"][0]["sentences"][0]["content"] == {"en": "Last words."}
+    assert not await Sentence.objects.aexists()
+
+
+async def test_end_of_an_older_opening_is_not_the_end_of_who_came_to_the_next():
+    first = await opened()
+    old = Socket(first.opening)
+    async with following(first, old):
+        await end(first)
+        second = await opened()
+        new = Socket(second.opening)
+        async with following(second, new):
+            await say(second, "New words.")
+            await new.until(lambda: new.texts() == ["New words."])
+            await old.until(lambda: old.closed)
+            live.publish_room(first.room_id, RoomClosed("Room closed", first.opening))
+            await say(second, "More.")
+            await new.until(lambda: new.texts() == ["New words.", "More."])
+            assert not new.closed
+
+
+async def test_engine_that_hears_is_told_though_its_hint_was_lost():
+    seat, socket = await opened(), Socket()
+    async with following(seat, socket):
+        await Session.objects.filter(pk=seat.session_id).aupdate(state="live")
+        await socket.until(lambda: socket.controls)
+        assert isinstance(socket.controls[0][0], EngineReady)
+
+
+async def test_socket_that_cannot_be_written_does_not_stop_the_others():
+    seat, socket, broken = await opened(), Socket(), Socket()
+
+    async def fail(chunk):
+        if json.loads(chunk)["incomplete_sentence"]:
+            raise ConnectionError
+
+    broken.member = Member(fail, lambda event: None, 1)
+    async with following(seat, broken, socket):
+        live.publish_room(seat.room_id, Partial("en", 1, 0, "half a"))
+        await socket.until(lambda: socket.chunks[-1]["incomplete_sentence"] == "half a")
+
+
+async def test_feed_ends_with_its_last_member_and_begins_anew_with_the_next():
+    seat, one, two, three = await opened(), Socket(), Socket(), Socket()
+    first = await follow(seat.room_id, one.member)
+    assert await follow(seat.room_id, two.member) is first
+    await unfollow(first, one.member)
+    leaving, coming = (
+        asyncio.create_task(unfollow(first, two.member)),
+        asyncio.create_task(follow(seat.room_id, three.member)),
+    )
+    await leaving
+    second = await coming
+    assert second is not first
+    await say(seat, "One.")
+    await three.until(lambda: three.texts() == ["One."])
+    await unfollow(second, three.member)
+    assert len(one.chunks) == 1
+
+
+async def test_settings_decide_how_many_sentences_a_chunk_has():
+    seat, socket = await opened(), Socket()
+    newest = settings.ENV.newest_sentences
+    await say(seat, *(f"{number}." for number in range(newest + 5)))
+    async with following(seat, socket):
+        assert socket.texts() == [f"{number}." for number in range(5, newest + 5)]

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from asr.ending import close_room
 from asr.models import Session, Worker
+from asr.selectors import WORKER_LIVES_FOR
 from rooms.errors import Conflict
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class SessionAdmin(SessionModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        """A row that is gone could not be closed in order."""
-        return False
+        """With its part alone, and only when it is over: a row that is gone could not be closed in order."""
+        return obj is not None and obj.state not in Session.RUNNING
 
     def get_readonly_fields(self, request: HttpRequest, obj: Session | None = None) -> list[str]:
         """All of it."""
@@ -86,15 +87,25 @@ class SessionAdmin(SessionModelAdmin):
                 closed += 1
             except Conflict:
                 continue  # it closed while the question stood
-        self.message_user(request, f"{closed} rooms are being closed.", messages.SUCCESS)
+        rooms = "1 room is" if closed == 1 else f"{closed} rooms are"
+        self.message_user(request, f"{rooms} being closed.", messages.SUCCESS)
 
 
 @admin.register(Worker)
 class WorkerAdmin(WorkerModelAdmin):
     """The workers on the queue `asr`."""
 
-    list_display = ("name", "slots", "model", "device", "beat_at")
+    list_display = ("name", "slots", "model", "device", "beat_at", "alive")
+
+    @admin.display(boolean=True)
+    def alive(self, worker: Worker) -> bool:
+        """Whether its slots count."""
+        return worker.beat_at > timezone.now() - WORKER_LIVES_FOR
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Workers announce themselves."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Worker | None = None) -> bool:
+        """They know best how they are; a row of a dead one may be deleted."""
         return False

@@ -17,6 +17,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # Languages that Whisper's base model transcribes well enough to offer by default.
 DEFAULT_SOURCE_LANGS = "de en es fr it nl pt pl uk"
 
+LOGIN_NAME_LENGTH = 64  # of Part.owner
+
 Words = Annotated[list[str], NoDecode]
 
 
@@ -179,7 +181,25 @@ class Env(BaseSettings):
             ]
             if missing:
                 raise ValueError("set " + ", ".join(missing) + " (secrets have no defaults outside DEBUG)")
-        if self.admin_password and self.admin_password in self.host_logins.values():
+        return self
+
+    @model_validator(mode="after")
+    def _logins_differ(self) -> Self:
+        """A password tells who hosted, and so who may read it: each belongs to one login."""
+        if self.host_password and "host" in self.host_passwords:
+            raise ValueError(
+                "HOST_PASSWORDS names 'host', which is HOST_PASSWORD's login: set one of the two"
+            )
+        if "admin" in self.host_passwords:
+            raise ValueError("HOST_PASSWORDS must not name 'admin': that is ADMIN_PASSWORD's login")
+        if not all(0 < len(name) <= LOGIN_NAME_LENGTH for name in self.host_passwords):
+            raise ValueError(f"HOST_PASSWORDS: a login name has 1 to {LOGIN_NAME_LENGTH} characters")
+        passwords = list(self.host_logins.values())
+        if not all(passwords):
+            raise ValueError("HOST_PASSWORDS: no password may be empty")
+        if len(set(passwords)) < len(passwords):
+            raise ValueError("HOST_PASSWORD and HOST_PASSWORDS: each login needs a password of its own")
+        if self.admin_password in passwords:
             raise ValueError("ADMIN_PASSWORD must differ from every host password")
         return self
 

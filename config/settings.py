@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config import embedded
 from config.env import BASE_DIR, read_env
@@ -80,7 +82,18 @@ CHANNEL_LAYERS = {
         },
     }
 }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        # Whoever asks the cache can do without it: once more after a broken connection, never long.
+        "OPTIONS": {
+            "socket_timeout": 1.0,
+            "socket_connect_timeout": 1.0,
+            "retry": Retry(NoBackoff(), 1),
+        },
+    }
+}
 
 # --- Celery (read by config/celery.py with the prefix CELERY_)
 CELERY_BROKER_URL = embedded.celery_url(REDIS_URL)

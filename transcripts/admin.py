@@ -31,6 +31,12 @@ class PartAdmin(PartModelAdmin):
         """Hosts begin parts."""
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Part | None = None) -> bool:
+        """One by one, and only what is not being written any more."""
+        if obj is None or obj.ended_at is None:
+            return False
+        return bool(super().has_delete_permission(request, obj))
+
 
 @admin.register(Sentence)
 class SentenceAdmin(SentenceModelAdmin):
@@ -46,6 +52,13 @@ class SentenceAdmin(SentenceModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Sentences are spoken."""
         return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Sentence | None = None) -> bool:
+        """With its part alone: viewers merge by indices, which must not shift."""
+        with_its_part = (
+            request.resolver_match is not None and "sentence" not in request.resolver_match.url_name
+        )
+        return with_its_part and bool(super().has_delete_permission(request, obj))
 
     def save_model(self, request: HttpRequest, obj: Sentence, form: Any, change: bool) -> None:
         """Only the text can change."""

@@ -138,9 +138,14 @@ def add_translations(*, part: Part, lang: str, translations: Sequence[Translatio
 
 @transaction.atomic
 def correct_sentence(*, sentence: Sentence, text: str) -> Sentence:
-    """Give a sentence a new text; its index stays, its translations are outdated from now on."""
+    """Give a sentence a new text; its index stays, its translations are outdated from now on.
+
+    A translation stays one of the same source text.
+    """
     track = Track.objects.select_for_update().get(pk=sentence.track_id)
     row = Sentence.objects.select_for_update().get(pk=sentence.pk)
+    if row.text == text:
+        return row
     track.version += 1
     track.save(update_fields=["version"])
     row.text, row.version = text, track.version

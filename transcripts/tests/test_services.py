@@ -1,0 +1,230 @@
+"""What was said: writes, what may be read, the text of a transcript, the admin's corrections."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from asr.tests.make import join, session_of
+from rooms.access import Identity
+from rooms.errors import Forbidden, NotFound
+from rooms.models import Room
+from rooms.tests.make import room
+from transcripts.models import Part, Sentence, Track
+from transcripts.selectors import readable_rooms, snapshot, transcript_text
+from transcripts.services import (
+    NewSentence,
+    PartTerms,
+    Translation,
+    add_sentences,
+    add_translations,
+    correct_sentence,
+    forget_unstored,
+    open_part,
+)
+
+pytestmark = pytest.mark.django_db
+GOLDEN = Path(__file__).parent / "golden" / "transcript.txt"
+HOST, ADA, ADMIN = Identity("host", "host"), Identity("host", "ada"), Identity("admin", "admin")
+
+
+def part_of(at, lang="en", *, store=True, public=True, owner="host", opening=None):
+    return open_part(room=at, terms=PartTerms(lang, store, public, owner), opening=opening)
+
+
+def say(part, *texts, new_line=()):
+    rows = [
+        NewSentence(2000 * number, 2000 * number + 1900, text, new_line=number in new_line)
+        for number, text in enumerate(texts)
+    ]
+    return add_sentences(part=part, sentences=rows)
+
+
+class TestWriting:
+    def test_versions_rise_by_one_for_each_sentence(self):
+        part = part_of(room("A"))
+        say(part, "One.", "Two.")
+        rows = say(part, "Three.")
+        assert [row.version for row in rows] == [3]
+        assert Track.objects.get().version == 3
+        assert list(Sentence.objects.values_list("index", flat=True)) == [0, 1, 2]
+
+    def test_lines_count_within_the_opening_and_positions_within_the_line(self):
+        at = room("A")
+        first = part_of(at)
+        say(first, "One.", "Two.", "Three.", new_line=(2,))
+        second = part_of(at, "de", opening=first.opening)
+        say(second, "Eins.", "Zwei.")
+        say(first, "Four.")  # the older part still finishes
+        rows = Sentence.objects.order_by("part__number", "index").values_list("line", "position")
+        assert list(rows) == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
+
+    def test_next_opening_counts_its_lines_anew(self):
+        at = room("A")
+        say(part_of(at), "One.")
+        (row,) = say(part_of(at), "Again.")
+        assert (row.part.opening, row.line, row.index) == (2, 0, 0)
+
+    def test_correction_keeps_the_index_and_outdates_translations(self):
+        part = part_of(room("A"))
+        (row,) = say(part, "Wrong.")
+        add_translations(part=part, lang="de", translations=[Translation(0, "Falsch.", row.version)])
+        corrected = correct_sentence(sentence=row, text="Right.")
+        assert (corrected.index, corrected.line, corrected.position) == (0, 0, 0)
+        assert Sentence.objects.get(track__lang="de").of_version != corrected.version
+        assert (
+            add_translations(part=part, lang="de", translations=[Translation(0, "Late.", row.version)]) == []
+        )
+
+    def test_corrected_translation_is_still_of_the_same_source(self):
+        part = part_of(room("A"))
+        (source,) = say(part, "One.")
+        (row,) = add_translations(part=part, lang="de", translations=[Translation(0, "Ein.", source.version)])
+        corrected = correct_sentence(sentence=row, text="Eins.")
+        assert (corrected.of_version, corrected.version) == (source.version, 2)
+        shown = snapshot(part.room_id, opening=1, newest=20).sentences
+        assert {(item.lang, item.text, item.of_version) for item in shown} == {("en", "One.", None), ("de", "Eins.", source.version)}  # fmt: skip
+
+    def test_correction_that_changes_nothing_outdates_nothing(self):
+        part = part_of(room("A"))
+        (row,) = say(part, "One.")
+        assert correct_sentence(sentence=row, text="One.").version == row.version
+        assert Track.objects.get().version == 1
+
+    def test_forgetting_takes_unstored_parts_in_every_language_and_nothing_else(self):
+        at = room("A")
+        stored, unstored = part_of(at), part_of(at, store=False)
+        say(stored, "Kept.")
+        (row,) = say(unstored, "Gone.")
+        add_translations(part=unstored, lang="de", translations=[Translation(0, "Weg.", row.version)])
+        for _ in range(2):
+            forget_unstored(room=at)
+        assert list(Sentence.objects.values_list("text", flat=True)) == ["Kept."]
+        assert dict(Track.objects.values_list("lang", "version")) == {"en": 3, "de": 2}
+
+    def test_snapshot_has_the_newest_in_reading_order_whatever_their_part(self):
+        at = room("A")
+        first = part_of(at)
+        say(first, "One.", "Two.")
+        say(part_of(at, "de", opening=first.opening), "Drei.", "Vier.")
+        shown = snapshot(at.pk, opening=1, newest=3)
+        assert [item.text for item in shown.sentences] == ["Two.", "Drei.", "Vier."]
+        assert shown.versions == {"en": 2, "de": 2}
+
+    def test_snapshot_s_query_count_does_not_depend_on_how_much_was_said(self):
+        part = part_of(room("A"))
+        counts = []
+        for _ in range(3):
+            say(part, "One.")
+            with CaptureQueriesContext(connection) as counted:
+                snapshot(part.room_id, opening=1, newest=20)
+            counts.append(len(counted))
+        assert counts[0] == counts[2]
+
+
+class TestReading:
+    def readers(self, at):
+        """Who may read the room's English text."""
+        found = set()
+        for name, identity in {"all": None, "host": HOST, "ada": ADA, "admin": ADMIN}.items():
+            try:
+                transcript_text(at, "en", identity)
+                found.add(name)
+            except Forbidden:
+                pass
+        listed = {name for name, identity in {"all": None, "host": HOST, "ada": ADA, "admin": ADMIN}.items() if readable_rooms(identity)}  # fmt: skip
+        assert listed == found
+        return found
+
+    @pytest.mark.parametrize(
+        ("store", "public", "expected"),
+        [
+            (True, True, {"all", "host", "ada", "admin"}),
+            (True, False, {"host", "admin"}),
+            (False, True, {"host", "admin"}),
+            (False, False, {"host", "admin"}),
+        ],
+    )
+    def test_preferences_decide(self, store, public, expected):
+        at = room("A")
+        say(part_of(at, store=store, public=public), "One.")
+        assert self.readers(at) == expected
+
+    def test_later_part_never_changes_who_may_read_an_earlier_one(self):
+        at = room("A")
+        say(part_of(at, public=False), "Secret.")
+        say(part_of(at, public=True, owner="ada"), "Open.")
+        assert "Secret." not in transcript_text(at, "en", None)
+        assert "Secret." not in transcript_text(at, "en", ADA)
+        assert "Secret." in transcript_text(at, "en", HOST)
+
+    def test_talk_that_must_not_be_recorded_any_more_is_for_its_owner_and_admins(self):
+        at = room("A")
+        say(part_of(at), "One.")
+        Room.objects.update(do_not_record=True)
+        assert self.readers(at) == {"host", "admin"}
+
+    def test_text_is_the_golden_file(self):
+        at = room("A")
+        for number, (lang, texts) in enumerate((("en", ("Good evening.", "Today: soldering.", "First, tin.")), ("de", ("Nur Deutsch.",)), ("en", ("Again – für alle.",)))):  # fmt: skip
+            part = part_of(at, lang)
+            say(part, *texts, new_line=(2,))
+            Part.objects.filter(pk=part.pk).update(
+                started_at=datetime(2025, 8, 30, 12 + number, 5, tzinfo=UTC)
+            )
+        Sentence.objects.filter(text="First, tin.").update(speaker=2, start_ms=3_725_000, end_ms=3_729_999)
+        assert transcript_text(at, "en", None) == GOLDEN.read_text("utf-8")
+
+    def test_language_nobody_has_is_not_found(self):
+        at = room("A")
+        say(part_of(at), "One.")
+        with pytest.raises(NotFound):
+            transcript_text(at, "fr", ADMIN)
+
+
+class TestAdmin:
+    PARTS, SENTENCES = "admin:transcripts_part_changelist", "admin:transcripts_sentence_changelist"
+
+    def test_sentence_is_corrected_through_the_service(self, admin_client):
+        (row,) = say(part_of(room("A")), "Wrong.")
+        page = reverse("admin:transcripts_sentence_change", args=[row.pk])
+        assert admin_client.post(page, {"text": "Right.", "index": "7"}).status_code == 302
+        row.refresh_from_db()
+        assert (row.text, row.index, row.version) == ("Right.", 0, 2)
+
+    def test_sentences_are_neither_added_nor_deleted(self, admin_client):
+        (row,) = say(part_of(room("A")), "One.")
+        assert admin_client.get(reverse("admin:transcripts_sentence_add")).status_code == 403
+        assert (
+            admin_client.post(reverse("admin:transcripts_sentence_delete", args=[row.pk])).status_code == 403
+        )
+        admin_client.post(reverse(self.SENTENCES), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})  # fmt: skip
+        assert Sentence.objects.exists()
+
+    def test_part_that_is_over_is_deleted_with_all_its_text(self, admin_client):
+        seat = join("A")
+        part = session_of(seat).part
+        (row,) = say(part, "One.")
+        add_translations(part=part, lang="de", translations=[Translation(0, "Eins.", row.version)])
+        delete = reverse("admin:transcripts_part_delete", args=[part.pk])
+        assert admin_client.post(delete, {"post": "yes"}).status_code == 403
+        Part.objects.update(ended_at=datetime.now(UTC))
+        seat_session = session_of(seat)
+        seat_session.state = "closed"
+        seat_session.save()
+        assert admin_client.post(delete, {"post": "yes"}).status_code == 302
+        assert not Sentence.objects.exists()
+        assert not Part.objects.exists()
+
+    @pytest.mark.parametrize("page", [PARTS, SENTENCES])
+    def test_query_count_does_not_depend_on_the_number_of_rows(self, admin_client, page):
+        counts = []
+        for number in range(3):
+            say(part_of(room(f"ROOM{number}")), "One.")
+            with CaptureQueriesContext(connection) as counted:
+                assert admin_client.get(reverse(page)).status_code == 200
+            counts.append(len(counted))
+        assert counts[0] == counts[2]

@@ -34,9 +34,9 @@ class EngineOptions:
     prompt: bool = True
 
     # Commit by alignment and confidence
-    confirm_margin_ms: int = 500  # a confident word this far before the end of the audio is final
+    confirm_margin_ms: int = 600  # a confident word this far before the end of the audio is final
     agree_margin_ms: int = 200  # a word that two passes agree on, this far before the end, is final
-    confirm_probability: float = 0.85
+    confirm_probability: float = 0.8
     pause_bonus_ms: int = 500  # words before a pause count as so much farther from the end
     doubt_probability: float = 0.5  # a word less probable than this waits longer, agreed on or not
     doubt_margin_ms: int = 1500

@@ -14,10 +14,12 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils import timezone
 
-from asr import leases, runtime
+from asr import leases
 from asr.audio_log import AudioLog
 from asr.models import Worker
-from asr.serve import Place, serve
+
+# asr.runtime and asr.serve bring the model's libraries: imported where a room is served. Web, sweeps and
+# beat know these tasks too.
 
 WORKER_BEAT_S = 2.0
 logger = logging.getLogger(__name__)
@@ -27,6 +29,9 @@ _serves_asr = False  # set in the parent before it forks
 @shared_task(name="asr.tasks.serve_room", bind=True, acks_late=False, max_retries=0)
 def serve_room(self: Any, session_id: int, generation: int) -> None:
     """Serve one session in this process until it closes."""
+    from asr import runtime
+    from asr.serve import Place, serve
+
     serve(
         leases.Lease(session_id, generation),
         Place(self.request.hostname, os.getpid()),
@@ -45,12 +50,17 @@ def sweep_sessions() -> None:
 def _note_queues(instance: Any, **_: Any) -> None:
     global _serves_asr
     _serves_asr = "asr" in instance.app.amqp.queues.consume_from
+    if _serves_asr:
+        import asr.runtime
+        import asr.serve  # noqa: F401  (once, before the fork: children share it)
 
 
 @signals.worker_process_init.connect
 def _load_model(**_: Any) -> None:
     """In each child, before it says that it is up: a room then opens in well under a second."""
     if _serves_asr:
+        from asr import runtime
+
         runtime.load()
 
 
@@ -62,6 +72,8 @@ def _register(sender: Any, **_: Any) -> None:
 
 
 def _keep_registered(name: str, slots: int) -> None:
+    from asr import runtime
+
     choice = runtime.choice()
     pause = threading.Event()
     while True:

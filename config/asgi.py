@@ -15,5 +15,5 @@ django_application = get_asgi_application()
 from gateways.conference.routing import websocket_urlpatterns  # noqa: E402  (needs the apps loaded)
 
 websockets.install()
-routes = [*websocket_urlpatterns, re_path("", websockets.nowhere)]
+routes = [*websocket_urlpatterns, re_path("", websockets.nowhere)]  # type: ignore[arg-type]  # not a view
 application = ProtocolTypeRouter({"http": django_application, "websocket": URLRouter(routes)})

@@ -55,10 +55,9 @@ class SentenceAdmin(SentenceModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Sentence | None = None) -> bool:
         """With its part alone: viewers merge by indices, which must not shift."""
-        with_its_part = (
-            request.resolver_match is not None and "sentence" not in request.resolver_match.url_name
-        )
-        return with_its_part and bool(super().has_delete_permission(request, obj))
+        match = request.resolver_match
+        alone = match is None or "sentence" in (match.url_name or "")
+        return not alone and bool(super().has_delete_permission(request, obj))
 
     def save_model(self, request: HttpRequest, obj: Sentence, form: Any, change: bool) -> None:
         """Only the text can change."""

@@ -27,7 +27,7 @@ class SessionAdmin(SessionModelAdmin):
     """Sessions are made by hosts: here they are watched and closed."""
 
     list_display = (
-        "room", "part", "state", "source_lang", "host", "worker", "pid", "generation", "delay_s", "heart_beat",
+        "room", "state", "host", "delay_s", "heart_beat", "source_lang", "worker", "pid", "generation", "part",
     )  # fmt: skip
     list_filter = ("state", "worker")
     list_select_related = ("room", "part")

@@ -188,7 +188,7 @@ class LiveRecogniser:
         self._note_delay(delay_ms)
         if self._gate_ms - self._window_ms >= self._horizon_ms:
             return True
-        if self._shed >= 2 or self._options.policy == "utterance":
+        if self._options.policy == "utterance":
             return self._uncommitted_ms() >= FORCED_CUT_MS
         if (
             self._gate.silence_ms(self._gate_ms) >= EARLY_PAUSE_MS
@@ -322,7 +322,7 @@ class LiveRecogniser:
             language=options.language,
             prompt=self._prompt.tokens(),
             prefix=tuple(token for said in self._said for token in said.tokens),
-            beam_size=options.beam_size if look else options.live_beam_size,
+            beam_size=options.beam_size if look else 1 if self._shed else options.live_beam_size,
             max_new_tokens=int(options.tokens_per_s * max(0.0, new_s)) + 8,
             repetition_penalty=options.repetition_penalty,
             pad_s=options.window_pad_s,
@@ -473,6 +473,8 @@ class LiveRecogniser:
         return [Hypothesis(()), Reset("no_output", at_ms)]
 
 
-def make_recogniser(model: Model, options: EngineOptions, start_ms: int = 0) -> Recogniser:
-    """A recogniser for one stream on a loaded model."""
-    return LiveRecogniser(model, options, start_ms)
+def make_recogniser(
+    model: Model, options: EngineOptions, start_ms: int = 0, *, counters: Counters | None = None
+) -> Recogniser:
+    """A recogniser for one stream on a loaded model; `counters` go on from where an earlier one left them."""
+    return LiveRecogniser(model, options, start_ms, counters=counters)

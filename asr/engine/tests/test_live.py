@@ -49,7 +49,7 @@ def confirmed(events):
     st.lists(st.sampled_from([20, 90, 250, 300, 1000, 2500]), min_size=6, max_size=12),
     st.sampled_from(POLICIES),
 )
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_final_text_is_in_order_and_never_rewritten_for_any_cutting(model, cuts, policy):
     talk = speech.talk("talk_en_dev")
     options = EngineOptions(policy=policy)
@@ -91,10 +91,9 @@ def test_concatenated_finals_are_the_words_in_order_of_time(model, policy):
 NOISES = ["silence", "white_noise", "tone", "applause", "breathing", "speech_shaped_noise"]
 
 
-@pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("noise", NOISES)
-def test_nothing_is_said_on_a_minute_without_speech(model, noise, language):
-    recogniser = LiveRecogniser(model, EngineOptions(language=language))
+def test_nothing_is_said_on_a_minute_without_speech(model, noise):
+    recogniser = LiveRecogniser(model, EngineOptions(language="de"))
     assert confirmed(drive(recogniser, getattr(speech, noise)(), [300] * 199)) == []
 
 
@@ -126,7 +125,7 @@ def test_pause_ends_the_utterance_and_everything_in_it_is_final(model):
 
 def test_forgets_audio_behind_it(model):
     recogniser = LiveRecogniser(model, EngineOptions())
-    samples = speech.talk("talk_en_dev").samples[: 60 * 16000]
+    samples = speech.talk("talk_en_dev").samples[: 35 * 16000]
     kept = []
     for at in range(0, len(samples), 8000):
         recogniser.feed(samples[at : at + 8000])
@@ -145,6 +144,6 @@ def test_engine_that_is_far_behind_lowers_its_cost_and_catches_up(model):
             break
         levels.append(recogniser.counters.shed_level)
     assert max(levels) == 2
-    assert levels[-1] == 0
+    assert recogniser.counters.shed_level == 0
     recogniser.flush()
     assert recogniser.settled_ms == recogniser.heard_ms

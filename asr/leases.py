@@ -7,7 +7,7 @@ generation: a process that was declared dead finds its generation gone and write
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
@@ -54,6 +54,7 @@ class Progress:
     committed_ms: int
     audio_waits: bool
     delay_s: float
+    counters: dict[str, float] = field(default_factory=dict)
 
 
 @contextmanager
@@ -106,6 +107,7 @@ def beat(lease: Lease, progress: Progress) -> str:
         session.heard_ms, session.audio_waits = progress.heard_ms, progress.audio_waits
         session.committed_ms = max(session.committed_ms, progress.committed_ms)
         session.delay_s = progress.delay_s
+        session.counters = progress.counters
         session.save(
             update_fields=[
                 "beat_at",
@@ -114,6 +116,7 @@ def beat(lease: Lease, progress: Progress) -> str:
                 "committed_ms",
                 "audio_waits",
                 "delay_s",
+                "counters",
                 "progress_at",
             ]
         )

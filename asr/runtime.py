@@ -11,6 +11,7 @@ from django.conf import settings
 
 from asr import weights
 from asr.engine import live
+from asr.engine.counters import Counters
 from asr.engine.options import EngineOptions
 from asr.engine.recogniser import Recogniser
 from asr.engine.scripted import ScriptedRecogniser
@@ -78,7 +79,7 @@ def load() -> None:
     logger.info("model loaded", extra={"model": chosen.model, "device": chosen.device})
 
 
-def make_captioner(session: Session) -> Captioner:
+def make_captioner(session: Session, counters: Counters) -> Captioner:
     """The captioner of a session, from where its sentences end."""
     options = engine_options(session)
     model = _model
@@ -88,7 +89,7 @@ def make_captioner(session: Session) -> Captioner:
             return ScriptedRecogniser(start_ms)
         if model is None:
             raise RuntimeError("load() comes first")
-        return live.make_recogniser(model, options, start_ms)
+        return live.make_recogniser(model, options, start_ms, counters=counters)
 
     spoken_before = session.part is not None and session.part.sentences.exists()
     return Captioner(make_recogniser, options, session.committed_ms, line=1 if spoken_before else 0)

@@ -14,6 +14,7 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
 
 from asr.audio_log import AudioLog, AudioLogUnavailable, Entry
+from asr.engine.counters import Counters
 from asr.engine.decode import StreamDecoder
 from asr.engine.session import Captioner, CaptionEvent
 from asr.leases import Lease, LeaseLost, Progress, announce_ready, beat, claim, finish, succeed
@@ -37,7 +38,7 @@ _UNDECODABLE = {
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-MakeCaptioner = Callable[[Session], Captioner]
+MakeCaptioner = Callable[[Session, Counters], Captioner]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +56,34 @@ def serve(lease: Lease, place: Place, *, make_captioner: MakeCaptioner, log: Aud
     except LeaseLost:
         logger.info("nothing to serve", extra={"session": lease.session_id})
         return
-    process = RoomProcess(lease, session, captioner=make_captioner(session), log=log)
+    counters = _counters_of(session)
+    process = RoomProcess(
+        lease, session, captioner=make_captioner(session, counters), counters=counters, log=log
+    )
     try:
         process.run()
     except LeaseLost:
         logger.warning("lease lost", extra={"session": lease.session_id, "generation": lease.generation})
 
 
+def _counters_of(session: Session) -> Counters:
+    """The counts of the generations before this one, to be counted on."""
+    known = {name: value for name, value in session.counters.items() if name in Counters.__dataclass_fields__}
+    return Counters(**known)
+
+
 class RoomProcess:
     """The main loop. Its heart beats in a thread of its own, so that a long decode is not taken for death."""
 
-    def __init__(self, lease: Lease, session: Session, *, captioner: Captioner, log: AudioLog) -> None:
+    def __init__(
+        self, lease: Lease, session: Session, *, captioner: Captioner, counters: Counters, log: AudioLog
+    ) -> None:
         if session.part is None:
             raise ValueError("a room's session always has a part")
         self._lease = lease
         self._captioner = captioner
         self._log = log
+        self._counters = counters
         self._sink = Sink(lease, session.part)
         self._clock = SpokenClock()
         self._committed_ms = session.committed_ms
@@ -145,6 +158,7 @@ class RoomProcess:
             committed_ms=self._committed_ms,
             audio_waits=self._log.has_after(self._after),
             delay_s=self._sink.delay_s,
+            counters=self._counters.as_dict(),
         )
 
     def _patiently(self, call: Callable[[], T]) -> T:

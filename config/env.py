@@ -29,7 +29,9 @@ class EnvError(Exception):
 class Env(BaseSettings):
     """The environment, parsed once at start-up."""
 
-    model_config = SettingsConfigDict(env_file=BASE_DIR / ".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=BASE_DIR / ".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
 
     # --- Django
     debug: bool = Field(False, description="Development only: tracebacks in answers, throw-away secrets.")
@@ -83,7 +85,7 @@ class Env(BaseSettings):
     asr_compute_type: str = Field(
         "", description="CTranslate2's; empty: int8 on a CPU, int8_float16 on a GPU."
     )
-    asr_threads: int = Field(0, ge=0, description="CPU threads of one room; 0: half the cores, at least 2.")
+    asr_threads: int = Field(0, ge=0, description="CPU threads of one room; 0: two, or the cores there are.")
     asr_slots: int = Field(0, ge=0, description="Rooms this worker serves; 0: from cores or GPU memory.")
     asr_spares: int = Field(1, ge=0, description="Warm processes beyond the slots.")
     asr_policy: Literal["alignment", "local_agreement", "similarity", "utterance"] = Field(
@@ -136,7 +138,7 @@ class Env(BaseSettings):
     )
 
     # --- logs
-    log_level: str = Field("INFO")
+    log_level: str = Field("INFO", description="Least level that is logged.")
     log_json: bool = Field(True, description="One JSON object a line; false: for people.")
 
     @field_validator(

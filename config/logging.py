@@ -52,6 +52,8 @@ def logging_config(*, level: str, as_json: bool) -> None:
                 "daphne.http_protocol": {"level": "WARNING"},
                 "daphne.ws_protocol": {"level": "WARNING"},
                 "django.channels.server": {"level": "WARNING"},
+                # prints the client's Host header and a traceback for every stranger
+                "django.security.DisallowedHost": {"level": "CRITICAL"},
                 "django.request": {"filters": ["expected"]},
                 "httpx": {"level": "WARNING"},
             },

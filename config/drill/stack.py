@@ -111,7 +111,9 @@ class Stack:
 
     def kill_supervisor(self) -> None:
         """SIGKILL `manage.py up` and supervisord: everything else is left alone with itself."""
-        supervisord = [item for item in self.processes() if "supervisor.supervisord" in " ".join(item.cmdline())]
+        supervisord = [
+            item for item in self.processes() if "supervisor.supervisord" in " ".join(item.cmdline())
+        ]
         for process in [psutil.Process(self._up.pid), *supervisord]:
             process.kill()
         psutil.wait_procs([psutil.Process(item.pid) for item in supervisord if item.is_running()], timeout=5)

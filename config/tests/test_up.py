@@ -51,7 +51,9 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 
 
 def test_missing_secrets_are_named_and_their_values_never_shown(tmp_path: Path) -> None:
-    refused = up(tmp_path, free_port(), DEBUG="0", SECRET_KEY="", HOST_PASSWORD="", ADMIN_PASSWORD="hush-hush")
+    refused = up(
+        tmp_path, free_port(), DEBUG="0", SECRET_KEY="", HOST_PASSWORD="", ADMIN_PASSWORD="hush-hush"
+    )
     assert refused.returncode != 0
     assert "set SECRET_KEY, HOST_PASSWORD" in refused.stderr
     assert "hush-hush" not in refused.stderr
@@ -64,7 +66,9 @@ def test_two_stacks_do_not_disturb_each_other_and_ctrl_c_leaves_nothing_behind(s
         processes = other.processes()
         assert len(processes) > 8
         assert other.stop() < STOPPED_WITHIN_S
-        assert not [process for process in processes if psutil.pid_exists(process.pid) and process.is_running()]
+        assert not [
+            process for process in processes if psutil.pid_exists(process.pid) and process.is_running()
+        ]
     rooms = {room["id"] for room in requests.get(f"{stack.url}/room_list", timeout=5).json()["rooms"]}
     assert rooms == {"R1"}
 

@@ -1,0 +1,62 @@
+"""GET /metrics for Prometheus: rooms, delays, and what the recognisers counted. Read from PostgreSQL at each scrape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from django.db.models import FloatField, Sum
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from asr.engine.counters import Counters
+from asr.models import Session
+from asr.selectors import max_active_rooms
+
+GAUGES_AMONG_COUNTERS = {"shed_level"}
+
+
+class RoomsCollector(Collector):
+    """All web processes answer the same: the sessions' rows are what is counted, not this process."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Gauges of the rooms that are open, totals over all sessions."""
+        sessions = list(Session.objects.filter(state__in=Session.RUNNING).select_related("room"))
+        active = GaugeMetricFamily("souffleur_rooms_active", "Rooms that a host has opened")
+        active.add_metric([], sum(session.state in Session.OPEN for session in sessions))
+        slots = GaugeMetricFamily("souffleur_rooms_max", "Slots of the ASR workers that live")
+        slots.add_metric([], max_active_rooms())
+        delay = GaugeMetricFamily(
+            "souffleur_transcription_delay_seconds",
+            "From a word to its text, rolling mean of 4",
+            labels=["room"],
+        )
+        for session in sessions:
+            if session.room is not None:
+                delay.add_metric([session.room.code], session.delay_s)
+        yield from (active, slots, delay)
+        yield from _engine_totals()
+
+
+def _engine_totals() -> Iterator[Metric]:
+    names = [field.name for field in fields(Counters) if field.name not in GAUGES_AMONG_COUNTERS]
+    sums = {name: Sum(Cast(KeyTextTransform(name, "counters"), FloatField())) for name in names}
+    for name, value in Session.objects.aggregate(**sums).items():
+        total = CounterMetricFamily(f"souffleur_asr_{name}", "Over all sessions (asr/engine/counters.py)")
+        total.add_metric([], value or 0.0)
+        yield total
+
+
+_registry = CollectorRegistry(auto_describe=False)
+_registry.register(RoomsCollector())
+
+
+@require_GET
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text format."""
+    return HttpResponse(generate_latest(_registry), content_type=CONTENT_TYPE_LATEST)

@@ -105,8 +105,7 @@ def add_translations(*, part: Part, lang: str, translations: Sequence[Translatio
     current = [item for item in translations if _is_current(sources.get(item.index), item)]
     if not current:
         return []
-    Track.objects.get_or_create(room_id=part.room_id, lang=lang)
-    track = Track.objects.select_for_update().get(room_id=part.room_id, lang=lang)
+    track = _locked_track(part.room_id, lang)
     here = set(
         Sentence.objects.filter(
             track=track, part=part, index__in=[item.index for item in current]
@@ -188,6 +187,16 @@ def sentence_changed(sentence: Sentence, *, part: Part, lang: str) -> SentenceCh
         line=sentence.line, position=sentence.position, start_ms=sentence.start_ms, end_ms=sentence.end_ms,
         speaker=sentence.speaker, text=sentence.text, of_version=sentence.of_version,
     )  # fmt: skip
+
+
+def _locked_track(room_id: int, lang: str) -> Track:
+    """The track, made where it is missing; its row is locked."""
+    locked = Track.objects.select_for_update()
+    track = locked.filter(room_id=room_id, lang=lang).first()
+    if track is None:
+        Track.objects.get_or_create(room_id=room_id, lang=lang)
+        track = locked.get(room_id=room_id, lang=lang)
+    return track
 
 
 def _next_line(part: Part, current: int) -> int:

@@ -25,6 +25,7 @@ from translation.pacing import backoff_s
 OPENS_AFTER = 3  # failures in a row
 RETRY_MOST_S = 1.5
 ANSWER_LASTS = timedelta(seconds=35)
+NOTED_EVERY = timedelta(seconds=1)
 LATENCY_WEIGHT = 0.2
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,11 @@ def engine_for(source: str, target: str, *, engines: Sequence[Engine]) -> Engine
 def succeeded(engine: Engine, *, seconds: float) -> bool:
     """A call came back. True: the circuit was open and is closed now."""
     now = timezone.now()
+    in_order = EngineState.objects.filter(
+        name=engine.name, failures=0, opened_at=None, answered_at__gt=now - NOTED_EVERY
+    )
+    if in_order.exists():
+        return False
     with transaction.atomic():
         row, _ = EngineState.objects.select_for_update().get_or_create(name=engine.name)
         was_open = row.opened_at is not None

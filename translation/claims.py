@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -36,8 +36,8 @@ class Claim:
     token: str
     room_id: int
     lang: str
-    part_id: int | None
     begun_at: datetime
+    cycle: Cycle = field(compare=False)  # as it was when it was claimed
 
 
 def take(worker: str) -> Claim | None:
@@ -47,12 +47,12 @@ def take(worker: str) -> Claim | None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHOICE_LOCK])
         due = Cycle.objects.filter(due_at__lte=now).values("room")
-        rows = {row.pk: row for row in Cycle.objects.filter(room__in=due)}
+        rows = {row.pk: row for row in Cycle.objects.select_related("part").filter(room__in=due)}
         chosen = pacing.pick([_facts(row, now) for row in rows.values()], now=now.timestamp())
         if chosen is None:
             return None
         row = rows[chosen.pk]
-        claim = Claim(row.pk, str(uuid.uuid4()), row.room_id, row.lang, row.part_id, now)
+        claim = Claim(row.pk, str(uuid.uuid4()), row.room_id, row.lang, now, row)
         Cycle.objects.filter(pk=row.pk).update(
             token=claim.token, worker=worker, claimed_until=now + _lasts(), begun_at=now, due_at=None
         )
@@ -96,9 +96,10 @@ def make_due(cycles: Sequence[int]) -> int:
     """
     now = timezone.now()
     idle = Cycle.objects.filter(due_at=None, pk__in=cycles)
-    turns = idle.filter(token="").update(due_at=now)
-    idle.update(due_at=now)
-    return turns
+    with transaction.atomic():
+        tokens = dict(idle.select_for_update().order_by("pk").values_list("pk", "token"))
+        Cycle.objects.filter(pk__in=tokens).update(due_at=now)
+    return sum(not token for token in tokens.values())
 
 
 def free_lost(*, worker: str | None = None) -> int:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db.models import F, QuerySet
@@ -82,7 +82,8 @@ def demanded_langs(room_id: int) -> set[str]:
     """Languages that somebody reads in this room, or that are pinned there; the spoken one may be among them."""
     leased = Demand.objects.filter(room_id=room_id, expires_at__gt=timezone.now())
     pinned = PinnedLanguage.objects.filter(room_id=room_id)
-    return {*leased.values_list("lang", flat=True), *pinned.values_list("lang", flat=True)}
+    rows = leased.order_by().values_list("lang").union(pinned.order_by().values_list("lang"))
+    return {lang for (lang,) in rows}
 
 
 def is_demanded(room_id: int, lang: str) -> bool:
@@ -92,10 +93,7 @@ def is_demanded(room_id: int, lang: str) -> bool:
 
 def newest_window(room_id: int, lang: str, *, newest: int) -> Window:
     """The newest sentences of the room's present opening. What was spoken in `lang` itself is left out."""
-    last = Part.objects.filter(room_id=room_id).order_by("-number").first()
-    if last is None:
-        return Window([], {}, {})
-    parts = Part.objects.filter(room_id=room_id, opening=last.opening)
+    parts = Part.objects.filter(room_id=room_id, opening=_last_opening(room_id))
     rows = _spoken(parts).order_by("-part__number", "-index")[:newest]
     return _window(list(reversed(rows)), lang, parts)
 
@@ -127,6 +125,10 @@ def delay_s(cycles: Sequence[tuple[list[list[float]], float]]) -> float | None:
     if not last and not waiting:
         return None
     return round(max(sum(delay[1] for delay in last) / max(len(last), 1), waiting), 2)
+
+
+def _last_opening(room_id: int) -> QuerySet[Part, Any]:
+    return Part.objects.filter(room_id=room_id).order_by("-number").values("opening")[:1]
 
 
 def _spoken(parts: QuerySet[Part]) -> QuerySet[Sentence]:

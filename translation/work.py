@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -32,6 +32,8 @@ REFUSED_TRIES = 3
 REFUSED_KEPT = 40
 RETRY_MOST_S = 1.5
 NO_ENGINE, ENGINE_DOWN = "no_engine", "engine_down"
+TELL_EVERY_S, TOLD_MOST = 1.0, 1000
+_told_at: dict[int, float] = {}
 logger = logging.getLogger(__name__)
 
 
@@ -74,8 +76,7 @@ def pace() -> Pace:
 
 
 def _work(claim: Claim) -> None:
-    cycle = Cycle.objects.select_related("part").get(pk=claim.cycle_id)
-    plan = _plan(cycle)
+    plan = _plan(claim.cycle)
     if not plan.chosen:
         _finish_idle(claim, plan)
         return
@@ -130,7 +131,6 @@ def _translate(claim: Claim, plan: Plan) -> Result:
         if isinstance(engine, Unavailable):
             _note_unavailable(result, engine)
             continue
-        claims.renew(claim)
         outcome = translate(
             engine, [item.text for item in batch], source, claim.lang, between=partial(claims.renew, claim)
         )
@@ -194,8 +194,14 @@ def _remembered_cycles() -> int:
     return pace().per_cycle + 1
 
 
-def tell_delay(room_id: int) -> None:
-    """Tell the room how far translations are behind."""
+def tell_delay(room_id: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+    """Tell the room how far translations are behind, once a second: each telling is a chunk to every viewer."""
+    now = clock()
+    if now - _told_at.get(room_id, float("-inf")) < TELL_EVERY_S:
+        return
+    if len(_told_at) > TOLD_MOST:
+        _told_at.clear()
+    _told_at[room_id] = now
     delay_s = selectors.room_delay_s(room_id)
     if delay_s is not None:
         live.publish_room(room_id, Delays(translation_s=delay_s))

@@ -88,7 +88,7 @@ def test_a_corrected_sentence_is_translated_again_and_a_late_result_is_discarded
     services.wake_room(part.room_id)
     claim = claims.take("slow")
     assert claim is not None
-    plan = work._plan(Cycle.objects.select_related("part").get(pk=claim.cycle_id))
+    plan = work._plan(claim.cycle)
     result = work._translate(claim, plan)
     correct_sentence(sentence=first, text="One.")
     work._write(claim, plan, result)
@@ -350,5 +350,5 @@ def test_a_turn_asks_the_database_a_fixed_number_of_times(rooms, django_assert_m
         say(part, *(f"Sentence {n}." for n in range(4)))
         demand(part, "de", "fr", "pt")
         services.wake_room(part.room_id)
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(36):
         assert take_turn("test")

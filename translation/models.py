@@ -57,7 +57,9 @@ class Cycle(models.Model):
     claimed_until = models.DateTimeField(null=True, blank=True)
     # pace and fairness
     begun_at = models.DateTimeField(null=True, blank=True)
-    begun = models.JSONField(default=list, blank=True, help_text="Recent cycles: [unix time, sentences].")
+    begun = models.JSONField(
+        default=list, blank=True, help_text="Recent cycles: [unix time, sentences, seconds]."
+    )
     # trouble
     failures = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=40, blank=True)

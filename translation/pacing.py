@@ -32,10 +32,11 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An earlier cycle of the same language: when, and how many sentences it took."""
+    """An earlier cycle of the same language: when, how many sentences it took, and how long the engine needed."""
 
     at: float
     count: int
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,14 @@ def allowance(begun: Iterable[Begun], *, now: float, pace: Pace) -> tuple[int, f
     if free > 0 or not recent:
         return max(free, 0), 0.0
     return 0, max(SHORTEST_WAIT_S, recent[0].at + pace.cycle_s - now)
+
+
+def affordable(pace: Pace, *, text_s: float) -> int:
+    """How many sentences an engine that takes `text_s` for each can be asked for without keeping all others waiting.
+
+    A slow engine is asked for fewer, so that the next language's newest sentence is never more than a cycle away.
+    """
+    return pace.per_cycle if text_s <= 0 else max(1, int(min(pace.per_cycle, pace.cycle_s / text_s)))
 
 
 def pick(cycles: Sequence[Cycle], *, now: float) -> Cycle | None:

@@ -54,6 +54,7 @@ class Result:
     translated: list[tuple[Spoken, str]] = field(default_factory=list)
     refused: list[Spoken] = field(default_factory=list)
     error: str = ""
+    seconds: float = 0.0
     retry_s: float | None = None
 
 
@@ -100,8 +101,10 @@ def _plan(cycle: Cycle) -> Plan:
         return Plan()
     now, speed = time.time(), pace()
     window = selectors.newest_window(cycle.room_id, cycle.lang, newest=speed.newest)
-    begun = [Begun(at, int(count)) for at, count in cycle.begun]
+    begun = [Begun(at, int(count), seconds) for at, count, seconds in cycle.begun]
     allowed, wait_s = pacing.allowance(begun, now=now, pace=speed)
+    text_s = begun[-1].seconds / begun[-1].count if begun else 0.0
+    allowed = min(allowed, pacing.affordable(speed, text_s=text_s))
     absent = pacing.missing(window.spoken, window.translated, skip=skip)
     chosen = pacing.choose(window.spoken, window.translated, pace=speed, allowed=allowed, skip=skip)
     begun.append(Begun(now, len(chosen)))
@@ -134,6 +137,7 @@ def _translate(claim: Claim, plan: Plan) -> Result:
         outcome = translate(
             engine, [item.text for item in batch], source, claim.lang, between=partial(claims.renew, claim)
         )
+        result.seconds += outcome.seconds
         _note_outcome(result, engine, batch, outcome)
     return result
 
@@ -172,7 +176,10 @@ def _write(claim: Claim, plan: Plan, result: Result) -> float | None:
             cycle.refused[key] = cycle.refused.get(key, 0) + 1
         cycle.refused = dict(list(cycle.refused.items())[-REFUSED_KEPT:])
         cycle.last_error = result.error
-        cycle.begun = [*cycle.begun, [claim.begun_at.timestamp(), len(plan.chosen)]][-_remembered_cycles() :]
+        cycle.begun = [
+            *cycle.begun,
+            [claim.begun_at.timestamp(), len(plan.chosen), round(result.seconds, 3)],
+        ][-_remembered_cycles() :]
         if result.error:
             due_s = _let_failing_go(cycle, plan, result)
         else:

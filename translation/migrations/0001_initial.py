@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ('worker', models.CharField(blank=True, max_length=200)),
                 ('claimed_until', models.DateTimeField(blank=True, null=True)),
                 ('begun_at', models.DateTimeField(blank=True, null=True)),
-                ('begun', models.JSONField(blank=True, default=list, help_text='Recent cycles: [unix time, sentences].')),
+                ('begun', models.JSONField(blank=True, default=list, help_text='Recent cycles: [unix time, sentences, seconds].')),
                 ('failures', models.PositiveIntegerField(default=0)),
                 ('last_error', models.CharField(blank=True, max_length=40)),
                 ('refused', models.JSONField(blank=True, default=dict, help_text='Texts that no engine takes: tries.')),

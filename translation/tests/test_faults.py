@@ -55,13 +55,15 @@ class Workers:
         command += ["-P", "threads", "-c", "2", "-l", "WARNING", "--without-gossip", "--without-mingle"]
         command += ["-s", str(self._folder / "schedule"), "-n", "translation@test"]
         with (self._folder / "worker.log").open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=BASE_DIR, env=self.env, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command, cwd=BASE_DIR, env=self.env, stdout=log, stderr=log, start_new_session=True
+            )
         until(lambda: EngineState.objects.filter(answered_at__isnull=False).exists(), within_s=60)
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """SIGKILL, with the beat that it forked."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(10)
             self._process = None
 

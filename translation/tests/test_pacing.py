@@ -6,7 +6,18 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translation.pacing import Begun, Cycle, Pace, Spoken, allowance, backoff_s, choose, missing, pick
+from translation.pacing import (
+    Begun,
+    Cycle,
+    Pace,
+    Spoken,
+    affordable,
+    allowance,
+    backoff_s,
+    choose,
+    missing,
+    pick,
+)
 
 PACES = st.builds(
     Pace,
@@ -72,6 +83,13 @@ def test_after_the_wait_more_is_allowed(counts, pace):
         later, _ = allowance(begun[-1:], now=begun[-1].at + pace.cycle_s + 1e-6, pace=pace)
         assert later == pace.per_cycle
         assert wait_s <= pace.cycle_s + 0.001
+
+
+@given(PACES, st.floats(0, 100))
+def test_a_slow_engine_is_asked_for_what_it_makes_in_a_cycle_and_for_one_at_least(pace, text_s):
+    count = affordable(pace, text_s=text_s)
+    assert 1 <= count <= pace.per_cycle
+    assert count == 1 or count * text_s <= pace.cycle_s
 
 
 def _serve(langs_by_room: dict[int, int], turns: int) -> Counter[tuple[int, str]]:

@@ -39,6 +39,11 @@ def until(holds: Callable[[], bool], *, within_s: float = WITHIN_S) -> float:
     return time.monotonic() - began
 
 
+def figure(fault: str, what: str, seconds: float) -> None:
+    """A line of the fault table (pytest -rP shows it)."""
+    print(f"{fault}: {what} {seconds:.2f} s")
+
+
 class Workers:
     """A translation worker with its sweep, as a child process on a broker of its own."""
 
@@ -150,12 +155,13 @@ def test_an_engine_that_goes_away_costs_the_captions_nothing_and_loses_nothing(w
     until(translated(part, 1))
     server.stop()
     times = [speaker.say(part, f"Sentence {number}.") for number in range(12)]
+    figure("engine away", "commit p50", sorted(times)[6])
     assert sorted(times)[6] < 0.1
     until(lambda: EngineState.objects.filter(opened_at__isnull=False).exists())
     until(lambda: Cycle.objects.filter(waiting_s__gt=1.0).exists())
     server.start()
-    until(lambda: len(read(part, "de")) > 1, within_s=3.0)
-    until(translated(part, 13), within_s=6.0)
+    figure("engine away", "translations resumed", until(lambda: len(read(part, "de")) > 1, within_s=3.0))
+    figure("engine away", "all there", until(translated(part, 13), within_s=6.0))
     until(lambda: not EngineState.objects.filter(opened_at__isnull=False).exists())
 
 
@@ -169,7 +175,7 @@ def test_whatever_an_engine_answers_translations_go_on_when_it_is_right_again(wo
     assert speaker.say(part, f"Third in trouble of the kind {mode}.") < 0.5
     server.mode = "ok"
     server.freed.set()
-    until(translated(part, 3), within_s=6.0)
+    figure(f"engine {mode}", "all there", until(translated(part, 3), within_s=6.0))
 
 
 def test_a_worker_killed_in_mid_batch_doubles_nothing_and_its_successor_goes_on(workers, server, speaker):
@@ -184,7 +190,11 @@ def test_a_worker_killed_in_mid_batch_doubles_nothing_and_its_successor_goes_on(
     server.freed.set()
     EngineState.objects.update(answered_at=None)
     workers.start()
-    until(translated(part, 2), within_s=5.0)
+    figure(
+        "worker killed in mid-batch",
+        "all there, from its successor's start",
+        until(translated(part, 2), within_s=5.0),
+    )
 
 
 def test_after_a_restart_of_redis_translations_go_on(workers, broker, speaker):
@@ -196,7 +206,7 @@ def test_after_a_restart_of_redis_translations_go_on(workers, broker, speaker):
     assert speaker.say(part, "Two.") < 5.0
     broker.start()
     speaker.say(part, "Three.")
-    until(translated(part, 3), within_s=20.0)
+    figure("Redis restarted", "all there", until(translated(part, 3), within_s=20.0))
 
 
 def test_without_a_broker_a_commit_neither_waits_nor_fails(workers, broker, speaker):
@@ -206,5 +216,6 @@ def test_without_a_broker_a_commit_neither_waits_nor_fails(workers, broker, spea
     until(translated(part, 1))
     broker.stop(signal.SIGKILL)
     times = [speaker.say(part, f"Sentence {number}.") for number in range(10)]
+    figure("no broker", "commit p50", sorted(times)[5])
     assert sorted(times)[5] < 0.2
     assert len(read(part, "en")) == 11

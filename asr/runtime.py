@@ -44,7 +44,7 @@ def choice() -> Choice:
         model=env.asr_model or ("large-v3-turbo" if gpu else "base"),
         device="cuda" if gpu else "cpu",
         compute_type=env.asr_compute_type or ("int8_float16" if gpu else "int8"),
-        threads=env.asr_threads or min(cores(), CORES_PER_ROOM),
+        threads=env.asr_threads or 1,  # two are no faster in short windows (docs/performance.md)
     )
 
 

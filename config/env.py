@@ -85,7 +85,9 @@ class Env(BaseSettings):
     asr_compute_type: str = Field(
         "", description="CTranslate2's; empty: int8 on a CPU, int8_float16 on a GPU."
     )
-    asr_threads: int = Field(0, ge=0, description="CPU threads of one room; 0: two, or the cores there are.")
+    asr_threads: int = Field(
+        0, ge=0, description="CPU threads of one room; 0: one, which is as fast as two for base."
+    )
     asr_slots: int = Field(0, ge=0, description="Rooms this worker serves; 0: from cores or GPU memory.")
     asr_spares: int = Field(1, ge=0, description="Warm processes beyond the slots.")
     asr_policy: Literal["alignment", "local_agreement", "similarity", "utterance"] = Field(

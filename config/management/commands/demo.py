@@ -51,7 +51,9 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        signal.signal(signal.SIGTERM, _as_interrupt)
+        # Explicitly: a shell starts background jobs with SIGINT ignored.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _as_interrupt)
         try:
             talk = self._talk(options["file"], options["lang"])
             blobs = record(read_audio(talk.path, rate_hz=OPUS_RATE_HZ))

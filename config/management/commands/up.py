@@ -57,7 +57,9 @@ class Command(BaseCommand):
             parser.add_argument(f"--{option}", metavar="VALUE", help=f"instead of {name.upper()}")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        signal.signal(signal.SIGTERM, _as_interrupt)
+        # Explicitly: a shell starts background jobs with SIGINT ignored.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _as_interrupt)
         _override_settings(
             {name: options[option.replace("-", "_")] for option, name in SETTINGS_OPTIONS.items()}
         )

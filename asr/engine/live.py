@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -17,8 +18,9 @@ from . import guards
 from .agreement import make_policy
 from .buffer import AudioBuffer
 from .counters import Counters
+from .lexicon import Lexicon
 from .options import EngineOptions
-from .prompt import Prompt
+from .prompt import Prompt, talk_terms
 from .recogniser import (
     SAMPLES_PER_MS,
     Confirmed,
@@ -78,6 +80,7 @@ class LiveRecogniser:
         self._gate_ms = start_ms
         self._policy = make_policy(options)
         self._prompt = Prompt(options, lambda text: model.encode_text(text, options.language))
+        self._lexicon = Lexicon(options.language, talk_terms(options)) if options.lexicon else None
         self._window_ms = start_ms  # start of the audio that is decoded
         self._said: list[Said] = []
         self._hypothesis: tuple[DecodedWord, ...] = ()
@@ -327,6 +330,7 @@ class LiveRecogniser:
             repetition_penalty=options.repetition_penalty,
             pad_s=options.window_pad_s,
             window_s=options.second_look_window_s if look else options.window_s,
+            penalty=partial(self._lexicon.penalty, whole=final) if self._lexicon else None,
         )
         decoded = self._timed(samples, request)
         if guards.without_loop(decoded.words)[1] or not decoded.ended:

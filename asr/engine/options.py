@@ -32,6 +32,7 @@ class EngineOptions:
     abstract: str = ""
     glossary: tuple[str, ...] = ()
     prompt: bool = True
+    lexicon: bool = True  # among the beams, words that the language knows are preferred
 
     # Commit by alignment and confidence
     confirm_margin_ms: int = 600  # a confident word this far before the end of the audio is final

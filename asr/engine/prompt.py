@@ -50,6 +50,11 @@ class Prompt:
         self._muted = True
 
 
+def talk_terms(options: EngineOptions) -> tuple[str, ...]:
+    """Texts whose words belong to the talk, whatever its language knows."""
+    return (*options.glossary, *options.speakers, options.title, options.abstract)
+
+
 def talk_text(options: EngineOptions) -> str:
     """Title, speakers, glossary and the abstract's terms as one line; "" if nothing is known."""
     terms = list(dict.fromkeys([*options.glossary, *_TERM.findall(options.abstract)]))

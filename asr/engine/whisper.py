@@ -6,6 +6,7 @@ and the encoder is most of the cost on a CPU.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -35,6 +36,7 @@ class DecodeRequest:
     repetition_penalty: float = 1.1
     pad_s: float = 1.0
     window_s: float = 0.0  # at least this long; 0: the audio and its pad
+    penalty: Callable[[str], float] | None = None  # nats taken from the log-probability of a beam's text
 
 
 @dataclass(frozen=True)
@@ -141,16 +143,21 @@ class Whisper:
             encoded,
             [prompt],
             beam_size=request.beam_size,
+            num_hypotheses=request.beam_size if request.penalty else 1,
             repetition_penalty=request.repetition_penalty,
             max_length=max(2 * budget, len(prompt) + budget),
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
-        text = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
+        beams = [[token for token in ids if token < tokenizer.eot] for ids in result.sequences_ids]
+        best = 0
+        if request.penalty is not None:
+            best = best_beam(beams, result.scores, request.penalty, tokenizer.decode, len(request.prefix))
+        text = beams[best]
         new = text[len(request.prefix) :]  # the model repeats the prefix
         words = self._align(encoded, tokenizer, request.prefix, new, len(samples) // HOP_SAMPLES)
         return Decoded(
-            words, len(new), len(text) < budget, float(result.no_speech_prob), float(result.scores[0])
+            words, len(new), len(text) < budget, float(result.no_speech_prob), float(result.scores[best])
         )
 
     def _align(
@@ -175,6 +182,21 @@ class Whisper:
         skip = len(prefix)
         texts, groups = tokenizer.split_to_word_tokens([*new, tokenizer.eot])
         return _join(texts, groups, starts[skip:], np.array(found.text_token_probs)[skip:])
+
+
+def best_beam(
+    beams: list[list[int]],
+    scores: list[float],
+    penalty: Callable[[str], float],
+    text_of: Callable[[list[int]], str],
+    skip: int = 0,
+) -> int:
+    """Which beam is best: mean log-probability of its tokens, less the penalty of the text behind `skip` tokens."""
+    worth = [
+        score - penalty(text_of(tokens[skip:])) / (len(tokens) + 1)
+        for tokens, score in zip(beams, scores, strict=True)
+    ]
+    return max(range(len(worth)), key=worth.__getitem__)
 
 
 def _join(

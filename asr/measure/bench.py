@@ -27,6 +27,7 @@ WITHOUT: dict[str, Callable[[EngineOptions], EngineOptions]] = {
     "vad": lambda options: replace(options, vac=False),
     "alignment": lambda options: replace(options, confidence_validation=False),
     "prompt": lambda options: replace(options, prompt=False),
+    "lexicon": lambda options: replace(options, lexicon=False),
     "trimming": lambda options: replace(options, buffer_trimming_s=28.0),
     "second-look": lambda options: replace(options, second_look=False),
     "live-beam": lambda options: replace(options, live_beam_size=1),

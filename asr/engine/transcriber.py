@@ -1,0 +1,135 @@
+"""One decode of the window, and the guards that cut from it what was not spoken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from . import guards
+from .counters import Counters
+from .ear import Ear
+from .lexicon import Lexicon
+from .options import EngineOptions
+from .prompt import Prompt, talk_terms
+from .recogniser import SAMPLES_PER_MS, Samples
+from .whisper import Decoded, DecodedWord, DecodeRequest, Model
+from .window import Window
+
+HOLE_MS = 1300  # so much speech between two words: the model skipped some
+LONG_WORD_MS = 2300  # no word is so long
+LOOP_PENALTY = 1.15  # for a second try where the model looped; it costs honest little words
+REPEATED_MS = 300  # words of before the window that start it once more, this early, are dropped
+SPARE_TOKENS = 8  # a budget never falls below this
+
+
+class Transcriber:
+    """Turns the window into words behind its confirmed ones (ms from the window's start)."""
+
+    def __init__(
+        self,
+        model: Model,
+        options: EngineOptions,
+        ear: Ear,
+        window: Window,
+        *,
+        counters: Counters,
+        clock: Callable[[], float],
+    ) -> None:
+        self.prompt = Prompt(options, lambda text: model.encode_text(text, options.language))
+        self.counters = counters
+        self._model = model
+        self._options = options
+        self._ear = ear
+        self._window = window
+        self._clock = clock
+        self._lexicon = Lexicon(options.language, talk_terms(options)) if options.lexicon else None
+        self._no_speech = 0.0  # the model's probability of it, in the last decode
+
+    def live(self, *, cheap: bool) -> tuple[DecodedWord, ...]:
+        """A pass while speech goes on, over all that was heard: words up to where the model skipped some."""
+        gate = self._ear.gate
+        decoded = self._decode(self._ear.at_ms, final=False, beam_size=1 if cheap else None)
+        words = self.before_hole(self._guarded(decoded, gate.speech_end_ms))
+        if not self._window.said and not guards.is_trusted(words, self._no_speech):
+            return ()
+        return words
+
+    def last(
+        self, end_ms: int, speech_end_ms: int, *, look: bool = False, cheap: bool = False
+    ) -> tuple[DecodedWord, ...]:
+        """The final words up to `end_ms`; `look`: in the full window and with all beams."""
+        beam_size = self._options.beam_size if look else 1 if cheap else None
+        decoded = self._decode(end_ms, final=True, beam_size=beam_size, look=look)
+        return self.plausible(self._guarded(decoded, speech_end_ms), decoded)
+
+    def before_hole(self, words: tuple[DecodedWord, ...]) -> tuple[DecodedWord, ...]:
+        """The words up to a stretch of speech for which the model found no words: it skipped some."""
+        gate, start = self._ear.gate, self._window.start_ms
+        last_ms = self._window.last_ms
+        for index, word in enumerate(words):
+            start_ms, end_ms = start + word.start_ms, start + word.end_ms
+            if gate.speech_between_ms(last_ms, start_ms) >= HOLE_MS or (
+                end_ms - start_ms >= LONG_WORD_MS and gate.speech_between_ms(start_ms, end_ms) >= LONG_WORD_MS
+            ):
+                self.counters.holes += 1
+                return words[:index]
+            last_ms = end_ms
+        return words
+
+    def plausible(self, words: tuple[DecodedWord, ...], decoded: Decoded | None) -> tuple[DecodedWord, ...]:
+        """Drop the text of a whole utterance when it is probably invented."""
+        if not words or self._window.said:
+            return words
+        silent = decoded is not None and guards.is_no_speech(decoded)
+        if silent or not guards.is_trusted(words, self._no_speech):
+            self.counters.no_speech_dropped += 1
+            return ()
+        if guards.is_phantom(words, self._options.language):
+            self.counters.phantoms_dropped += 1
+            return ()
+        return words
+
+    def _decode(self, end_ms: int, *, final: bool, beam_size: int | None, look: bool = False) -> Decoded:
+        """Decode up to `end_ms`; once more, without what led it astray, if the model looped."""
+        options, window = self._options, self._window
+        samples = self._ear.between(window.start_ms, end_ms)
+        new_s = max(0.0, (end_ms - window.last_ms) / 1000)
+        request = DecodeRequest(
+            language=options.language,
+            prompt=self.prompt.tokens(),
+            prefix=window.prefix,
+            beam_size=beam_size or options.live_beam_size,
+            max_new_tokens=int(options.tokens_per_s * new_s) + SPARE_TOKENS,
+            repetition_penalty=options.repetition_penalty,
+            pad_s=options.window_pad_s,
+            window_s=options.second_look_window_s if look else options.window_s,
+            penalty=partial(self._lexicon.penalty, whole=final) if self._lexicon else None,
+        )
+        self.counters.second_looks += look
+        decoded = self._timed(samples, request)
+        if guards.without_loop(decoded.words)[1] or not decoded.ended:
+            self.counters.loops_cut += 1
+            self.prompt.mute()
+            decoded = self._timed(samples, replace(request, prompt=(), repetition_penalty=LOOP_PENALTY))
+        return decoded
+
+    def _timed(self, samples: Samples, request: DecodeRequest) -> Decoded:
+        started = self._clock()
+        decoded = self._model.decode(samples, request)
+        self.counters.decodes += 1
+        self.counters.decoded_audio_s += len(samples) / SAMPLES_PER_MS / 1000
+        self.counters.decode_wall_s += self._clock() - started
+        self.counters.tokens += decoded.new_tokens
+        self.counters.budgets_spent += not decoded.ended
+        self._no_speech = decoded.no_speech
+        return decoded
+
+    def _guarded(self, decoded: Decoded, speech_end_ms: int) -> tuple[DecodedWord, ...]:
+        """Cut loops, words behind the speech, and repetitions of what was said before the window."""
+        words, _ = guards.without_loop(decoded.words)
+        words, late = guards.without_late(words, speech_end_ms - self._window.start_ms)
+        self.counters.late_words_cut += late
+        if not self._window.said:
+            words = guards.without_said(words, self.prompt.said, REPEATED_MS)
+        return words

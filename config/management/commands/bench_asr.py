@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from argparse import ArgumentParser
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,13 @@ from asr.measure import bench, soak
 from asr.measure.replay import RealClock, VirtualClock, replay
 from asr.measure.score import Row, score
 from asr.measure.talk import Talk, load_talk
+from asr.recorder import read_audio, record
 from asr.weights import WeightsError, find_or_fetch
+from config.bench.live import ROOM, talk_of
+from config.bench.recogniser import measure_through_stack
+from config.drill.stack import running_stack
 
+OPUS_RATE_HZ = 48_000
 POLICIES: tuple[str, ...] = get_args(Policy)
 
 
@@ -48,6 +54,9 @@ class Command(BaseCommand):
             "--virtual", action="store_true", help="skip the waiting: time is audio and CPU time"
         )
         parser.add_argument("--no-offline", action="store_true", help="leave out offline faster-whisper")
+        parser.add_argument(
+            "--stack", action="store_true", help="also once through a whole stack, as a viewer reads it"
+        )
         parser.add_argument("--text", action="store_true", help="print the final text of each run")
         parser.add_argument("--soak", type=float, metavar="MINUTES", help="repeat each talk for so long")
         parser.add_argument("--plot", type=Path, help="where the soak's plot goes (SVG)")
@@ -67,9 +76,13 @@ class Command(BaseCommand):
                 self._soak(talk, model, base, options)
             return
         shown: list[Row] = []
-        for talk in talks:
+        for file, talk in zip(options["talks"], talks, strict=True):
             for case in _cases(options["policy"], options["without"], base):
                 shown.append(self._runs(talk, model, case, options))
+            if options["stack"]:
+                row = self._through_stack(talk, file, base.policy, path)
+                self.stdout.write(bench.json_line(row, run=1))
+                shown.append(row)
             if not options["no_offline"]:
                 row = bench.run_offline(
                     talk,
@@ -91,6 +104,19 @@ class Command(BaseCommand):
             if options["text"]:
                 self.stdout.write(run.seen[-1].final if run.seen else "")
         return bench.medians(rows)
+
+    def _through_stack(self, talk: Talk, file: Path, policy: str, weights: Path) -> Row:
+        """One run through a stack of its own, which takes its options from the environment."""
+        blobs = list(record(read_audio(talk_of(file, talk.language).path, rate_hz=OPUS_RATE_HZ)))
+        environment = {
+            "ASR_RECOGNISER": "whisper",
+            "ASR_POLICY": policy,
+            "ASR_MODEL": weights.name,
+            "ASR_MODEL_DIR": str(weights.parent),
+            "LOG_LEVEL": "WARNING",
+        }
+        with running_stack(rooms=[ROOM], **environment) as stack:
+            return asyncio.run(measure_through_stack(stack, talk, blobs))
 
     def _soak(self, talk: Talk, model: Whisper, base: EngineOptions, options: dict[str, Any]) -> None:
         long = soak.repeated(talk, options["soak"] * 60)

@@ -1,0 +1,43 @@
+"""What a measured viewer has before the eyes."""
+
+from config.bench.recogniser import Reader
+from gateways.conference.client import Caption
+
+
+def sentence(text, index, lang="en", at_s=1.0):
+    return Caption(at_s, text, lang, (0, index))
+
+
+def incomplete(text, at_s=1.0):
+    return Caption(at_s, text, "", None)
+
+
+def test_sentences_are_final_and_what_stands_behind_them_is_only_shown():
+    reader = Reader("en")
+
+    reader.take(1.0, incomplete("Good mor"))
+    reader.take(2.0, sentence("Good morning.", 0))
+    reader.take(2.0, incomplete("Wel"))
+
+    assert [(seen.at_s, seen.final, seen.shown) for seen in reader.seen] == [
+        (1.0, "", "Good mor"),
+        (2.0, "Good morning.", "Good morning."),
+        (2.0, "Good morning.", "Good morning. Wel"),
+    ]
+
+
+def test_a_sentence_that_changes_is_seen_to_change():
+    reader = Reader("en")
+
+    reader.take(1.0, sentence("One.", 0))
+    reader.take(2.0, sentence("Two.", 0))
+
+    assert [seen.final for seen in reader.seen] == ["One.", "Two."]
+
+
+def test_translations_are_not_what_was_spoken():
+    reader = Reader("en")
+
+    reader.take(1.0, sentence("Bom dia.", 0, lang="pt"))
+
+    assert reader.seen == []

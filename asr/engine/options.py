@@ -17,7 +17,7 @@ class EngineOptions:
     """
 
     language: str = "en"
-    min_chunk_size_s: float = 0.5  # no decode before this much new audio
+    min_chunk_size_s: float = 0.4  # no decode before this much new audio
     confidence_validation: bool = True  # a word of high probability needs no second opinion
     punctuation_split: bool = True  # sentences end at punctuation (else only at pauses)
     vac: bool = True  # voice activity controls what is decoded
@@ -35,12 +35,15 @@ class EngineOptions:
     lexicon: bool = True  # among the beams, words that the language knows are preferred
 
     # Commit by alignment and confidence
-    confirm_margin_ms: int = 600  # a confident word this far before the end of the audio is final
+    sure_probability: float = 0.9  # a word at least this probable …
+    sure_margin_ms: int = 300  # … is final when it ends this far before the end of the audio
+    confirm_probability: float = 0.8  # the same for confident words
+    confirm_margin_ms: int = 500
     agree_margin_ms: int = 200  # a word that two passes agree on, this far before the end, is final
-    confirm_probability: float = 0.8
     pause_bonus_ms: int = 500  # words before a pause count as so much farther from the end
-    doubt_probability: float = 0.5  # a word less probable than this waits longer, agreed on or not
-    doubt_margin_ms: int = 1500
+    doubt_probability: float = 0.4  # a word less probable than this waits longer, agreed on or not
+    doubt_margin_ms: int = 1300
+    certain_margin_ms: int = 2200  # a word this far before the end of the audio hardly changes any more
     # Similarity agreement
     qratio_threshold: float = 95.0
     fallback: bool = True
@@ -55,7 +58,7 @@ class EngineOptions:
     max_sentence_chars: int = 240
 
     # Cost and guards
-    window_s: float = 15.0  # the encoder's window is at least this long …
+    window_s: float = 12.0  # the encoder's window is at least this long …
     window_pad_s: float = 1.0  # … and holds this much silence behind the audio
     tokens_per_s: float = 8.0
     repetition_penalty: float = 1.0

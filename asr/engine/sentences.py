@@ -21,11 +21,13 @@ class Sentence:
     """A finished sentence and the words it is made of."""
 
     words: tuple[Word, ...]
+    begins: bool = True  # False: it goes on where the text before has no full stop
 
     @property
     def text(self) -> str:
         """The sentence as read, without outer spaces."""
-        return "".join(word.text for word in self.words).strip()
+        text = "".join(word.text for word in self.words).strip()
+        return with_capital(text) if self.begins else text
 
     @property
     def start_ms(self) -> int:
@@ -46,6 +48,7 @@ class SentenceAssembler:
         self._punctuation_split = punctuation_split
         self._max_chars = max_chars
         self._words: list[Word] = []
+        self.begins = True  # the next sentence is one, not the rest of one that was cut or broken off
 
     @property
     def pending(self) -> tuple[Word, ...]:
@@ -74,8 +77,9 @@ class SentenceAssembler:
         return done
 
     def _take(self, count: int) -> Sentence:
-        sentence = Sentence(tuple(self._words[:count]))
+        sentence = Sentence(tuple(self._words[:count]), self.begins)
         del self._words[:count]
+        self.begins = ends_sentence(sentence.text)
         return sentence
 
     def _text_length(self) -> int:
@@ -132,6 +136,13 @@ def first_sentence_words(words: list[Word], language: str) -> int:
         if _boundary_at(sentences, length, probe):
             return count
     return 0
+
+
+def with_capital(text: str) -> str:
+    """The text with a capital at its start, where its first word is written small throughout ("iPhone" stays)."""
+    first = text[:1]
+    word = text.split(maxsplit=1)[0] if text else ""
+    return first.upper() + text[1:] if word.islower() and len(first.upper()) == 1 else text
 
 
 def ends_sentence(text: str) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .options import EngineOptions
 from .recogniser import SAMPLES_PER_MS, Confirmed, Event, Hypothesis, MakeRecogniser, Reset, Samples, Word
-from .sentences import Sentence, SentenceAssembler
+from .sentences import Sentence, SentenceAssembler, with_capital
 
 LONGEST_FILL_MS = 1000
 
@@ -165,7 +165,8 @@ class Captioner:
         words = (*self._assembler.pending, *self._hypothesis)
         skipped = len(whole) - len(whole.lstrip())
         start_ms = words[0].start_ms if words else self._committed_ms
-        partial = PartialText(start_ms, whole.strip(), max(0, len(confirmed.rstrip()) - skipped))
+        text = with_capital(whole.strip()) if self._assembler.begins else whole.strip()
+        partial = PartialText(start_ms, text, max(0, len(confirmed.rstrip()) - skipped))
         if partial == self._partial or not (partial.text or self._partial.text):
             return []
         self._partial = partial

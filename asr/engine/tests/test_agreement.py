@@ -13,7 +13,20 @@ OPTIONS = EngineOptions(confirm_margin_ms=700, confirm_probability=0.6, agree_ma
 
 def test_probable_word_far_from_the_end_needs_no_second_opinion():
     policy = AlignmentPolicy(OPTIONS)
-    assert policy.confirm(sequence("one two three"), 1500) == 2  # "three" ends 400 ms before the end
+    words = sequence("one two three", probability=0.8)
+    assert policy.confirm(words, 1500) == 2  # "three" ends 400 ms before the end
+
+
+def test_the_more_probable_a_word_the_nearer_to_the_end_it_may_be():
+    words = sequence("one two three", probability=0.95)
+    assert AlignmentPolicy(OPTIONS).confirm(words, 1500) == 3
+    assert AlignmentPolicy(OPTIONS).confirm(words, 1350) == 2
+
+
+def test_a_word_that_was_long_ago_is_final_however_it_changes():
+    policy = AlignmentPolicy(OPTIONS)
+    assert policy.confirm(sequence("mumble", probability=0.1), 2000) == 0
+    assert policy.confirm(sequence("grumble", probability=0.1), 2600) == 1
 
 
 def test_improbable_word_waits_and_holds_back_what_follows():
@@ -24,8 +37,8 @@ def test_improbable_word_waits_and_holds_back_what_follows():
 
 def test_word_near_the_end_is_final_when_two_passes_agree():
     policy = AlignmentPolicy(OPTIONS)
-    assert policy.confirm(sequence("one"), 600) == 0
-    assert policy.confirm(sequence("One,"), 600) == 1
+    assert policy.confirm(sequence("one"), 550) == 0
+    assert policy.confirm(sequence("One,"), 550) == 1
 
 
 def test_doubtful_word_waits_longer_though_two_passes_agree():
@@ -36,8 +49,8 @@ def test_doubtful_word_waits_longer_though_two_passes_agree():
 
 def test_without_confidence_validation_only_agreement_counts():
     policy = AlignmentPolicy(EngineOptions(confidence_validation=False))
-    assert policy.confirm(sequence("one two"), 3000) == 0
-    assert policy.confirm(sequence("one two"), 3000) == 2
+    assert policy.confirm(sequence("one two"), 1500) == 0
+    assert policy.confirm(sequence("one two"), 1500) == 2
 
 
 def test_local_agreement_takes_the_common_prefix():

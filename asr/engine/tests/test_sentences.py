@@ -22,6 +22,38 @@ def test_sentence_is_given_with_its_full_stop_not_with_the_next_word():
 
 
 @pytest.mark.parametrize(
+    ("spoken", "read"),
+    [
+        ("printing is beautiful.", "Printing is beautiful."),
+        ("iPhones are small.", "iPhones are small."),
+        ("42 lines.", "42 lines."),
+        ("ßx is no word.", "ßx is no word."),
+    ],
+)
+def test_a_sentence_begins_with_a_capital(spoken, read):
+    assert texts(SentenceAssembler("en"), sequence(spoken)) == [read]
+
+
+def test_what_goes_on_behind_a_cut_does_not_begin_with_a_capital():
+    assembler = SentenceAssembler("en", max_chars=60)
+
+    cut = texts(assembler, sequence("we print, " + "and we print, " * 8))
+    rest = [sentence.text for sentence in assembler.finish()]
+
+    assert cut[0].startswith("We print,")
+    assert all(text.startswith("and") for text in (*cut[1:], *rest))
+
+
+def test_what_goes_on_behind_a_pause_does_not_begin_with_a_capital():
+    assembler = SentenceAssembler("en")
+    assembler.add(sequence("the invention"))
+    assert [sentence.text for sentence in assembler.finish()] == ["The invention"]
+
+    assembler.add(sequence("of movable letters"))
+    assert [sentence.text for sentence in assembler.finish()] == ["of movable letters"]
+
+
+@pytest.mark.parametrize(
     ("language", "text"),
     [
         ("en", "It costs 3.50 dollars."),

@@ -139,6 +139,7 @@ class LiveRecogniser:
             self._dumbness.word(speech_ms)
         self._dumbness.utterance_ends(speech_ms)
         self._leave(len(self._window.said))
+        self._prompt.pause()
         self._window.hypothesis = ()
         self._policy.forget()
         gate.close()

@@ -41,8 +41,8 @@ class EngineOptions:
     confirm_margin_ms: int = 500
     agree_margin_ms: int = 200  # a word that two passes agree on, this far before the end, is final
     pause_bonus_ms: int = 500  # words before a pause count as so much farther from the end
-    doubt_probability: float = 0.4  # a word less probable than this waits longer, agreed on or not
-    doubt_margin_ms: int = 1300
+    doubt_probability: float = 0.5  # a word less probable than this waits longer, agreed on or not
+    doubt_margin_ms: int = 1500
     certain_margin_ms: int = 2200  # a word this far before the end of the audio hardly changes any more
     # Similarity agreement
     qratio_threshold: float = 95.0

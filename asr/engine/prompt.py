@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from .guards import bare
 from .options import EngineOptions
+from .sentences import ends_sentence
 
 TALK_TOKENS = 60
 RECENT_TOKENS = 60
@@ -32,7 +33,7 @@ class Prompt:
         return [bare(text) for text in self._recent]
 
     def tokens(self) -> tuple[int, ...]:
-        """Prompt for the next decode: the talk, then what was said last."""
+        """Prompt for the next decode: the talk, then what was said last if the sentence goes on."""
         if not self._on:
             return ()
         if self._muted:
@@ -44,6 +45,11 @@ class Prompt:
         """Words that left the window."""
         self._recent.extend(texts)
         self._muted = False
+
+    def pause(self) -> None:
+        """An utterance ended: behind a full stop, what was said last tells little of what comes."""
+        if self._recent and ends_sentence(self._recent[-1]):
+            self._muted = True
 
     def mute(self) -> None:
         """The model looped: leave out what was said last until new words leave the window."""

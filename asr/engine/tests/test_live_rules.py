@@ -7,6 +7,7 @@ import pytest
 
 from asr.engine.live import LiveRecogniser
 from asr.engine.options import EngineOptions
+from asr.engine.prompt import Prompt
 from asr.engine.recogniser import Confirmed, Hypothesis, Reset
 from asr.engine.whisper import Decoded, DecodedWord
 
@@ -120,6 +121,21 @@ def test_prompt_holds_title_speakers_and_glossary_and_is_bounded():
     model = ScriptedModel(numbered)
     play(LiveRecogniser(model, options), 2)
     assert 5 <= len(model.requests[0].prompt) <= 120
+
+
+def test_what_was_said_last_is_told_only_while_the_sentence_goes_on():
+    prompt = Prompt(EngineOptions(title="Type"), lambda text: text.split())
+
+    prompt.say([" the", " invention"])
+    prompt.pause()
+    assert prompt.tokens() == ("Type.", "the", "invention")
+
+    prompt.say([" of", " printing."])
+    prompt.pause()
+    assert prompt.tokens() == ("Type.",)
+
+    prompt.say([" It", " is"])
+    assert prompt.tokens()[-2:] == ("It", "is")
 
 
 def test_token_budget_follows_the_speech_that_has_no_words_yet():

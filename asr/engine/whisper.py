@@ -15,6 +15,7 @@ import ctranslate2
 import numpy as np
 import tokenizers
 from faster_whisper.tokenizer import Tokenizer
+from threadpoolctl import threadpool_limits
 
 from .mel import FRAMES_PER_S, HOP_SAMPLES, LogMel
 from .recogniser import SAMPLE_RATE_HZ, Samples
@@ -106,7 +107,11 @@ class Whisper:
     def load(
         cls, path: Path, *, device: str = "cpu", compute_type: str = "int8", threads: int = 2
     ) -> Whisper:
-        """Load the weights in folder `path` and decode a second of silence, so that the first words are not late."""
+        """Load the weights in folder `path` and decode a second of silence, so that the first words are not late.
+
+        From then on numpy has one thread in this process: its other ones would spin beside every decode.
+        """
+        threadpool_limits(1, user_api="blas")
         model = ctranslate2.models.Whisper(
             str(path), device=device, compute_type=compute_type, intra_threads=threads, inter_threads=1
         )

@@ -12,6 +12,7 @@ _TERMINAL = (".", "!", "?", "。", "！", "？", "؟", "।", "…")
 _CLOSERS = "\"'”’»)]"
 _CLAUSE = (",", ";", ":", "–", "—", "、", "，", "；")
 _FOLLOWER = "Xaver"  # no language's splitter knows it: asks about a boundary at the end of the text
+_DOTTED_I = frozenset({"tr", "az"})  # their capital i is not Python's: left as the model writes it
 _SHORTEST_CLAUSE_CHARS = 40
 MAX_PENDING_WORDS = 400
 
@@ -48,7 +49,10 @@ class SentenceAssembler:
         self._punctuation_split = punctuation_split
         self._max_chars = max_chars
         self._words: list[Word] = []
-        self.begins = True  # the next sentence is one, not the rest of one that was cut or broken off
+        self._capitals = language not in _DOTTED_I
+        self.begins = (
+            self._capitals
+        )  # the next sentence is one, not the rest of one that was cut or broken off
 
     @property
     def pending(self) -> tuple[Word, ...]:
@@ -79,7 +83,7 @@ class SentenceAssembler:
     def _take(self, count: int) -> Sentence:
         sentence = Sentence(tuple(self._words[:count]), self.begins)
         del self._words[:count]
-        self.begins = ends_sentence(sentence.text)
+        self.begins = self._capitals and ends_sentence(sentence.text)
         return sentence
 
     def _text_length(self) -> int:

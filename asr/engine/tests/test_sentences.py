@@ -34,6 +34,10 @@ def test_a_sentence_begins_with_a_capital(spoken, read):
     assert texts(SentenceAssembler("en"), sequence(spoken)) == [read]
 
 
+def test_a_language_with_another_capital_i_is_left_as_it_is():
+    assert texts(SentenceAssembler("tr"), sequence("iyi günler.")) == ["iyi günler."]
+
+
 def test_what_goes_on_behind_a_cut_does_not_begin_with_a_capital():
     assembler = SentenceAssembler("en", max_chars=60)
 

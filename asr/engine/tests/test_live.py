@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import jiwer
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -72,6 +73,52 @@ def test_final_text_is_in_order_and_never_rewritten_for_any_cutting(model, cuts,
     assert rewrites(seen) == 0
     assert all(a.end_ms <= b.start_ms for a, b in pairwise(sentences))
     assert len(sentences) > 0
+
+
+def caption(captioner, samples, from_ms, until_ms):
+    """Feed a stretch of a talk in pieces of 300 ms; return the sentences."""
+    events = []
+    for at in range(from_ms, until_ms, 300):
+        captioner.feed(at, samples[at * 16 : min(at + 300, until_ms) * 16])
+        events.extend(captioner.poll())
+    return [event.text for event in events if isinstance(event, SentenceReady)]
+
+
+def finish(captioner):
+    return [event.text for event in captioner.flush() if isinstance(event, SentenceReady)]
+
+
+GERMAN = EngineOptions(language="de")
+STRETCH_MS = 24_000
+
+
+def captioner_from(model, start_ms, line=0):
+    return Captioner(lambda at_ms: LiveRecogniser(model, GERMAN, at_ms), GERMAN, start_ms, line=line)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(model):
+    captioner = captioner_from(model, 0)
+    samples = speech.talk("talk_de_dev").samples
+    return words_of(" ".join([*caption(captioner, samples, 0, STRETCH_MS), *finish(captioner)]))
+
+
+@pytest.mark.parametrize("killed_ms", [7_000, 11_700, 17_300])
+def test_a_successor_begins_behind_the_last_sentence_and_doubles_or_loses_nothing(
+    model, uninterrupted, killed_ms
+):
+    samples = speech.talk("talk_de_dev").samples
+    killed = captioner_from(model, 0)
+    sentences = caption(killed, samples, 0, killed_ms)
+    successor = captioner_from(model, killed.committed_ms, line=1)
+    sentences += caption(successor, samples, killed.committed_ms, STRETCH_MS) + finish(successor)
+
+    said = words_of(" ".join(sentences))
+    changes = jiwer.process_words(" ".join(uninterrupted), " ".join(said))
+    assert changes.insertions + changes.deletions <= 2
+    assert changes.wer < 0.2
+    pairs = list(pairwise(said))
+    assert not any(pair == after for pair, after in zip(pairs, pairs[2:], strict=False))
 
 
 @pytest.mark.parametrize("policy", POLICIES)

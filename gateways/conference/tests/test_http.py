@@ -142,8 +142,9 @@ class TestAuth:
         key = wire.key(HOST)
         answers = [wire.post("/login", {"password": "wrong"}) for _ in range(8)]
         assert [answer.status_code for answer in answers[:2]] == [401, 401]
-        assert refused(answers[-1], 429)
-        assert answers[-1]["Retry-After"] == "1"
+        slowed = [answer for answer in answers if answer.status_code == 429]
+        assert slowed and all(refused(answer, 429) for answer in slowed)
+        assert slowed[0]["Retry-After"] == "1"
         for _ in range(5):
             assert wire.post("/auth", {"key": key}).status_code == 200
         assert Wire(wire.prefix).post("/login", {"password": HOST}).status_code == 200
@@ -154,18 +155,19 @@ class TestAuth:
             guesser = Wire(wire.prefix)
             statuses = [guesser.post(path, {"password": f"guess {n}"}).status_code for n in range(8)]
             assert statuses[:2] == [401, 401]
-            assert statuses[-1] == 429
+            assert 429 in statuses  # not every later one: one attempt a second is looked at
 
     def test_forwarded_address_counts_only_behind_a_trusted_proxy(self, wire, settings):
         changes = {"login_failures_per_minute": 2, "trust_proxy": False}
         settings.ENV = settings.ENV.model_copy(update=changes)
 
         def guess(visitor, times=8):
+            """The worst status of some wrong passwords; one a second is looked at, whatever came before."""
             forged = f"203.0.113.77, {visitor}"
-            return [
+            return max(
                 wire.post("/login", {"password": "?"}, headers={"X-Forwarded-For": forged}).status_code
                 for _ in range(times)
-            ][-1]
+            )
 
         assert guess(next(_addresses)) == guess(next(_addresses), times=3) == 429
         settings.ENV = settings.ENV.model_copy(update={**changes, "trust_proxy": True})

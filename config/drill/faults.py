@@ -1,242 +1,184 @@
-"""Each fault as a scenario: stream a talk of known words, break something in the middle, compare what is left.
-
-The stack runs the scripted recogniser: every half second of sound is a word that its time alone decides, so a lost
-or doubled word shows whatever was killed.
-"""
+"""Each fault as a scenario: stream a talk of known words, break something in the middle, compare what is left."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
+import itertools
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from av.audio.frame import AudioFrame
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
-
 from asr.host import Host, HostLostError
-from asr.recorder import Blob, record
+from asr.recorder import Blob
+from config.drill.speech import Speech, Unsent
 from config.drill.stack import Stack
-from gateways.conference.client import Viewer, captions
+from config.drill.watch import Watch
 
-RATE_HZ = 48_000
-WORD = re.compile(r"s(\d{4})w(\d)", re.IGNORECASE)
-WORDS_PER_SENTENCE, WORD_S = 4, 0.5
-SPEED = 2.0
-TALK_S = 24.0
-BREAK_AFTER_S = 10.0  # audio seconds
 DONE_WITHIN_S = 60.0
 POLL_S = 0.05
+UNSENT_S = 2.0  # of the talk, while the host has no socket
 
 Break = Callable[[Stack, str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class FaultRow:
-    """What a fault cost. Sentences before and after it; seconds until the next sentence reached the viewer."""
+    """What a fault cost; words, but for the sentences before and after it.
 
+    `seconds_until_next`: until the next sentence reached the viewer; `still_s`: the longest time without any new
+    caption at the viewer while somebody spoke.
+    """
+
+    name: str
     fault: str
     sentences_before: int
     sentences_after: int
     seconds_until_next: float
+    still_s: float
     lost: int
     doubled: int
     rewritten: int
+    missing: int
 
     @property
     def harmless(self) -> bool:
-        """Nothing lost, nothing doubled, nothing rewritten, and the room went on."""
-        return (
-            not (self.lost or self.doubled or self.rewritten) and self.sentences_after > self.sentences_before
-        )
+        """Nothing lost, nothing doubled, nothing rewritten, nothing missing, and the room went on."""
+        harm = self.lost or self.doubled or self.rewritten or self.missing
+        return not harm and self.sentences_after > self.sentences_before
 
 
-@dataclass
-class Watch:
-    """A viewer that comes back whenever its socket breaks, and notes when each sentence came."""
-
-    stack: Stack
-    room: str
-    viewer: Viewer = field(default_factory=Viewer)
-    arrivals: list[tuple[float, str]] = field(default_factory=list)
-    closed_reason: str = ""
-    drop_at: float | None = None
-
-    async def run(self) -> None:
-        """Until the room closes."""
-        while not self.closed_reason:
-            with contextlib.suppress(OSError, TimeoutError, ConnectionClosed):
-                await self._once()
-            await asyncio.sleep(POLL_S)
-
-    async def _once(self) -> None:
-        async with connect(self.stack.viewer_url(self.room), compression=None) as socket:
-            try:
-                async for caption in captions(socket, self.viewer):
-                    if caption.key is not None:
-                        self.arrivals.append((caption.at_s, caption.text))
-                    if self.drop_at is not None and time.monotonic() > self.drop_at:
-                        self.drop_at = None
-                        socket.transport.abort()
-                        return
-            finally:
-                if socket.close_code == 1003:
-                    self.closed_reason = socket.close_reason or "?"
+Scenario = Callable[[Stack, str, Speech], Coroutine[Any, Any, FaultRow]]
 
 
-@lru_cache(maxsize=4)
-def sound(seconds: float) -> Sequence[Blob]:
-    """A recorder's blobs of so much noise."""
-    noise = np.random.default_rng(7).normal(0, 3000, int(seconds * RATE_HZ)).astype(np.int16)
-    frames = []
-    for start in range(0, len(noise), RATE_HZ // 10):
-        frame = AudioFrame.from_ndarray(
-            noise[None, start : start + RATE_HZ // 10], format="s16", layout="mono"
-        )
-        frame.sample_rate = RATE_HZ
-        frames.append(frame)
-    return list(record(iter(frames)))
-
-
-def spoken_words(texts: Sequence[str]) -> list[int]:
-    """Numbers of the scripted words in these texts, in order."""
-    return [
-        (int(sentence) - 1) * WORDS_PER_SENTENCE + int(word) - 1
-        for text in texts
-        for sentence, word in WORD.findall(text)
-    ]
-
-
-async def play_through(stack: Stack, room: str, fault: str, breaker: Break) -> FaultRow:
+async def play_through(stack: Stack, room: str, speech: Speech, fault: str, breaker: Break) -> FaultRow:
     """Break something while the host goes on as if nothing were."""
-    blobs = sound(TALK_S)
-    middle = next(index for index, blob in enumerate(blobs) if blob.end_ms >= BREAK_AFTER_S * 1000)
+    before, after = _halves(speech)
 
     async def talk(host: Host) -> float:
-        await host.play(blobs[:middle], speed=SPEED)
+        await host.play(before, speed=speech.speed)
         broke_at = time.monotonic()
         breaking = asyncio.to_thread(breaker, stack, room)
-        await asyncio.gather(breaking, host.play(blobs[middle:], speed=SPEED))
+        await asyncio.gather(breaking, host.play(after, speed=speech.speed))
         return broke_at
 
-    return await _scenario(stack, room, fault, talk, expected=range(int(TALK_S / WORD_S)))
+    return await scenario(stack, room, speech, fault, talk)
 
 
-async def drop_host(stack: Stack, room: str, fault: str, *, new_recorder: bool, lost_s: float) -> FaultRow:
-    """The host's network fails; it comes back within the grace period, `lost_s` of audio gone with the old socket."""
-    blobs = sound(TALK_S)
-    middle = next(index for index, blob in enumerate(blobs) if blob.end_ms >= BREAK_AFTER_S * 1000)
-    resume = next(
-        index for index, blob in enumerate(blobs) if blob.start_ms >= blobs[middle].start_ms + lost_s * 1000
-    )
-    rest = sound(TALK_S - BREAK_AFTER_S) if new_recorder else blobs[resume:]
+async def drop_host(stack: Stack, room: str, speech: Speech, fault: str, *, new_recorder: bool) -> FaultRow:
+    """The host's network fails; it comes back within the grace period, UNSENT_S of audio gone with the old socket."""
+    before, after = _halves(speech)
+    lost_ms = round(UNSENT_S * 1000)
+    rest = [blob for blob in after if blob.start_ms >= after[0].start_ms + lost_ms]
+    unsent = Unsent(after[0].start_ms, rest[0].start_ms, new_recorder)
+    if new_recorder:
+        rest = list(speech.blobs(unsent.end_ms))
 
     async def talk(host: Host) -> float:
-        await host.play(blobs[:middle], speed=SPEED)
-        await _all_heard(stack, room, blobs[middle - 1].end_ms)
+        await host.play(before, speed=speech.speed)
+        await all_heard(stack, room, before[-1].end_ms)
         await host.drop()
         broke_at = time.monotonic()
-        await asyncio.sleep(lost_s / SPEED)
-        await host.connect()
-        await host.wait_ready()
-        await host.play(rest, speed=SPEED)
+        await asyncio.sleep(UNSENT_S / speech.speed)
+        await come_back(host)
+        await host.play(rest, speed=speech.speed)
         return broke_at
 
-    heard_ms = blobs[middle - 1].end_ms
-    before = range(int(heard_ms / 1000 / WORD_S))
-    if new_recorder:
-        expected = range(int((heard_ms / 1000 + TALK_S - BREAK_AFTER_S) / WORD_S))
-        return await _scenario(stack, room, fault, talk, expected=expected)
-    after = range(-(-blobs[resume].start_ms // 500) + 1, int(TALK_S / WORD_S))
-    return await _scenario(stack, room, fault, talk, expected=[*before, *after])
+    return await scenario(stack, room, speech, fault, talk, unsent=unsent)
 
 
-async def drop_viewer(stack: Stack, room: str, fault: str) -> FaultRow:
+async def drop_viewer(stack: Stack, room: str, speech: Speech, fault: str) -> FaultRow:
     """A viewer's network fails; it comes back and reads on."""
-    blobs = sound(TALK_S)
+    watch = Watch(stack, room, speech.language)
 
     async def talk(host: Host) -> float:
-        at = time.monotonic() + BREAK_AFTER_S / SPEED
+        at = time.monotonic() + speech.break_after_s / speech.speed
         watch.drop_at = at
-        await host.play(blobs, speed=SPEED)
+        await host.play(speech.blobs(), speed=speech.speed)
         return at
 
-    watch = Watch(stack, room)
-    return await _scenario(stack, room, fault, talk, expected=range(int(TALK_S / WORD_S)), watch=watch)
+    return await scenario(stack, room, speech, fault, talk, watch=watch)
 
 
-async def kill_web(stack: Stack, room: str, fault: str) -> FaultRow:
+async def kill_web(stack: Stack, room: str, speech: Speech, fault: str) -> FaultRow:
     """The web process dies: host and viewers come back to its successor; what was on the wire is gone with it."""
-    blobs = sound(TALK_S)
-    middle = next(index for index, blob in enumerate(blobs) if blob.end_ms >= BREAK_AFTER_S * 1000)
+    before, after = _halves(speech)
 
     async def talk(host: Host) -> float:
-        await host.play(blobs[:middle], speed=SPEED)
-        await _all_heard(stack, room, blobs[middle - 1].end_ms)
+        await host.play(before, speed=speech.speed)
+        await all_heard(stack, room, before[-1].end_ms)
         broke_at = time.monotonic()
         stack.kill(stack.pid("web"))
-        await _come_back(host)
-        await host.play(blobs[middle:], speed=SPEED)
+        await come_back(host)
+        await host.play(after, speed=speech.speed)
         return broke_at
 
-    return await _scenario(stack, room, fault, talk, expected=range(int(TALK_S / WORD_S)))
+    return await scenario(stack, room, speech, fault, talk)
 
 
-async def _scenario(
+async def scenario(
     stack: Stack,
     room: str,
+    speech: Speech,
     fault: str,
     talk: Callable[[Host], Awaitable[float]],
     *,
-    expected: Sequence[int],
+    unsent: Unsent | None = None,
     watch: Watch | None = None,
 ) -> FaultRow:
-    watch = watch or Watch(stack, room)
-    host = stack.host(room)
+    """Host and viewer through `talk`, which returns when it broke something; the room is closed afterwards."""
+    watch = watch or Watch(stack, room, speech.language)
+    host = stack.host(room, lang=speech.language, target=speech.language)
     await host.connect()
     await host.wait_ready()
     watching = asyncio.create_task(watch.run())
     try:
         broke_at = await talk(host)
+        ended_at = time.monotonic()
         await host.leave()
-        await _until(lambda: set(spoken_words([text for _, text in watch.arrivals])) >= set(expected))
+        await until(lambda: speech.complete(watch.text(), unsent))
         await asyncio.to_thread(stack.close_room, room)
-        await _until(lambda: bool(watch.closed_reason))
+        await until(lambda: bool(watch.closed_reason))
+        await until(lambda: stack.session(room)["state"] in ("closed", "failed"))
     finally:
         watching.cancel()
-    return _row(stack, room, fault, watch, broke_at, expected)
-
-
-def _row(
-    stack: Stack, room: str, fault: str, watch: Watch, broke_at: float, expected: Sequence[int]
-) -> FaultRow:
-    stored = spoken_words([text for _, _, text in stack.sentences(room)])
-    read = spoken_words([watch.viewer.sentences[key]["en"] for key in sorted(watch.viewer.sentences)])
+    stored = [text for _, _, text in stack.sentences(room)]
+    verdict = speech.judge(" ".join(stored), unsent)
     later = [at for at, _ in watch.arrivals if at > broke_at]
-    lost = set(expected) - set(stored) | set(stored) - set(read)
     return FaultRow(
+        name="",
         fault=fault,
         sentences_before=sum(at <= broke_at for at, _ in watch.arrivals),
-        sentences_after=len(stack.sentences(room)),
+        sentences_after=len(stored),
         seconds_until_next=round(later[0] - broke_at, 1) if later else float("inf"),
-        lost=len(lost),
-        doubled=len(stored) - len(set(stored)) + len(read) - len(set(read)),
+        still_s=round(watch.still_s(ended_at), 1),
+        lost=verdict.lost + unread_words(stored, watch) + vanished_words(stored, watch),
+        doubled=verdict.doubled,
         rewritten=watch.viewer.rewrites,
+        missing=verdict.missing,
     )
 
 
-async def _all_heard(stack: Stack, room: str, heard_ms: int) -> None:
-    await _until(lambda: stack.session(room)["heard_ms"] >= heard_ms - 100)
+def unread_words(stored: Sequence[str], watch: Watch) -> int:
+    """Words of stored sentences that the viewer never got."""
+    read = set(watch.texts())
+    return sum(len(text.split()) for text in stored if text not in read)
 
 
-async def _come_back(host: Host) -> None:
+def vanished_words(stored: Sequence[str], watch: Watch) -> int:
+    """Words of sentences that the viewer has, so they were committed, and that are stored no more."""
+    kept = set(stored)
+    return sum(len(text.split()) for text in watch.texts() if text not in kept)
+
+
+async def all_heard(stack: Stack, room: str, heard_ms: int) -> None:
+    """Until the recogniser has heard so much of the talk."""
+    await until(lambda: stack.session(room)["heard_ms"] >= heard_ms - 100)
+
+
+async def come_back(host: Host) -> None:
+    """Connect again, as often as it takes. Raises HostLostError after DONE_WITHIN_S."""
     deadline = time.monotonic() + DONE_WITHIN_S
     while True:
         try:
@@ -249,12 +191,14 @@ async def _come_back(host: Host) -> None:
             await asyncio.sleep(POLL_S)
 
 
-async def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DONE_WITHIN_S
+async def until(holds: Callable[[], bool], within_s: float = DONE_WITHIN_S) -> bool:
+    """Wait for it; False: it did not come, and the row tells what is missing."""
+    deadline = time.monotonic() + within_s
     while not await asyncio.to_thread(holds):
         if time.monotonic() > deadline:
-            return  # the row tells what is missing
+            return False
         await asyncio.sleep(POLL_S)
+    return True
 
 
 def kill_asr_child(stack: Stack, room: str) -> None:
@@ -272,11 +216,15 @@ def kill_program(name: str, number: signal.Signals = signal.SIGKILL) -> Break:
     return lambda stack, room: stack.kill(stack.pid(name), number)
 
 
-Scenario = Callable[[Stack, str], Coroutine[Any, Any, FaultRow]]
+def _halves(speech: Speech) -> tuple[list[Blob], list[Blob]]:
+    """The blobs before and after the moment at which something breaks."""
+    blobs = speech.blobs()
+    before = list(itertools.takewhile(lambda blob: blob.end_ms < speech.break_after_s * 1000, blobs))
+    return [*before, blobs[len(before)]], list(blobs[len(before) + 1 :])
 
 
 def _through(fault: str, breaker: Break) -> Scenario:
-    return lambda stack, room: play_through(stack, room, fault, breaker)
+    return lambda stack, room, speech: play_through(stack, room, speech, fault, breaker)
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -286,12 +234,12 @@ SCENARIOS: dict[str, Scenario] = {
     "redis-restarted": _through("SIGKILL Redis", kill_program("redis")),
     "postgres-restarted": _through("fast restart PostgreSQL", kill_program("postgres", signal.SIGINT)),
     "postgres-killed": _through("SIGKILL PostgreSQL", kill_program("postgres")),
-    "web-killed": lambda stack, room: kill_web(stack, room, "SIGKILL web"),
-    "host-dropped": lambda stack, room: drop_host(
-        stack, room, "host's socket dropped, same recorder", new_recorder=False, lost_s=2.0
+    "web-killed": lambda stack, room, speech: kill_web(stack, room, speech, "SIGKILL web"),
+    "host-dropped": lambda stack, room, speech: drop_host(
+        stack, room, speech, "host's socket dropped, same recorder", new_recorder=False
     ),
-    "host-new-recorder": lambda stack, room: drop_host(
-        stack, room, "host's socket dropped, new recorder", new_recorder=True, lost_s=2.0
+    "host-new-recorder": lambda stack, room, speech: drop_host(
+        stack, room, speech, "host's socket dropped, new recorder", new_recorder=True
     ),
-    "viewer-dropped": lambda stack, room: drop_viewer(stack, room, "viewer's socket dropped"),
+    "viewer-dropped": lambda stack, room, speech: drop_viewer(stack, room, speech, "viewer's socket dropped"),
 }

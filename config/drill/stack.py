@@ -109,6 +109,20 @@ class Stack:
         """Send a signal to one process."""
         os.kill(pid, number)
 
+    def freeze(self, program: str) -> list[psutil.Process]:
+        """SIGSTOP a supervised program and its children; `thaw` lets them go on."""
+        parent = psutil.Process(self.pid(program))
+        frozen = [parent, *parent.children(recursive=True)]
+        for process in frozen:
+            process.suspend()
+        return frozen
+
+    def thaw(self, frozen: list[psutil.Process]) -> None:
+        """SIGCONT to those that are still there."""
+        for process in frozen:
+            with contextlib.suppress(psutil.Error):
+                process.resume()
+
     def kill_supervisor(self) -> None:
         """SIGKILL `manage.py up` and supervisord: everything else is left alone with itself."""
         supervisord = [

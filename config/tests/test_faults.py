@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from config.drill.faults import SCENARIOS
+from config.drill.speech import ScriptedSpeech
 from config.drill.stack import Stack, running_stack
 
 pytestmark = pytest.mark.stack
@@ -21,5 +22,5 @@ def stack() -> Iterator[Stack]:
 
 @pytest.mark.parametrize("name", list(SCENARIOS))
 def test_nothing_is_lost_nothing_doubled_and_captions_go_on(stack: Stack, name: str) -> None:
-    row = asyncio.run(SCENARIOS[name](stack, name))
+    row = asyncio.run(SCENARIOS[name](stack, name, ScriptedSpeech()))
     assert row.harmless, row

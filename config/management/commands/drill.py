@@ -4,39 +4,102 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from config.drill.faults import SCENARIOS
+from asr import runtime
+from asr.measure.soak import repeated
+from config.drill.chaos import chaos
+from config.drill.faults import SCENARIOS, FaultRow
+from config.drill.speech import RealSpeech, ScriptedSpeech, Speech, real_talk, sample_talk
 from config.drill.stack import running_stack
+
+REAL_S = 60.0
+ROOM = "CHAOS"
 
 
 class Command(BaseCommand):
-    """The fault table. Starts a stack of its own with the scripted recogniser."""
+    """Tables, and one last line of JSON. Starts a stack of its own."""
 
     help = __doc__ or ""
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCENARIOS))
+        parser.add_argument(
+            "--real", type=Path, metavar="TALK.json", help="this talk and the real recogniser, in real time"
+        )
+        parser.add_argument("--seconds", type=float, default=REAL_S, help="of the talk, for each fault")
+        parser.add_argument(
+            "--chaos", type=_seconds, metavar="10m", help="random faults for so long, always with real speech"
+        )
+        parser.add_argument("--seed", type=int, default=1, help="of the random faults")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        names = options["names"] or list(SCENARIOS)
+        if options["chaos"] is not None:
+            self._chaos(options["real"], options["chaos"], options["seed"])
+        else:
+            self._faults(options["names"], options["real"], options["seconds"])
+
+    def _faults(self, names: list[str], real: Path | None, seconds: float) -> None:
+        names = names or list(SCENARIOS)
         unknown = sorted(set(names) - set(SCENARIOS))
         if unknown:
             raise CommandError(f"unknown: {', '.join(unknown)}; known: {', '.join(SCENARIOS)}")
-        table = Table(title="What each fault cost")
-        for heading in ("fault", "before", "after", "s until next", "lost words", "doubled", "rewritten"):
-            table.add_column(heading)
-        with running_stack(rooms=[f"F{index}" for index in range(len(names))]) as stack:
-            for index, name in enumerate(names):
-                row = asyncio.run(SCENARIOS[name](stack, f"F{index}"))
+        speech: Speech = ScriptedSpeech() if real is None else RealSpeech(real_talk(real), seconds=seconds)
+        rows = []
+        with running_stack(rooms=list(names), **_environment(real is not None)) as stack:
+            for name in names:
+                row = replace(asyncio.run(SCENARIOS[name](stack, name, speech)), name=name)
                 self.stdout.write(f"{name}: {'harmless' if row.harmless else 'HARM'}")
-                table.add_row(
-                    row.fault, str(row.sentences_before), str(row.sentences_after),
-                    f"{row.seconds_until_next:.1f}", str(row.lost), str(row.doubled), str(row.rewritten),
-                )  # fmt: skip
-        Console(width=110).print(table)
+                rows.append(row)
+        Console(width=120).print(_table(rows))
+        columns = ("name", "lost", "doubled", "rewritten", "missing", "still_s")
+        faults = [{column: getattr(row, column) for column in columns} for row in rows]
+        self.stdout.write(json.dumps({"faults": faults}))
+
+    def _chaos(self, real: Path | None, seconds: float, seed: int) -> None:
+        talk = repeated(real_talk(real) if real else sample_talk(), seconds)
+        speech = RealSpeech(talk, seconds=seconds)
+        with running_stack(rooms=[ROOM], **_environment(True)) as stack:
+            row = asyncio.run(chaos(stack, ROOM, speech, seed=seed, say=self._say))
+        self._say(f"{row.faults} faults in {speech.seconds:.0f} s, longest time without news {row.still_s} s")
+        names = ("seed", "faults", "missing", "doubled", "rewritten", "gaps", "wer", "still_s")
+        self.stdout.write(json.dumps({name: getattr(row, name) for name in names}))
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def _environment(real: bool) -> dict[str, str]:
+    if not real:
+        return {}
+    return {"ASR_RECOGNISER": "whisper", "ASR_MODEL_DIR": str(runtime.model_folder())}
+
+
+def _table(rows: list[FaultRow]) -> Table:
+    table = Table(title="What each fault cost, in words and seconds")
+    headings = ("fault", "sentences before", "after", "until next", "still", "lost", "doubled", "rewritten")
+    for heading in (*headings, "missing"):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(
+            row.fault, str(row.sentences_before), str(row.sentences_after), f"{row.seconds_until_next:.1f}",
+            f"{row.still_s:.1f}", str(row.lost), str(row.doubled), str(row.rewritten), str(row.missing),
+        )  # fmt: skip
+    return table
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)?", text)
+    if not found:
+        raise argparse.ArgumentTypeError("a number of seconds, or 90s, 10m, 1h")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[found[2]]

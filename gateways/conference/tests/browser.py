@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from asr.recorder import Blob
-from config.drill.faults import sound
+from config.drill.speech import sound
 from config.drill.stack import HOST_PASSWORD, Stack
 from gateways.conference.client import Viewer
 

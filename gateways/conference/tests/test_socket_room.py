@@ -14,7 +14,7 @@ import pytest
 import requests
 from django.contrib.auth.hashers import make_password
 
-from config.drill.faults import spoken_words
+from config.drill.speech import scripted_words
 from config.drill.stack import ADMIN_PASSWORD, Stack
 from gateways.conference.tests.browser import (
     Browser,
@@ -247,11 +247,11 @@ async def test_restart_right_after_the_opening_loses_and_doubles_no_word(stack, 
         await closed_room(stack, room)
         assert await page.end() == (1003, "Room closed")
         assert await viewer.end() == (1003, "Room closed")
-    spoken = [spoken_words(words(stack, room, part)) for part in (1, 2)]
+    spoken = [scripted_words(" ".join(words(stack, room, part))) for part in (1, 2)]
     assert spoken[0] == list(range(-(-first_ms // 500)))
     assert spoken[1] == list(range(len(spoken[1])))
     assert len(spoken[1]) in (length := -(-(second_ms - first_ms) // 500), length - 1)  # Opus drops 7 ms
-    read = [spoken_words([text])[0] for text in texts_in(viewer, "en")]
+    read = [scripted_words(text)[0] for text in texts_in(viewer, "en")]
     assert len(read) == len(words(stack, room, 1)) + len(words(stack, room, 2))
     assert [part[:3] for part in parts(stack, room)] == [(1, 1, "en"), (2, 1, "en")]
 

@@ -200,7 +200,8 @@ def _wait_until_healthy(stack: Stack, up: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + UP_WITHIN_S
     while time.monotonic() < deadline and up.poll() is None:
         with contextlib.suppress(requests.RequestException):
-            if requests.get(f"{stack.url}/health", timeout=2).ok:
+            answer = requests.get(f"{stack.url}/health", timeout=2)
+            if answer.ok and "degraded" not in answer.json():  # a restarted one is "ok" before its worker is
                 return
         time.sleep(POLL_S)
     raise RuntimeError(f"the stack in {stack.folder} did not become healthy")

@@ -15,7 +15,9 @@ from redis.exceptions import RedisError
 from asr.audio_log import AsyncAudioLog, AudioLogUnavailable
 from asr.engine.decode import classify
 
-QUEUED_BLOBS = 512  # while Redis is away; two minutes of a browser's audio
+QUEUED_BLOBS = 512  # while Redis is away
+BLOB_EVERY_S = 0.25  # what a browser's recorder is asked for; it sends no more often
+HELD_FOR_S = QUEUED_BLOBS * BLOB_EVERY_S  # so long a host's audio waits here and none is lost (GET /health)
 QUEUED_BYTES = 20_000_000  # as much as the log itself holds
 REDIS_RETRY_S = 0.25
 PREDECESSOR_WITHIN_S = 5.0

@@ -127,7 +127,8 @@ def _wait_until_healthy(up: subprocess.Popen[bytes], base: str) -> None:
         if up.poll() is not None:
             raise CommandError("the stack did not start")
         try:
-            if requests.get(f"{base}/health", timeout=2).ok:
+            answer = requests.get(f"{base}/health", timeout=2)
+            if answer.ok and "degraded" not in answer.json():
                 return
         except requests.RequestException:
             pass

@@ -1,8 +1,8 @@
 """How fast one address may guess passwords.
 
-Only wrong passwords count, so a hall behind one address logs in as often as it likes. An address with too many of them
-in a minute is slowed down to one attempt a second, not locked out: whoever types the right password gets in while
-others go on mistyping, and a guesser gains nothing. Without Redis nobody is slowed down.
+Only wrong passwords count, and only wrong ones are refused: a hall is one address, and whoever types the right password
+gets in whatever a laptop beside it does. An address with too many wrong ones in the last minute is told to wait and
+counted on. Without Redis nobody is told to wait.
 """
 
 import ipaddress
@@ -19,42 +19,36 @@ from rooms.errors import DomainError
 logger = logging.getLogger(__name__)
 
 WINDOW_S = 60
-LANE_S = 1
 Clock = Callable[[], float]
 
 
-def admit(address: str, *, clock: Clock = time.time) -> None:
-    """Raise DomainError "too_many_attempts" when this address has to wait; the attempt is then not looked at."""
-    now_s = clock()
-    try:
-        failures = cache.get(_window_key(address, now_s), 0)
-        if failures < settings.ENV.login_failures_per_minute:
-            return
-        lane = f"rooms:login:lane:{_group(address)}:{int(now_s // LANE_S)}"
-        if cache.add(lane, 1, timeout=10 * LANE_S):
-            return
-    except (RedisError, OSError):
-        logger.warning("login attempts are not limited: no cache")
-        return
-    raise DomainError(
-        "too_many_attempts", "Too many wrong passwords from here: try again in a second", retry=True
-    )
-
-
 def count_failure(address: str, *, clock: Clock = time.time) -> None:
-    """Remember one wrong password from this address."""
-    key = _window_key(address, clock())
+    """Remember one wrong password. Raises DomainError "too_many_attempts" where this address has to wait."""
+    limit = settings.ENV.login_failures_per_minute
     try:
-        cache.add(key, 0, timeout=2 * WINDOW_S)
-        cache.incr(key)
-    except ValueError:  # evicted between the two: nothing to count on
+        failures = _failures_with_this_one(address, clock())
+    except ValueError:  # evicted between two commands: nothing to count on
         logger.warning("failed login not counted: cache entry evicted")
+        return
     except (RedisError, OSError):
         logger.warning("failed login not counted: no cache")
+        return
+    if failures <= limit:
+        return
+    if failures <= limit + 1:
+        logger.warning("wrong passwords from one address are slowed down", extra={"limit_per_minute": limit})
+    raise DomainError("too_many_attempts", "Too many wrong passwords from here: wait a moment", retry=True)
 
 
-def _window_key(address: str, now_s: float) -> str:
-    return f"rooms:login:failures:{_group(address)}:{int(now_s // WINDOW_S)}"
+def _failures_with_this_one(address: str, now_s: float) -> float:
+    """Wrong passwords in the last minute: of the clock's minute before, the share that the last 60 s reach into."""
+    minute, into_s = divmod(now_s, WINDOW_S)
+    present, before = (
+        f"rooms:login:failures:{_group(address)}:{int(number)}" for number in (minute, minute - 1)
+    )
+    cache.add(present, 0, timeout=3 * WINDOW_S)
+    count = cache.incr(present)
+    return float(count + cache.get(before, 0) * (1 - into_s / WINDOW_S))
 
 
 def _group(address: str) -> str:

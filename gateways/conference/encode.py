@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from asr.selectors import ActiveRoom, active_rooms, max_active_rooms
-from gateways.conference.wire import RoomListView, RoomView, TranscriptView, VoteView
+from gateways.conference.wire import RoomListView, RoomView, TrackView, TranscriptView, VoteView
 from rooms.models import Room
 from rooms.schedule import DEFAULT_COLOUR
 from rooms.selectors import listed_rooms, spoken_lang, votes_for
@@ -37,7 +37,7 @@ def vote(room: Room) -> VoteView:
         **event,
         "code": room.code,
         "title": room.title,
-        "track": room.track,
+        "track": _track(room),
         "room": room.location,
         "url": _string(event.get("url")),
         "abstract": _string(event.get("abstract")),
@@ -70,12 +70,16 @@ def _room(room: Room, active: ActiveRoom | None) -> RoomView:
         "id": room.code,
         "title": room.title,
         "description": room.abstract,
-        "track": {"name": room.track, "color": room.colour or DEFAULT_COLOUR},
+        "track": _track(room),
         "location": room.location,
         "presenter": room.presenters[0] if room.presenters else UNKNOWN_PRESENTER,
         "host_connection_id": active.host_connection_id if active else "",
         "source_lang": active.source_lang if active else spoken_lang(room),
     }
+
+
+def _track(room: Room) -> TrackView:
+    return {"name": room.track, "color": room.colour or DEFAULT_COLOUR}
 
 
 def _string(value: object) -> str:

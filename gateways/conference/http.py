@@ -1,7 +1,8 @@
 """The conference wire's edge: methods, errors as JSON, one table from error to HTTP status."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -35,8 +36,11 @@ def status_of(error: errors.DomainError) -> int:
     return STATUS_BY_CODE.get(error.code, by_class)
 
 
-def route(*methods: str) -> Callable[[View], View]:
-    """A view of this wire: these methods, no CSRF (no cookie is read), refusals as JSON, nothing cached."""
+def route(*methods: str, statuses: Mapping[int, int] = MappingProxyType({})) -> Callable[[View], View]:
+    """A view of this wire: these methods, no CSRF (no cookie is read), refusals as JSON, nothing cached.
+
+    `statuses`: what this route says instead of a status, for clients that know one alone.
+    """
 
     def decorate(view: View) -> View:
         @csrf_exempt
@@ -47,6 +51,7 @@ def route(*methods: str) -> Callable[[View], View]:
                 response["Allow"] = ", ".join(methods)
             else:
                 response = _answer(view, request, captured)
+                response.status_code = statuses.get(response.status_code, response.status_code)
             patch_cache_control(response, no_store=True)
             return response
 

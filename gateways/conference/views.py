@@ -14,7 +14,7 @@ from rooms.errors import DomainError, Forbidden, NotFound, Unauthenticated
 from rooms.models import LANGUAGE_CODE, passes
 
 
-@route("POST")
+@route("POST", statuses={401: 503, 403: 503})  # the page has its own words for 503, and shows others bare
 def login(request: HttpRequest) -> HttpResponse:
     """Exchange a password for a key."""
     body = read_body(request, LoginBody)

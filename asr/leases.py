@@ -12,13 +12,16 @@ from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from asr.audio_log import AudioLog
 from asr.ending import begin_closing, finish_session, forbid_room, forget_if_closed
 from asr.models import Session
-from asr.placement import kill_process, request_process
+from asr.placement import is_queued, kill_process, request_process
+from asr.selectors import live_workers
 from asr.services import HOST_GONE_AFTER, begin_grace
 from rooms.models import Room
 from transcripts import live
@@ -26,8 +29,14 @@ from transcripts.events import EngineReady, HostError
 
 MAX_DEATHS = 5
 DEATHS_WITHIN_S = 300
-UNCLAIMED_AFTER = timedelta(seconds=20)  # queued, but no process took it: the broker may have lost it
+ASKED_AGAIN_AFTER = timedelta(seconds=5)  # asked for, not taken and not in the queue: the broker lost it
+HANDED_OVER_WITHIN = timedelta(
+    minutes=3
+)  # taken by a worker that lives: its next process may load its model first
+WAITING_TOLD_AFTER = timedelta(seconds=5)
+WAITING_TOLD_EVERY_S = 60
 GIVEN_UP_AFTER = timedelta(minutes=10)  # closing, and no process takes it: nobody waits for its text any more
+WAITING = "All engines are busy or starting; your audio is kept and will be transcribed"
 logger = logging.getLogger(__name__)
 
 
@@ -72,10 +81,27 @@ def held(lease: Lease) -> Iterator[Session]:
         yield session
 
 
+def take(lease: Lease, *, worker: str) -> bool:
+    """A worker's parent is about to give the task of this generation to a child: whether it is still due.
+
+    True once a generation: a task that came twice, or that outlived its generation, costs no process.
+    """
+    due = Session.objects.filter(
+        pk=lease.session_id, generation=lease.generation, state__in=Session.RUNNING, pid=None,
+        worker__in=("", worker),
+    )  # fmt: skip
+    return due.update(worker=worker, beat_at=timezone.now()) == 1
+
+
+def give_back_taken(worker: str) -> None:
+    """This worker has forgotten what it took and gave to no process: the sweep asks for it again."""
+    Session.objects.filter(worker=worker, pid=None, state__in=Session.RUNNING).update(worker="")
+
+
 def claim(lease: Lease, *, worker: str, pid: int) -> Session:
-    """Take the lease for this process. Raises LeaseLost (also where another process has it already)."""
+    """Take the lease for this process. Raises LeaseLost (also where another process or worker has it already)."""
     with held(lease) as session:
-        if session.pid is not None:
+        if session.pid is not None or session.worker not in ("", worker):
             raise LeaseLost
         now = timezone.now()
         session.worker, session.pid = worker, pid
@@ -172,7 +198,6 @@ def sweep() -> None:
 
 
 def _sweep_session(session: Session) -> None:
-    now = timezone.now()
     lease = Lease(session.pk, session.generation)
     if session.room is not None and session.room.do_not_record:
         forbid_room(session.room.pk)
@@ -182,9 +207,40 @@ def _sweep_session(session: Session) -> None:
             succeed(lease)
     elif _is_given_up(session):
         _give_up(lease)
-    elif session.queued_at < now - UNCLAIMED_AFTER:
-        succeed(lease, died=False)
+    else:
+        _see_to_process(session)
     _sweep_host(lease)
+
+
+def _see_to_process(session: Session) -> None:
+    """No process serves it yet. Its generation stays, and with it its task: another would only stand behind it."""
+    now = timezone.now()
+    if session.worker:
+        if _is_forgotten(session):
+            kill_process(session)
+            succeed(Lease(session.pk, session.generation), died=False)
+    elif session.queued_at < now - ASKED_AGAIN_AFTER and is_queued(session) is False:
+        request_process(session.pk, session.generation)
+    if session.state in Session.OPEN and session.queued_at < now - WAITING_TOLD_AFTER:
+        _tell_waiting(session)
+
+
+def _is_forgotten(session: Session) -> bool:
+    """A worker took its task, and has gone or has found no process for it."""
+    if session.beat_at is None or session.beat_at < timezone.now() - HANDED_OVER_WITHIN:
+        return True
+    return session.worker not in live_workers()
+
+
+def _tell_waiting(session: Session) -> None:
+    """The host reads why nothing is transcribed; now and then, not with every sweep."""
+    try:
+        first = cache.add(f"waiting-told-{session.pk}", value=True, timeout=WAITING_TOLD_EVERY_S)
+    except RedisError:
+        return  # the host could not be told either
+    if first and session.room_id is not None:
+        logger.warning("waits for a process", extra={"session": session.pk, "room": session.room_id})
+        live.publish_room(session.room_id, HostError("waiting_for_engine", WAITING))
 
 
 def _is_silent(session: Session) -> bool:

@@ -1,28 +1,49 @@
 """Which process serves which session: Celery places, PostgreSQL decides."""
 
+import json
 import logging
 
 from celery import current_app
+from django.conf import settings
 from kombu.exceptions import OperationalError
+from redis import Redis
+from redis.exceptions import RedisError
 
 from asr.models import Session
 
 TASK = "asr.tasks.serve_room"
+QUEUE = "asr"
+BROKER_WITHIN_S = 3.0
 logger = logging.getLogger(__name__)
 
 
 def request_process(session_id: int, generation: int) -> None:
-    """Ask the workers on queue `asr` for a process. A dead broker is not an error: the sweep asks again."""
+    """Ask the workers on queue `asr` for a process. A dead broker is not an error: the sweep asks again.
+
+    Asking twice does no harm: the second task is dropped before it reaches a process (asr/dispatch.py).
+    """
     try:
         current_app.send_task(
             TASK,
             (session_id, generation),
             task_id=f"session-{session_id}-{generation}",
-            queue="asr",
+            queue=QUEUE,
             retry=False,
         )
     except (OperationalError, OSError):
         logger.warning("no broker, the sweep will ask again", extra={"session": session_id})
+
+
+def is_queued(session: Session) -> bool | None:
+    """Whether the task of the present generation waits in the broker; None: the broker does not say."""
+    try:
+        with Redis.from_url(
+            settings.REDIS_URL, socket_timeout=BROKER_WITHIN_S, socket_connect_timeout=BROKER_WITHIN_S
+        ) as broker:
+            waiting = broker.lrange(QUEUE, 0, -1)
+    except (RedisError, OSError):
+        return None
+    return any(json.loads(message).get("headers", {}).get("id") == session.task_id for message in waiting)
 
 
 def kill_process(session: Session) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +71,10 @@ def model_folder(progress: weights.Progress | None = None) -> Path:
 def load() -> None:
     """Load the model into this process, once."""
     global _model
-    if settings.ENV.asr_recogniser == "scripted" or _model is not None:
+    if settings.ENV.asr_recogniser == "scripted":
+        time.sleep(settings.ENV.asr_scripted_load_s)
+        return
+    if _model is not None:
         return
     chosen = choice()
     _model = Whisper.load(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from asr.models import Session, Worker
@@ -42,5 +42,13 @@ def is_running(room_id: int) -> bool:
 
 def max_active_rooms() -> int:
     """Slots of the workers that live."""
-    alive = Worker.objects.filter(beat_at__gt=timezone.now() - WORKER_LIVES_FOR)
-    return alive.aggregate(slots=Sum("slots"))["slots"] or 0
+    return _alive().aggregate(slots=Sum("slots"))["slots"] or 0
+
+
+def live_workers() -> set[str]:
+    """Names of the workers that live."""
+    return set(_alive().values_list("name", flat=True))
+
+
+def _alive() -> QuerySet[Worker]:
+    return Worker.objects.filter(beat_at__gt=timezone.now() - WORKER_LIVES_FOR)

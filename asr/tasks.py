@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
-from celery import shared_task, signals
+from celery import Task, shared_task, signals
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
@@ -26,7 +26,14 @@ logger = logging.getLogger(__name__)
 _serves_asr = False  # set in the parent before it forks
 
 
-@shared_task(name="asr.tasks.serve_room", bind=True, acks_late=False, max_retries=0)
+class RoomTask(Task[[int, int], None]):
+    """The worker's parent drops it if it is not due."""
+
+    abstract = True
+    Request = "asr.dispatch:RoomRequest"
+
+
+@shared_task(name="asr.tasks.serve_room", bind=True, base=RoomTask, acks_late=False, max_retries=0)
 def serve_room(self: Any, session_id: int, generation: int) -> None:
     """Serve one session in this process until it closes."""
     from asr import runtime
@@ -111,4 +118,7 @@ def _next_generation(task_id: str, exception: BaseException, args: Any = None, *
     session_id, generation = args
     if isinstance(exception, WorkerLostError):
         logger.error("ASR process died", extra={"session": session_id, "generation": generation})
-    leases.succeed(leases.Lease(session_id, generation))
+    try:
+        leases.succeed(leases.Lease(session_id, generation))
+    finally:
+        connection.close()  # nothing may be open when the next child is forked

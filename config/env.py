@@ -79,6 +79,9 @@ class Env(BaseSettings):
     )
     default_source_lang: str = Field("en", description="Offered where a talk's language is unknown.")
     asr_recogniser: Literal["whisper", "scripted"] = Field("whisper", description="scripted: for tests.")
+    asr_scripted_load_s: float = Field(
+        0.0, ge=0, le=120, description="Seconds that the scripted recogniser takes to load."
+    )
     asr_model: str = Field("", description="Whisper's size; empty: base on a CPU, large-v3-turbo on a GPU.")
     asr_model_dir: Path | None = Field(None, description="Folder that holds converted models by name.")
     asr_device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where Whisper runs.")

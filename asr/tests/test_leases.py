@@ -1,9 +1,12 @@
 """The lease of a session: one process writes, dead ones are noticed, what nobody finishes is given up."""
 
+import json
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
+from redis import Redis
 
 from asr.ending import close_room
 from asr.leases import (
@@ -15,11 +18,14 @@ from asr.leases import (
     beat,
     claim,
     finish,
+    give_back_taken,
     held,
     succeed,
     sweep,
+    take,
 )
-from asr.models import Session
+from asr.models import Session, Worker
+from asr.placement import QUEUE
 from asr.services import leave_as_host, restart_session
 from asr.tests.make import TERMS, aged, join, served, session_of
 from rooms.models import Room
@@ -28,6 +34,22 @@ from transcripts.models import Sentence
 from transcripts.services import NewSentence, PartTerms, add_sentences
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def broker():
+    """The tests' own Redis, with nothing in the queue and nothing remembered."""
+    with Redis.from_url(settings.REDIS_URL) as client:
+        client.flushdb()
+        yield client
+        client.flushdb()
+
+
+def waiting(broker):
+    """Ids of the tasks that wait in the broker."""
+    return [json.loads(message)["headers"]["id"] for message in broker.lrange(QUEUE, 0, -1)]
+
+
 HEARD = Progress(heard_ms=5000, committed_ms=4000, audio_waits=False, delay_s=1.5)
 
 
@@ -128,14 +150,68 @@ class TestSweep:
         sweep()
         assert session_of(seat).generation == 1
 
-    def test_task_that_no_process_takes_is_asked_for_again_without_counting_a_death(self):
+    def test_lost_task_is_sent_again_once_and_its_generation_stays(self, broker):
         seat = join("A")
-        aged(seat, queued_at=19)
+        aged(seat, queued_at=4)
+        sweep()
+        assert waiting(broker) == []
+        aged(seat, queued_at=600)
+        sweep()
+        sweep()
+        session = session_of(seat)
+        assert waiting(broker) == [session.task_id]
+        assert (session.generation, session.deaths) == (1, [])
+
+    def test_task_is_due_once_a_generation_and_only_while_its_session_works(self):
+        seat = join("A")
+        lease = Lease(seat.session_id, 1)
+        assert take(lease, worker="asr@test")
+        assert not take(lease, worker="asr@other")
+        claim(lease, worker="asr@test", pid=1)
+        assert not take(lease, worker="asr@test")
+        succeed(lease)
+        assert not take(lease, worker="asr@test")
+        finish(served(seat))
+        assert not take(Lease(seat.session_id, 2), worker="asr@test")
+
+    def test_process_of_another_worker_cannot_claim_what_is_taken(self):
+        lease = Lease(join("A").session_id, 1)
+        take(lease, worker="asr@test")
+        with pytest.raises(LeaseLost):
+            claim(lease, worker="asr@other", pid=1)
+
+    def test_task_that_a_worker_took_along_when_it_died_gets_a_successor_without_counting_a_death(
+        self, broker
+    ):
+        seat = join("A")
+        take(Lease(seat.session_id, 1), worker="asr@test")
+        aged(seat, queued_at=600, beat_at=60)
         sweep()
         assert session_of(seat).generation == 1
-        aged(seat, queued_at=21)
+        Worker.objects.update(beat_at=timezone.now() - timedelta(seconds=11))
         sweep()
         assert (session_of(seat).generation, session_of(seat).deaths) == (2, [])
+        assert waiting(broker) == []
+
+    def test_what_a_worker_forgot_to_give_to_a_process_is_sent_again(self, broker):
+        seat, other = join("A"), join("B")
+        take(Lease(seat.session_id, 1), worker="asr@test")
+        served(other)
+        give_back_taken("asr@test")
+        aged(seat, queued_at=6)
+        sweep()
+        assert waiting(broker) == [session_of(seat).task_id]
+        assert session_of(other).worker == "asr@test"
+
+    def test_host_is_told_once_a_minute_that_its_room_waits_for_a_process(self, broker, caplog):
+        seat, other = join("A"), join("B")
+        served(other)
+        aged(seat, queued_at=6)
+        aged(other, queued_at=6)
+        sweep()
+        sweep()
+        told = [record.session for record in caplog.records if record.message == "waits for a process"]
+        assert told == [seat.session_id]
 
     def test_host_that_is_not_seen_any_more_has_its_grace_and_then_the_room_closes(self):
         seat = join("A")

@@ -24,12 +24,13 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
 from asr.engine.decode import Checkpoint
+from rooms.outages import Unavailable, is_outage
 
 __all__ = ["AsyncAudioLog", "AudioLog", "AudioLogUnavailable", "Entry", "Limits"]
 
 EXPIRE_S = 3600
-_SOCKET_TIMEOUT_S = 10.0
-_RETRIES = 4  # about a second; whoever calls decides how long to go on
+_SOCKET_TIMEOUT_S = 5.0
+_RETRIES = 4  # of broken connections: about a second; whoever calls decides how long to go on
 
 _APPEND = """
 local waiting, total = 0, 0
@@ -49,6 +50,7 @@ redis.call('EXPIRE', KEYS[2], ARGV[6])
 return id
 """
 
+# XTRIM comes first: a full Redis takes it, and a script that has written may go on writing.
 _SAVE_AND_TRIM = """
 local function split(id)
   local ms, seq = string.match(id, '^(%d+)-(%d+)$')
@@ -60,15 +62,15 @@ if saved then
   local ms, seq = split(ARGV[1])
   if saved_ms > ms or (saved_ms == ms and saved_seq > seq) then return 0 end
 end
+redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])
 redis.call('HSET', KEYS[2], 'entry_id', ARGV[1], 'checkpoint', ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
-redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])
 return 1
 """
 
 
-class AudioLogUnavailable(Exception):
-    """Redis did not answer, not even after some retries; nothing is known about the last call."""
+class AudioLogUnavailable(Unavailable):
+    """Redis did not answer, not even after some retries, or it is full; nothing is known about the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,8 @@ class _Appending:
 class AudioLog:
     """A session's audio for synchronous code; may be used by several threads.
 
-    Every method raises AudioLogUnavailable when Redis stays away for more than about a second.
+    Every method raises AudioLogUnavailable when Redis stays away for more than about a second, is silent for
+    _SOCKET_TIMEOUT_S, or takes nothing now (rooms/outages.py).
     """
 
     def __init__(self, redis_url: str, session: str, *, limits: Limits = Limits()) -> None:
@@ -225,8 +228,10 @@ async def close_async_clients() -> None:
 def _unavailable() -> Iterator[None]:
     try:
         yield
-    except (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, redis.OutOfMemoryError) as error:
-        raise AudioLogUnavailable("Redis is away") from error
+    except redis.RedisError as error:
+        if not is_outage(error):
+            raise
+        raise AudioLogUnavailable("Redis is away or full") from error
 
 
 def _entries(streams: Any) -> list[Entry]:
@@ -250,8 +255,7 @@ def _client(redis_url: str) -> redis.Redis:
         socket_timeout=_SOCKET_TIMEOUT_S,
         socket_connect_timeout=2.0,
         health_check_interval=30,
-        retry=Retry(_backoff(), _RETRIES),
-        retry_on_error=[redis.ConnectionError, redis.TimeoutError],
+        retry=Retry(_backoff(), _RETRIES, supported_errors=(redis.ConnectionError,)),
     )
 
 
@@ -269,7 +273,6 @@ def _async_client(redis_url: str) -> redis.asyncio.Redis:
             socket_timeout=_SOCKET_TIMEOUT_S,
             socket_connect_timeout=2.0,
             health_check_interval=30,
-            retry=AsyncRetry(_backoff(), _RETRIES),
-            retry_on_error=[redis.ConnectionError, redis.TimeoutError],
+            retry=AsyncRetry(_backoff(), _RETRIES, supported_errors=(redis.ConnectionError,)),
         )
     return clients[redis_url]

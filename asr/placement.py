@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def request_process(session_id: int, generation: int) -> None:
-    """Ask the workers on queue `asr` for a process. A dead broker is not an error: the sweep asks again.
+    """Ask the workers on queue `asr` for a process. A dead or full broker is not an error: the sweep asks again.
 
     Asking twice does no harm: the second task is dropped before it reaches a process (asr/dispatch.py).
     """
@@ -30,8 +30,9 @@ def request_process(session_id: int, generation: int) -> None:
             queue=QUEUE,
             retry=False,
         )
-    except (OperationalError, OSError):
-        logger.warning("no broker, the sweep will ask again", extra={"session": session_id})
+    except (OperationalError, RedisError, OSError) as error:
+        fields = {"session": session_id, "error": type(error).__name__}
+        logger.warning("no broker, the sweep will ask again", extra=fields)
 
 
 def is_queued(session: Session) -> bool | None:
@@ -54,5 +55,6 @@ def kill_process(session: Session) -> None:
         current_app.control.revoke(
             session.task_id, terminate=True, signal="SIGKILL", destination=[session.worker]
         )
-    except (OperationalError, OSError):
-        logger.warning("no broker, cannot revoke", extra={"session": session.pk})
+    except (OperationalError, RedisError, OSError) as error:
+        fields = {"session": session.pk, "error": type(error).__name__}
+        logger.warning("no broker, cannot revoke", extra=fields)

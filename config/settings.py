@@ -110,6 +110,9 @@ CELERY_WORKER_PROC_ALIVE_TIMEOUT = 120.0  # a child loads its model before it sa
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A Redis that is full or cannot save answers with errors: wait for it as for one that is away, or the worker
+# dies and takes its rooms' processes with it.
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "visibility_timeout": int(timedelta(hours=24).total_seconds()),

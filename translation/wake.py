@@ -8,6 +8,7 @@ import threading
 
 from celery import current_app
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 TURN = "translation.tasks.turn"
 QUEUE = "translation"
@@ -61,8 +62,9 @@ def _send(task: str, args: tuple[int, ...], *, priority: int, in_s: float = 0.0)
             countdown=in_s or None,
             ignore_result=True,
         )
-    except (OperationalError, OSError):
-        logger.warning("no broker, the sweep will ask again", extra={"task": task})
+    except (OperationalError, RedisError, OSError) as error:  # a broker that is full answers, and refuses
+        fields = {"task": task, "error": type(error).__name__}
+        logger.warning("no broker, the sweep will ask again", extra=fields)
         return False
     return True
 

@@ -4,6 +4,9 @@ import importlib.util
 import shutil
 import signal
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -44,6 +47,34 @@ class RealRedis:
             self._process.send_signal(how)
             self._process.wait(10)
             self._process = None
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """It has no memory for anything new."""
+        with redis.Redis.from_url(self.url) as client:
+            client.config_set("maxmemory", 1)
+            try:
+                yield
+            finally:
+                client.config_set("maxmemory", 0)
+
+    @contextmanager
+    def unable_to_save(self) -> Iterator[None]:
+        """Its disk takes no snapshot: every write is refused with MISCONF."""
+        gone = self._socket.parent / "gone"
+        with redis.Redis.from_url(self.url) as client:
+            gone.mkdir()
+            client.config_set("dir", str(gone))
+            gone.rmdir()
+            client.config_set("save", "3600 1")
+            client.bgsave()
+            while client.info("persistence")["rdb_last_bgsave_status"] == "ok":
+                time.sleep(0.01)
+            try:
+                yield
+            finally:
+                client.config_set("save", "")
+                client.config_set("dir", str(self._socket.parent))
 
     def __enter__(self) -> "RealRedis":
         self.start()

@@ -249,6 +249,65 @@ async def test_a_reader_waiting_while_redis_restarts_goes_on(restartable):
     assert await following == [b"two"]
 
 
+async def test_a_full_redis_is_one_that_takes_nothing_now_and_nothing_is_doubled_after(restartable, clients):
+    writer, reader = AsyncAudioLog(restartable.url, "7"), AudioLog(restartable.url, "7")
+    assert await writer.append("head", b"one")
+    blob = b"two"
+    with restartable.full():
+        with pytest.raises(AudioLogUnavailable):
+            await writer.append("more", blob)
+        assert kinds_and_data(reader) == [("head", b"one")]
+    assert await writer.append("more", blob)
+    assert kinds_and_data(reader) == [("head", b"one"), ("more", b"two")]
+
+
+def test_a_full_redis_gets_room_again_because_what_was_heard_is_trimmed(restartable):
+    log = AudioLog(restartable.url, "7")
+    for index in range(300):
+        log.append("more", bytes((index % 256,)) * 4_000)
+    waiting = log.read("0-0", block_ms=0, count=1_000)
+    with redis.Redis.from_url(restartable.url) as client:
+        used_bytes = client.info("memory")["used_memory"]
+        client.config_set("maxmemory", used_bytes)
+        client.script_flush()
+        with pytest.raises(AudioLogUnavailable):
+            log.append("more", bytes(4_000))
+        checkpoint = at(waiting[200].entry_id)
+        assert log.save_checkpoint_and_trim(checkpoint)
+        assert log.load_checkpoint() == checkpoint
+        assert log.append("more", bytes(4_000))
+        client.config_set("maxmemory", 0)
+
+
+def test_a_redis_that_cannot_save_is_waited_for(restartable):
+    log = AudioLog(restartable.url, "7")
+    log.append("head", b"one")
+    (first,) = log.read("0-0", block_ms=0)
+    with restartable.unable_to_save():
+        for call in (
+            lambda: log.append("more", b"two"),
+            lambda: log.save_checkpoint_and_trim(at(first.entry_id)),
+        ):
+            with pytest.raises(AudioLogUnavailable):
+                call()
+        assert log.read("0-0", block_ms=0) == [first]
+    assert log.append("more", b"two")
+
+
+@pytest.mark.parametrize(("command", "error"), [(("SET", "audio:7", "x"), "WRONGTYPE"), ((), "NOAUTH")])
+def test_a_fault_is_no_outage(restartable, command, error):
+    log = AudioLog(restartable.url, "7")
+    with redis.Redis.from_url(restartable.url) as client:
+        if command:
+            client.execute_command(*command)
+        else:
+            client.config_set("requirepass", "another")
+            client.execute_command("CLIENT", "KILL", "TYPE", "normal")
+    with pytest.raises(redis.RedisError) as raised:
+        log.append("more", b"x")
+    assert error in str(raised.value) or isinstance(raised.value, redis.AuthenticationError)
+
+
 def test_a_new_process_goes_on_from_the_checkpoint_with_what_is_left(log):
     blobs = chromium_blobs("chromium_recording")
     for _, kind, blob in entries(blobs):

@@ -14,7 +14,7 @@ from psycopg import Error as DatabaseError
 
 from asr.host import Host, HostLostError, HostRefusedError
 from asr.recorder import Blob
-from config.drill.faults import kill_asr_child, kill_program, stop_asr_child, until
+from config.drill.faults import fill_redis, kill_asr_child, kill_program, stop_asr_child, until
 from config.drill.speech import RealSpeech
 from config.drill.stack import Stack
 from config.drill.watch import Watch
@@ -123,6 +123,7 @@ FAULTS: dict[str, Fault] = {
     "celery-parent-killed": _process(kill_program("asr")),
     "redis-killed": _process(kill_program("redis")),
     "redis-frozen": _frozen("redis"),
+    "redis-full": _process(fill_redis),
     "postgres-restarted": _process(kill_program("postgres", signal.SIGINT)),
     "postgres-killed": _process(kill_program("postgres")),
     "postgres-frozen": _frozen("postgres"),

@@ -19,6 +19,7 @@ from config.drill.watch import Watch
 DONE_WITHIN_S = 60.0
 POLL_S = 0.05
 UNSENT_S = 2.0  # of the talk, while the host has no socket
+FULL_S = 8.0
 
 Break = Callable[[Stack, str], None]
 
@@ -216,6 +217,16 @@ def kill_program(name: str, number: signal.Signals = signal.SIGKILL) -> Break:
     return lambda stack, room: stack.kill(stack.pid(name), number)
 
 
+def fill_redis(stack: Stack, room: str) -> None:
+    """Redis has no memory left for FULL_S: it answers, but takes nothing."""
+    with stack.redis() as redis:
+        redis.config_set("maxmemory", 1)
+        try:
+            time.sleep(FULL_S)
+        finally:
+            redis.config_set("maxmemory", 0)
+
+
 def _halves(speech: Speech) -> tuple[list[Blob], list[Blob]]:
     """The blobs before and after the moment at which something breaks."""
     blobs = speech.blobs()
@@ -232,6 +243,7 @@ SCENARIOS: dict[str, Scenario] = {
     "asr-child-stopped": _through("SIGSTOP ASR child", stop_asr_child),
     "celery-parent-killed": _through("SIGKILL Celery parent", kill_program("asr")),
     "redis-restarted": _through("SIGKILL Redis", kill_program("redis")),
+    "redis-full": _through("Redis full for 8 s", fill_redis),
     "postgres-restarted": _through("fast restart PostgreSQL", kill_program("postgres", signal.SIGINT)),
     "postgres-killed": _through("SIGKILL PostgreSQL", kill_program("postgres")),
     "web-killed": lambda stack, room, speech: kill_web(stack, room, speech, "SIGKILL web"),

@@ -20,9 +20,11 @@ from xmlrpc.client import ServerProxy
 
 import psutil
 import requests
+from redis import Redis
 from supervisor.xmlrpc import SupervisorTransport
 
 from asr.host import Host, HostOptions
+from config import embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 HOST_PASSWORD, ADMIN_PASSWORD = "drill-host", "drill-admin"
@@ -76,13 +78,15 @@ class Stack:
         """Read this stack's own database."""
         import psycopg
 
-        from config import embedded
-
         places = embedded.layout(self.folder)
         with psycopg.connect(
             host=str(places.sockets), user="postgres", dbname=embedded.DATABASE_NAME, connect_timeout=3
         ) as db:
             return db.execute(sql, values).fetchall()
+
+    def redis(self) -> Redis:
+        """A client of this stack's own Redis; close it."""
+        return Redis.from_url(embedded.layout(self.folder).redis_url)
 
     def host(self, room: str, **options: Any) -> Host:
         """A host of this stack's room."""

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from django.conf import settings
@@ -20,6 +21,7 @@ BLOB_EVERY_S = 0.25  # what a browser's recorder is asked for; it sends no more 
 HELD_FOR_S = QUEUED_BLOBS * BLOB_EVERY_S  # so long a host's audio waits here and none is lost (GET /health)
 QUEUED_BYTES = 20_000_000  # as much as the log itself holds
 REDIS_RETRY_S = 0.25
+TELL_AFTER_S = 1.0  # a host need not know of a Redis that was away for a moment
 PREDECESSOR_WITHIN_S = 5.0
 HEADER_LASTS_S = 24 * 3600
 MAX_HEADER_BYTES = 64 * 1024
@@ -136,7 +138,7 @@ class AudioWriter:
 
     async def end(self) -> None:
         """Nobody speaks any more: what was said need not wait for more."""
-        await _append(self._log(), "end", b"")
+        await self._append(self._log(), "end", b"")
 
     async def forget(self) -> None:
         """Drop the session's log."""
@@ -154,28 +156,38 @@ class AudioWriter:
         if kind != "pcm" and self._header.note(kind, blob):
             await remember_header(connection_id, self._header.whole)
         if self._needs_header and kind in ("more", "join") and self._header.whole:
-            await _append(log, "head", self._header.whole)
+            await self._append(log, "head", self._header.whole, report)
             kind, blob = "join", carried + blob
         self._needs_header = False
-        if await _append(log, kind, blob):
+        if await self._append(log, kind, blob, report):
             self._told.discard("audio_backlog")
         elif "audio_backlog" not in self._told:
             self._told.add("audio_backlog")
             await report("audio_backlog", "10 minutes of audio wait; what comes now is lost")
+
+    async def _append(self, log: AsyncAudioLog, kind: str, blob: bytes, report: Report | None = None) -> bool:
+        """Try until Redis takes it, or says that too much waits. The host is told once an outage."""
+        began = time.monotonic()
+        while True:
+            try:
+                taken = await log.append(kind, blob)
+            except AudioLogUnavailable:
+                if report and "audio_waits" not in self._told and time.monotonic() - began >= TELL_AFTER_S:
+                    self._told.add("audio_waits")
+                    logger.warning("audio log takes nothing", extra={"session": self.session_id})
+                    await report(
+                        "audio_waits", "Audio cannot be stored now; it is kept and transcribed later"
+                    )
+                await asyncio.sleep(REDIS_RETRY_S)
+            else:
+                self._told.discard("audio_waits")
+                return taken
 
     def _kind(self, blob: bytes) -> str:
         if self._raw_pcm:
             return "pcm"
         first, self._first = self._first, False
         return classify(blob, first_of_socket=first)
-
-
-async def _append(log: AsyncAudioLog, kind: str, blob: bytes) -> bool:
-    while True:
-        try:
-            return await log.append(kind, blob)
-        except AudioLogUnavailable:
-            await asyncio.sleep(REDIS_RETRY_S)
 
 
 def _key(connection_id: str) -> str:

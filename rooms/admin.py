@@ -110,7 +110,9 @@ class RoomAdmin(RoomModelAdmin):
         if not (self.has_add_permission(request) and self.has_change_permission(request)):
             raise PermissionDenied
         try:
-            self.message_user(request, import_schedule(force=True).summary(), messages.SUCCESS)
+            changes = import_schedule(force=True, confirmed="confirmed" in request.POST)
+            level = messages.WARNING if changes.waiting or changes.unreadable else messages.SUCCESS
+            self.message_user(request, changes.summary(), level)
         except DomainError as error:
             self.message_user(request, error.reason, messages.ERROR)
         return redirect("admin:rooms_room_changelist")

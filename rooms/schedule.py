@@ -1,7 +1,7 @@
 """A pretalx/frab schedule, JSON or XML, as talks (protocols.md 2). Pure: bytes in, values out.
 
-A schedule is taken whole or not at all: what cannot be read raises BadInput with a reason that names the place.
-Whether a talk may be recorded fails closed: what the schedule does not clearly allow is not allowed.
+What is no schedule is refused whole: BadInput, with a reason that names the place. A single event that cannot be read
+is skipped and reported: one typing error in one talk must not keep a conference's changes from its rooms. Whether a talk may be recorded fails closed: what the schedule does not clearly allow is not allowed.
 """
 
 import json
@@ -52,6 +52,14 @@ class ScheduledTalk:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """Talks by start, and the codes of events that cannot be read ("" where not even the code can)."""
+
+    talks: list[ScheduledTalk]
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Context:
     """What an event is read with."""
 
@@ -60,10 +68,11 @@ class _Context:
     colours: dict[str, str]
 
 
-def parse_schedule(data: bytes, *, zone: ZoneInfo) -> list[ScheduledTalk]:
+def parse_schedule(data: bytes, *, zone: ZoneInfo) -> Schedule:
     """The talks of a schedule in JSON or XML, by start. `zone` dates talks where nothing else says.
 
-    Raises BadInput: too large, not a schedule, an event without code, start or duration, no event at all.
+    Skipped: an event without code, start or duration. Raises BadInput: too large, not a schedule, no event that
+    can be read.
     """
     if len(data) > MAX_BYTES:
         raise BadInput("schedule_too_large", f"The schedule is larger than {MAX_BYTES} bytes")
@@ -75,13 +84,18 @@ def parse_schedule(data: bytes, *, zone: ZoneInfo) -> list[ScheduledTalk]:
     else:
         broken("neither JSON nor XML")
     context = _Context(zone, _text(conference.get("time_zone_name")), _colours(conference.get("tracks")))
-    try:
-        talks = [_talk(context, event, room) for event, room in _events(conference)]
-    except RecursionError:
-        broken("nested too deeply")
+    talks, unreadable, reason = [], [], "no events in it"
+    for event, room in _events(conference):
+        try:
+            talks.append(_talk(context, event, room))
+        except BadInput as error:
+            reason = error.reason
+            unreadable.append(_code_of(event))
+        except RecursionError:
+            broken("nested too deeply")
     if not talks:
-        broken("no events in it")
-    return _with_unique_codes(talks)
+        broken(reason)
+    return Schedule(_with_unique_codes(talks), tuple(unreadable))
 
 
 def recording_of(event: dict[str, Any]) -> Recording:
@@ -111,7 +125,7 @@ def _conference_from_json(data: bytes) -> dict[str, Any]:
     return conference
 
 
-def _events(conference: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+def _events(conference: dict[str, Any]) -> Iterator[tuple[object, str]]:
     """Every event with its room's name."""
     days = conference.get("days")
     count = 0
@@ -124,12 +138,12 @@ def _events(conference: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
                 count += 1
                 if count > MAX_TALKS:
                     broken(f"more than {MAX_TALKS} events")
-                yield event if isinstance(event, dict) else broken("an event that is no object"), str(room)
+                yield event, str(room)
 
 
-def _talk(context: _Context, raw: dict[str, Any], room: str) -> ScheduledTalk:
-    event: dict[str, Any] = storable(raw)
-    code = _code(event)
+def _talk(context: _Context, raw: object, room: str) -> ScheduledTalk:
+    event: dict[str, Any] = storable(raw) if isinstance(raw, dict) else broken("an event that is no object")
+    code = _code_of(event) or broken("an event without a usable code, slug or guid")
     starts_at = _starts_at(event, context, code)
     duration = _DURATION.fullmatch(_text(event.get("duration")))
     if duration is None:
@@ -156,12 +170,13 @@ def _talk(context: _Context, raw: dict[str, Any], room: str) -> ScheduledTalk:
     )
 
 
-def _code(event: dict[str, Any]) -> str:
-    """The talk's code; old producers have only a slug or a guid."""
+def _code_of(event: object) -> str:
+    """The talk's code; old producers have only a slug or a guid. "" where there is none."""
+    if not isinstance(event, dict):
+        return ""
     values = [event.get(field) for field in ("code", "slug", "guid", "id")]
     codes = [str(value) for value in values if isinstance(value, str | int)]
-    code = next((code for code in codes if _CODE.fullmatch(code)), "")
-    return code or broken("an event without a usable code, slug or guid")
+    return next((code for code in codes if _CODE.fullmatch(code)), "")
 
 
 def _starts_at(event: dict[str, Any], context: _Context, code: str) -> datetime:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -14,13 +15,14 @@ from redis.exceptions import RedisError
 
 from rooms.errors import BadInput, Conflict
 from rooms.models import Room, Vote
-from rooms.schedule import ScheduledTalk, parse_schedule, recording_of
+from rooms.schedule import Schedule, ScheduledTalk, parse_schedule, recording_of
 from rooms.schedule_source import Validators, fetch
 from rooms.selectors import votable_room
 from rooms.signals import recording_forbidden
 
 logger = logging.getLogger(__name__)
 
+FEW_TALKS = 2  # so many may vanish unasked, however small the schedule is
 SCHEDULE_LOCK = 0x5C4ED  # one import at a time, whoever started it
 _COPIED = ("title", "abstract", "track", "colour", "location", "starts_at", "ends_at", "language")
 _WRITTEN = (*_COPIED, "presenters", "do_not_record", "published", "schedule_event", "in_schedule")
@@ -28,7 +30,12 @@ _WRITTEN = (*_COPIED, "presenters", "do_not_record", "published", "schedule_even
 
 @dataclass(slots=True)
 class ScheduleChanges:
-    """What an import did. `not_changed`: the source is as it was; nothing was looked at."""
+    """What an import did, in talks.
+
+    `not_changed`: the source is as it was; nothing was looked at. `waiting`: most talks would have been unpublished,
+    so many; nothing was changed but what is no longer to be recorded, until a person says that it is right.
+    `unreadable`: events that were skipped.
+    """
 
     created: int = 0
     updated: int = 0
@@ -36,6 +43,8 @@ class ScheduleChanges:
     forbidden: int = 0
     taken_by_hand: int = 0
     recording_unknown: int = 0
+    unreadable: int = 0
+    waiting: int = 0
     not_changed: bool = False
 
     def summary(self) -> str:
@@ -43,17 +52,25 @@ class ScheduleChanges:
         if self.not_changed:
             return "The schedule has not changed."
         text = f"Talks: {self.created} new, {self.updated} changed, {self.unpublished} unpublished."
+        if self.waiting:
+            text = (
+                f"Not applied: it would unpublish most talks ({self.waiting}). If that is right, confirm it."
+            )
         if self.forbidden:
             text += f" No longer to be recorded: {self.forbidden}."
         if self.recording_unknown:
             text += f" The schedule does not say whether these may be recorded, so they are not: {self.recording_unknown}."
+        if self.unreadable:
+            text += f" Skipped, they cannot be read: {self.unreadable}."
         if self.taken_by_hand:
             text += f" Left out, a room made by hand has their code: {self.taken_by_hand}."
         return text
 
 
-def import_schedule(source: str = "", *, force: bool = False) -> ScheduleChanges:
-    """Read the schedule (the configured one by default) and apply it; `force`: also when it is as it was.
+def import_schedule(source: str = "", *, force: bool = False, confirmed: bool = False) -> ScheduleChanges:
+    """Read the schedule (the configured one by default) and apply it.
+
+    `force`: also when it is as it was; `confirmed`: a person knows that most talks vanish.
 
     Raises BadInput and DomainError "schedule_unreachable"; nothing has changed then.
     """
@@ -65,51 +82,54 @@ def import_schedule(source: str = "", *, force: bool = False) -> ScheduleChanges
     fetched = fetch(source, known)
     if fetched.data is None:
         return ScheduleChanges(not_changed=True)
-    talks = parse_schedule(fetched.data, zone=ZoneInfo(settings.ENV.event_time_zone))
-    changes = apply_schedule(talks)
-    _know(cache_key, fetched.validators)
-    logger.info(
-        "schedule imported", extra={f"talks_{name}": count for name, count in asdict(changes).items()}
+    schedule = parse_schedule(fetched.data, zone=ZoneInfo(settings.ENV.event_time_zone))
+    changes = apply_schedule(schedule, confirmed=confirmed)
+    if not changes.waiting:
+        _know(cache_key, fetched.validators)
+    logger.log(
+        logging.WARNING if changes.waiting or changes.unreadable else logging.INFO,
+        "schedule waits for a person" if changes.waiting else "schedule read",
+        extra={f"talks_{name}": count for name, count in asdict(changes).items()},
     )
     return changes
 
 
 @transaction.atomic
-def apply_schedule(talks: Iterable[ScheduledTalk]) -> ScheduleChanges:
-    """Make the schedule's rooms what these talks say; rooms made by hand stay as they are.
+def apply_schedule(schedule: Schedule, *, confirmed: bool = False) -> ScheduleChanges:
+    """Make the schedule's rooms what its talks say; rooms made by hand stay as they are.
 
     A talk that vanished, or whose track is hidden, is unpublished, never deleted. What an admin set by hand
     (published, do not record) stays until the schedule itself says something new; do-not-record in the
-    schedule always counts.
+    schedule always counts, and an event that cannot be read allows nothing. Where most published talks would vanish
+    nothing but do-not-record is applied, unless a person has `confirmed` it.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEDULE_LOCK])
     ours = Room.objects.select_for_update().filter(origin=Room.Origin.SCHEDULE).order_by("pk")
     rooms = {room.code: room for room in ours}
     taken = set(Room.objects.filter(origin=Room.Origin.MANUAL).values_list("code", flat=True))
-    hidden = {name.strip().casefold() for name in settings.ENV.schedule_hidden_tracks}
-    changes = ScheduleChanges()
-    created, updated = [], []
-    for talk in talks:
-        if talk.code in taken:
-            changes.taken_by_hand += 1
-            continue
-        changes.recording_unknown += talk.recording == "unknown"
-        in_schedule = talk.track.casefold() not in hidden
-        room = rooms.pop(talk.code, None)
-        if room is None:
-            room = Room(code=talk.code, origin=Room.Origin.SCHEDULE, published=False)
-            created.append(room)
-            _apply_talk(room, talk, in_schedule=in_schedule)
-        elif _update_room(room, talk, in_schedule=in_schedule, changes=changes):
-            updated.append(room)
-    vanished = [room for room in rooms.values() if room.in_schedule]
+    changes = ScheduleChanges(unreadable=len(schedule.unreadable))
+    named = {talk.code for talk in schedule.talks} | set(schedule.unreadable)
+    vanished = [room for room in rooms.values() if room.in_schedule and room.code not in named]
+    unreadable = [rooms[code] for code in set(schedule.unreadable) if code in rooms]
+    for room in unreadable:
+        _stop_recording(room, {}, changes)
+    if not confirmed and _are_most(vanished, rooms.values()):
+        changes.waiting = sum(room.published for room in vanished)
+        spoken_of = [(rooms[talk.code], talk) for talk in schedule.talks if talk.code in rooms]
+        for room, talk in spoken_of:
+            if not _is_allowed(room, talk):
+                _stop_recording(room, talk.event, changes)
+        told = [*unreadable, *(room for room, _ in spoken_of)]
+        Room.objects.bulk_update(told, ["do_not_record", "schedule_event"], batch_size=200)
+        return changes
+    created, updated = _apply_talks(schedule.talks, rooms, taken, changes)
     for room in vanished:
         changes.unpublished += room.published
         room.published = room.in_schedule = False
     changes.created, changes.updated = len(created), len(updated)
     Room.objects.bulk_create(created, batch_size=500)
-    Room.objects.bulk_update([*updated, *vanished], _WRITTEN, batch_size=200)
+    Room.objects.bulk_update([*updated, *vanished, *unreadable], _WRITTEN, batch_size=200)
     return changes
 
 
@@ -134,10 +154,51 @@ def cast_vote(code: str, *, vote: bool) -> int:
     return stored.count
 
 
+def _apply_talks(
+    talks: Iterable[ScheduledTalk], rooms: dict[str, Room], taken: set[str], changes: ScheduleChanges
+) -> tuple[list[Room], list[Room]]:
+    """New rooms, and rooms that are no longer what they were."""
+    hidden = {name.strip().casefold() for name in settings.ENV.schedule_hidden_tracks}
+    created, updated = [], []
+    for talk in talks:
+        if talk.code in taken:
+            changes.taken_by_hand += 1
+            continue
+        changes.recording_unknown += talk.recording == "unknown"
+        in_schedule = talk.track.casefold() not in hidden
+        room = rooms.get(talk.code)
+        if room is None:
+            room = Room(code=talk.code, origin=Room.Origin.SCHEDULE, published=False)
+            created.append(room)
+            _apply_talk(room, talk, in_schedule=in_schedule)
+            room.do_not_record = talk.recording != "allowed"
+        elif _update_room(room, talk, in_schedule=in_schedule, changes=changes):
+            updated.append(room)
+    return created, updated
+
+
+def _are_most(vanished: list[Room], rooms: Iterable[Room]) -> bool:
+    leaving = sum(room.published for room in vanished)
+    return leaving > FEW_TALKS and 2 * leaving > sum(room.published for room in rooms)
+
+
+def _is_allowed(room: Room, talk: ScheduledTalk) -> bool:
+    """Whether the room may be recorded with what its talk says now; what an admin set stays if it says nothing new."""
+    if talk.recording == "forbidden" or talk.recording != recording_of(room.schedule_event):
+        return talk.recording == "allowed"
+    return not room.do_not_record
+
+
+def _stop_recording(room: Room, event: dict[str, Any], changes: ScheduleChanges) -> None:
+    """Not to be recorded, because of this event: a later one may allow it again, but for what an admin had set."""
+    if not room.do_not_record:
+        changes.forbidden += 1
+        tell_recording_forbidden(room)
+        room.do_not_record = True
+        room.schedule_event = event
+
+
 def _apply_talk(room: Room, talk: ScheduledTalk, *, in_schedule: bool) -> None:
-    said_before = recording_of(room.schedule_event) if room.pk else None
-    if talk.recording == "forbidden" or talk.recording != said_before:
-        room.do_not_record = talk.recording != "allowed"
     if in_schedule != room.in_schedule:
         room.published = in_schedule
     room.in_schedule = in_schedule
@@ -150,11 +211,12 @@ def _apply_talk(room: Room, talk: ScheduledTalk, *, in_schedule: bool) -> None:
 def _update_room(room: Room, talk: ScheduledTalk, *, in_schedule: bool, changes: ScheduleChanges) -> bool:
     """Apply the talk to its room; whether that changed anything."""
     before = _values(room)
+    if _is_allowed(room, talk):
+        room.do_not_record = False
+    else:
+        _stop_recording(room, talk.event, changes)
     _apply_talk(room, talk, in_schedule=in_schedule)
     changes.unpublished += bool(before["published"]) and not room.published
-    if room.do_not_record and not before["do_not_record"]:
-        changes.forbidden += 1
-        tell_recording_forbidden(room)
     return before != _values(room)
 
 

@@ -1,10 +1,12 @@
 """What beat asks of rooms."""
 
 import logging
+from typing import Any
 
-from celery import shared_task
+from celery import current_app, shared_task, signals
 from django.conf import settings
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from rooms import services
 from rooms.errors import DomainError
@@ -22,6 +24,17 @@ def import_schedule() -> None:
         services.import_schedule()
     except DomainError as error:
         logger.error("schedule not imported", extra={"code": error.code, "reason": error.reason})
+
+
+@signals.worker_ready.connect
+def _import_schedule_at_start(sender: Any, **_: Any) -> None:
+    """Beat waits a whole period before the first time; an event that starts the server has its rooms at once."""
+    queue = current_app.conf.task_default_queue
+    if settings.ENV.schedule_url and queue in sender.app.amqp.queues.consume_from:
+        try:
+            import_schedule.apply_async(retry=False)
+        except (OperationalError, OSError):
+            logger.warning("no broker, the schedule is read later")
 
 
 @shared_task

@@ -173,6 +173,25 @@ def test_command_reports_a_broken_file(tmp_path):
         call_command("import_schedule", str(tmp_path / "broken.json"))
 
 
+def test_most_talks_vanish_only_when_a_person_says_so(source, admin_client, caplog):
+    source.body = schedule(*[event(code=code) for code in ("A1", "B1", "C1", "D1")])
+    import_task()
+    source.body, source.headers = schedule(event(code="A1")), {"ETag": '"2"'}
+    import_task()
+    assert "schedule waits for a person" in caplog.messages
+    assert Room.objects.filter(published=True).count() == 4
+    with pytest.raises(CommandError, match="--confirm"):
+        call_command("import_schedule")
+    answer = admin_client.post(reverse("admin:rooms_room_import_schedule"), follow=True)
+    assert "confirm" in str(next(iter(answer.context["messages"])))
+    assert Room.objects.filter(published=True).count() == 4
+    admin_client.post(reverse("admin:rooms_room_import_schedule"), {"confirmed": "on"})
+    assert Room.objects.filter(published=True).count() == 1
+    source.body, source.headers = schedule(event(code="NEW")), {"ETag": '"3"'}
+    call_command("import_schedule", "--confirm")
+    assert [room.code for room in Room.objects.filter(published=True)] == ["NEW"]
+
+
 def test_admin_s_button_imports_and_reports(source, admin_client):
     url = reverse("admin:rooms_room_import_schedule")
     assert b"Read the schedule now" in admin_client.get(reverse("admin:rooms_room_changelist")).content

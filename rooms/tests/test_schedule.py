@@ -16,12 +16,12 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def only(*events: dict, **conference: object) -> ScheduledTalk:
-    (talk,) = parse_schedule(schedule(*events, **conference), zone=BERLIN)
+    (talk,) = parse_schedule(schedule(*events, **conference), zone=BERLIN).talks
     return talk
 
 
 def test_json_talk_has_everything_that_rooms_show_and_the_recogniser_is_prompted_with():
-    talk = parse_schedule((DATA / "pretalx.json").read_bytes(), zone=BERLIN)[0]
+    talk = parse_schedule((DATA / "pretalx.json").read_bytes(), zone=BERLIN).talks[0]
     assert (talk.code, talk.title, talk.abstract) == (
         "7KX9QF",
         "Soldering for everyone",
@@ -36,8 +36,8 @@ def test_json_talk_has_everything_that_rooms_show_and_the_recogniser_is_prompted
 
 
 def test_xml_form_gives_the_same_talk_as_the_json_form():
-    from_xml = parse_schedule((DATA / "frab.xml").read_bytes(), zone=BERLIN)[0]
-    from_json = parse_schedule((DATA / "pretalx.json").read_bytes(), zone=BERLIN)[0]
+    from_xml = parse_schedule((DATA / "frab.xml").read_bytes(), zone=BERLIN).talks[0]
+    from_json = parse_schedule((DATA / "pretalx.json").read_bytes(), zone=BERLIN).talks[0]
     for name in (field for field in ScheduledTalk.__slots__ if field != "event"):
         assert getattr(from_xml, name) == getattr(from_json, name), name
     assert from_xml.event["persons"][0]["public_name"] == "Speaker One"
@@ -45,12 +45,12 @@ def test_xml_form_gives_the_same_talk_as_the_json_form():
 
 
 def test_xml_optout_forbids_and_silence_allows_nothing():
-    talks = parse_schedule((DATA / "frab.xml").read_bytes(), zone=BERLIN)
+    talks = parse_schedule((DATA / "frab.xml").read_bytes(), zone=BERLIN).talks
     assert [talk.recording for talk in talks] == ["allowed", "forbidden", "unknown"]
 
 
 def test_null_track_colour_and_texts_become_strings():
-    talks = parse_schedule((DATA / "pretalx.json").read_bytes(), zone=BERLIN)
+    talks = parse_schedule((DATA / "pretalx.json").read_bytes(), zone=BERLIN).talks
     assert [(talk.track, talk.colour) for talk in talks[1:]] == [("Society", "#808080"), ("", "#808080")]
     assert [talk.abstract for talk in talks[1:]] == ["", "Alle reden mit."]
     assert talks[1].language == "de"
@@ -94,7 +94,7 @@ def test_old_producers_talk_gets_its_code_from_slug_or_guid(fields, code):
 
 def test_talk_given_twice_makes_two_rooms_in_the_order_of_time():
     again = event(date="2025-08-31T10:00:00+02:00", title="Again")
-    talks = parse_schedule(schedule(again, event(), event(code="TALK9X-2", slug="other")), zone=BERLIN)
+    talks = parse_schedule(schedule(again, event(), event(code="TALK9X-2", slug="other")), zone=BERLIN).talks
     assert [(talk.code, talk.title) for talk in talks] == [
         ("TALK9X", "A talk"), ("TALK9X-2", "A talk"), ("TALK9X-3", "Again"),
     ]  # fmt: skip
@@ -158,6 +158,22 @@ def test_broken_schedule_is_refused_with_a_reason(data, reason):
         parse_schedule(data, zone=BERLIN)
 
 
+BAD_EVENTS = [
+    7,
+    event(code=None, slug=None, guid=None),
+    event(code="NODATE", date=None),
+    event(code="ENDLESS", duration="soon"),
+    event(code="FAR", date="9999-12-31T23:59:00Z", duration="99:00"),
+]
+
+
+@pytest.mark.parametrize("bad", BAD_EVENTS)
+def test_one_event_that_cannot_be_read_is_skipped_and_named(bad):
+    read = parse_schedule(schedule(event(), bad), zone=BERLIN)
+    assert [talk.code for talk in read.talks] == ["TALK9X"]
+    assert read.unreadable == ((bad["code"] or "") if isinstance(bad, dict) else "",)
+
+
 def test_schedule_beyond_the_limit_is_refused_unread():
     with pytest.raises(BadInput, match="larger than"):
         parse_schedule(b"{" + b" " * MAX_BYTES, zone=BERLIN)
@@ -173,7 +189,7 @@ ANYTHING = st.recursive(
 @given(st.dictionaries(st.sampled_from(sorted(event())), ANYTHING, max_size=6), ANYTHING)
 def test_whatever_an_event_holds_it_is_read_or_refused(fields, tracks):
     try:
-        talks = parse_schedule(schedule(event(**fields), tracks=tracks), zone=BERLIN)
+        talks = parse_schedule(schedule(event(**fields), tracks=tracks), zone=BERLIN).talks
     except BadInput:
         return
     json.dumps(talks[0].event, allow_nan=False).encode()

@@ -8,6 +8,7 @@ from django.db import connection
 
 from rooms.errors import BadInput, Conflict, NotFound
 from rooms.models import Room, Vote
+from rooms.schedule import Schedule
 from rooms.services import apply_schedule, cast_vote, tell_recording_forbidden
 from rooms.signals import recording_forbidden
 from rooms.tests.make import ON_STAGE, room, talk
@@ -33,7 +34,7 @@ def published():
 @pytest.mark.django_db
 class TestApply:
     def test_new_talks_become_rooms(self):
-        changes = apply_schedule([talk("A"), talk("B", recording="forbidden")])
+        changes = apply_schedule(Schedule([talk("A"), talk("B", recording="forbidden")]))
         assert (changes.created, changes.updated, changes.unpublished) == (2, 0, 0)
         stored = Room.objects.get(code="A")
         assert (stored.origin, stored.presenters, stored.starts_at) == ("schedule", ["Speaker One"], ON_STAGE)
@@ -41,76 +42,76 @@ class TestApply:
         assert Room.objects.get(code="B").do_not_record
 
     def test_same_schedule_again_changes_nothing(self):
-        apply_schedule([talk("A"), talk("B")])
-        changes = apply_schedule([talk("A"), talk("B")])
+        apply_schedule(Schedule([talk("A"), talk("B")]))
+        changes = apply_schedule(Schedule([talk("A"), talk("B")]))
         assert (changes.created, changes.updated, changes.unpublished) == (0, 0, 0)
 
     def test_moved_talk_is_the_same_room_with_what_was_said_in_it(self):
-        apply_schedule([talk("A")])
+        apply_schedule(Schedule([talk("A")]))
         Room.objects.update(source_lang="de", glossary="Souffleur")
         moved = talk("A", location="Saal 2", starts_at=ON_STAGE + timedelta(hours=1), title="New title")
-        assert apply_schedule([moved]).updated == 1
+        assert apply_schedule(Schedule([moved])).updated == 1
         stored = Room.objects.get()
         assert (stored.location, stored.title) == ("Saal 2", "New title")
         assert stored.starts_at == ON_STAGE + timedelta(hours=1)
         assert (stored.source_lang, stored.glossary) == ("de", "Souffleur")
 
     def test_vanished_talk_is_unpublished_never_deleted_and_may_come_back(self):
-        apply_schedule([talk("A"), talk("B")])
-        assert apply_schedule([talk("B")]).unpublished == 1
+        apply_schedule(Schedule([talk("A"), talk("B")]))
+        assert apply_schedule(Schedule([talk("B")])).unpublished == 1
         assert published() == {"B"}
         assert Room.objects.count() == 2
-        apply_schedule([talk("A"), talk("B")])
+        apply_schedule(Schedule([talk("A"), talk("B")]))
         assert published() == {"A", "B"}
 
     def test_room_made_by_hand_is_untouched_even_by_a_talk_of_its_code(self):
         room("HAND", origin=Room.Origin.MANUAL, in_schedule=False, title="By hand")
-        changes = apply_schedule([talk("HAND"), talk("A")])
+        changes = apply_schedule(Schedule([talk("HAND"), talk("A")]))
         assert changes.taken_by_hand == 1
         assert Room.objects.get(code="HAND").title == "By hand"
-        apply_schedule([talk("A")])
+        apply_schedule(Schedule([talk("A")]))
         assert published() == {"HAND", "A"}
 
     def test_hidden_track_is_hidden_until_the_setting_changes(self, env):
         env(schedule_hidden_tracks=["internal"])
-        apply_schedule([talk("A", track="Internal"), talk("B")])
+        apply_schedule(Schedule([talk("A", track="Internal"), talk("B")]))
         assert published() == {"B"}
         env(schedule_hidden_tracks=[])
-        apply_schedule([talk("A", track="Internal"), talk("B")])
+        apply_schedule(Schedule([talk("A", track="Internal"), talk("B")]))
         assert published() == {"A", "B"}
 
     def test_what_an_admin_unpublished_stays_so(self):
-        apply_schedule([talk("A"), talk("B")])
+        apply_schedule(Schedule([talk("A"), talk("B")]))
         Room.objects.filter(code="A").update(published=False)
-        apply_schedule([talk("A", title="Renamed"), talk("B")])
+        apply_schedule(Schedule([talk("A", title="Renamed"), talk("B")]))
         assert published() == {"B"}
 
     def test_do_not_record_that_an_admin_set_stays_when_the_schedule_says_nothing_new(self):
-        apply_schedule([talk("A")])
+        apply_schedule(Schedule([talk("A")]))
         Room.objects.update(do_not_record=True)
-        apply_schedule([talk("A", title="Renamed")])
+        apply_schedule(Schedule([talk("A", title="Renamed")]))
         assert Room.objects.get().do_not_record
 
     def test_admin_may_allow_what_the_schedule_is_silent_about(self):
-        assert apply_schedule([talk("A", recording="unknown")]).recording_unknown == 1
+        assert apply_schedule(Schedule([talk("A", recording="unknown")])).recording_unknown == 1
         assert Room.objects.get().do_not_record
         Room.objects.update(do_not_record=False)
-        apply_schedule([talk("A", recording="unknown", title="Renamed")])
+        apply_schedule(Schedule([talk("A", recording="unknown", title="Renamed")]))
         assert not Room.objects.get().do_not_record
 
     def test_admin_may_not_allow_what_the_schedule_forbids(self):
-        apply_schedule([talk("A", recording="forbidden")])
+        apply_schedule(Schedule([talk("A", recording="forbidden")]))
         Room.objects.update(do_not_record=False)
-        apply_schedule([talk("A", recording="forbidden")])
+        apply_schedule(Schedule([talk("A", recording="forbidden")]))
         assert Room.objects.get().do_not_record
 
     @pytest.mark.parametrize("now_says", ["forbidden", "unknown"])
     def test_talk_that_becomes_do_not_record_is_told_after_the_commit(
         self, silenced, django_capture_on_commit_callbacks, now_says
     ):
-        apply_schedule([talk("A"), talk("B")])
+        apply_schedule(Schedule([talk("A"), talk("B")]))
         with django_capture_on_commit_callbacks(execute=True):
-            changes = apply_schedule([talk("A"), talk("B", recording=now_says)])
+            changes = apply_schedule(Schedule([talk("A"), talk("B", recording=now_says)]))
             assert silenced == []
         assert silenced == ["B"]
         assert changes.forbidden == 1
@@ -125,11 +126,50 @@ class TestApply:
         recording_forbidden.disconnect(fail)
         assert silenced == ["A"]
 
+    def test_event_that_cannot_be_read_allows_nothing_until_it_can(
+        self, silenced, django_capture_on_commit_callbacks
+    ):
+        apply_schedule(Schedule([talk("A"), talk("B")]))
+        with django_capture_on_commit_callbacks(execute=True):
+            changes = apply_schedule(Schedule([talk("A")], unreadable=("B", "NEW", "")))
+        assert (changes.unreadable, changes.forbidden, changes.unpublished) == (3, 1, 0)
+        assert silenced == ["B"]
+        assert Room.objects.get(code="B").do_not_record
+        apply_schedule(Schedule([talk("A"), talk("B")]))
+        assert not Room.objects.get(code="B").do_not_record
+
+    def test_event_that_cannot_be_read_does_not_lift_what_an_admin_set(self):
+        apply_schedule(Schedule([talk("A"), talk("B")]))
+        Room.objects.filter(code="B").update(do_not_record=True)
+        apply_schedule(Schedule([talk("A")], unreadable=("B",)))
+        apply_schedule(Schedule([talk("A"), talk("B")]))
+        assert Room.objects.get(code="B").do_not_record
+
+    def test_schedule_without_most_of_its_talks_waits_for_a_person(self):
+        apply_schedule(Schedule([talk(code) for code in "ABCDE"]))
+        shrunk = Schedule([talk("A", title="Renamed"), talk("NEW")])
+        changes = apply_schedule(shrunk)
+        assert (changes.waiting, changes.unpublished, changes.created, changes.updated) == (4, 0, 0, 0)
+        assert published() == set("ABCDE")
+        assert Room.objects.get(code="A").title == "A talk"
+        assert "confirm" in changes.summary()
+        assert apply_schedule(shrunk, confirmed=True).unpublished == 4
+        assert published() == {"A", "NEW"}
+
+    def test_do_not_record_never_waits(self, silenced, django_capture_on_commit_callbacks):
+        apply_schedule(Schedule([talk(code) for code in "ABCDE"]))
+        with django_capture_on_commit_callbacks(execute=True):
+            changes = apply_schedule(Schedule([talk("A", recording="forbidden"), talk("B")]))
+        assert (changes.waiting, changes.forbidden, silenced) == (3, 1, ["A"])
+        assert Room.objects.get(code="A").do_not_record
+        apply_schedule(Schedule([talk(code) for code in "ABCDE"]))
+        assert not Room.objects.get(code="A").do_not_record
+
     def test_query_count_does_not_depend_on_the_number_of_talks(self, django_assert_num_queries):
         def queries_for(count):
-            apply_schedule([talk(f"T{number}") for number in range(count)])
+            apply_schedule(Schedule([talk(f"T{number}") for number in range(count)]))
             with django_assert_num_queries(6):  # savepoint, lock, rooms, taken codes, update, release
-                apply_schedule([talk(f"T{number}", title="Renamed") for number in range(count)])
+                apply_schedule(Schedule([talk(f"T{number}", title="Renamed") for number in range(count)]))
             Room.objects.all().delete()
 
         queries_for(1)
@@ -142,7 +182,7 @@ def test_two_imports_at_once_make_each_room_once():
 
     def run(_):
         try:
-            return apply_schedule(talks).created
+            return apply_schedule(Schedule(talks)).created
         finally:
             connection.close()
 

@@ -16,11 +16,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """The source."""
         parser.add_argument("source", nargs="?", default="", help="Path or URL; default: SCHEDULE_URL.")
+        parser.add_argument(
+            "--confirm", action="store_true", help="apply it also where most talks are no longer in it"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import and say what changed."""
         try:
-            changes = import_schedule(options["source"], force=True)
+            changes = import_schedule(options["source"], force=True, confirmed=options["confirm"])
         except DomainError as error:
             raise CommandError(error.reason) from error
+        if changes.waiting:
+            raise CommandError(f"{changes.summary()} (--confirm)")
         self.stdout.write(changes.summary())

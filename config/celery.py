@@ -1,8 +1,9 @@
 """The Celery application: `celery -A config worker …`."""
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -10,3 +11,8 @@ app = Celery("souffleur")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["consumer"].add("asr.dispatch:IdleProcessesOnly")
+
+
+@signals.setup_logging.connect
+def _keep_our_logging(**_: Any) -> None:
+    """A receiver is all it takes: Celery leaves the configuration and the level of the settings as they are."""

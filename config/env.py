@@ -143,7 +143,9 @@ class Env(BaseSettings):
     )
 
     # --- logs
-    log_level: str = Field("INFO", description="Least level that is logged.")
+    log_level: str = Field(
+        "INFO", description="Least level of our own lines; libraries speak from WARNING on."
+    )
     log_json: bool = Field(True, description="One JSON object a line; false: for people.")
 
     @field_validator(

@@ -1,9 +1,15 @@
-"""Logs: a static message, facts as fields. JSON for machines, columns for people."""
+"""Logs: a static message, facts as fields. JSON for machines, columns for people.
+
+The level is that of our own loggers. What libraries say below WARNING is not for logs: at DEBUG they print headers with
+cookies, SQL with its values, messages of the broker.
+"""
 
 import logging
 import logging.config
 
 import structlog
+
+OURS = ("config", "gateways", "asr", "translation", "transcripts", "rooms")
 
 
 class _ExpectedRefusals(logging.Filter):
@@ -45,17 +51,18 @@ def logging_config(*, level: str, as_json: bool) -> None:
             },
             "filters": {"expected": {"()": _ExpectedRefusals}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "fields"}},
-            "root": {"handlers": ["stderr"], "level": level},
+            "root": {"handlers": ["stderr"], "level": _at_least_warning(level)},
             "loggers": {
-                # These print request paths and client addresses at INFO; paths of ours hold no secrets,
-                # but a line for every socket of a hall is noise.
-                "daphne.http_protocol": {"level": "WARNING"},
-                "daphne.ws_protocol": {"level": "WARNING"},
-                "django.channels.server": {"level": "WARNING"},
+                **{name: {"level": level} for name in OURS},
+                "django": {"level": _at_least_warning(level)},  # Django's own configuration says INFO
                 # prints the client's Host header and a traceback for every stranger
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
                 "django.request": {"filters": ["expected"]},
-                "httpx": {"level": "WARNING"},
             },
         }
     )
+
+
+def _at_least_warning(level: str) -> str:
+    numbers = logging.getLevelNamesMapping()
+    return level if numbers.get(level, logging.INFO) > logging.WARNING else "WARNING"

@@ -69,8 +69,6 @@ def app_programs(*, host: str, port: int, slots: int, spares: int) -> list[Progr
         "worker",
         "--without-mingle",
         "--without-gossip",
-        "-l",
-        "WARNING",
     ]
     return [
         Program(
@@ -92,7 +90,7 @@ def app_programs(*, host: str, port: int, slots: int, spares: int) -> list[Progr
         ),
         Program("translation", [*worker, "-Q", "translation", "-P", "threads", "-c", "2", "-n", "translation@%%h"], CRASH),
         Program("sweeps", [*worker, "-Q", "sweeps", "-P", "threads", "-c", "2", "-n", "sweeps@%%h"], CRASH),
-        Program("beat", [python, "-m", "celery", "-A", "config", "beat", "-l", "WARNING", "--pidfile="], CRASH),
+        Program("beat", [python, "-m", "celery", "-A", "config", "beat", "--pidfile="], CRASH),
     ]  # fmt: skip
 
 

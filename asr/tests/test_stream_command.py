@@ -3,6 +3,8 @@
 import asyncio
 import io
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from django.core.management import CommandError, call_command
 from asr.engine.decode import classify
 from asr.engine.tests.recordings import alike, as_wav, decode, spread, tones
 from asr.tests.scripted_room import ScriptedRoom, scripted_room
+
+BASE_DIR = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -100,6 +104,33 @@ async def test_what_is_no_audio_is_refused_before_a_room_is_opened(room, tmp_pat
         with pytest.raises(CommandError):
             await stream(room, str(file))
     assert room.paths == []
+
+
+async def test_the_password_is_in_no_log_however_much_is_logged(room, talk):
+    secret = "never-in-a-log"
+    command = [
+        "stream",
+        talk,
+        "--room",
+        "DEMO",
+        "--url",
+        room.url,
+        "--password",
+        secret,
+        "--speed",
+        "50",
+        "--linger",
+        "0",
+    ]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "manage.py", *command,
+        cwd=BASE_DIR, env={**os.environ, "LOG_LEVEL": "DEBUG"},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    assert room.cookies[0]["authenticated"] == secret
+    assert secret not in printed.decode()
 
 
 async def test_a_speed_of_nothing_is_refused(room, talk):

@@ -176,7 +176,8 @@ def running_stack(*, rooms: list[str], **environment: str) -> Iterator[Stack]:
         **{key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")},
         "VAR_DIR": str(folder), "DEBUG": "0", "HTTPS_ONLY": "0", "SECRET_KEY": "drill-" + "k" * 50,
         "HOST_PASSWORD": HOST_PASSWORD, "ADMIN_PASSWORD": ADMIN_PASSWORD, "LOG_JSON": "0", "LOG_LEVEL": "INFO",
-        "ASR_RECOGNISER": "scripted", "ASR_SLOTS": "3", **environment,
+        "ASR_RECOGNISER": "scripted", "ASR_SLOTS": "3",
+        "SCHEDULE_URL": str(_write_schedule(folder, rooms)), **environment,
     }  # fmt: skip
     up = subprocess.Popen(
         [sys.executable, "manage.py", "up", "--port", str(port)],
@@ -184,8 +185,7 @@ def running_stack(*, rooms: list[str], **environment: str) -> Iterator[Stack]:
     )  # fmt: skip
     stack = Stack(folder, port, up)
     try:
-        _wait_until_healthy(stack, up)
-        _import_rooms(folder, rooms, env)
+        _wait_until_ready(stack, up, rooms)
         yield stack
     finally:
         if up.poll() is None:
@@ -200,19 +200,26 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_healthy(stack: Stack, up: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(stack: Stack, up: subprocess.Popen[bytes], rooms: list[str]) -> None:
+    """Until it is healthy and has read its schedule."""
     deadline = time.monotonic() + UP_WITHIN_S
     while time.monotonic() < deadline and up.poll() is None:
         with contextlib.suppress(requests.RequestException):
             answer = requests.get(f"{stack.url}/health", timeout=2)
-            if answer.ok and "degraded" not in answer.json():  # a restarted one is "ok" before its worker is
+            # a restarted one is "ok" before its worker is
+            if answer.ok and "degraded" not in answer.json() and _lists(stack, rooms):
                 return
         time.sleep(POLL_S)
     raise RuntimeError(f"the stack in {stack.folder} did not become healthy")
 
 
-def _import_rooms(folder: Path, rooms: list[str], env: dict[str, str]) -> None:
-    """Rooms as an event gets them: from a schedule."""
+def _lists(stack: Stack, rooms: list[str]) -> bool:
+    listed = requests.get(f"{stack.url}/room_list", timeout=5).json()["rooms"]
+    return {room["id"] for room in listed} >= set(rooms)
+
+
+def _write_schedule(folder: Path, rooms: list[str]) -> Path:
+    """Rooms as an event gets them: from a schedule, which is read at the start."""
     now = datetime.now(UTC)
     events: list[dict[str, object]] = [
         {
@@ -232,7 +239,4 @@ def _import_rooms(folder: Path, rooms: list[str], env: dict[str, str]) -> None:
     }
     path = folder / "schedule.json"
     path.write_text(json.dumps({"schedule": {"version": "1", "conference": conference}}))
-    subprocess.run(
-        [sys.executable, "manage.py", "import_schedule", str(path)],
-        cwd=BASE_DIR, env=env, check=True, capture_output=True,
-    )  # fmt: skip
+    return path

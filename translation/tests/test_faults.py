@@ -57,7 +57,7 @@ class Workers:
     def start(self) -> None:
         """Start it; it answers once its engines were asked."""
         command = [sys.executable, "-m", "celery", "-A", "config", "worker", "-Q", "translation,sweeps", "-B"]
-        command += ["-P", "threads", "-c", "2", "-l", "WARNING", "--without-gossip", "--without-mingle"]
+        command += ["-P", "threads", "-c", "2", "--without-gossip", "--without-mingle"]
         command += ["-s", str(self._folder / "schedule"), "-n", "translation@test"]
         with (self._folder / "worker.log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -1,8 +1,62 @@
 """What this machine offers to the recogniser."""
 
+import logging
 import os
+import subprocess
+import sys
+from functools import cache
+
+import pynvml
+
+COUNTED_WITHIN_S = 60.0
+COUNT = "import ctranslate2; print(ctranslate2.get_cuda_device_count())"
+logger = logging.getLogger(__name__)
 
 
 def cores() -> int:
     """CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+@cache
+def cuda_devices() -> int:
+    """CUDA devices that CTranslate2 can use here (CUDA_VISIBLE_DEVICES, driver and build as they are).
+
+    Counted in a process of its own: counting initialises CUDA, and CUDA does not survive a fork.
+    """
+    try:
+        counted = subprocess.run(
+            [sys.executable, "-c", COUNT],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=COUNTED_WITHIN_S,
+        )
+        return int(counted.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        logger.warning("CUDA devices not counted", exc_info=True)
+        return 0
+
+
+def gpu_free_bytes() -> int:
+    """Free memory of the first GPU that CUDA may use; 0 where the driver does not tell. Touches no CUDA."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return 0
+    try:
+        device = first_visible(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        by_name = (
+            pynvml.nvmlDeviceGetHandleByIndex if isinstance(device, int) else pynvml.nvmlDeviceGetHandleByUUID
+        )
+        return int(pynvml.nvmlDeviceGetMemoryInfo(by_name(device)).free)
+    except pynvml.NVMLError:
+        return 0
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def first_visible(setting: str | None) -> int | str:
+    """Number or UUID of the device that is CUDA's first under this CUDA_VISIBLE_DEVICES (None: not set)."""
+    first = (setting or "0").split(",")[0].strip()
+    return int(first) if first.isdecimal() else first

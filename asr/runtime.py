@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import ctranslate2
 from django.conf import settings
 
 from asr import weights
@@ -18,7 +17,7 @@ from asr.engine.recogniser import Recogniser
 from asr.engine.scripted import ScriptedRecogniser
 from asr.engine.session import Captioner
 from asr.engine.whisper import Whisper
-from asr.machine import cores
+from asr.machine import cores, cuda_devices, gpu_free_bytes
 from asr.models import Session
 
 CORES_PER_ROOM = 2  # measured: one room with Whisper base takes up to one core and decodes in bursts
@@ -40,7 +39,7 @@ class Choice:
 def choice() -> Choice:
     """The settings, with the blanks filled from the machine."""
     env = settings.ENV
-    gpu = env.asr_device == "cuda" or (env.asr_device == "auto" and ctranslate2.get_cuda_device_count() > 0)
+    gpu = env.asr_device == "cuda" or (env.asr_device == "auto" and cuda_devices() > 0)
     return Choice(
         model=env.asr_model or ("large-v3-turbo" if gpu else "base"),
         device="cuda" if gpu else "cpu",
@@ -54,7 +53,7 @@ def slots() -> int:
     if settings.ENV.asr_slots:
         return int(settings.ENV.asr_slots)
     if choice().device == "cuda":
-        return max(1, _gpu_free_bytes() // GPU_BYTES_PER_ROOM)
+        return max(1, gpu_free_bytes() // GPU_BYTES_PER_ROOM)
     return max(1, cores() // CORES_PER_ROOM)
 
 
@@ -117,13 +116,3 @@ def engine_options(session: Session) -> EngineOptions:
         speakers=tuple(room.presenters) if room else (),
         glossary=tuple(room.glossary.split("\n")) if room and room.glossary else (),
     )
-
-
-def _gpu_free_bytes() -> int:
-    import pynvml
-
-    pynvml.nvmlInit()
-    try:
-        return int(pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(0)).free)
-    finally:
-        pynvml.nvmlShutdown()

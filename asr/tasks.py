@@ -59,7 +59,9 @@ def _note_queues(instance: Any, **_: Any) -> None:
     _serves_asr = "asr" in instance.app.amqp.queues.consume_from
     if _serves_asr:
         import asr.runtime
-        import asr.serve  # noqa: F401  (once, before the fork: children share it)
+        import asr.serve
+
+        asr.runtime.choice()  # as well: devices are counted once
 
 
 @signals.worker_process_init.connect

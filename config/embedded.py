@@ -41,6 +41,14 @@ class Layout:
         return f"postgres://postgres@{quote(str(self.sockets), safe='')}/{DATABASE_NAME}"
 
     @property
+    def postgres_socket(self) -> Path:
+        return self.sockets / ".s.PGSQL.5432"
+
+    @property
+    def redis_data(self) -> Path:
+        return self.home / "redis"
+
+    @property
     def redis_socket(self) -> Path:
         return self.sockets / "redis.sock"
 
@@ -103,12 +111,11 @@ def postgres_command(places: Layout) -> list[str]:
 
 def redis_command(places: Layout) -> list[str]:
     """Arguments that run Redis in the foreground on its socket alone, with an append-only file."""
-    data = places.home / "redis"
-    data.mkdir(parents=True, exist_ok=True)
+    places.redis_data.mkdir(parents=True, exist_ok=True)
     return [
         _redis_binary(),
         "--port", "0", "--unixsocket", str(places.redis_socket), "--unixsocketperm", "700",
-        "--dir", str(data), "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+        "--dir", str(places.redis_data), "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
         "--maxmemory-policy", "noeviction", "--daemonize", "no",
     ]  # fmt: skip
 

@@ -25,6 +25,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from asr.host import Host, HostOptions
 from config import embedded
+from config.leftovers import stack_processes
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 HOST_PASSWORD, ADMIN_PASSWORD = "drill-host", "drill-admin"
@@ -143,12 +144,7 @@ class Stack:
 
     def processes(self) -> list[psutil.Process]:
         """Every process of this stack."""
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.environ().get("SOUFFLEUR_STACK") == str(self.folder):
-                    found.append(process)
-        return found
+        return stack_processes(self.folder)
 
     def stop(self) -> float:
         """Ctrl-C; returns the seconds until everything was gone."""

@@ -17,7 +17,6 @@ from types import FrameType
 from typing import Any
 from xmlrpc.client import ServerProxy
 
-import psutil
 import psycopg
 from django.conf import settings
 from django.core.management import call_command
@@ -27,7 +26,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from asr import runtime
 from asr.weights import WeightsError
-from config import embedded
+from config import embedded, leftovers
 from config.env import EnvError, read_env
 from config.stack import StackPlan, app_programs, embedded_programs, write_config
 
@@ -41,7 +40,6 @@ SETTINGS_OPTIONS = {
     "slots": "asr_slots",
     "recogniser": "asr_recogniser",
 }
-MARK = "SOUFFLEUR_STACK"  # in the environment of every process of a stack: its var folder
 
 
 class Command(BaseCommand):
@@ -135,7 +133,7 @@ def _only_stack(var_dir: Path) -> Iterator[None]:
             raise CommandError(
                 f"A stack runs in {var_dir} already; use another VAR_DIR and --port."
             ) from None
-        os.environ[MARK] = str(var_dir)
+        os.environ[leftovers.MARK] = str(var_dir)
         _stop_leftovers(var_dir)
         try:
             yield
@@ -144,21 +142,11 @@ def _only_stack(var_dir: Path) -> Iterator[None]:
 
 
 def _stop_leftovers(var_dir: Path) -> None:
-    """End every process that carries this stack's mark, except ourselves and our ancestors."""
-    spared = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
-    leftovers = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.pid not in spared and process.environ().get(MARK) == str(var_dir):
-                leftovers.append(process)
-    for process in leftovers:
-        with contextlib.suppress(psutil.Error):
-            process.terminate()
-    _, alive = psutil.wait_procs(leftovers, timeout=2)
-    for process in alive:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(alive, timeout=2)
+    """Two servers on one data folder would ruin it: what does not end keeps a new stack from starting."""
+    alive = leftovers.end_stack_processes(var_dir)
+    if alive:
+        names = ", ".join(f"{process.pid} ({process.name()})" for process in alive)
+        raise CommandError(f"Processes of a stack in {var_dir} do not end: {names}")
 
 
 @contextlib.contextmanager

@@ -11,13 +11,23 @@ class AsrConfig(AppConfig):
     name = "asr"
 
     def ready(self) -> None:
-        """A live room whose talk becomes do-not-record is closed."""
+        """A live room whose talk becomes do-not-record is closed; who deletes locks the sessions too."""
         from rooms.signals import recording_forbidden
+        from transcripts.signals import about_to_delete
 
         recording_forbidden.connect(_close, dispatch_uid="asr.close_forbidden_room")
+        about_to_delete.connect(_lock_sessions, dispatch_uid="asr.lock_sessions")
 
 
 def _close(sender: Any, room: Any, **_: Any) -> None:
     from asr.ending import forbid_room
 
     forbid_room(room.pk)
+
+
+def _lock_sessions(sender: Any, room_id: int, part_id: int | None, **_: Any) -> None:
+    from asr.models import Session
+    from rooms.locks import locked
+
+    sessions = Session.objects.filter(room_id=room_id).only("pk")
+    list(locked(sessions.filter(part_id=part_id) if part_id else sessions))

@@ -12,6 +12,7 @@ from asr.models import Session
 from asr.placement import kill_process
 from asr.selectors import is_running
 from rooms.errors import Conflict
+from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
 from transcripts.events import HostReplaced, RoomClosed, SessionReplaced, StateChanged
@@ -81,8 +82,8 @@ def forget_if_closed(room: Room) -> None:
 @transaction.atomic
 def forbid_room(room_id: int) -> None:
     """The speaker does not want to be recorded: nothing more is heard, what waits is dropped, everyone goes."""
-    sessions = Session.objects.select_for_update(of=("self",)).select_related("part").order_by("pk")
-    for session in sessions.filter(room_id=room_id, state__in=Session.RUNNING):
+    running = Session.objects.select_related("part").filter(room_id=room_id, state__in=Session.RUNNING)
+    for session in locked(running):
         transaction.on_commit(partial(kill_process, copy(session)), robust=True)
         session.generation += 1  # its process finds its lease gone and writes nothing more
         session.save(update_fields=["generation"])
@@ -92,8 +93,8 @@ def forbid_room(room_id: int) -> None:
 
 def lock_open_session(room_id: int) -> Session | None:
     """The room's open session with its row locked."""
-    open_sessions = Session.objects.select_for_update(of=("self",)).select_related("part")
-    return open_sessions.filter(room_id=room_id, state__in=Session.OPEN).first()
+    open_sessions = Session.objects.select_related("part").filter(room_id=room_id, state__in=Session.OPEN)
+    return locked(open_sessions).first()
 
 
 def lock_end(room_id: int) -> None:

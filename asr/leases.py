@@ -23,6 +23,7 @@ from asr.models import Session
 from asr.placement import is_queued, kill_process, request_process
 from asr.selectors import live_workers
 from asr.services import HOST_GONE_AFTER, begin_grace
+from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
 from transcripts.events import EngineReady, HostError
@@ -70,12 +71,10 @@ class Progress:
 def held(lease: Lease) -> Iterator[Session]:
     """A transaction with the session's row locked. Raises LeaseLost."""
     with transaction.atomic():
-        session = (
-            Session.objects.select_for_update(of=("self",))
-            .select_related("part", "room")
-            .filter(pk=lease.session_id, generation=lease.generation, state__in=Session.RUNNING)
-            .first()
+        mine = Session.objects.filter(
+            pk=lease.session_id, generation=lease.generation, state__in=Session.RUNNING
         )
+        session = locked(mine.select_related("part", "room")).first()
         if session is None:
             raise LeaseLost
         yield session

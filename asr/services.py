@@ -14,6 +14,7 @@ from asr.models import Session
 from asr.placement import request_process
 from asr.selectors import max_active_rooms, open_session
 from rooms.errors import Conflict, Forbidden, NoCapacity, NotFound
+from rooms.locks import locked
 from rooms.models import ROOM_CODE, Room, passes
 from transcripts.events import HostReplaced, SessionReplaced, StateChanged
 from transcripts.models import Part
@@ -54,7 +55,7 @@ def join_as_host(request: HostRequest) -> HostSeat:
     """Open the room, rejoin it, or take over from one's own older socket.
 
     Raises NotFound, Forbidden (do not record), NoCapacity, Conflict (`multiple_hosts`); a refusal changes
-    nothing. Locks in this order: room, session, the room's end, capacity.
+    nothing. Locks in this order: room, session, the room's end, capacity (ARCHITECTURE.md, "Locks").
     """
     room = recordable_room(request.room_code, lock=True)
     session = before = lock_open_session(room.pk)
@@ -132,7 +133,7 @@ def restart_session(*, room_id: int, connection_id: str) -> int:
 
     Raises Conflict where this socket is not the host of an open room.
     """
-    Room.objects.select_for_update(no_key=True).get(pk=room_id)
+    locked(Room.objects.filter(pk=room_id)).get()
     session = lock_open_session(room_id)
     if session is None or session.host_connection_id != connection_id:
         raise Conflict("not_host", "Not the host of this room")
@@ -144,8 +145,8 @@ def recordable_room(code: str, *, lock: bool = False) -> Room:
 
     Raises NotFound (`room_not_found`) and Forbidden (`do_not_record`).
     """
-    rows = Room.objects.select_for_update(no_key=True) if lock else Room.objects
-    room = rows.filter(code=code).first() if passes(ROOM_CODE, code) else None
+    rows = Room.objects.filter(code=code)
+    room = (locked(rows) if lock else rows).first() if passes(ROOM_CODE, code) else None
     if room is None or not (room.published or open_session(room.pk)):
         raise NotFound("room_not_found", f"Room <{code}> not found")
     if room.do_not_record:

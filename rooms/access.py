@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from rooms import throttle
 from rooms.errors import DomainError, Forbidden, Unauthenticated
+from rooms.locks import update_in_order
 from rooms.models import AccessKey
 
 logger = logging.getLogger(__name__)
@@ -126,9 +127,8 @@ def identify_password(password: str, *, address: str | None = None) -> Identity:
 def revoke(keys: "list[AccessKey]") -> int:
     """Make these keys worthless at once; how many were still good."""
     hashes = [key.hash for key in keys]
-    revoked = AccessKey.objects.filter(hash__in=hashes, revoked_at__isnull=True).update(
-        revoked_at=timezone.now()
-    )
+    good = AccessKey.objects.filter(hash__in=hashes, revoked_at__isnull=True)
+    revoked = update_in_order(good, revoked_at=timezone.now())
     try:
         cache.delete_many([_cache_key(hashed) for hashed in hashes])
     except (RedisError, OSError):

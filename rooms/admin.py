@@ -12,6 +12,7 @@ from django.urls import URLPattern, path
 
 from rooms import access
 from rooms.errors import DomainError
+from rooms.locks import update_in_order
 from rooms.models import AccessKey, Room, Vote
 from rooms.selectors import votes_for
 from rooms.services import import_schedule, tell_recording_forbidden
@@ -85,12 +86,12 @@ class RoomAdmin(RoomModelAdmin):
     @admin.action(description="Publish", permissions=["change"])
     def publish(self, request: HttpRequest, rooms: QuerySet[Room]) -> None:
         """List them again."""
-        self.message_user(request, f"Published: {rooms.update(published=True)}.")
+        self.message_user(request, f"Published: {update_in_order(rooms, published=True)}.")
 
     @admin.action(description="Unpublish", permissions=["change"])
     def unpublish(self, request: HttpRequest, rooms: QuerySet[Room]) -> None:
         """Take them off the lists."""
-        self.message_user(request, f"Unpublished: {rooms.update(published=False)}.")
+        self.message_user(request, f"Unpublished: {update_in_order(rooms, published=False)}.")
 
     def save_model(self, request: HttpRequest, obj: Room, form: RoomModelForm, change: bool) -> None:
         """Save, and stop a recording that is no longer allowed."""

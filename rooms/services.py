@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from redis.exceptions import RedisError
 
 from rooms.errors import BadInput, Conflict
+from rooms.locks import locked
 from rooms.models import Room, Vote
 from rooms.schedule import Schedule, ScheduledTalk, parse_schedule, recording_of
 from rooms.schedule_source import Validators, fetch
@@ -105,7 +106,7 @@ def apply_schedule(schedule: Schedule, *, confirmed: bool = False) -> ScheduleCh
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEDULE_LOCK])
-    ours = Room.objects.select_for_update().filter(origin=Room.Origin.SCHEDULE).order_by("pk")
+    ours = locked(Room.objects.filter(origin=Room.Origin.SCHEDULE))
     rooms = {room.code: room for room in ours}
     taken = set(Room.objects.filter(origin=Room.Origin.MANUAL).values_list("code", flat=True))
     changes = ScheduleChanges(unreadable=len(schedule.unreadable))
@@ -146,7 +147,7 @@ def cast_vote(code: str, *, vote: bool) -> int:
     """
     room = votable_room(code)
     Vote.objects.get_or_create(room=room)
-    stored = Vote.objects.select_for_update().get(room=room)
+    stored = locked(Vote.objects.filter(room=room)).get()
     if not vote and stored.count == 0:
         raise Conflict("no_votes", "There is no vote to remove")
     stored.count += 1 if vote else -1

@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from rooms import services
 from rooms.errors import DomainError
+from rooms.locks import delete_in_order
 from rooms.models import AccessKey
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,6 @@ def _import_schedule_at_start(sender: Any, **_: Any) -> None:
 @shared_task
 def delete_expired_keys() -> None:
     """Forget login keys that no longer open anything."""
-    deleted, _ = AccessKey.objects.filter(expires_at__lte=timezone.now()).delete()
+    deleted = delete_in_order(AccessKey.objects.filter(expires_at__lte=timezone.now()))
     if deleted:
         logger.info("expired login keys deleted", extra={"keys": deleted})

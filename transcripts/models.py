@@ -22,7 +22,7 @@ class Part(models.Model):
     owner = models.CharField(max_length=64, help_text="The login name that hosted it.")
 
     class Meta:
-        ordering = ("room", "number")
+        ordering = ("room_id", "number")
         constraints = (models.UniqueConstraint(fields=["room", "number"], name="part_number"),)
 
     def __str__(self) -> str:
@@ -37,7 +37,7 @@ class Track(models.Model):
     version = models.PositiveBigIntegerField(default=0)
 
     class Meta:
-        ordering = ("room", "lang")
+        ordering = ("room_id", "lang")
         constraints = (models.UniqueConstraint(fields=["room", "lang"], name="track_language"),)
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Sentence(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
-        ordering = ("part", "index")
+        ordering = ("part_id", "index")
         constraints = (models.UniqueConstraint(fields=["track", "part", "index"], name="sentence_index"),)
         indexes = (models.Index(fields=["track", "version"]),)
 

@@ -1,5 +1,6 @@
 """Writes of what was said. Commit, then tell: each publishes in `on_commit`."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,11 +9,12 @@ from django.db import transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
+from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
 from transcripts.events import SentenceChanged, SentenceRemoved
 from transcripts.models import SPEAKER_UNKNOWN, Part, Sentence, Track
-from transcripts.signals import part_ended, sentences_committed
+from transcripts.signals import about_to_delete, part_ended, sentences_committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class PartTerms:
 @transaction.atomic
 def open_part(*, room: Room, terms: PartTerms, opening: int | None = None) -> Part:
     """Begin the next part of `room`; `opening` None begins a new opening."""
-    Room.objects.select_for_update(no_key=True).get(pk=room.pk)
+    locked(Room.objects.all()).get(pk=room.pk)
     last = Part.objects.filter(room=room).aggregate(number=Max("number"), opening=Max("opening"))
     Track.objects.get_or_create(room=room, lang=terms.source_lang)
     return Part.objects.create(
@@ -67,7 +69,7 @@ def add_sentences(*, part: Part, sentences: Sequence[NewSentence]) -> list[Sente
     """Append finished sentences to the spoken track of `part` and tell its viewers."""
     if not sentences:
         return []
-    track = Track.objects.select_for_update().get(room_id=part.room_id, lang=part.source_lang)
+    track = locked(Track.objects.filter(room_id=part.room_id, lang=part.source_lang)).get()
     last = Sentence.objects.filter(track=track, part=part).order_by("-index").first()
     line, position = (last.line, last.position + 1) if last else (-1, 0)
     index = last.index + 1 if last else 0
@@ -96,16 +98,13 @@ def add_translations(*, part: Part, lang: str, translations: Sequence[Translatio
     """Store translations; those of an outdated or vanished source text, and those that are here already (perhaps
     corrected by hand since), are discarded. Returns the stored.
     """
-    sources = {
-        row.index: row
-        for row in Sentence.objects.select_for_update().filter(
-            part=part, track__lang=part.source_lang, index__in=[item.index for item in translations]
-        )
-    }
+    track = _locked_track(part.room_id, lang)
+    spoken = Sentence.objects.filter(part=part, track__lang=part.source_lang)
+    asked = spoken.filter(index__in=[item.index for item in translations])
+    sources = {row.index: row for row in locked(asked)}
     current = [item for item in translations if _is_current(sources.get(item.index), item)]
     if not current:
         return []
-    track = _locked_track(part.room_id, lang)
     here = set(
         Sentence.objects.filter(
             track=track, part=part, index__in=[item.index for item in current]
@@ -141,8 +140,8 @@ def correct_sentence(*, sentence: Sentence, text: str) -> Sentence:
 
     A translation stays one of the same source text.
     """
-    track = Track.objects.select_for_update().get(pk=sentence.track_id)
-    row = Sentence.objects.select_for_update().get(pk=sentence.pk)
+    track = locked(Track.objects.filter(pk=sentence.track_id)).get()
+    row = locked(Sentence.objects.filter(pk=sentence.pk)).get()
     if row.text == text:
         return row
     track.version += 1
@@ -165,19 +164,32 @@ def end_part(*, part: Part) -> None:
 @transaction.atomic
 def forget_unstored(*, room: Room) -> None:
     """Delete, in every language, what the hosts of `room` did not want stored. For closed rooms. Idempotent."""
+    tracks = list(locked(Track.objects.filter(room=room)))
     unstored = Sentence.objects.filter(part__room=room, part__store=False)
-    for track in Track.objects.select_for_update().filter(room=room).order_by("pk"):
-        gone = list(unstored.filter(track=track).values_list("part__number", "index"))
+    by_track: dict[int, list[Sentence]] = defaultdict(list)
+    for sentence in locked(unstored.select_related("part")):
+        by_track[sentence.track_id].append(sentence)
+    for track in tracks:
+        gone = by_track[track.pk]
         if not gone:
             continue
         removed = [
-            SentenceRemoved(track.lang, track.version + 1 + offset, number, index)
-            for offset, (number, index) in enumerate(gone)
+            SentenceRemoved(track.lang, track.version + 1 + offset, row.part.number, row.index)
+            for offset, row in enumerate(gone)
         ]
-        unstored.filter(track=track).delete()
+        Sentence.objects.filter(pk__in=[row.pk for row in gone]).delete()
         track.version += len(gone)
         track.save(update_fields=["version"])
         transaction.on_commit(partial(live.publish_track, room.pk, track.lang, removed))
+
+
+def lock_for_deletion(*, room_id: int, part_id: int | None = None) -> None:
+    """Lock a room, or a part of it, with all that goes with it. Call in the transaction that deletes it."""
+    list(locked(Room.objects.filter(pk=room_id).only("pk")))
+    about_to_delete.send(Part, room_id=room_id, part_id=part_id)
+    list(locked(Track.objects.filter(room_id=room_id).only("pk")))
+    sentences = Sentence.objects.filter(track__room_id=room_id)
+    list(locked((sentences.filter(part_id=part_id) if part_id else sentences).only("pk")))
 
 
 def sentence_changed(sentence: Sentence, *, part: Part, lang: str) -> SentenceChanged:
@@ -191,11 +203,10 @@ def sentence_changed(sentence: Sentence, *, part: Part, lang: str) -> SentenceCh
 
 def _locked_track(room_id: int, lang: str) -> Track:
     """The track, made where it is missing; its row is locked."""
-    locked = Track.objects.select_for_update()
-    track = locked.filter(room_id=room_id, lang=lang).first()
+    track = locked(Track.objects.filter(room_id=room_id, lang=lang)).first()
     if track is None:
         Track.objects.get_or_create(room_id=room_id, lang=lang)
-        track = locked.get(room_id=room_id, lang=lang)
+        track = locked(Track.objects.filter(room_id=room_id, lang=lang)).get()
     return track
 
 

@@ -16,6 +16,10 @@ def delete_old_transcripts() -> int:
     if not days:
         return 0
     old = Part.objects.filter(ended_at__lt=timezone.now() - timedelta(days=days))
-    count = old.count()
-    old.delete()
+    count = 0
+    for part in old.order_by(
+        "pk"
+    ).iterator():  # each in a transaction of its own: nobody waits for all of them
+        part.delete()
+        count += 1
     return count

@@ -11,11 +11,12 @@ class TranslationConfig(AppConfig):
     name = "translation"
 
     def ready(self) -> None:
-        """New and corrected sentences wake the translation; a part that ended is completed."""
-        from transcripts.signals import part_ended, sentences_committed
+        """New and corrected sentences wake the translation; a part that ended is completed; who deletes locks cycles too."""
+        from transcripts.signals import about_to_delete, part_ended, sentences_committed
 
         sentences_committed.connect(_wake, dispatch_uid="translation.wake")
         part_ended.connect(_complete, dispatch_uid="translation.complete")
+        about_to_delete.connect(_lock_cycles, dispatch_uid="translation.lock_cycles")
 
 
 def _wake(sender: Any, room_id: int, part_id: int, corrected: bool, **_: Any) -> None:
@@ -30,3 +31,11 @@ def _complete(sender: Any, part_id: int, **_: Any) -> None:
     from translation.wake import bell
 
     bell.ring("complete", part_id)
+
+
+def _lock_cycles(sender: Any, room_id: int, part_id: int | None, **_: Any) -> None:
+    from rooms.locks import locked
+    from translation.models import Cycle
+
+    cycles = Cycle.objects.filter(room_id=room_id).only("pk")
+    list(locked(cycles.filter(part_id=part_id) if part_id else cycles))

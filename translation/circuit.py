@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from rooms.locks import locked, update_in_order
 from translation import chain
 from translation.engines import codes
 from translation.engines.base import Engine, EngineError, Pair
@@ -73,7 +74,7 @@ def succeeded(engine: Engine, *, seconds: float) -> bool:
     if in_order.exists():
         return False
     with transaction.atomic():
-        row, _ = EngineState.objects.select_for_update().get_or_create(name=engine.name)
+        row, _ = locked(EngineState.objects.all()).get_or_create(name=engine.name)
         was_open = row.opened_at is not None
         weight = LATENCY_WEIGHT if row.latency_s else 1.0
         row.latency_s = round((1 - weight) * row.latency_s + weight * seconds, 4)
@@ -88,7 +89,7 @@ def failed(engine: Engine, error: EngineError) -> None:
     """A call failed, and not for its text; several in a row open the circuit."""
     now = timezone.now()
     with transaction.atomic():
-        row, _ = EngineState.objects.select_for_update().get_or_create(name=engine.name)
+        row, _ = locked(EngineState.objects.all()).get_or_create(name=engine.name)
         row.failures += 1
         row.last_error, row.last_error_at = error.code, now
         if row.failures >= OPENS_AFTER:
@@ -109,7 +110,7 @@ def any_open() -> bool:
 
 def close(names: Sequence[str]) -> None:
     """Use these engines again at once."""
-    EngineState.objects.filter(name__in=names).update(failures=0, opened_at=None, retry_at=None)
+    update_in_order(EngineState.objects.filter(name__in=names), failures=0, opened_at=None, retry_at=None)
 
 
 def check(engine: Engine) -> bool:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from rooms.locks import locked, update_in_order
 from translation import pacing
 from translation.models import Cycle
 
@@ -63,7 +64,7 @@ def take(worker: str) -> Claim | None:
 def held(claim: Claim) -> Iterator[Cycle]:
     """A transaction with the cycle's row locked. Raises ClaimLost."""
     with transaction.atomic():
-        row = Cycle.objects.select_for_update().filter(pk=claim.cycle_id, token=claim.token).first()
+        row = locked(Cycle.objects.filter(pk=claim.cycle_id, token=claim.token)).first()
         if row is None:
             raise ClaimLost
         yield row
@@ -97,7 +98,7 @@ def make_due(cycles: Sequence[int]) -> int:
     now = timezone.now()
     idle = Cycle.objects.filter(due_at=None, pk__in=cycles)
     with transaction.atomic():
-        tokens = dict(idle.select_for_update().order_by("pk").values_list("pk", "token"))
+        tokens = {row.pk: row.token for row in locked(idle.only("pk", "token"))}
         Cycle.objects.filter(pk__in=tokens).update(due_at=now)
     return sum(not token for token in tokens.values())
 
@@ -107,7 +108,7 @@ def free_lost(*, worker: str | None = None) -> int:
     now = timezone.now()
     lost = Cycle.objects.exclude(token="")
     lost = lost.filter(worker=worker) if worker else lost.filter(claimed_until__lt=now)
-    return lost.update(token="", worker="", claimed_until=None, due_at=now)
+    return update_in_order(lost, token="", worker="", claimed_until=None, due_at=now)
 
 
 def overdue() -> int:

@@ -18,7 +18,7 @@ class Demand(models.Model):
     expires_at = models.DateTimeField()
 
     class Meta:
-        ordering = ("room", "lang")
+        ordering = ("room_id", "lang")
         constraints = (models.UniqueConstraint(fields=["room", "lang", "holder"], name="demand_lease"),)
         indexes = (models.Index(fields=["expires_at"]),)
 
@@ -33,7 +33,7 @@ class PinnedLanguage(models.Model):
     lang = models.CharField("language", max_length=16, validators=[LANGUAGE_CODE])
 
     class Meta:
-        ordering = ("room", "lang")
+        ordering = ("room_id", "lang")
         constraints = (models.UniqueConstraint(fields=["room", "lang"], name="pinned_language"),)
 
     def __str__(self) -> str:
@@ -72,7 +72,7 @@ class Cycle(models.Model):
     )
 
     class Meta:
-        ordering = ("room", "lang")
+        ordering = ("room_id", "lang")
         verbose_name = "language of a room"
         verbose_name_plural = "languages of rooms"
         constraints = (

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from rooms.locks import delete_in_order, update_in_order
 from rooms.models import Room
 from transcripts.models import Part
 from translation import claims, selectors
@@ -54,6 +55,9 @@ def complete_part(part_id: int) -> int:
 def complete(parts: Iterable[Part], langs: Iterable[str]) -> int:
     """Have whole parts translated in the background. For parts that have ended."""
     wanted = [(part, lang) for part in parts for lang in set(langs) if _is_foreign(part, lang)]
+    wanted.sort(
+        key=lambda pair: (pair[0].pk, pair[1])
+    )  # everybody inserts in one order, or waits in a circle
     Cycle.objects.bulk_create(
         [Cycle(room_id=part.room_id, part=part, lang=lang) for part, lang in wanted], ignore_conflicts=True
     )
@@ -87,9 +91,10 @@ def pin(room: Room, lang: str) -> None:
 def retry(cycles: Iterable[Cycle]) -> None:
     """Forget failures and refused texts, and try at once."""
     rooms = list(cycles)
-    Cycle.objects.filter(pk__in=[row.pk for row in rooms]).update(
-        failures=0, last_error="", refused={}, due_at=timezone.now()
-    )
+    update_in_order(
+        Cycle.objects.filter(pk__in=[row.pk for row in rooms]),
+        failures=0, last_error="", refused={}, due_at=timezone.now(),
+    )  # fmt: skip
     send_turns(len(rooms))
     for row in rooms:
         bell.ring("wake", row.room_id)
@@ -98,15 +103,14 @@ def retry(cycles: Iterable[Cycle]) -> None:
 def sweep() -> None:
     """Repair what no wake-up told: lost messages, dead workers, expired demand; tell delays that grow."""
     now = timezone.now()
-    Demand.objects.filter(expires_at__lt=now - timedelta(minutes=1)).delete()
+    delete_in_order(Demand.objects.filter(expires_at__lt=now - timedelta(minutes=1)))
     claims.free_lost()
     for room_id in _live_rooms():
         _repair_room(room_id)
     send_turns(min(claims.overdue(), TURNS_MOST))
     idle = Cycle.objects.filter(part=None, due_at=None, token="")
-    idle.filter(
-        Q(begun_at__lt=now - FORGET_AFTER) | Q(begun_at=None, wanted_at__lt=now - FORGET_AFTER)
-    ).delete()
+    forgotten = Q(begun_at__lt=now - FORGET_AFTER) | Q(begun_at=None, wanted_at__lt=now - FORGET_AFTER)
+    delete_in_order(idle.filter(forgotten))
 
 
 def _live_rooms() -> list[int]:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from rooms.locks import update_in_order
 from transcripts import live
 from transcripts.events import Delays
 from transcripts.models import Part
@@ -250,4 +251,4 @@ def _let_failing_go(cycle: Cycle, plan: Plan, result: Result) -> float | None:
 def wake_failing() -> None:
     """An engine is back: whoever waits for one goes on at once."""
     failing: Any = Cycle.objects.filter(failures__gt=0, due_at__isnull=False, token="")
-    send_turns(failing.update(due_at=timezone.now()))
+    send_turns(update_in_order(failing, due_at=timezone.now()))

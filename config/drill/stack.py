@@ -128,6 +128,11 @@ class Stack:
             with contextlib.suppress(psutil.Error):
                 process.resume()
 
+    def stop_program(self, program: str) -> None:
+        """Stop a supervised program for good."""
+        with self._supervisor() as supervisor:
+            supervisor.stopProcess(f"souffleur:{program}")
+
     def kill_supervisor(self) -> None:
         """SIGKILL `manage.py up` and supervisord: everything else is left alone with itself."""
         supervisord = [

@@ -1,0 +1,139 @@
+"""Everybody who writes at once, on real connections: who deadlocks, and which sentence is kept waiting.
+
+`race` runs in the process and on the database that it is called in: two live rooms with eight languages read in each,
+workers of translation, an admin who corrects and deletes, hosts who come and go, a schedule that changes.
+`drill` starts a stack, and runs it there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+SECONDS = 50.0
+SLOW_S = 0.5
+OLD_PARTS = 60  # of each room, deleted one after the other
+WATCH_S = 0.01
+PAUSE_S = 0.3  # at most, between two steps of a writer: these threads share one core, and processes would not
+NO_SUCH_PID = 2**22 + 1  # above the largest pid of Linux: nothing is ever killed
+MARKER = "races: "
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(slots=True)
+class Races:
+    """What a race brought. `blocked`: moments at which a sentence waited for a lock of translation."""
+
+    writes: int = 0
+    slow_writes: int = 0
+    slowest_s: float = 0.0
+    deadlocks: int = 0
+    blocked: int = 0
+    turns: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+
+
+def drill(out: IO[str], *, seconds: float = SECONDS) -> Races:
+    """Race on a stack of its own, whose translation workers and sweeps take part; prints the table and its JSON."""
+    from config.drill.stack import running_stack
+
+    with running_stack(rooms=["RACE"], TRANSLATION_ENGINES="scripted") as stack:
+        stack.stop_program("asr")  # the races are the ASR processes
+        env = {key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")}
+        env |= {"VAR_DIR": str(stack.folder), "DEBUG": "1", "LOG_LEVEL": "ERROR"}
+        env |= {
+            "TRANSLATION_ENGINES": "scripted",
+            "TRANSLATION_CYCLE_S": "0.05",
+            "TRANSLATION_PER_CYCLE": "8",
+        }
+        child = subprocess.run(
+            [sys.executable, "-m", "config.drill.races", str(seconds)],
+            cwd=BASE_DIR, env=env, stdout=subprocess.PIPE, text=True, check=True,
+        )  # fmt: skip
+    line = next(line for line in child.stdout.splitlines() if line.startswith(MARKER))
+    found = json.loads(line.removeprefix(MARKER))
+    races = Races(**{**found, "turns": Counter(found["turns"]), "errors": Counter(found["errors"])})
+    _print(out, races)
+    return races
+
+
+def _print(out: IO[str], races: Races) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("writer", "turns", title=f"All writers at once, slowest sentence {races.slowest_s:.2f} s")
+    for name, turns in sorted(races.turns.items()):
+        table.add_row(name, str(turns))
+    for name, count in sorted(races.errors.items()):
+        table.add_row(f"error: {name}", str(count))
+    table.add_row("sentences that waited for a lock of translation", str(races.blocked))
+    Console(file=out, width=110).print(table)
+    result = {"deadlocks": races.deadlocks, "slow_writes": races.slow_writes, "writes": races.writes}
+    out.write(json.dumps(result) + "\n")
+
+
+def race(*, seconds: float) -> Races:
+    """Let all writers write for so long on the present database. Whatever a writer may not raise is in `errors`."""
+    from config.drill import racers
+
+    before = racers.deadlocks()
+    races, stop, lock = Races(), threading.Event(), threading.Lock()
+    rooms = [racers.RacedRoom(f"RACE{number}") for number in range(2)]
+
+    def run(name: str, step: Callable[[], None]) -> None:
+        with racers.connected(name):
+            while not stop.is_set():
+                kind = racers.attempt(step)
+                with lock:
+                    races.turns[name] += 1
+                    races.errors.update([kind] if kind else [])
+                stop.wait(WATCH_S if step is watch else random.uniform(0.0, PAUSE_S))  # noqa: S311
+
+    def speak(room: racers.RacedRoom) -> None:
+        began = time.monotonic()
+        room.speak()
+        took_s = time.monotonic() - began
+        with lock:
+            races.writes += 1
+            races.slow_writes += took_s > SLOW_S
+            races.slowest_s = max(races.slowest_s, took_s)
+
+    def watch() -> None:
+        races.blocked += racers.sentences_behind_translation()
+
+    steps: list[tuple[str, Callable[[], None]]] = [("watch", watch), *racers.crowd(rooms)]
+    for room in rooms:
+        steps.append((racers.SPEAKER, partial(speak, room)))
+    threads = [threading.Thread(target=run, args=step, name=step[0]) for step in steps]
+    for thread in threads:
+        thread.start()
+    stop.wait(seconds)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    races.deadlocks = racers.deadlocks() - before
+    return races
+
+
+def main() -> None:
+    """In the stack's own environment: race, and print what came of it on one line."""
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    print(MARKER + json.dumps(asdict(race(seconds=float(sys.argv[1])))))
+
+
+if __name__ == "__main__":
+    main()

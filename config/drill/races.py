@@ -14,12 +14,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 SECONDS = 50.0
 SLOW_S = 0.5
@@ -31,6 +30,12 @@ MARKER = "races: "
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 
+class Output(Protocol):
+    """What a command writes to."""
+
+    def write(self, text: str, /) -> object: ...
+
+
 @dataclass(slots=True)
 class Races:
     """What a race brought. `blocked`: moments at which a sentence waited for a lock of translation."""
@@ -40,11 +45,11 @@ class Races:
     slowest_s: float = 0.0
     deadlocks: int = 0
     blocked: int = 0
-    turns: Counter[str] = field(default_factory=Counter)
-    errors: Counter[str] = field(default_factory=Counter)
+    turns: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, int] = field(default_factory=dict)
 
 
-def drill(out: IO[str], *, seconds: float = SECONDS) -> Races:
+def drill(out: Output, *, seconds: float = SECONDS) -> Races:
     """Race on a stack of its own, whose translation workers and sweeps take part; prints the table and its JSON."""
     from config.drill.stack import running_stack
 
@@ -62,13 +67,12 @@ def drill(out: IO[str], *, seconds: float = SECONDS) -> Races:
             cwd=BASE_DIR, env=env, stdout=subprocess.PIPE, text=True, check=True,
         )  # fmt: skip
     line = next(line for line in child.stdout.splitlines() if line.startswith(MARKER))
-    found = json.loads(line.removeprefix(MARKER))
-    races = Races(**{**found, "turns": Counter(found["turns"]), "errors": Counter(found["errors"])})
+    races = Races(**json.loads(line.removeprefix(MARKER)))
     _print(out, races)
     return races
 
 
-def _print(out: IO[str], races: Races) -> None:
+def _print(out: Output, races: Races) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -78,9 +82,12 @@ def _print(out: IO[str], races: Races) -> None:
     for name, count in sorted(races.errors.items()):
         table.add_row(f"error: {name}", str(count))
     table.add_row("sentences that waited for a lock of translation", str(races.blocked))
-    Console(file=out, width=110).print(table)
+    console = Console(width=110)
+    with console.capture() as printed:
+        console.print(table)
+    out.write(printed.get())
     result = {"deadlocks": races.deadlocks, "slow_writes": races.slow_writes, "writes": races.writes}
-    out.write(json.dumps(result) + "\n")
+    out.write(json.dumps(result))
 
 
 def race(*, seconds: float) -> Races:
@@ -96,8 +103,9 @@ def race(*, seconds: float) -> Races:
             while not stop.is_set():
                 kind = racers.attempt(step)
                 with lock:
-                    races.turns[name] += 1
-                    races.errors.update([kind] if kind else [])
+                    races.turns[name] = races.turns.get(name, 0) + 1
+                    if kind:
+                        races.errors[kind] = races.errors.get(kind, 0) + 1
                 stop.wait(WATCH_S if step is watch else random.uniform(0.0, PAUSE_S))  # noqa: S311
 
     def speak(room: racers.RacedRoom) -> None:

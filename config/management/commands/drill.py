@@ -16,6 +16,7 @@ from rich.table import Table
 
 from asr import runtime
 from asr.measure.soak import repeated
+from config.drill import races
 from config.drill.chaos import chaos
 from config.drill.faults import SCENARIOS, FaultRow
 from config.drill.speech import RealSpeech, ScriptedSpeech, Speech, real_talk, sample_talk
@@ -32,7 +33,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCENARIOS))
+        parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*SCENARIOS, "races"]))
         parser.add_argument(
             "--real", type=Path, metavar="TALK.json", help="this talk and the real recogniser, in real time"
         )
@@ -43,7 +44,9 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1, help="of the random faults")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["chaos"] is not None:
+        if options["names"] == ["races"]:
+            races.drill(self.stdout)
+        elif options["chaos"] is not None:
             self._chaos(options["real"], options["chaos"], options["seed"])
         else:
             self._faults(options["names"], options["real"], options["seconds"])

@@ -25,7 +25,7 @@ from asr.sink import Sink, SpokenClock
 from config.drill.races import NO_SUCH_PID, OLD_PARTS
 from rooms.errors import DomainError
 from rooms.models import Room
-from rooms.schedule import ScheduledTalk
+from rooms.schedule import Schedule, ScheduledTalk
 from rooms.services import apply_schedule
 from transcripts.models import Part, Sentence, Track
 from transcripts.services import (
@@ -249,11 +249,12 @@ def _change_schedule() -> None:
     now = timezone.now()
     codes = list(Room.objects.filter(origin=Room.Origin.SCHEDULE).values_list("code", flat=True))
     with transaction.atomic():
-        apply_schedule(
+        talks = [
             ScheduledTalk(
                 code=code, title=f"Title {next(_numbers)}", abstract="", track="", colour="#808080",
                 location="Hall", presenters=(), starts_at=now, ends_at=now + timedelta(hours=1), language="en",
                 recording="allowed", event={"code": code, "do_not_record": False},
             )
             for code in codes
-        )  # fmt: skip
+        ]  # fmt: skip
+        apply_schedule(Schedule(talks))

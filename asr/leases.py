@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.conf import settings
@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from asr.audio_log import AudioLog
 from asr.ending import begin_closing, finish_session, forbid_room, forget_if_closed
-from asr.models import Session
+from asr.models import Session, Sweep
 from asr.placement import is_queued, kill_process, request_process
 from asr.selectors import live_workers
 from asr.services import HOST_GONE_AFTER, begin_grace
@@ -36,6 +36,7 @@ HANDED_OVER_WITHIN = timedelta(
 )  # taken by a worker that lives: its next process may load its model first
 WAITING_TOLD_AFTER = timedelta(seconds=5)
 WAITING_TOLD_EVERY_S = 60
+PAUSED_AFTER = timedelta(seconds=6)  # three sweeps are missing
 GIVEN_UP_AFTER = timedelta(minutes=10)  # closing, and no process takes it: nobody waits for its text any more
 WAITING = "All engines are busy or starting; your audio is kept and will be transcribed"
 logger = logging.getLogger(__name__)
@@ -98,9 +99,12 @@ def give_back_taken(worker: str) -> None:
 
 
 def claim(lease: Lease, *, worker: str, pid: int) -> Session:
-    """Take the lease for this process. Raises LeaseLost (also where another process or worker has it already)."""
+    """Take the lease for this process; again, if the answer was lost. Raises LeaseLost.
+
+    (Also where another process or worker has it already.)
+    """
     with held(lease) as session:
-        if session.pid is not None or session.worker not in ("", worker):
+        if session.pid not in (None, pid) or session.worker not in ("", worker):
             raise LeaseLost
         now = timezone.now()
         session.worker, session.pid = worker, pid
@@ -126,7 +130,8 @@ def beat(lease: Lease, progress: Progress) -> str:
     """Renew the lease; returns the session's state. Raises LeaseLost."""
     with held(lease) as session:
         now = timezone.now()
-        if progress.heard_ms != session.heard_ms or not progress.audio_waits:
+        was_away = session.beat_at is None or _is_stale(session)  # nothing could be written, nothing went on
+        if was_away or progress.heard_ms != session.heard_ms or not progress.audio_waits:
             session.progress_at = now
         session.beat_at, session.suspect_at = now, None
         session.heard_ms, session.audio_waits = progress.heard_ms, progress.audio_waits
@@ -155,7 +160,10 @@ def finish(lease: Lease) -> None:
 
 
 def succeed(lease: Lease, *, died: bool = True) -> None:
-    """This generation is over, start the next. A death counts; more than MAX_DEATHS in 5 min fail the session."""
+    """This generation is over, start the next. A death counts; more than MAX_DEATHS in 5 min fail the session.
+
+    `died`: by its own fault, not because PostgreSQL or Redis were away.
+    """
     try:
         with held(lease) as session:
             now = timezone.now()
@@ -185,9 +193,10 @@ def succeed(lease: Lease, *, died: bool = True) -> None:
 
 def sweep() -> None:
     """Repair what no signal told: silent or stuck processes, lost tasks, hosts gone, grace over, text to forget."""
+    resumed_at = _note_sweep()
     for session in Session.objects.filter(state__in=Session.RUNNING).select_related("room"):
         try:
-            _sweep_session(session)
+            _sweep_session(session, resumed_at)
         except Exception:
             # One session that cannot be repaired must not keep the others from it.
             logger.exception("session not swept", extra={"session": session.pk})
@@ -196,14 +205,28 @@ def sweep() -> None:
         forget_if_closed(room)
 
 
-def _sweep_session(session: Session) -> None:
+@transaction.atomic
+def _note_sweep() -> datetime | None:
+    """When sweeping went on after its newest pause, if there ever was one."""
+    now = timezone.now()
+    row, _ = Sweep.objects.select_for_update().get_or_create(pk=1, defaults={"at": now})
+    if row.at < now - PAUSED_AFTER:
+        row.resumed_at = now
+    row.at = now
+    row.save(update_fields=["at", "resumed_at"])
+    return row.resumed_at
+
+
+def _sweep_session(session: Session, resumed_at: datetime | None) -> None:
     lease = Lease(session.pk, session.generation)
     if session.room is not None and session.room.do_not_record:
         forbid_room(session.room.pk)
     elif session.pid is not None:
-        if _is_silent(session) or _is_stuck(session):
+        # It has not beaten since before the pause: what kept the sweeps away kept it from beating, or killed it.
+        by_outage = session.beat_at is not None and resumed_at is not None and session.beat_at < resumed_at
+        if _is_silent(session, by_outage=by_outage) or _is_stuck(session):
             kill_process(session)
-            succeed(lease)
+            succeed(lease, died=not by_outage)
     elif _is_given_up(session):
         _give_up(lease)
     else:
@@ -242,21 +265,29 @@ def _tell_waiting(session: Session) -> None:
         live.publish_room(session.room_id, HostError("waiting_for_engine", WAITING))
 
 
-def _is_silent(session: Session) -> bool:
-    """Stale twice, a sweep apart: after an outage of PostgreSQL every lease is stale for a moment."""
+def _is_stale(session: Session) -> bool:
+    limit = timezone.now() - timedelta(seconds=settings.ENV.asr_beat_stale_s)
+    return session.beat_at is not None and session.beat_at < limit
+
+
+def _is_silent(session: Session, *, by_outage: bool) -> bool:
+    """Stale twice, a sweep apart; after a pause of the sweeps every lease is stale, and all have time to beat again."""
     now = timezone.now()
-    if session.beat_at is None or session.beat_at > now - timedelta(seconds=settings.ENV.asr_beat_stale_s):
+    if not _is_stale(session):
         return False
     if session.suspect_at is None:
         Session.objects.filter(pk=session.pk, generation=session.generation).update(suspect_at=now)
         return False
-    return session.suspect_at < now - timedelta(seconds=1)
+    patience_s = settings.ENV.asr_beat_stale_s if by_outage else 1
+    return session.suspect_at < now - timedelta(seconds=patience_s)
 
 
 def _is_stuck(session: Session) -> bool:
     """It answers, but audio time stands still while audio waits."""
     limit = timezone.now() - timedelta(seconds=settings.ENV.asr_stuck_s)
-    return session.audio_waits and session.progress_at is not None and session.progress_at < limit
+    if _is_stale(session) or not session.audio_waits:
+        return False
+    return session.progress_at is not None and session.progress_at < limit
 
 
 def _is_given_up(session: Session) -> bool:

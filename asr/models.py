@@ -100,3 +100,13 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.slots})"
+
+
+class Sweep(models.Model):
+    """One row: when sessions were last swept. A pause means that PostgreSQL, the broker or the sweeps were away."""
+
+    at = models.DateTimeField(default=timezone.now)
+    resumed_at = models.DateTimeField(null=True, blank=True, help_text="End of the newest pause.")
+
+    def __str__(self) -> str:
+        return f"swept at {self.at}"

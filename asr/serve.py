@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from django.db import Error as DatabaseError
-from django.db import close_old_connections, connection
+from django.conf import settings
 
 from asr.audio_log import AudioLog, AudioLogUnavailable, Entry
 from asr.engine.counters import Counters
-from asr.engine.decode import StreamDecoder
-from asr.engine.session import Captioner, CaptionEvent
-from asr.leases import Lease, LeaseLost, Progress, announce_ready, beat, claim, finish, succeed
+from asr.engine.decode import Checkpoint, Pcm, StreamDecoder
+from asr.engine.session import LONGEST_FILL_MS, Captioner, CaptionEvent
+from asr.heart import Heart
+from asr.leases import Lease, LeaseLost, Progress, announce_ready, claim, finish
 from asr.models import Session
+from asr.patience import until_answered
 from asr.sink import Sink, SpokenClock
 
-BEAT_EVERY_S = 1.0
 TRIM_EVERY_S = 2.0
 READ_BLOCK_MS = 100
 REDIS_RETRY_S = 0.5
@@ -52,7 +50,11 @@ class Place:
 def serve(lease: Lease, place: Place, *, make_captioner: MakeCaptioner, log: AudioLog) -> None:
     """Serve the session until it is finished, or until another generation has the lease."""
     try:
-        session = claim(lease, worker=place.worker, pid=place.pid)
+        session = until_answered(
+            lambda: claim(lease, worker=place.worker, pid=place.pid),
+            session_id=lease.session_id,
+            wait=time.sleep,
+        )
     except LeaseLost:
         logger.info("nothing to serve", extra={"session": lease.session_id})
         return
@@ -73,7 +75,7 @@ def _counters_of(session: Session) -> Counters:
 
 
 class RoomProcess:
-    """The main loop. Its heart beats in a thread of its own, so that a long decode is not taken for death."""
+    """The main loop. Each step of it ticks: a poll, a step of a flush, another try at PostgreSQL or Redis."""
 
     def __init__(
         self, lease: Lease, session: Session, *, captioner: Captioner, counters: Counters, log: AudioLog
@@ -84,25 +86,28 @@ class RoomProcess:
         self._captioner = captioner
         self._log = log
         self._counters = counters
-        self._sink = Sink(lease, session.part)
+        self._sink = Sink(lease, session.part, wait=self._wait)
         self._clock = SpokenClock()
         self._committed_ms = session.committed_ms
         self._undecodable = UndecodableWatch()
         self._stall = StallWatch()
         self._trimmed_at = time.monotonic()
-        self._heart = Heart(lease, self._progress)
-        checkpoint = self._patiently(log.load_checkpoint)
-        self._decoder = StreamDecoder(resume=checkpoint)
-        self._after = log.before(checkpoint)
+        self._audio_waits = False
+        self._decoder = StreamDecoder()
+        self._after = "0-0"
+        self._heart = Heart(lease, self._progress(), stuck_s=settings.ENV.asr_stuck_s)
 
     def run(self) -> None:
         """Hear until the session closes. Raises LeaseLost."""
-        announce_ready(self._lease)
         self._heart.start()
         try:
+            checkpoint = self._patiently(self._log.load_checkpoint)
+            self._decoder = StreamDecoder(resume=checkpoint)
+            self._after = self._log.before(checkpoint)
+            self._in_database(lambda: announce_ready(self._lease))
             while not self._step():
                 pass
-            finish(self._lease)
+            self._in_database(lambda: finish(self._lease))
         finally:
             self._heart.stop()
         try:
@@ -112,35 +117,46 @@ class RoomProcess:
 
     def _step(self) -> bool:
         """Hear what has come, decode at most once, write. True: closing, and all is written."""
-        self._heart.check()
+        self._tick()
         closing = self._heart.state == Session.State.CLOSING
         entries = self._patiently(
             lambda: self._log.read(self._after, block_ms=READ_BLOCK_MS, count=READ_COUNT)
         )
+        self._audio_waits = len(entries) == READ_COUNT
         for entry in entries:
             self._hear(entry)
         self._settle(self._captioner.poll())
         if self._stall.over(bool(entries)):
-            self._settle(self._captioner.flush())  # nobody should wait for the last words before a silence
+            self._flush()  # nobody should wait for the last words before a silence
         if self._undecodable.expired():
             self._sink.error("undecodable_audio", _UNDECODABLE.get(self._decoder.problem or "", NO_AUDIO))
         if not closing or entries:
             return False
-        for pcm in self._decoder.flush():
-            self._captioner.feed(pcm.start_ms, pcm.samples)
-        self._settle(self._captioner.flush())
+        self._feed(self._decoder.flush())
+        self._flush()
         return True
 
     def _hear(self, entry: Entry) -> None:
         pieces = self._decoder.feed(entry.entry_id, entry.kind, entry.data)
-        for pcm in pieces:
-            self._captioner.feed(pcm.start_ms, pcm.samples)
+        self._feed(pieces)
         if pieces:
             self._clock.arrived(self._captioner.heard_ms, entry.arrived_s)
         self._undecodable.heard(bool(pieces), len(entry.data))
         self._after = entry.entry_id
         if entry.kind == "end":  # the host left: nobody should wait for its last words
-            self._settle(self._captioner.flush())
+            self._flush()
+
+    def _feed(self, pieces: Sequence[Pcm]) -> None:
+        for pcm in pieces:
+            if pcm.start_ms - self._captioner.heard_ms > LONGEST_FILL_MS:
+                self._flush()  # the captioner would do it behind a gap, all at once
+            self._captioner.feed(pcm.start_ms, pcm.samples)
+
+    def _flush(self) -> None:
+        """All that was heard becomes text, be it minutes of it: written as it goes."""
+        for events in self._captioner.flush_steps():
+            self._settle(events)
+            self._tick()
 
     def _settle(self, events: list[CaptionEvent]) -> None:
         committed_ms = self._captioner.committed_ms
@@ -150,16 +166,34 @@ class RoomProcess:
             self._trimmed_at = time.monotonic()
             checkpoint = self._decoder.checkpoint(committed_ms)
             if checkpoint is not None:
-                self._patiently(lambda: self._log.save_checkpoint_and_trim(checkpoint))
+                self._trim(checkpoint)
+
+    def _trim(self, checkpoint: Checkpoint) -> None:
+        try:
+            self._log.save_checkpoint_and_trim(checkpoint)
+        except AudioLogUnavailable:  # it can wait, captions cannot
+            logger.warning("audio log not trimmed", extra={"session": self._lease.session_id})
+
+    def _tick(self) -> None:
+        """A step is done. Raises LeaseLost when this process must stop."""
+        self._heart.tick(self._progress())
+        self._heart.check()
 
     def _progress(self) -> Progress:
         return Progress(
             heard_ms=self._captioner.heard_ms,
             committed_ms=self._committed_ms,
-            audio_waits=self._log.has_after(self._after),
+            audio_waits=self._audio_waits,
             delay_s=self._sink.delay_s,
             counters=self._counters.as_dict(),
         )
+
+    def _wait(self, seconds: float) -> None:
+        self._tick()
+        self._heart.wait(seconds)
+
+    def _in_database(self, call: Callable[[], None]) -> None:
+        until_answered(call, session_id=self._lease.session_id, wait=self._wait)
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Try until Redis answers, as long as the lease holds."""
@@ -168,8 +202,7 @@ class RoomProcess:
                 return call()
             except AudioLogUnavailable:
                 logger.warning("Redis is away", extra={"session": self._lease.session_id})
-                self._heart.wait(REDIS_RETRY_S)
-                self._heart.check()
+                self._wait(REDIS_RETRY_S)
 
 
 class StallWatch:
@@ -210,56 +243,3 @@ class UndecodableWatch:
             return False
         self._said = True
         return True
-
-
-class Heart:
-    """Renews the lease every second from a thread; the main loop asks it whether to go on."""
-
-    def __init__(self, lease: Lease, progress: Callable[[], Progress]) -> None:
-        self._lease = lease
-        self._progress = progress
-        self._stopped = threading.Event()
-        self._lost = False
-        self._parent = os.getppid()
-        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
-        self.state: str = Session.State.LIVE
-
-    def start(self) -> None:
-        """Begin to beat."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop beating; returns when the thread is gone."""
-        self._stopped.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    def wait(self, seconds: float) -> None:
-        """Sleep, but not beyond stop()."""
-        self._stopped.wait(seconds)
-
-    def check(self) -> None:
-        """Raises LeaseLost when this process must stop."""
-        if self._lost:
-            raise LeaseLost
-        if os.getppid() != self._parent:
-            # The Celery parent is gone and cannot be told anything. Its successor's processes go on.
-            succeed(self._lease, died=False)
-            raise LeaseLost
-
-    def _run(self) -> None:
-        try:
-            while not self._stopped.wait(BEAT_EVERY_S):
-                self._beat_once()
-        finally:
-            connection.close()
-
-    def _beat_once(self) -> None:
-        try:
-            self.state = beat(self._lease, self._progress())
-        except LeaseLost:
-            self._lost = True
-            self._stopped.set()
-        except (DatabaseError, AudioLogUnavailable):
-            logger.warning("no heart-beat", extra={"session": self._lease.session_id})
-            close_old_connections()

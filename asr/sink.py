@@ -7,11 +7,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from django.db import Error as DatabaseError
-from django.db import close_old_connections
-
 from asr.engine.session import CaptionEvent, Notice, PartialText, SentenceReady
 from asr.leases import Lease, held
+from asr.patience import until_answered
 from transcripts import live
 from transcripts.events import Delays, HostError, Partial
 from transcripts.models import Part
@@ -20,7 +18,6 @@ from transcripts.services import NewSentence, add_sentences
 
 DELAY_MEAN_OF = 4
 KEPT_ARRIVALS = 4096  # at four blobs a second, a quarter of an hour
-RETRY_FIRST_S, RETRY_MOST_S = 0.1, 2.0
 logger = logging.getLogger(__name__)
 
 
@@ -86,17 +83,11 @@ class Sink:
             NewSentence(item.start_ms, item.end_ms, item.text, item.speaker, item.new_line)
             for item in sentences
         ]
-        pause_s = RETRY_FIRST_S
-        while True:
-            try:
-                self._commit_once(rows, committed_ms)
-                return
-            except DatabaseError:
-                fields = {"session": self._lease.session_id}
-                logger.warning("PostgreSQL is away, will write again", extra=fields)
-                self._wait(pause_s)
-                pause_s = min(2 * pause_s, RETRY_MOST_S)
-                close_old_connections()
+        until_answered(
+            lambda: self._commit_once(rows, committed_ms),
+            session_id=self._lease.session_id,
+            wait=self._wait,
+        )
 
     def _commit_once(self, rows: Sequence[NewSentence], committed_ms: int) -> None:
         """Nobody else writes under this lease: more sentences than were known come from a try whose answer was lost."""

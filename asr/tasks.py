@@ -17,6 +17,7 @@ from django.utils import timezone
 from asr import leases
 from asr.audio_log import AudioLog
 from asr.models import Worker
+from rooms.outages import is_outage
 
 # asr.runtime and asr.serve bring the model's libraries: imported where a room is served. Web, sweeps and
 # beat know these tasks too.
@@ -114,13 +115,16 @@ def _unregister(sender: str | None = None, **_: Any) -> None:
 
 @signals.task_failure.connect
 def _next_generation(task_id: str, exception: BaseException, args: Any = None, **_: Any) -> None:
-    """In the parent when a child died (WorkerLostError), in the child when the task raised."""
+    """In the parent when a child died (WorkerLostError), in the child when the task raised.
+
+    An exception that says "not now" is no death of the process's own making.
+    """
     if not str(task_id).startswith("session-") or not args:
         return
     session_id, generation = args
     if isinstance(exception, WorkerLostError):
         logger.error("ASR process died", extra={"session": session_id, "generation": generation})
     try:
-        leases.succeed(leases.Lease(session_id, generation))
+        leases.succeed(leases.Lease(session_id, generation), died=not is_outage(exception))
     finally:
         connection.close()  # nothing may be open when the next child is forked

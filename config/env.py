@@ -111,7 +111,9 @@ class Env(BaseSettings):
         6.0, gt=1, description="A silent ASR process is declared dead after this."
     )
     asr_stuck_s: float = Field(
-        20.0, gt=1, description="Audio waits, audio time stands still: stuck after this."
+        20.0,
+        gt=1,
+        description="Its main loop, or audio time while audio waits, stands still: stuck after this.",
     )
 
     # --- translation

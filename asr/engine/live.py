@@ -7,7 +7,7 @@ Words once confirmed are forced as the prefix of later passes, so they are never
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from . import guards
 from .agreement import make_policy
@@ -88,20 +88,24 @@ class LiveRecogniser:
             return []
         return self._pass() if self._due() else []
 
-    def flush(self) -> list[Event]:
-        """Confirm everything heard so far."""
-        events: list[Event] = []
+    def flush_steps(self) -> Iterator[list[Event]]:
+        """Confirm everything heard so far, at most an utterance's end a step."""
         while True:
             self._ear.listen()
             ended = self._follow()
             if ended or (self._ear.gate.speaking and not self._ear.behind):
-                events.extend(self._finish_utterance())
+                yield self._finish_utterance()
             elif self._ear.gate.speaking:
-                events.extend(self._pass())
+                yield self._pass()
             elif not self._ear.behind:
                 break
+            else:
+                yield []
         self._window.settle(self.heard_ms)
-        return events
+
+    def flush(self) -> list[Event]:
+        """Confirm everything heard so far."""
+        return [event for events in self.flush_steps() for event in events]
 
     # -- Utterances -------------------------------------------------------------------------------------------
 

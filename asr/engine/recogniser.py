@@ -5,7 +5,7 @@ All times are milliseconds since the part's first sample; audio is mono float32 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,8 +77,11 @@ class Recogniser(Protocol):
     def poll(self) -> list[Event]:
         """Do at most one unit of work (one VAD pass, at most one decode); [] when there is nothing to do."""
 
+    def flush_steps(self) -> Iterator[list[Event]]:
+        """Confirm everything heard so far, one unit of work (as of `poll`) a step; more audio may follow."""
+
     def flush(self) -> list[Event]:
-        """Confirm everything heard so far; more audio may follow."""
+        """All of `flush_steps` at once."""
 
 
 MakeRecogniser = Callable[[int], Recogniser]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from .recogniser import SAMPLES_PER_MS, Confirmed, Event, Hypothesis, Samples, Word
@@ -58,13 +60,15 @@ class ScriptedRecogniser:
         self._shown = words
         return [Hypothesis(words)]
 
-    def flush(self) -> list[Event]:
-        """Confirm every slot that was begun."""
-        events: list[Event] = []
+    def flush_steps(self) -> Iterator[list[Event]]:
+        """Confirm every slot that was begun, one a step."""
         while self._settled_ms < self.heard_ms:
             end_ms = self._settled_ms // SENTENCE_MS * SENTENCE_MS + SENTENCE_MS
-            events.extend(self._confirm(min(end_ms, self.heard_ms)))
-        return events
+            yield self._confirm(min(end_ms, self.heard_ms))
+
+    def flush(self) -> list[Event]:
+        """Confirm every slot that was begun."""
+        return [event for events in self.flush_steps() for event in events]
 
     def _confirm(self, end_ms: int) -> list[Event]:
         words = self._words(-(-end_ms // WORD_MS) * WORD_MS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,12 +101,18 @@ class Captioner:
         """Do at most one unit of work; return what is new."""
         return self._translate(self._recogniser.poll())
 
+    def flush_steps(self) -> Iterator[list[CaptionEvent]]:
+        """Everything heard becomes sentences, one unit of work a step: each may be written before the next."""
+        for events in self._recogniser.flush_steps():
+            yield self._translate(events)
+        last = self._translate([])
+        last.extend(self._give(self._assembler.finish()))
+        last.extend(self._changed_partial())
+        yield last
+
     def flush(self) -> list[CaptionEvent]:
         """Everything heard becomes sentences, now."""
-        events = self._translate(self._recogniser.flush())
-        events.extend(self._give(self._assembler.finish()))
-        events.extend(self._changed_partial())
-        return events
+        return [event for events in self.flush_steps() for event in events]
 
     def _translate(self, events: list[Event]) -> list[CaptionEvent]:
         given: list[CaptionEvent] = self._due

@@ -4,10 +4,16 @@ import json
 from datetime import timedelta
 
 import pytest
+from billiard.exceptions import WorkerLostError
+from celery.signals import task_failure
 from django.conf import settings
+from django.db import IntegrityError, OperationalError
 from django.utils import timezone
 from redis import Redis
+from redis.exceptions import ResponseError
 
+import asr.tasks  # noqa: F401  (hears of failures)
+from asr.audio_log import AudioLogUnavailable
 from asr.ending import close_room
 from asr.leases import (
     MAX_DEATHS,
@@ -24,7 +30,7 @@ from asr.leases import (
     sweep,
     take,
 )
-from asr.models import Session, Worker
+from asr.models import Session, Sweep, Worker
 from asr.placement import QUEUE
 from asr.services import leave_as_host, restart_session
 from asr.tests.make import TERMS, aged, join, served, session_of
@@ -121,6 +127,44 @@ class TestSweep:
         aged(seat, suspect_at=2)
         sweep()
         assert session_of(seat).generation == 2
+
+    def test_process_that_fell_silent_during_an_outage_has_time_to_beat_again_and_its_death_does_not_count(
+        self,
+    ):
+        seat = join("A")
+        served(seat)
+        sweep()
+        aged(seat, beat_at=60)
+        Sweep.objects.update(at=timezone.now() - timedelta(seconds=50))
+        sweep()
+        aged(seat, suspect_at=2)
+        sweep()
+        assert session_of(seat).generation == 1
+        aged(seat, suspect_at=7)
+        sweep()
+        assert (session_of(seat).generation, session_of(seat).deaths) == (2, [])
+
+    def test_process_that_beat_after_an_outage_dies_as_before(self):
+        seat = join("A")
+        served(seat)
+        sweep()
+        Sweep.objects.update(at=timezone.now() - timedelta(seconds=50))
+        sweep()
+        Sweep.objects.update(resumed_at=timezone.now() - timedelta(seconds=30))
+        aged(seat, beat_at=20, suspect_at=2)
+        sweep()
+        assert (session_of(seat).generation, len(session_of(seat).deaths)) == (2, 1)
+
+    def test_audio_time_that_stood_still_during_an_outage_is_not_being_stuck(self):
+        seat = join("A")
+        lease = served(seat)
+        waiting = Progress(5000, 4000, audio_waits=True, delay_s=1.5)
+        beat(lease, waiting)
+        aged(seat, progress_at=60, beat_at=60)
+        sweep()
+        beat(lease, waiting)
+        sweep()
+        assert session_of(seat).generation == 1
 
     def test_process_that_beats_again_is_not_suspected_any_more(self):
         seat = join("A")
@@ -271,6 +315,33 @@ class TestSweep:
         aged(seat, host_seen_at=11)
         sweep()
         assert session_of(seat).grace_until is not None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("exception", "deaths"),
+    [
+        (OperationalError("the connection is lost"), 0),
+        (AudioLogUnavailable("Redis is away or full"), 0),
+        (ResponseError("MISCONF Errors writing to the AOF file: No space left on device"), 0),
+        (IntegrityError("a broken constraint"), 1),
+        (WorkerLostError("signal 9"), 1),
+    ],
+)
+def test_death_that_an_outage_caused_does_not_count(exception, deaths):
+    seat = join("A")
+    served(seat)
+    task_failure.send(
+        None, task_id=f"session-{seat.session_id}-1", exception=exception, args=(seat.session_id, 1)
+    )
+    session = session_of(seat)
+    assert (session.generation, len(session.deaths)) == (2, deaths)
+
+
+def test_lease_is_taken_again_by_the_process_that_never_got_the_answer():
+    seat = join("A")
+    lease = served(seat, pid=4711)
+    assert claim(lease, worker="asr@test", pid=4711).pid == 4711
 
 
 def test_ready_is_not_said_of_a_session_that_closes():

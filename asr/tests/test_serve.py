@@ -1,22 +1,28 @@
 """One process serving one session, in this process: real rows, real Redis, the scripted recogniser."""
 
+import time
 from dataclasses import replace
+from threading import Event, Thread
 
 import numpy as np
 import pytest
 from django.conf import settings
+from django.db import connection, connections
 
 from asr import runtime
 from asr.audio_log import AudioLog
 from asr.ending import close_room
-from asr.engine.session import PartialText, SentenceReady
-from asr.leases import Lease, LeaseLost, succeed
+from asr.engine.scripted import ScriptedRecogniser
+from asr.engine.session import Captioner, PartialText, SentenceReady
+from asr.heart import Heart
+from asr.leases import Lease, LeaseLost, Progress, succeed, sweep
 from asr.serve import STALL_S, UNDECODABLE_AFTER_S, Place, StallWatch, UndecodableWatch, serve
 from asr.services import restart_session
 from asr.sink import Sink, SpokenClock
 from asr.tests.make import TERMS, join, served, session_of
 from transcripts.models import Sentence, Track
 
+WITHIN_S = 60
 PLACE = Place("asr@test", 4711)
 
 
@@ -56,6 +62,25 @@ class TestStallWatch:
         assert not watch.over(heard=True)
         clock.now += STALL_S
         assert watch.over(heard=False)
+
+
+@pytest.mark.django_db
+class TestHeart:
+    def test_lease_is_renewed_while_the_main_loop_ticks_and_not_while_it_stands_still(self):
+        seat, clock = join("A"), Clock()
+        progress = Progress(heard_ms=1000, committed_ms=0, audio_waits=False, delay_s=0.0)
+        heart = Heart(served(seat), progress, stuck_s=20, clock=clock)
+        clock.now += 20
+        heart.beat()
+        assert session_of(seat).heard_ms == 1000
+        last_beat = session_of(seat).beat_at
+        clock.now += 0.1
+        heart.beat()
+        assert session_of(seat).beat_at == last_beat
+        heart.tick(replace(progress, heard_ms=2000))
+        heart.beat()
+        assert session_of(seat).beat_at > last_beat
+        assert session_of(seat).heard_ms == 2000
 
 
 class TestUndecodableWatch:
@@ -103,6 +128,13 @@ class TestSpokenClock:
         assert spoken.seconds_since(1000) == 0.0
 
 
+def until(holds):
+    deadline = time.monotonic() + WITHIN_S
+    while not holds():
+        assert time.monotonic() < deadline
+        Event().wait(0.1)
+
+
 @pytest.mark.django_db
 class TestSink:
     def sink(self, seat):
@@ -141,11 +173,11 @@ class TestServing:
     def log(self, seat):
         return AudioLog(settings.REDIS_URL, f"{session_of(seat).audio_key}")
 
-    def serve(self, seat, generation=1):
+    def serve(self, seat, generation=1, make_captioner=runtime.make_captioner):
         serve(
             Lease(seat.session_id, generation),
             PLACE,
-            make_captioner=runtime.make_captioner,
+            make_captioner=make_captioner,
             log=self.log(seat),
         )
 
@@ -162,6 +194,56 @@ class TestServing:
         ]
         assert session_of(seat).state == "closed"
         assert not log.has_after("0-0")
+
+    def test_process_that_hangs_while_closing_is_replaced_and_the_next_one_finishes(self, settings):
+        settings.ENV = settings.ENV.model_copy(update={"asr_stuck_s": 2.0, "asr_beat_stale_s": 2.0})
+        seat = join("A")
+        self.log(seat).append("pcm", noise(4.5))
+        close_room(seat.room_id)
+        hangs, goes_on = Event(), Event()
+
+        class HangingCaptioner(Captioner):
+            def flush_steps(self):
+                hangs.set()
+                goes_on.wait()
+                yield from super().flush_steps()
+
+        def make_captioner(session, counters):
+            return HangingCaptioner(ScriptedRecogniser, runtime.engine_options(session))
+
+        def hang():
+            try:
+                self.serve(seat, make_captioner=make_captioner)
+            finally:
+                connections.close_all()
+
+        thread = Thread(target=hang)
+        thread.start()
+        try:
+            assert hangs.wait(WITHIN_S)
+            until(lambda: sweep() or session_of(seat).generation == 2)
+            self.serve(seat, generation=2)
+        finally:
+            goes_on.set()
+            thread.join()
+        assert texts(seat) == [
+            "S0001w1 s0001w2 s0001w3 s0001w4.",
+            "S0002w1 s0002w2 s0002w3 s0002w4.",
+            "S0003w1.",
+        ]
+        assert (session_of(seat).state, len(session_of(seat).deaths)) == ("closed", 1)
+
+    def test_minutes_of_audio_are_written_sentence_by_sentence_when_the_room_closes(self):
+        seat = join("A")
+        log, minutes = self.log(seat), 5
+        for _ in range(minutes):
+            log.append("pcm", noise(60))
+        close_room(seat.room_id)
+        self.serve(seat)
+        assert len(texts(seat)) == minutes * 30
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(DISTINCT xmin::text) FROM transcripts_sentence")
+            assert cursor.fetchone()[0] == minutes * 30
 
     def test_next_generation_goes_on_behind_the_last_sentence(self):
         seat = join("A")

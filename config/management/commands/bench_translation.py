@@ -17,8 +17,8 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from asr import sample
 from asr.recorder import Blob, read_audio, record
+from asr.sample import SAMPLE
 from config.bench.translation import Delays, talk
 from config.drill.stack import Stack, running_stack
 from translation import chain, measure
@@ -148,7 +148,7 @@ class Command(BaseCommand):
         return await talk(stack, room, langs, self._blobs(None)[:240], 2.0, case)  # a sentence each second
 
     def _blobs(self, path: Path | None) -> list[Blob]:
-        file = path or sample.find_or_fetch(settings.VAR_DIR / "samples").path
+        file = path or SAMPLE.path
         frames = chained.from_iterable(
             read_audio(item, rate_hz=RATE_HZ) for item in repeat(file, 1 if path else 12)
         )

@@ -16,14 +16,14 @@ from typing import Any
 
 import requests
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import F
 
-from asr import sample
 from asr.host import HostLostError, HostOptions, HostRefusedError
 from asr.recorder import NotAudioError, read_audio, record
+from asr.sample import SAMPLE
 from asr.selectors import is_running
-from asr.weights import WeightsError
 from config.demonstration import Stored, Talk, describe, result_line, stream_talk
 from gateways.conference.client import Caption, Key
 from rooms.models import Room
@@ -32,7 +32,8 @@ from transcripts.models import Sentence
 ROOM = "DEMO"
 UP_WITHIN_S = 900.0  # the first start fetches the model
 STOP_WITHIN_S = 6.0
-CLOSED_WITHIN_S = 10.0
+CLOSED_WITHIN_S = 60.0
+ADMIN = "admin"
 OPUS_RATE_HZ = 48_000
 
 
@@ -57,7 +58,7 @@ class Command(BaseCommand):
         try:
             talk = self._talk(options["file"], options["lang"])
             blobs = record(read_audio(talk.path, rate_hz=OPUS_RATE_HZ))
-        except (NotAudioError, WeightsError, OSError) as error:
+        except (NotAudioError, OSError) as error:
             raise CommandError(str(error)) from error
         up = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--port", str(options["port"])],
@@ -67,7 +68,7 @@ class Command(BaseCommand):
         try:
             result = self._show(up, base, talk, blobs)
             if not options["once"]:
-                self._leave_running(up, base)
+                self._leave_running(up, base, talk.lang)
         except KeyboardInterrupt:
             self.stdout.write("\nstopping")
             return
@@ -82,8 +83,7 @@ class Command(BaseCommand):
     def _talk(self, file: Path | None, lang: str) -> Talk:
         if file is not None:
             return describe(file, lang)
-        found = sample.find_or_fetch(settings.VAR_DIR / "samples", progress=self._say)
-        return Talk(found.path, found.language, found.reference, found.first_word_end_s)
+        return Talk(SAMPLE.path, SAMPLE.language, SAMPLE.reference, SAMPLE.first_word_end_s)
 
     def _show(self, up: subprocess.Popen[bytes], base: str, talk: Talk, blobs: Any) -> dict[str, Any]:
         _wait_until_healthy(up, base)
@@ -97,7 +97,7 @@ class Command(BaseCommand):
         self._say(f"Streaming {talk.path.name} into room {ROOM}")
         observed = asyncio.run(stream_talk(options, blobs, show=self._caption, target=target))
         result = result_line(ROOM, talk, observed, _stored(), target)
-        _close(base, room.pk)
+        self._close(base, room.pk)
         return result
 
     def _caption(self, at_s: float, caption: Caption) -> None:
@@ -107,14 +107,27 @@ class Command(BaseCommand):
             self.stdout.write(f"{at_s:7.2f} s  …   {caption.text[-100:]}\x1b[K\r", ending="")
             self.stdout.flush()
 
-    def _leave_running(self, up: subprocess.Popen[bytes], base: str) -> None:
+    def _leave_running(self, up: subprocess.Popen[bytes], base: str, lang: str) -> None:
+        _make_admin()
         self._say(
-            f"\nThe stack goes on. Room list {base}/room_list · transcript {base}/room/{ROOM}/transcript/…"
-            f" · admin {base}/admin/ (manage.py createsuperuser)\n"
-            f"Host password {settings.ENV.host_password} · admin password {settings.ENV.admin_password}\n"
-            "Ctrl-C stops it."
+            "\nThe stack goes on until Ctrl-C.\n"
+            f"  room list    {base}/room_list\n"
+            f"  transcript   {base}/room/{ROOM}/transcript/{lang}\n"
+            f"  health       {base}/health\n"
+            f"  admin pages  {base}/admin/  user {ADMIN}, password {settings.ENV.admin_password}\n"
+            f"Speak yourself:  .venv/bin/python manage.py stream FILE --room {ROOM} --url {base}"
+            f" --password {settings.ENV.host_password}"
         )
         up.wait()
+
+    def _close(self, base: str, room_id: int) -> None:
+        """Close the room and wait until it is: all is stored then, and the next demo begins anew."""
+        requests.post(f"{base}/room/{ROOM}/close", json={"password": settings.ENV.admin_password}, timeout=5)
+        deadline = time.monotonic() + CLOSED_WITHIN_S
+        while is_running(room_id):
+            if time.monotonic() > deadline:
+                raise CommandError(f"room {ROOM} was not closed within {CLOSED_WITHIN_S:.0f} s")
+            time.sleep(0.1)
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
@@ -136,12 +149,12 @@ def _wait_until_healthy(up: subprocess.Popen[bytes], base: str) -> None:
     raise CommandError(f"the stack was not ready within {UP_WITHIN_S:.0f} s; see {settings.VAR_DIR / 'run'}")
 
 
-def _close(base: str, room_id: int) -> None:
-    """Close the room and wait until it is: the next demo then begins an opening of its own."""
-    requests.post(f"{base}/room/{ROOM}/close", json={"password": settings.ENV.admin_password}, timeout=5)
-    deadline = time.monotonic() + CLOSED_WITHIN_S
-    while is_running(room_id) and time.monotonic() < deadline:
-        time.sleep(0.1)
+def _make_admin() -> None:
+    """A user for the admin pages, with the demo's own password."""
+    users = get_user_model().objects
+    admin, _ = users.update_or_create(username=ADMIN, defaults={"is_staff": True, "is_superuser": True})
+    admin.set_password(settings.ENV.admin_password)
+    admin.save()
 
 
 def _second_language(base: str, spoken: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from config.env import BASE_DIR, Env
+from config.management.commands.licences_table import pinned_packages
 from config.management.commands.settings_table import sections, settings_page
 
 DOCS = (
@@ -35,6 +36,13 @@ def code_map() -> Iterator[str]:
 def test_the_page_of_settings_is_the_one_that_the_code_makes() -> None:
     again = "DEBUG=1 .venv/bin/python manage.py settings_table > docs/settings.md"
     assert (BASE_DIR / "docs" / "settings.md").read_text() == settings_page(), again
+
+
+def test_every_pinned_package_stands_on_the_page_of_licences() -> None:
+    page = (BASE_DIR / "docs" / "licences.md").read_text()
+    again = "DEBUG=1 .venv/bin/python manage.py licences_table > docs/licences.md"
+    assert [name for name in pinned_packages() if f"| {name} |" not in page] == [], again
+    assert "not stated" not in page
 
 
 def test_every_setting_is_in_a_section() -> None:

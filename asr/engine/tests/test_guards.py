@@ -73,9 +73,17 @@ def test_window_that_the_model_takes_for_silence_is_no_speech_unless_it_is_sure_
     assert guards.is_no_speech(Decoded((), 3, True, no_speech=0.1, average_log_probability=-2.0))
 
 
-def test_improbable_words_do_not_begin_an_utterance_over_likely_silence():
-    assert not guards.is_trusted(decoded("Thank you", probability=0.1), no_speech=0.8)
-    assert not guards.is_trusted(decoded("Thank you", probability=0.3), no_speech=0.6)
-    assert guards.is_trusted(decoded("Sie ist", probability=0.3), no_speech=0.1)
-    assert guards.is_trusted(decoded("Yes.", probability=0.6), no_speech=0.7)
+@pytest.mark.parametrize(
+    ("probability", "no_speech"), [(0.1, 0.8), (0.34, 0.44), (0.56, 0.43), (0.57, 0.66), (0.2, 0.0)]
+)
+def test_words_that_are_hardly_more_probable_than_silence_do_not_begin_an_utterance(probability, no_speech):
+    assert not guards.is_trusted(decoded("Thank you", probability=probability), no_speech)
+
+
+@pytest.mark.parametrize(("probability", "no_speech"), [(0.44, 0.03), (0.48, 0.15), (0.65, 0.25), (0.8, 0.4)])
+def test_words_that_are_clearly_more_probable_than_silence_begin_an_utterance(probability, no_speech):
+    assert guards.is_trusted(decoded("Sie ist", probability=probability), no_speech)
+
+
+def test_an_utterance_without_words_is_trusted_to_be_empty():
     assert guards.is_trusted((), no_speech=0.9)

@@ -8,12 +8,13 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 from django.urls import re_path
 
-from config import websockets
+from config import bodies, websockets
 
 django_application = get_asgi_application()
 
 from gateways.conference.routing import websocket_urlpatterns  # noqa: E402  (needs the apps loaded)
 
+bodies.install()
 websockets.install()
 routes = [*websocket_urlpatterns, re_path("", websockets.nowhere)]  # type: ignore[arg-type]  # not a view
 application = ProtocolTypeRouter({"http": django_application, "websocket": URLRouter(routes)})

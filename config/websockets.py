@@ -6,8 +6,8 @@
    peer gets a queue that is bounded by messages; a message with the key `conflate` replaces its queued
    predecessor of the same name (a caption chunk is a whole state), and a peer whose queue
    overflows is closed with 1013 and may come back.
-3. Limits on what comes: a message beyond MESSAGE_LIMIT_BYTES ends its socket with 1009 before it is read, and while
-   the application has not taken what came, no more is read from the peer.
+3. Limits on what comes: a message longer than its path allows ends its socket with 1009 before it is read; messages that
+   are not whole yet are bounded over all sockets; and while the application has not taken what came, no more is read.
 
 `install()` makes Daphne use it, whichever way the server was started.
 """
@@ -19,10 +19,13 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from config.unfinished import UNFINISHED
+from gateways.conference.limits import message_limit_bytes
+
 QUEUE_LIMIT = 256
-MESSAGE_LIMIT_BYTES = 4 << 20
-UNTAKEN_MESSAGES, UNTAKEN_BYTES = 256, 8 << 20  # then the peer waits
+UNTAKEN_MESSAGES, UNTAKEN_OF_LONGEST = 256, 2  # then the peer waits
 UNTAKEN_AGAIN = 4
+EARLY_BYTES = 64 * 1024  # sent before the socket was accepted
 RESUME_POLL_S = 0.05
 CLOSE_WITHIN_S = 5
 NORMAL, TRY_AGAIN_LATER = 1000, 1013
@@ -34,7 +37,8 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
     """One WebSocket: reasons on close, a bounded queue while the peer does not read."""
 
     def onConnect(self, request: Any) -> Any:
-        self.maxFramePayloadSize = self.maxMessagePayloadSize = MESSAGE_LIMIT_BYTES
+        self._longest_bytes = message_limit_bytes(request.path)
+        self.maxFramePayloadSize = self.maxMessagePayloadSize = 0  # these would bind what we send as well
         self.closeHandshakeTimeout = CLOSE_WITHIN_S
         self.failByDrop = False  # whoever sends too much reads why
         return super().onConnect(request)
@@ -44,9 +48,43 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
             return  # closed by us: what is under way is read off quickly, so that the peer's answer comes in time
         super().onMessage(payload, isBinary)
         untaken = self.application_queue.qsize()
-        if untaken >= UNTAKEN_MESSAGES or untaken * len(payload) >= UNTAKEN_BYTES:
+        too_many = untaken * len(payload) >= UNTAKEN_OF_LONGEST * self._longest_bytes
+        if too_many or untaken >= UNTAKEN_MESSAGES:
             self.transport.pauseProducing()
             self.transport.reactor.callLater(RESUME_POLL_S, self._read_on)
+
+    # --- a message on its way: Autobahn holds its frames until it is whole
+    def onMessageFrameBegin(self, length: int) -> None:
+        super().onMessageFrameBegin(length)
+        size_bytes = self.message_data_total_length
+        if not self.failedByMe and size_bytes > self._longest_bytes:
+            reason = f"message of {size_bytes} bytes exceeds payload limit of {self._longest_bytes}"
+            self._max_message_size_exceeded(size_bytes, self._longest_bytes, reason)
+            self._drop_unfinished()
+
+    def onMessageFrameData(self, payload: bytes) -> None:
+        super().onMessageFrameData(payload)
+        if not self.failedByMe:
+            UNFINISHED.add(self, len(payload))
+
+    def onMessageEnd(self) -> None:
+        UNFINISHED.forget(self)
+        super().onMessageEnd()
+
+    def give_up(self) -> None:
+        """What is not whole yet is too much for this process, and most of it is this socket's."""
+        self._fail_connection(TRY_AGAIN_LATER, "Too much unfinished")
+        self._drop_unfinished()
+
+    def _drop_unfinished(self) -> None:
+        UNFINISHED.forget(self)
+        self.frame_data: list[bytes] = []
+        self.message_data: list[bytes] = []
+
+    def _dataReceived(self, data: bytes) -> None:
+        super()._dataReceived(data)
+        if self.state == self.STATE_CONNECTING and len(self.data) > EARLY_BYTES:
+            self.transport.abortConnection()
 
     def _read_on(self) -> None:
         if self.application_queue.qsize() > UNTAKEN_AGAIN:
@@ -65,6 +103,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         if hasattr(self, "_waiting"):
             self._waiting.clear()
             self.transport.unregisterProducer()
+        UNFINISHED.forget(self)
         super().onClose(wasClean, code, reason)
 
     def handle_reply(self, message: dict[str, Any]) -> None:

@@ -4,48 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
 
 import psutil
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from config.drill.stack import BASE_DIR, free_port
 from config.tests.flooding import FEW, MESSAGES
+from gateways.conference.limits import HOST_MESSAGE_BYTES, OTHER_MESSAGE_BYTES
 
 pytestmark = pytest.mark.stack
 WITHIN_S = 30
 MEGABYTE = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def daphne() -> Iterator[tuple[str, psutil.Process]]:
-    """A server of the flooding application: its URL and its process."""
-    port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "daphne",
-        "-p",
-        str(port),
-        "-v",
-        "1",
-        "config.tests.flooding:application",
-    ]
-    child = subprocess.Popen(command, cwd=BASE_DIR, stderr=subprocess.PIPE, text=True)
-    assert child.stderr is not None
-    try:
-        for line in child.stderr:
-            if "Listening on TCP" in line:
-                break
-        yield f"ws://127.0.0.1:{port}", psutil.Process(child.pid)
-    finally:
-        child.terminate()
-        child.communicate()
 
 
 @contextlib.asynccontextmanager
@@ -109,3 +81,66 @@ async def test_burst_that_fits_into_the_queue_comes_whole_though_the_reader_was_
     async with stalled(f"{url}/few") as socket:
         socket.transport.resume_reading()
         assert await numbers(socket) == [*range(FEW), -1]
+
+
+async def answer(socket) -> str:
+    """The next message. Raises ConnectionClosed."""
+    async with asyncio.timeout(WITHIN_S):
+        return await socket.recv()
+
+
+async def closed(socket) -> tuple[int, str]:
+    """Code and reason of the end that the server makes."""
+    with pytest.raises(ConnectionClosed):
+        await answer(socket)
+    return socket.close_code, socket.close_reason
+
+
+@pytest.mark.parametrize("prefix", ["", "/backend"])
+async def test_viewer_says_four_kilobytes_and_a_host_four_megabytes(daphne, prefix):
+    url, _ = daphne
+    longest = {"client": OTHER_MESSAGE_BYTES, "host": HOST_MESSAGE_BYTES}
+    for role, limit in longest.items():
+        async with connect(f"{url}{prefix}/room/A/{role}/en/de", max_size=None) as socket:
+            await socket.send(b"x" * limit)
+            assert await answer(socket) == str(limit)
+            await socket.send(b"x" * (limit + 1))
+            code, reason = await closed(socket)
+            assert (code, "exceeds payload limit" in reason) == (1009, True)
+
+
+async def test_message_in_pieces_is_bounded_like_a_whole_one(daphne):
+    url, _ = daphne
+    async with connect(f"{url}/room/A/client/en/de") as socket:
+        with contextlib.suppress(ConnectionClosed):
+            await socket.send([b"x" * 1024] * 5)
+        assert (await closed(socket))[0] == 1009
+
+
+async def test_unfinished_messages_of_all_sockets_together_are_bounded_and_short_ones_still_come(daphne):
+    url, process = daphne
+    before = process.memory_info().rss
+    never = asyncio.Event()
+
+    async def half():
+        yield b"x" * (HOST_MESSAGE_BYTES - MEGABYTE)
+        await never.wait()
+        yield b""
+
+    async with contextlib.AsyncExitStack() as sockets:
+        hoarders, sending = [], []
+        for _ in range(30):  # 90 MB
+            socket = await sockets.enter_async_context(connect(f"{url}/room/A/host/en/de", compression=None))
+            hoarders.append(socket)
+            sending.append(asyncio.create_task(socket.send(half())))
+            page = await sockets.enter_async_context(connect(f"{url}/room/B/host/en/de"))
+            await page.send([b"blob", b" of a real host"])
+            assert await answer(page) == "19"
+        ends = [asyncio.create_task(closed(socket)) for socket in hoarders]
+        async with asyncio.timeout(WITHIN_S):
+            done = {await end for end in itertools.islice(asyncio.as_completed(ends), 15)}
+        assert done == {(1013, "Too much unfinished")}
+        assert process.memory_info().rss - before < 80 * MEGABYTE
+        for task in [*sending, *ends]:
+            task.cancel()
+        await asyncio.gather(*sending, *ends, return_exceptions=True)

@@ -1,9 +1,19 @@
-"""A token bucket: how much one client may send. Pure; the clock is a parameter."""
+"""How much one client may send: messages by role, a token bucket. Pure; the clock is a parameter."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
+
+# A host's page sends blobs of some kB and now and then, after a break, what it kept; a viewer's has nothing to say.
+HOST_MESSAGE_BYTES, OTHER_MESSAGE_BYTES = 4 << 20, 4 << 10
+_HOST_PATH = re.compile(r"^/(?:backend/)?room/[^/]*/host(?:/|$)")
+
+
+def message_limit_bytes(path: str) -> int:
+    """The longest message that a socket of this path may send, by the role in it."""
+    return HOST_MESSAGE_BYTES if _HOST_PATH.match(path) else OTHER_MESSAGE_BYTES
 
 
 class TokenBucket:

@@ -74,7 +74,7 @@ def test_window_that_the_model_takes_for_silence_is_no_speech_unless_it_is_sure_
 
 
 @pytest.mark.parametrize(
-    ("probability", "no_speech"), [(0.1, 0.8), (0.34, 0.44), (0.56, 0.43), (0.57, 0.66), (0.2, 0.0)]
+    ("probability", "no_speech"), [(0.1, 0.8), (0.34, 0.44), (0.56, 0.43), (0.57, 0.66), (0.15, 0.0)]
 )
 def test_words_that_are_hardly_more_probable_than_silence_do_not_begin_an_utterance(probability, no_speech):
     assert not guards.is_trusted(decoded("Thank you", probability=probability), no_speech)

@@ -5,6 +5,8 @@ A missing secret or a wrong value stops the process with the name of the variabl
 """
 
 import json
+import shlex
+import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -17,6 +19,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # Languages that Whisper's base model transcribes well enough to offer by default.
 DEFAULT_SOURCE_LANGS = "de en es fr it nl pt pl uk"
 
+ENV_FILE = BASE_DIR / ".env"
 LOGIN_NAME_LENGTH = 64  # of Part.owner
 
 Words = Annotated[list[str], NoDecode]
@@ -29,9 +32,7 @@ class EnvError(Exception):
 class Env(BaseSettings):
     """The environment, parsed once at start-up."""
 
-    model_config = SettingsConfigDict(
-        env_file=BASE_DIR / ".env", extra="ignore", frozen=True, env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_file=ENV_FILE, extra="ignore", frozen=True, env_ignore_empty=True)
 
     # --- Django
     debug: bool = Field(False, description="Development only: tracebacks in answers, throw-away secrets.")
@@ -223,16 +224,30 @@ class Env(BaseSettings):
         return logins
 
 
-def read_env(**overrides: Any) -> Env:
+def read_env(*, env_file: Path = ENV_FILE, **overrides: Any) -> Env:
     """Parse the environment.
 
     Raises EnvError with one line a problem, naming the variable; values never appear in it.
     """
+    refuse_open_secrets(env_file)
     try:
-        return Env(**overrides)
+        return Env(_env_file=env_file, **overrides)  # type: ignore[call-arg]  # pydantic-settings takes it
     except ValidationError as error:
         lines = [
             f"  {'_'.join(map(str, item['loc'])).upper() or 'environment'}: {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise EnvError("Souffleur cannot start with this environment:\n" + "\n".join(lines)) from None
+
+
+def refuse_open_secrets(path: Path) -> None:
+    """Passwords in a file that other users of the machine may read are none. Raises EnvError."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # there is none, or it is not ours to read
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise EnvError(
+            f"Souffleur cannot start: other users may read the secrets in {path}. Mend it with:\n"
+            f"  chmod 600 {shlex.quote(str(path))}"
+        )

@@ -15,6 +15,8 @@ from pathlib import Path
 from config import embedded
 
 STOP_WAIT_S = 2  # then SIGKILL
+# PostgreSQL may run as another user, who reads the environment of its processes.
+NO_SECRETS = ["/usr/bin/env", "-i", "LANG=C.UTF-8"]
 CRASH = "KILL"  # Celery may take its time to stop; nothing is lost by not waiting (manage.py drill)
 
 
@@ -50,10 +52,10 @@ def embedded_programs(places: embedded.Layout, *, postgres: bool, redis: bool) -
     """The servers that are not somebody else's."""
     programs = []
     if postgres:
-        command = embedded.postgres_command(places)
+        command = [*NO_SECRETS, *embedded.postgres_command(places)]
         programs.append(Program("postgres", command, stop_signal="INT", user=places.system_user))
     if redis:
-        programs.append(Program("redis", embedded.redis_command(places)))
+        programs.append(Program("redis", [*NO_SECRETS, *embedded.redis_command(places)]))
     return programs
 
 
@@ -97,11 +99,12 @@ def app_programs(*, host: str, port: int, slots: int, spares: int) -> list[Progr
 def write_config(plan: StackPlan) -> None:
     """Write `plan` as supervisord's own format."""
     plan.folder.mkdir(parents=True, exist_ok=True)
+    plan.folder.chmod(0o700)
     config = configparser.RawConfigParser()
     config["supervisord"] = {
         "nodaemon": "true", "logfile": str(plan.folder / "supervisord.log"), "logfile_maxbytes": "5MB",
         "pidfile": str(plan.folder / "supervisord.pid"), "childlogdir": str(plan.folder), "loglevel": "warn",
-        "silent": "true",
+        "silent": "true", "umask": "077",
     }  # fmt: skip
     config["unix_http_server"] = {"file": str(plan.control_socket), "chmod": "0700"}
     config["rpcinterface:supervisor"] = {

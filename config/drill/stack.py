@@ -77,12 +77,7 @@ class Stack:
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Read this stack's own database."""
-        import psycopg
-
-        places = embedded.layout(self.folder)
-        with psycopg.connect(
-            host=str(places.sockets), user="postgres", dbname=embedded.DATABASE_NAME, connect_timeout=3
-        ) as db:
+        with embedded.connect(embedded.layout(self.folder), connect_timeout=3) as db:
             return db.execute(sql, values).fetchall()
 
     def redis(self) -> Redis:
@@ -171,7 +166,7 @@ class Stack:
 def running_stack(*, rooms: list[str], **environment: str) -> Iterator[Stack]:
     """Start a stack in a folder of its own and wait until it is healthy; everything is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="souffleur-drill-"))
-    folder.chmod(0o755)
+    folder.chmod(0o711)  # PostgreSQL's user passes through
     port = free_port()
     env = {
         **{key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")},

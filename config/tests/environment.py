@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 WITHIN_S = 20.0
 _var = Path(tempfile.mkdtemp(prefix="souffleur-tests-"))
-_var.chmod(0o755)
+_var.chmod(0o711)  # PostgreSQL's user passes through
 _processes: list[subprocess.Popen[bytes]] = []
 
 os.environ.update(
@@ -45,13 +45,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     from config import embedded
 
     places = embedded.layout(_var)
+    embedded.prepare_folders(places)
     if not os.environ.get("DATABASE_URL"):
         embedded.prepare_postgres(places)
         _start(embedded.postgres_command(places), user=places.system_user)
-        _wait(lambda: psycopg.connect(host=str(places.sockets), user="postgres", dbname="postgres").close())
-        with psycopg.connect(
-            host=str(places.sockets), user="postgres", dbname="postgres", autocommit=True
-        ) as db:
+        _wait(lambda: embedded.connect(places, database="postgres").close())
+        with embedded.connect(places, database="postgres", autocommit=True) as db:
             db.execute(f"CREATE DATABASE {embedded.DATABASE_NAME}")
     if not os.environ.get("REDIS_URL"):
         _start(embedded.redis_command(places))

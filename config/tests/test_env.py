@@ -1,8 +1,15 @@
 """The environment is refused with words that say what to set, never with values."""
 
+import os
+import re
+import shlex
+import stat
+import subprocess
+import sys
+
 import pytest
 
-from config.env import EnvError, read_env
+from config.env import BASE_DIR, EnvError, read_env
 
 GOOD = {
     "debug": False, "secret_key": "s" * 50, "host_password": "host-secret", "admin_password": "admin-secret",
@@ -44,3 +51,39 @@ def test_logins_are_the_names_that_own_what_they_hosted():
 )
 def test_wrong_environment_is_refused_by_name(changes, named):
     assert named in refused(**changes)
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o640, 0o660, 0o644])
+def test_secrets_that_others_may_read_are_refused_with_the_command_that_mends_it(tmp_path, mode):
+    path = tmp_path / "my .env"
+    path.write_text("HOST_PASSWORD=host-secret\n")
+    path.chmod(mode)
+    message = refused(env_file=path)
+    command = message.splitlines()[-1].strip()
+    subprocess.run(shlex.split(command), check=True)
+    assert read_env(**{**GOOD, "env_file": path}).host_password == "host-secret"
+
+
+def test_the_lines_of_the_readme_make_a_file_that_is_accepted(tmp_path):
+    blocks = re.findall(r"```sh\n(.*?)```", (BASE_DIR / "README.md").read_text(), re.DOTALL)
+    [lines] = [block.partition("script/server")[0] for block in blocks if "cat > .env" in block]
+    (tmp_path / ".env").write_text("what was there before")
+    (tmp_path / ".env").chmod(0o644)
+    subprocess.run(["sh", "-euc", f"umask 022\n{lines}"], cwd=tmp_path, check=True)
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    env = read_env(debug=False, env_file=tmp_path / ".env", secret_key="s" * 50)
+    assert not env.https_only
+
+
+@pytest.mark.parametrize(("mode", "accepted"), [(0o600, True), (0o644, False)])
+def test_the_demo_keeps_its_secrets_to_itself(tmp_path, mode, accepted):
+    run = [sys.executable, "-m", "config.demo_env"]
+    environment = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path)}
+    made = subprocess.run(run, cwd=BASE_DIR, env=environment, capture_output=True, text=True, check=True)
+    secrets = tmp_path / "demo-secrets.json"
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
+    secrets.chmod(mode)
+    again = subprocess.run(run, cwd=BASE_DIR, env=environment, capture_output=True, text=True)
+    assert (again.returncode == 0) is accepted
+    assert (again.stdout == made.stdout) is accepted
+    assert ("chmod 600" in again.stderr) is not accepted

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import requests
 
-from config.drill.stack import BASE_DIR, Stack, free_port, running_stack
+from config.drill.stack import BASE_DIR, HOST_PASSWORD, Stack, free_port, running_stack
 from config.leftovers import SERVERS
 
 pytestmark = pytest.mark.stack
@@ -111,3 +111,31 @@ def test_what_a_killed_stack_left_behind_is_ended_by_the_next_start(stack: Stack
         again.stdout.close()
         assert not first.processes()
         assert not redis_servers(first.folder)
+
+
+def open_to_others(folder: Path) -> set[str]:
+    found = set()
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # PostgreSQL works there
+            if path.lstat().st_mode & 0o077:
+                found.add(str(path.relative_to(folder)))
+    return found
+
+
+def test_what_a_stack_writes_is_for_whoever_runs_it(stack: Stack) -> None:
+    for_postgresql = {
+        "sockets",
+        "postgres-access",
+        "postgres-access/pg_hba.conf",
+        "postgres-access/pg_ident.conf",
+    }
+    behind_a_closed_door = {"sockets/pg/.s.PGSQL.5432"}
+    written_by_the_drill = {"schedule.json"}
+    assert open_to_others(stack.folder) <= for_postgresql | behind_a_closed_door | written_by_the_drill
+
+
+@pytest.mark.parametrize("server", ["postgres", "redis"])
+def test_servers_know_no_secret(stack: Stack, server: str) -> None:
+    environment = Path(f"/proc/{stack.pid(server)}/environ").read_bytes()
+    assert HOST_PASSWORD.encode() not in environment
+    assert b"SECRET_KEY" not in environment

@@ -18,7 +18,8 @@ from config.env import BASE_DIR, Env
 HEAD = """# Settings
 
 Environment variables, or lines of a file `.env` beside `manage.py`; what is set in the environment wins. Unknown names
-are ignored. A missing secret or a value out of range stops every process at its start and names the variable.
+are ignored. A missing secret or a value out of range stops every process at its start and names the variable, and so does a
+`.env` that other users may read: `chmod 600 .env`.
 
 Unless `DEBUG=1`, `SECRET_KEY`, `ADMIN_PASSWORD` and one of `HOST_PASSWORD`, `HOST_PASSWORDS` must be set.
 `DEFAULT_SOURCE_LANG` must be one of `SOURCE_LANGS`, and `ADMIN_PASSWORD` differ from every host's password. Lists are words

@@ -61,6 +61,7 @@ class Command(BaseCommand):
         _override_settings(
             {name: options[option.replace("-", "_")] for option, name in SETTINGS_OPTIONS.items()}
         )
+        _keep_private(settings.VAR_DIR)
         with _only_stack(settings.VAR_DIR):
             try:
                 self._run(options["host"], options["port"])
@@ -71,6 +72,8 @@ class Command(BaseCommand):
         _check_port(host, port)
         places = settings.EMBEDDED
         own_postgres, own_redis = not settings.ENV.database_url, not settings.ENV.redis_url
+        if own_redis:
+            embedded.prepare_folders(places)
         if own_postgres:
             embedded.prepare_postgres(places)
             if places.home != settings.VAR_DIR:
@@ -110,12 +113,20 @@ class Command(BaseCommand):
 
 def _override_settings(values: dict[str, str | None]) -> None:
     """Options win over the environment, here and in every child."""
-    given = {name: value for name, value in values.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
     try:
         settings.ENV = read_env(**given)
     except EnvError as error:
         raise CommandError(str(error)) from None
     os.environ.update({name.upper(): value for name, value in given.items()})
+
+
+def _keep_private(var_dir: Path) -> None:
+    """What this stack writes is for whoever runs it; PostgreSQL's user passes through."""
+    if not var_dir.exists():
+        var_dir.mkdir(parents=True)
+        var_dir.chmod(0o700 if settings.EMBEDDED.system_user is None else 0o711)
+    os.umask(0o077)
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:
@@ -125,7 +136,6 @@ def _as_interrupt(number: int, frame: FrameType | None) -> None:
 @contextlib.contextmanager
 def _only_stack(var_dir: Path) -> Iterator[None]:
     """One stack a var folder; what a killed one left behind is stopped first."""
-    var_dir.mkdir(parents=True, exist_ok=True)
     with (var_dir / "up.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -170,9 +180,7 @@ def _create_database(places: embedded.Layout, supervisord: subprocess.Popen[byte
     deadline = time.monotonic() + SERVERS_WITHIN_S
     while True:
         try:
-            with psycopg.connect(
-                host=str(places.sockets), user="postgres", dbname="postgres", autocommit=True
-            ) as db:
+            with embedded.connect(places, database="postgres", autocommit=True) as db:
                 if not db.execute(
                     "SELECT 1 FROM pg_database WHERE datname = %s", [embedded.DATABASE_NAME]
                 ).fetchone():

@@ -1,5 +1,6 @@
 """The end of sessions and rooms: closing in order, forbidding at once, forgetting what was not to be stored."""
 
+import logging
 from copy import copy
 from functools import partial
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 from asr.audio_log import AudioLog
 from asr.models import Session
 from asr.placement import kill_process
-from asr.selectors import is_running
+from asr.selectors import is_running, newest_session, room_end
 from rooms.errors import Conflict
 from rooms.locks import locked
 from rooms.models import Room
@@ -21,11 +22,12 @@ from transcripts.services import end_part, forget_unstored
 
 ENDING_LOCK = 0x50FF1F  # with a room: opening it and ending its last session must not interleave
 ROOM_CLOSED = "Room closed"
+logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
 def close_room(room_id: int) -> None:
-    """Close an active room: what was heard is finished and delivered, then everyone is sent away.
+    """Close an active room: what was heard is finished, and what is written within VIEWERS_STAY is delivered.
 
     Raises Conflict where the room is not active.
     """
@@ -40,14 +42,38 @@ def begin_closing(session: Session) -> None:
 
     A session that no process has taken yet still may hold audio: the process that takes it finishes it.
     """
+    now = timezone.now()
     session.state = Session.State.CLOSING
     session.close_reason = ROOM_CLOSED
     session.host_seen_at = None
     session.grace_until = None
-    session.progress_at = timezone.now()
+    session.closing_at = session.progress_at = now
     session.save(
-        update_fields=["state", "close_reason", "replaced", "host_seen_at", "grace_until", "progress_at"]
-    )
+        update_fields=[
+            "state", "close_reason", "replaced", "host_seen_at", "grace_until", "closing_at", "progress_at",
+        ]
+    )  # fmt: skip
+    if not session.replaced:
+        part = part_of(session)
+        tell(part.room_id, StateChanged("closing", part.opening, part.number, session.source_lang))
+
+
+@transaction.atomic
+def close_to_viewers(room_id: int) -> None:
+    """Send everybody away when VIEWERS_STAY is over; what is still to be transcribed is stored behind it.
+
+    Whoever notices first does it: the feed of any web process, or the sweep. The next host begins a new opening.
+    """
+    session = newest_session(room_id)
+    session = session and locked(Session.objects.filter(pk=session.pk).select_related("part")).get()
+    lock_end(room_id)
+    if session is None or room_end(room_id).due_in_s != 0 or newest_session(room_id) != session:
+        return
+    session.closed_to_viewers_at = timezone.now()
+    session.save(update_fields=["closed_to_viewers_at"])
+    part = part_of(session)
+    logger.info("room closed, text is still to come", extra={"room": room_id, "session": session.pk})
+    tell(room_id, StateChanged("closing", part.opening, part.number, session.source_lang))
 
 
 @transaction.atomic
@@ -64,6 +90,8 @@ def finish_session(session: Session, *, state: str = Session.State.CLOSED) -> No
     end_part(part=part)
     lock_end(part.room_id)
     if is_running(part.room_id):
+        if not is_running(part.room_id, opening=part.opening):  # another opening goes on
+            forget_unstored(room=part.room, opening=part.opening)
         return
     # Text first, then the end, then what is forgotten: viewers have read the last sentences by then.
     tell(part.room_id, StateChanged("closed", part.opening, part.number, session.source_lang))

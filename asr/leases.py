@@ -18,10 +18,10 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from asr.audio_log import AudioLog
-from asr.ending import begin_closing, finish_session, forbid_room, forget_if_closed
+from asr.ending import begin_closing, close_to_viewers, finish_session, forbid_room, forget_if_closed
 from asr.models import Session, Sweep
 from asr.placement import is_queued, kill_process, request_process
-from asr.selectors import live_workers
+from asr.selectors import live_workers, room_end
 from asr.services import HOST_GONE_AFTER, begin_grace
 from rooms.locks import locked
 from rooms.models import Room
@@ -209,7 +209,8 @@ def sweep() -> None:
 def _note_sweep() -> datetime | None:
     """When sweeping went on after its newest pause, if there ever was one."""
     now = timezone.now()
-    row, _ = Sweep.objects.select_for_update().get_or_create(pk=1, defaults={"at": now})
+    Sweep.objects.get_or_create(pk=1, defaults={"at": now})
+    row = locked(Sweep.objects.filter(pk=1)).get()
     if row.at < now - PAUSED_AFTER:
         row.resumed_at = now
     row.at = now
@@ -232,6 +233,8 @@ def _sweep_session(session: Session, resumed_at: datetime | None) -> None:
     else:
         _see_to_process(session)
     _sweep_host(lease)
+    if session.room_id is not None and room_end(session.room_id).due_in_s == 0:
+        close_to_viewers(session.room_id)
 
 
 def _see_to_process(session: Session) -> None:

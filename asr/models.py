@@ -36,6 +36,10 @@ class Session(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.STARTING)
     source_lang = models.CharField(max_length=16)
     replaced = models.BooleanField(default=False, help_text="Another session goes on with the room.")
+    closing_at = models.DateTimeField(null=True, blank=True, help_text="When it was asked to finish.")
+    closed_to_viewers_at = models.DateTimeField(
+        null=True, blank=True, help_text="Everybody was sent away, though text was still to come."
+    )
     close_reason = models.CharField(max_length=100, blank=True)
     # the host
     host_connection_id = models.CharField(max_length=36, blank=True)

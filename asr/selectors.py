@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from asr.models import Session, Worker
 
+VIEWERS_STAY = timedelta(seconds=3)  # in a room that closes: for its last sentences
 WORKER_LIVES_FOR = timedelta(seconds=10)
 
 
@@ -35,9 +36,38 @@ def open_session(room_id: int) -> Session | None:
     return Session.objects.filter(room_id=room_id, state__in=Session.OPEN).select_related("part").first()
 
 
-def is_running(room_id: int) -> bool:
-    """Whether any session of the room still works, be it on its last sentences."""
-    return Session.objects.filter(room_id=room_id, state__in=Session.RUNNING).exists()
+def is_running(room_id: int, *, opening: int | None = None) -> bool:
+    """Whether any session of the room (of one of its openings) still works, be it on its last sentences."""
+    running = Session.objects.filter(room_id=room_id, state__in=Session.RUNNING)
+    return (running if opening is None else running.filter(part__opening=opening)).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class RoomEnd:
+    """Whether a room is over for its viewers, and if it is about to be, in how many seconds (0: now)."""
+
+    over: bool
+    due_in_s: float | None = None
+
+
+def newest_session(room_id: int) -> Session | None:
+    """The open one, or the one that was open last."""
+    return Session.objects.filter(room_id=room_id).select_related("part").order_by("-pk").first()
+
+
+def room_end(room_id: int) -> RoomEnd:
+    """A room is over when nothing runs there, or when its viewers have stayed for its last sentences long enough."""
+    session = newest_session(room_id)
+    if session is None or session.closed_to_viewers_at is not None:
+        return RoomEnd(over=True)
+    if session.state in Session.OPEN:
+        return RoomEnd(over=False)
+    if not is_running(room_id):
+        return RoomEnd(over=True)
+    if session.closing_at is None:
+        return RoomEnd(over=False)
+    left = session.closing_at + VIEWERS_STAY - timezone.now()
+    return RoomEnd(over=False, due_in_s=max(0.0, left.total_seconds()))
 
 
 def max_active_rooms() -> int:

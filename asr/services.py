@@ -12,7 +12,7 @@ from django.utils import timezone
 from asr.ending import begin_closing, lock_end, lock_open_session, part_of, tell
 from asr.models import Session
 from asr.placement import request_process
-from asr.selectors import max_active_rooms, open_session
+from asr.selectors import max_active_rooms, newest_session, open_session, room_end
 from rooms.errors import Conflict, Forbidden, NoCapacity, NotFound
 from rooms.locks import locked
 from rooms.models import ROOM_CODE, Room, passes
@@ -164,10 +164,11 @@ def _open(room: Room, terms: PartTerms) -> Session:
             "capacity",
             f"Unable to activate room <{room.code}>: Maximum capacity of {slots} instances reached",
         )
-    closing = Session.objects.filter(room=room, state=Session.State.CLOSING).select_related("part").first()
-    # Viewers of a room that has not closed yet stay, and its lines are counted on.
+    before = newest_session(room.pk)
+    # Viewers of a room that is not over yet stay, and its lines are counted on.
+    goes_on = before is not None and not room_end(room.pk).over
     return _new_session(
-        open_part(room=room, terms=terms, opening=part_of(closing).opening if closing else None)
+        open_part(room=room, terms=terms, opening=part_of(before).opening if before and goes_on else None)
     )
 
 

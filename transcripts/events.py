@@ -7,7 +7,7 @@ may be lost. Each class becomes a plain dict at the wire of the layer (`encode`)
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-RoomState = Literal["waiting", "live", "grace", "closed"]
+RoomState = Literal["waiting", "live", "grace", "closing", "closed"]
 
 
 @dataclass(frozen=True, slots=True)

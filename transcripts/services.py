@@ -162,10 +162,15 @@ def end_part(*, part: Part) -> None:
 
 
 @transaction.atomic
-def forget_unstored(*, room: Room) -> None:
-    """Delete, in every language, what the hosts of `room` did not want stored. For closed rooms. Idempotent."""
+def forget_unstored(*, room: Room, opening: int | None = None) -> None:
+    """Delete, in every language, what the hosts of `room` did not want stored, in all its openings or in one.
+
+    For what is closed. Idempotent.
+    """
     tracks = list(locked(Track.objects.filter(room=room)))
     unstored = Sentence.objects.filter(part__room=room, part__store=False)
+    if opening is not None:
+        unstored = unstored.filter(part__opening=opening)
     by_track: dict[int, list[Sentence]] = defaultdict(list)
     for sentence in locked(unstored.select_related("part")):
         by_track[sentence.track_id].append(sentence)

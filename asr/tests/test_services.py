@@ -8,8 +8,10 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from asr.ending import close_room, finish_session, forbid_room
+from asr.ending import close_room, close_to_viewers, finish_session, forbid_room
+from asr.leases import held, sweep
 from asr.models import Session, Worker
+from asr.selectors import room_end
 from asr.services import TAKEN, keep_seat, leave_as_host, restart_session
 from asr.tests.make import TERMS, aged, join, served, session_of, slots
 from rooms.errors import Conflict, DomainError, Forbidden, NoCapacity, NotFound
@@ -190,6 +192,54 @@ class TestEnding:
         assert second.opening == first.opening
         finish(first)
         assert session_of(second).state == "starting"
+
+    def test_room_that_takes_long_to_finish_is_over_for_its_viewers_and_its_process_goes_on(self):
+        seat = join("A")
+        lease = served(seat)
+        close_room(seat.room_id)
+        close_to_viewers(seat.room_id)
+        assert not room_end(seat.room_id).over
+        aged(seat, closing_at=3)
+        close_to_viewers(seat.room_id)
+        assert room_end(seat.room_id).over
+        assert session_of(seat).state == "closing"
+        with held(lease):
+            say(seat, "What came late.")
+        finish(seat)
+        assert Sentence.objects.count() == 1
+
+    def test_room_without_viewers_is_closed_to_them_by_the_sweep(self):
+        seat = join("A")
+        served(seat)
+        close_room(seat.room_id)
+        aged(seat, closing_at=3)
+        sweep()
+        assert room_end(seat.room_id).over
+
+    def test_host_who_opens_a_room_that_is_over_begins_anew_though_the_old_opening_still_finishes(self):
+        first = join("A", terms=replace(TERMS, store=False))
+        say(first, "Eins.")
+        close_room(first.room_id)
+        aged(first, closing_at=3)
+        close_to_viewers(first.room_id)
+        second = join("A", terms=replace(TERMS, store=False))
+        say(second, "Zwei.")
+        assert second.opening == first.opening + 1
+        finish(first)
+        assert list(Sentence.objects.values_list("text", flat=True)) == ["Zwei."]
+        assert session_of(second).state == "starting"
+        close_to_viewers(first.room_id)
+        assert not room_end(first.room_id).over
+
+    def test_part_before_a_restart_that_takes_long_to_finish_sends_nobody_away(self):
+        seat = join("A")
+        restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
+        aged(seat, closing_at=60)
+        close_to_viewers(seat.room_id)
+        assert not room_end(seat.room_id).over
+        close_room(seat.room_id)
+        close_to_viewers(seat.room_id)
+        assert not room_end(seat.room_id).over
 
     def test_next_opening_counts_anew(self):
         first = join("A")

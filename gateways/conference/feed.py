@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,7 +15,8 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from asr.selectors import is_running, open_session
+from asr.ending import close_to_viewers
+from asr.selectors import RoomEnd, open_session, room_end
 from gateways.conference.chunk import Window
 from transcripts import selectors
 from transcripts.events import (
@@ -56,7 +59,7 @@ class _Record:
 
     session_id: int | None
     ready: bool
-    finished: bool
+    end: RoomEnd
     opening: int
     source_lang: str
     snapshot: selectors.Snapshot
@@ -83,6 +86,7 @@ class RoomFeed:
         self._outbox: deque[str | Control] = deque()
         self._changed = asyncio.Event()
         self._stale = asyncio.Event()
+        self._end_due_at: float | None = None  # everybody is to go then, whatever is still to come
         self._tasks: list[asyncio.Task[None]] = []
         self._lock = asyncio.Lock()
 
@@ -139,7 +143,8 @@ class RoomFeed:
         elif isinstance(event, Delays):
             self._note_delays(event)
         elif isinstance(event, StateChanged):
-            if event.opening != self._opening or event.source_lang not in self._langs:
+            another = event.opening != self._opening or event.source_lang not in self._langs
+            if another or event.state == "closing":
                 self._stale.set()
         else:
             self._put_out(event)
@@ -203,11 +208,15 @@ class RoomFeed:
 
     async def _check_forever(self) -> None:
         while True:
+            due_in_s = math.inf if self._end_due_at is None else self._end_due_at - time.monotonic()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_EVERY_S):
+                async with asyncio.timeout(max(0.0, min(CHECK_EVERY_S, due_in_s))):
                     await self._stale.wait()
             self._stale.clear()
+            due, self._end_due_at = self._end_due_at, None
             try:
+                if due is not None and due <= time.monotonic():
+                    await database_sync_to_async(close_to_viewers)(self._room_id)
                 await self._refresh()
             except DatabaseError:
                 logger.warning("PostgreSQL is away, captions go on", extra={"room": self._room_id})
@@ -246,7 +255,9 @@ class RoomFeed:
     def _compare_session(self, record: _Record) -> None:
         """What a lost hint would have said about the session."""
         old, self._session_id = self._session_id, record.session_id
-        if record.finished:
+        due_in_s = record.end.due_in_s
+        self._end_due_at = None if due_in_s is None else time.monotonic() + due_in_s
+        if record.end.over:
             self._put_out(RoomClosed(ROOM_CLOSED, record.opening))
         elif record.session_id is not None and old is not None and old != record.session_id:
             self._put_out(SessionReplaced(old, record.session_id))
@@ -261,7 +272,7 @@ def _read(room_id: int) -> _Record:
     return _Record(
         session_id=session.pk if session else None,
         ready=bool(session and session.state == "live"),
-        finished=not is_running(room_id),
+        end=room_end(room_id),
         opening=opening,
         source_lang=part.source_lang if part else "",
         snapshot=selectors.snapshot(room_id, opening=opening, newest=settings.ENV.newest_sentences),

@@ -115,9 +115,11 @@ def watcher(stack: Stack, room: str, target: str = "en"):
     return browser(stack, f"/room/{room}/client/undefined/{target}")
 
 
-async def eventually(stack: Stack, sql: str, *values: object, expected: Any = None) -> Any:
+async def eventually(
+    stack: Stack, sql: str, *values: object, expected: Any = None, within_s: float = WITHIN_S
+) -> Any:
     """Ask the stack's database until the first column of the first row is `expected` (None: anything true)."""
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(within_s):
         while True:
             rows = await asyncio.to_thread(stack.query, sql, *values)
             found = rows[0][0] if rows else None

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -9,9 +10,11 @@ import pytest
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import connections
+from django.utils import timezone
 
-from asr.ending import close_room, finish_session
+from asr.ending import close_room, close_to_viewers, finish_session
 from asr.models import Session
+from asr.selectors import VIEWERS_STAY
 from asr.tests.make import TERMS, join, session_of
 from gateways.conference.feed import Member, follow, unfollow
 from transcripts import live
@@ -163,6 +166,33 @@ async def test_end_of_an_older_opening_is_not_the_end_of_who_came_to_the_next():
             await say(second, "More.")
             await new.until(lambda: new.texts() == ["New words.", "More."])
             assert not new.closed
+
+
+async def test_viewers_of_a_room_that_takes_long_to_finish_go_after_three_seconds_with_all_that_was_written():
+    seat, socket = await opened(), Socket()
+    async with following(seat, socket):
+        await say(seat, "One.")
+        began = time.monotonic()
+        await database_sync_to_async(close_room)(seat.room_id)
+        await say_without_telling(seat, "Two.")
+        await socket.until(lambda: socket.closed)
+        assert time.monotonic() - began > VIEWERS_STAY.total_seconds() - 0.5
+        assert socket.texts() == ["One.", "Two."]
+    session = await database_sync_to_async(session_of)(seat)
+    assert (session.state, session.closed_to_viewers_at is None) == ("closing", False)
+
+
+async def test_viewers_stay_when_the_host_opens_the_room_again_while_they_wait_for_its_last_sentences():
+    first, socket = await opened(), Socket()
+    async with following(first, socket):
+        await database_sync_to_async(close_room)(first.room_id)
+        second = await opened()
+        assert second.opening == first.opening
+        await Session.objects.filter(pk=first.session_id).aupdate(closing_at=timezone.now() - VIEWERS_STAY)
+        await database_sync_to_async(close_to_viewers)(first.room_id)
+        await say(second, "Go on.")
+        await socket.until(lambda: socket.texts() == ["Go on."])
+        assert not socket.closed
 
 
 async def test_engine_that_hears_is_told_though_its_hint_was_lost():

@@ -138,6 +138,9 @@ class Env(BaseSettings):
         4, ge=1, le=32, description="Sentences of a language and room translated in one cycle, at most."
     )
     translation_cycle_s: float = Field(1.0, gt=0, le=60, description="Length of a cycle.")
+    translation_concurrency: int = Field(
+        4, ge=1, le=64, description="Calls that a translation worker makes to one engine at a time."
+    )
     translation_threads: int = Field(
         0, ge=0, description="CPU threads of an Argos model; 0: CTranslate2 decides."
     )

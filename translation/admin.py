@@ -11,16 +11,17 @@ from django.utils import timezone
 
 from translation import circuit, selectors, services
 from translation.demand import begin
-from translation.models import Cycle, Demand, EngineState, PinnedLanguage
+from translation.models import Cycle, Demand, EngineState, PairState, PinnedLanguage
 from translation.work import wake_failing
 
 if TYPE_CHECKING:
     EngineModelAdmin = admin.ModelAdmin[EngineState]
+    PairModelAdmin = admin.ModelAdmin[PairState]
     CycleModelAdmin = admin.ModelAdmin[Cycle]
     PinModelAdmin = admin.ModelAdmin[PinnedLanguage]
     DemandModelAdmin = admin.ModelAdmin[Demand]
 else:
-    EngineModelAdmin = CycleModelAdmin = PinModelAdmin = DemandModelAdmin = admin.ModelAdmin
+    EngineModelAdmin = PairModelAdmin = CycleModelAdmin = PinModelAdmin = DemandModelAdmin = admin.ModelAdmin
 
 
 class Watched:
@@ -70,6 +71,23 @@ class EngineAdmin(Watched, EngineModelAdmin):
         circuit.close(names)
         wake_failing()
         self.message_user(request, f"{len(names)} engines are used again.", messages.SUCCESS)
+
+
+@admin.register(PairState)
+class PairAdmin(Watched, PairModelAdmin):
+    """The pairs that failed since their engine was used first."""
+
+    list_display = (
+        "engine",
+        "source",
+        "target",
+        "failures",
+        "opened_at",
+        "retry_at",
+        "last_error",
+        "last_error_at",
+    )
+    list_filter = ("engine", "last_error")
 
 
 @admin.register(Cycle)

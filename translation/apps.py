@@ -20,17 +20,18 @@ class TranslationConfig(AppConfig):
 
 
 def _wake(sender: Any, room_id: int, part_id: int, corrected: bool, **_: Any) -> None:
+    from translation import services
     from translation.wake import bell
 
-    bell.ring("wake", room_id)
     if corrected:
-        bell.ring("complete", part_id)
+        services.complete_part(part_id)
+    bell.ring()
 
 
 def _complete(sender: Any, part_id: int, **_: Any) -> None:
     from translation.wake import bell
 
-    bell.ring("complete", part_id)
+    bell.ring()
 
 
 def _lock_cycles(sender: Any, room_id: int, part_id: int | None, **_: Any) -> None:

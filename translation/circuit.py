@@ -1,17 +1,17 @@
-"""Which engine may be called: a circuit breaker whose state is a row, so that all processes share it.
+"""Which engine may be called: circuit breakers whose state are rows, so that all processes share it.
 
 (pybreaker holds its lock during the call, which would make a worker's threads wait for each other; purgatory
-lets every caller try at once when an engine might be back. The admin and /health read the row.)
+lets every caller try at once when an engine might be back. The admin and /health read the rows.)
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -20,15 +20,31 @@ from rooms.locks import locked, update_in_order
 from translation import chain
 from translation.engines import codes
 from translation.engines.base import Engine, EngineError, Pair
-from translation.models import EngineState
+from translation.models import EngineState, PairState
 from translation.pacing import backoff_s
 
 OPENS_AFTER = 3  # failures in a row
 RETRY_MOST_S = 1.5
+TRIAL_EVERY = timedelta(seconds=2)  # while the trial before has no answer yet: it may hang until its time-out
 ANSWER_LASTS = timedelta(seconds=35)
-NOTED_EVERY = timedelta(seconds=1)
+NOTED_EVERY_S = 1.0
 LATENCY_WEIGHT = 0.2
+_noted_at: dict[str, float] = {}
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An engine that may be called for a pair. `trial`: it was left alone; one call of one text tries it.
+
+    `in_order`: nothing had failed when it was chosen.
+    """
+
+    engine: Engine
+    source: str
+    target: str
+    trial: bool = False
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,81 +67,118 @@ def pairs_of(engine: Engine, known: dict[str, EngineState]) -> frozenset[Pair]:
     return frozenset((str(one), str(other)) for one, other in row.pairs) if row else frozenset()
 
 
-def engine_for(source: str, target: str, *, engines: Sequence[Engine]) -> Engine | Unavailable:
-    """The first engine that offers the pair and may be called; may be the one call that tries an open one."""
+def engine_for(source: str, target: str, *, engines: Sequence[Engine]) -> Choice | Unavailable:
+    """The first engine that offers the pair and may be called; may be the one call that tries it again."""
     known = states()
+    pairs = {row.engine: row for row in PairState.objects.filter(source=source, target=target)}
     again: list[datetime] = []
     for engine in engines:
         if not codes.offers(pairs_of(engine, known), source, target):
             continue
-        row = known.get(engine.name)
-        if row is None or row.opened_at is None or _may_try(row):
-            return engine
-        again.append(row.retry_at or timezone.now())
+        rows = [row for row in (known.get(engine.name), pairs.get(engine.name)) if row is not None]
+        opened = [row for row in rows if row.opened_at is not None]
+        if not opened or _may_try(opened):
+            in_order = not any(row.failures for row in rows)
+            return Choice(engine, source, target, trial=bool(opened), in_order=in_order)
+        again.append(max(row.retry_at or timezone.now() for row in opened))
     return Unavailable(min(again) if again else None)
 
 
-def succeeded(engine: Engine, *, seconds: float) -> bool:
-    """A call came back. True: the circuit was open and is closed now."""
-    now = timezone.now()
-    in_order = EngineState.objects.filter(
-        name=engine.name, failures=0, opened_at=None, answered_at__gt=now - NOTED_EVERY
-    )
-    if in_order.exists():
+class Routes:
+    """Which engine a pair's next call goes to, by what is known at one moment; nothing is tried for it."""
+
+    def __init__(self, engines: Sequence[Engine]) -> None:
+        self._one = engines[0].name if len(engines) == 1 else ""
+        known = {} if self._one else states()
+        self._engines = [(engine.name, pairs_of(engine, known)) for engine in engines if not self._one]
+        rows: list[EngineState | PairState] = [*known.values()]
+        if not self._one:
+            rows += PairState.objects.filter(opened_at__isnull=False)
+        self._waiting = {self._key(row) for row in rows if row.retry_at and row.retry_at > timezone.now()}
+
+    def lane_of(self, source: str, target: str) -> str:
+        """The engine's name; the chain's first where none may be called, so that somebody finds out."""
+        if self._one:
+            return self._one
+        offering = [name for name, pairs in self._engines if codes.offers(pairs, source, target)]
+        free = [name for name in offering if not {(name, "", ""), (name, source, target)} & self._waiting]
+        return next(iter([*free, *offering, self._engines[0][0]]))
+
+    @staticmethod
+    def _key(row: EngineState | PairState) -> tuple[str, str, str]:
+        return (row.name, "", "") if isinstance(row, EngineState) else (row.engine, row.source, row.target)
+
+
+def succeeded(choice: Choice, *, seconds: float) -> bool:
+    """A call came back. True: a circuit was open and is closed now."""
+    name = choice.engine.name
+    if choice.in_order and time.monotonic() - _noted_at.get(name, float("-inf")) < NOTED_EVERY_S:
         return False
+    _noted_at[name] = time.monotonic()
+    now = timezone.now()
     with transaction.atomic():
-        row, _ = locked(EngineState.objects.all()).get_or_create(name=engine.name)
-        was_open = row.opened_at is not None
+        row, _ = locked(EngineState.objects.all()).get_or_create(name=name)
         weight = LATENCY_WEIGHT if row.latency_s else 1.0
         row.latency_s = round((1 - weight) * row.latency_s + weight * seconds, 4)
-        row.failures, row.opened_at, row.retry_at, row.answered_at = 0, None, None, now
-        row.save(update_fields=["latency_s", "failures", "opened_at", "retry_at", "answered_at"])
-    if was_open:
-        logger.warning("translation engine is back", extra={"engine": engine.name})
-    return was_open
+        row.answered_at = now
+        opened = _close(row, "latency_s", "answered_at")
+        failing = PairState.objects.filter(engine=name, failures__gt=0)
+        for pair in locked(failing.filter(source=choice.source, target=choice.target)):
+            opened = _close(pair) or opened
+        if opened:  # the others may be back as well
+            update_in_order(failing.filter(opened_at__isnull=False), retry_at=now)
+    if opened:
+        logger.info("engine up", extra=_facts(choice))
+    return opened
 
 
-def failed(engine: Engine, error: EngineError) -> None:
-    """A call failed, and not for its text; several in a row open the circuit."""
-    now = timezone.now()
+def failed(choice: Choice, error: EngineError) -> None:
+    """A call failed, and not for its text; several in a row open the circuit of the pair, or of the engine."""
     with transaction.atomic():
-        row, _ = locked(EngineState.objects.all()).get_or_create(name=engine.name)
-        row.failures += 1
-        row.last_error, row.last_error_at = error.code, now
-        if row.failures >= OPENS_AFTER:
-            wait = backoff_s(row.failures - OPENS_AFTER + 1, most_s=RETRY_MOST_S)
-            row.retry_at = now + timedelta(seconds=wait)
-            if row.opened_at is None:
-                row.opened_at = now
-                logger.warning(
-                    "translation engine is left alone", extra={"engine": engine.name, "code": error.code}
-                )
-        row.save(update_fields=["failures", "last_error", "last_error_at", "opened_at", "retry_at"])
+        row: EngineState | PairState
+        if error.whole_engine:
+            row, _ = locked(EngineState.objects.all()).get_or_create(name=choice.engine.name)
+        else:
+            row, _ = locked(PairState.objects.all()).get_or_create(
+                engine=choice.engine.name, source=choice.source, target=choice.target
+            )
+        went_down = _count_failure(row, error, trial=choice.trial)
+    if went_down:
+        logger.info("engine down", extra={**_facts(choice), "code": error.code})
 
 
 def any_open() -> bool:
-    """Whether some engine is left alone at the moment."""
-    return EngineState.objects.filter(opened_at__isnull=False).exists()
+    """Whether some engine, or a pair of one, is left alone at the moment."""
+    return any(model.objects.filter(opened_at__isnull=False).exists() for model in (EngineState, PairState))
 
 
 def close(names: Sequence[str]) -> None:
-    """Use these engines again at once."""
-    update_in_order(EngineState.objects.filter(name__in=names), failures=0, opened_at=None, retry_at=None)
+    """Use these engines again at once, with all their pairs."""
+    closed = {"failures": 0, "opened_at": None, "retry_at": None}
+    update_in_order(EngineState.objects.filter(name__in=names), **closed)
+    update_in_order(PairState.objects.filter(engine__in=names), **closed)
 
 
 def check(engine: Engine) -> bool:
-    """Ask an engine for its languages, and where its circuit is open for a word. True: it was open and is back."""
+    """Ask an engine for its languages, and what is left alone for a word. True: something was, and is back."""
     row, _ = EngineState.objects.get_or_create(name=engine.name)
-    began = timezone.now()
+    if row.retry_at is not None and row.retry_at > timezone.now():
+        return False  # it asked to be left alone, or a call of somebody's tries it
+    choice = Choice(engine, "", "")
     try:
         pairs = sorted(engine.languages())
-        if pairs and row.opened_at is not None and _may_try(row):
-            engine.translate(["OK"], *pairs[0])
-            return succeeded(engine, seconds=(timezone.now() - began).total_seconds())
+        EngineState.objects.filter(pk=row.pk).update(
+            pairs=pairs or row.pairs, answered_at=timezone.now() if row.opened_at is None else row.answered_at
+        )
+        trial = _trial(engine, row, pairs)
+        if trial is not None:
+            choice = trial
+            began = time.monotonic()
+            engine.translate(["OK"], choice.source, choice.target)
+            return succeeded(choice, seconds=time.monotonic() - began)
     except EngineError as error:
-        failed(engine, error)
-        return False
-    EngineState.objects.filter(pk=row.pk).update(pairs=pairs or row.pairs, answered_at=timezone.now())
+        if error.whole_engine or choice.trial:
+            failed(choice, error)
     return False
 
 
@@ -136,11 +189,54 @@ def answers(row: EngineState | None) -> bool:
     return row.answered_at > timezone.now() - ANSWER_LASTS
 
 
-def _may_try(row: EngineState) -> bool:
-    """Take the one try that an open circuit allows until the next `retry_at`."""
-    now = timezone.now()
-    next_at = now + timedelta(seconds=settings.ENV.translation_timeout_s + 1)
-    mine = EngineState.objects.filter(
-        Q(retry_at=None) | Q(retry_at__lte=now), pk=row.pk, opened_at__isnull=False
+def _trial(engine: Engine, row: EngineState, pairs: Sequence[Pair]) -> Choice | None:
+    """A pair to try, where one is left alone and it is time."""
+    opened = (
+        PairState.objects.filter(engine=engine.name, opened_at__isnull=False).order_by("retry_at").first()
     )
-    return mine.update(retry_at=next_at) == 1
+    rows = [item for item in (row if row.opened_at else None, opened) if item is not None]
+    if not rows or not pairs or not _may_try(rows):
+        return None
+    source, target = (opened.source, opened.target) if opened is not None else pairs[0]
+    return Choice(engine, source, target, trial=True)
+
+
+def _may_try(rows: Sequence[EngineState | PairState]) -> bool:
+    """Take the one try that open circuits allow until the next `retry_at`; only where all of them do."""
+    now = timezone.now()
+    if any(row.retry_at is not None and row.retry_at > now for row in rows):
+        return False
+    return all(
+        type(row)
+        .objects.filter(Q(retry_at=None) | Q(retry_at__lte=now), pk=row.pk, opened_at__isnull=False)
+        .update(retry_at=now + TRIAL_EVERY)
+        for row in rows
+    )
+
+
+def _close(row: EngineState | PairState, *also: str) -> bool:
+    was_open = row.opened_at is not None
+    row.failures, row.opened_at, row.retry_at = 0, None, None
+    row.save(update_fields=["failures", "opened_at", "retry_at", *also])
+    return was_open
+
+
+def _count_failure(row: EngineState | PairState, error: EngineError, *, trial: bool) -> bool:
+    """True: it was in use until now. Calls that were under way do not shorten what is waited for."""
+    now = timezone.now()
+    row.failures += 1
+    row.last_error, row.last_error_at = error.code, now
+    was_used = row.opened_at is None
+    if error.retry_after_s is not None or row.failures >= OPENS_AFTER:
+        wait_s = error.retry_after_s
+        if wait_s is None:
+            wait_s = backoff_s(row.failures - OPENS_AFTER + 1, most_s=RETRY_MOST_S)
+        again = now + timedelta(seconds=wait_s)
+        row.retry_at = again if trial or row.retry_at is None else max(again, row.retry_at)
+        row.opened_at = row.opened_at or now
+    row.save(update_fields=["failures", "last_error", "last_error_at", "opened_at", "retry_at"])
+    return was_used and row.opened_at is not None
+
+
+def _facts(choice: Choice) -> dict[str, str]:
+    return {"engine": choice.engine.name, "source": choice.source, "target": choice.target}

@@ -7,22 +7,25 @@ that worker sends later is refused, because its token is gone.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from rooms.locks import locked, update_in_order
+from transcripts.models import Part
 from translation import pacing
 from translation.models import Cycle
 
 # One lock for every choice of what is next: two workers must not choose the same.
 CHOICE_LOCK = 0x50FF1F
-SERVED_LATELY = timedelta(minutes=1)
+NO_ENGINE = "no_engine"  # of Cycle.last_error: nobody makes this language
 
 
 class ClaimLost(Exception):
@@ -39,25 +42,41 @@ class Claim:
     lang: str
     begun_at: datetime
     cycle: Cycle = field(compare=False)  # as it was when it was claimed
+    lane: str = ""  # the engine that it was claimed for
 
 
-def take(worker: str) -> Claim | None:
-    """Claim what is next, if anything is due."""
-    now = timezone.now()
+@contextmanager
+def choosing() -> Iterator[None]:
+    """A transaction in which no other worker chooses."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHOICE_LOCK])
-        due = Cycle.objects.filter(due_at__lte=now).values("room")
-        rows = {row.pk: row for row in Cycle.objects.select_related("part").filter(room__in=due)}
-        chosen = pacing.pick([_facts(row, now) for row in rows.values()], now=now.timestamp())
-        if chosen is None:
-            return None
-        row = rows[chosen.pk]
-        claim = Claim(row.pk, str(uuid.uuid4()), row.room_id, row.lang, now, row)
-        Cycle.objects.filter(pk=row.pk).update(
-            token=claim.token, worker=worker, claimed_until=now + _lasts(), begun_at=now, due_at=None
-        )
-        return claim
+        yield
+
+
+def take(
+    worker: str,
+    *,
+    most: int = 1,
+    free: Mapping[str, int] | None = None,
+    lane_of: Callable[[str, str], str] = lambda source, target: "",
+) -> list[Claim]:
+    """Claim what is next, if anything is due: at most `most`, and no more of an engine than `free` says."""
+    now = timezone.now()
+    with choosing():
+        facts = _facts(now, lane_of)
+        chosen = pacing.pick(facts, now=now.timestamp(), most=most, free=free)
+        if not chosen:
+            return []
+        token = str(uuid.uuid4())
+        rows = Cycle.objects.filter(pk__in=[item.pk for item in chosen]).order_by()
+        values = {"worker": worker, "claimed_until": now + _lasts(), "begun_at": now, "due_at": None}
+        update_in_order(rows, token=token, **values)
+        lanes = {item.pk: item.lane for item in chosen}
+        return [
+            Claim(row.pk, token, row.room_id, row.lang, now, row, lanes[row.pk])
+            for row in rows.select_related("part")
+        ]
 
 
 @contextmanager
@@ -91,16 +110,11 @@ def let_go(cycle: Cycle, *, in_s: float | None, patient: bool = False) -> float 
 
 
 def make_due(cycles: Sequence[int]) -> int:
-    """Something is to do in these cycles. Returns how many turns that takes.
+    """Something is to do in these cycles. Returns in how many of them.
 
-    What is due later, for its pace or after a failure, stays so; what is being worked on goes on after it.
+    What is due later, for its pace or after a failure, stays so; what is being worked on is looked at after it.
     """
-    now = timezone.now()
-    idle = Cycle.objects.filter(due_at=None, pk__in=cycles)
-    with transaction.atomic():
-        tokens = {row.pk: row.token for row in locked(idle.only("pk", "token"))}
-        Cycle.objects.filter(pk__in=tokens).update(due_at=now)
-    return sum(not token for token in tokens.values())
+    return update_in_order(Cycle.objects.filter(due_at=None, pk__in=cycles), due_at=timezone.now())
 
 
 def free_lost(*, worker: str | None = None) -> int:
@@ -111,21 +125,28 @@ def free_lost(*, worker: str | None = None) -> int:
     return update_in_order(lost, token="", worker="", claimed_until=None, due_at=now)
 
 
-def overdue() -> int:
-    """How many cycles wait for a worker longer than any queue in order lets them."""
-    late = timezone.now() - timedelta(seconds=0.5)
-    return Cycle.objects.filter(due_at__lt=late, token="").count()
-
-
 def _lasts() -> timedelta:
     return timedelta(seconds=2 * settings.ENV.translation_timeout_s + 5)
 
 
-def _facts(row: Cycle, now: datetime) -> pacing.Cycle:
-    return pacing.Cycle(
-        pk=row.pk, room=row.room_id, lang=row.lang,
-        due_at=row.due_at.timestamp() if row.due_at else None,
-        begun_at=row.begun_at.timestamp() if row.begun_at else 0.0,
-        claimed=bool(row.token) and row.claimed_until is not None and row.claimed_until > now,
-        background=row.part_id is not None,
-    )  # fmt: skip
+def _facts(now: datetime, lane_of: Callable[[str, str], str]) -> list[pacing.Cycle]:
+    """Everything in the rooms where something is due."""
+    due = Cycle.objects.filter(due_at__lte=now).order_by().values("room")
+    newest = Part.objects.filter(room=OuterRef("room")).order_by("-number").values("source_lang")[:1]
+    rows = (
+        Cycle.objects.filter(room__in=due)
+        .order_by()
+        .annotate(source=Coalesce("part__source_lang", Subquery(newest)))
+        .values_list("pk", "room", "lang", "due_at", "begun_at", "token", "claimed_until", "part", "source")
+    )
+    return [
+        pacing.Cycle(
+            pk=pk, room=room, lang=lang,
+            due_at=due_at.timestamp() if due_at else None,
+            begun_at=begun_at.timestamp() if begun_at else 0.0,
+            claimed=bool(token) and claimed_until is not None and claimed_until > now,
+            background=part is not None,
+            lane=lane_of(source or "", lang),
+        )
+        for pk, room, lang, due_at, begun_at, token, claimed_until, part, source in rows
+    ]  # fmt: skip

@@ -49,7 +49,7 @@ def lease(holder: str, readers: Mapping[Wanted, int]) -> None:
 def begin(room_id: int, lang: str) -> None:
     """From now on somebody wants this language: delays count from here, and the newest sentences come at once."""
     Cycle.objects.filter(room_id=room_id, lang=lang, part=None).update(wanted_at=timezone.now())
-    bell.ring("wake", room_id)
+    bell.ring()
 
 
 def drop(holder: str, room_id: int, lang: str) -> None:

@@ -51,12 +51,19 @@ class Cycle(models.Model):
     lang = models.CharField(max_length=16)
     part = models.ForeignKey(Part, on_delete=models.CASCADE, null=True, blank=True, related_name="cycles")
     due_at = models.DateTimeField(null=True, blank=True, help_text="Null: nothing to do.")
+    seen_version = models.PositiveBigIntegerField(
+        default=0, help_text="Sum of the spoken tracks' versions when it was looked at last."
+    )
+    settled = models.JSONField(
+        default=dict, blank=True, help_text="Spoken track: its version when nothing of it was missing."
+    )
     # the claim
     token = models.CharField(max_length=36, blank=True)
     worker = models.CharField(max_length=200, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
     # pace and fairness
     begun_at = models.DateTimeField(null=True, blank=True)
+    batch = models.PositiveSmallIntegerField(default=1, help_text="Sentences of its next call, at most.")
     begun = models.JSONField(
         default=list, blank=True, help_text="Recent cycles: [unix time, sentences, seconds]."
     )
@@ -87,18 +94,26 @@ class Cycle(models.Model):
         return f"{self.room_id} {self.lang}"
 
 
-class EngineState(models.Model):
-    """What all processes know about an engine: its pairs, its speed, and whether its circuit is open.
+class Circuit(models.Model):
+    """Failures in a row, and whether that is left alone until `retry_at`; then one call of one text tries."""
 
-    Open: it failed several times in a row and is left alone until `retry_at`; then one call tries.
-    """
-
-    name = models.CharField(max_length=40, unique=True)
     failures = models.PositiveIntegerField(default=0, help_text="In a row.")
     opened_at = models.DateTimeField(null=True, blank=True, help_text="Null: it is used.")
     retry_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=40, blank=True)
     last_error_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class EngineState(Circuit):
+    """What all processes know about an engine: its pairs, its speed, and whether it may be called at all.
+
+    Its own circuit is for what concerns every pair: unreachable, a key that is refused, too many requests.
+    """
+
+    name = models.CharField(max_length=40, unique=True)
     answered_at = models.DateTimeField(null=True, blank=True)
     latency_s = models.FloatField(default=0.0, help_text="Rolling mean of a call.")
     pairs = models.JSONField(default=list, blank=True, help_text="Last known pairs on offer.")
@@ -109,3 +124,20 @@ class EngineState(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class PairState(Circuit):
+    """The circuit of one pair of an engine: one model that is slow or broken leaves the others in use."""
+
+    engine = models.CharField(max_length=40)
+    source = models.CharField(max_length=16)
+    target = models.CharField(max_length=16)
+
+    class Meta:
+        ordering = ("engine", "source", "target")
+        constraints = (models.UniqueConstraint(fields=["engine", "source", "target"], name="engine_pair"),)
+        verbose_name = "pair of an engine"
+        verbose_name_plural = "pairs of engines"
+
+    def __str__(self) -> str:
+        return f"{self.engine} {self.source}→{self.target}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Key = tuple[int, int]  # part, index
 SHORTEST_WAIT_S = 0.001
+CALL_AIM_S = 1.0  # a call that takes longer keeps other languages waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Cycle:
     """One language of one room: what decides whether it is next. Times in seconds since the epoch.
 
     `due_at` None: nothing to do. `claimed`: a worker has it. `background`: completes a part that has ended.
+    `lane`: the engine that its next call goes to.
     """
 
     pk: int
@@ -53,6 +56,7 @@ class Cycle:
     begun_at: float = 0.0
     claimed: bool = False
     background: bool = False
+    lane: str = ""
 
 
 def missing(
@@ -74,8 +78,12 @@ def choose(
     allowed: int,
     skip: Collection[tuple[Key, int]] = (),
 ) -> list[Spoken]:
-    """The sentences of the next cycle, newest first: within the newest, at most `allowed` and a cycle's worth."""
-    window = spoken[-pace.newest :]
+    """The sentences of the next cycle, newest first: at most `allowed` and a cycle's worth.
+
+    They are within the newest, or were translated before and have been corrected since.
+    """
+    outside = max(0, len(spoken) - pace.newest)
+    window = [*(item for item in spoken[:outside] if item.key in translated), *spoken[outside:]]
     return missing(window, translated, skip=skip)[: max(0, min(allowed, pace.per_cycle))]
 
 
@@ -91,33 +99,49 @@ def allowance(begun: Iterable[Begun], *, now: float, pace: Pace) -> tuple[int, f
     return 0, max(SHORTEST_WAIT_S, recent[0].at + pace.cycle_s - now)
 
 
-def affordable(pace: Pace, *, text_s: float) -> int:
-    """How many sentences an engine that takes `text_s` for each can be asked for without keeping all others waiting.
+def next_batch(batch: int, *, count: int, seconds: float, most: int) -> int:
+    """How many sentences the next call is given, after one of `count` took `seconds` and might have had `batch`.
 
-    A slow engine is asked for fewer, so that the next language's newest sentence is never more than a cycle away.
+    By the call's duration and not by seconds a sentence: an engine with a fixed cost a call is worth large batches.
     """
-    return pace.per_cycle if text_s <= 0 else max(1, int(min(pace.per_cycle, pace.cycle_s / text_s)))
+    if seconds > CALL_AIM_S:
+        return max(1, min(batch, count) // 2)
+    return min(most, 2 * batch) if count >= batch else min(most, batch)
 
 
-def pick(cycles: Sequence[Cycle], *, now: float) -> Cycle | None:
-    """The next cycle: the room that was served longest ago, in it the language that was; live before background.
+def pick(
+    cycles: Sequence[Cycle], *, now: float, most: int = 1, free: Mapping[str, int] | None = None
+) -> list[Cycle]:
+    """The next cycles: the room that was served longest ago, in it the language that was; live before background.
 
-    So one room with nine languages gets as many turns as one with a single language.
+    So one room with nine languages gets as many turns as one with a single language. `free`: how many calls more
+    each engine takes now (None: any); who waits for a full one is passed over, so a slow engine holds up no other.
     """
     due = [item for item in cycles if item.due_at is not None and item.due_at <= now and not item.claimed]
-    if not due:
-        return None
     served: dict[int, float] = {}
-    busy: dict[int, int] = {}
-    for item in cycles:
+    busy: Counter[int] = Counter()
+    for item in cycles if due else ():
         served[item.room] = max(served.get(item.room, 0.0), item.begun_at)
-        busy[item.room] = busy.get(item.room, 0) + item.claimed
-    return min(
-        due,
-        key=lambda item: (
-            item.background, busy[item.room], served[item.room], item.begun_at, item.due_at or 0.0, item.pk,
-        ),
-    )  # fmt: skip
+        busy[item.room] += item.claimed
+    slots = None if free is None else dict(free)
+    chosen: list[Cycle] = []
+    while len(chosen) < most:
+        open_to = [item for item in due if slots is None or slots.get(item.lane, 0) > 0]
+        if not open_to:
+            break
+        item = min(
+            open_to,
+            key=lambda item: (
+                item.background, busy[item.room], served[item.room], item.begun_at, item.due_at or 0.0, item.pk,
+            ),
+        )  # fmt: skip
+        due.remove(item)
+        chosen.append(item)
+        busy[item.room] += 1
+        served[item.room] = now
+        if slots is not None:
+            slots[item.lane] -= 1
+    return chosen
 
 
 def backoff_s(failures: int, *, most_s: float, chance: float | None = None) -> float:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from transcripts.models import Part, Sentence
+from transcripts.models import Part, Sentence, Track
 from translation import chain, circuit
 from translation.engines import codes
-from translation.models import Cycle, Demand, PinnedLanguage
+from translation.models import Cycle, Demand, PairState, PinnedLanguage
 from translation.pacing import Key, Spoken
 
 OFFER_LASTS_S: Final = 3.0
@@ -74,8 +74,11 @@ def _target_langs() -> list[str]:
 
 def engine_answers() -> bool:
     """Whether every engine of this deployment is in use and has answered a translation worker lately."""
-    known = circuit.states()
-    return all(circuit.answers(known.get(engine.name)) for engine in chain.engines())
+    known, engines = circuit.states(), chain.engines()
+    names = [engine.name for engine in engines]
+    if PairState.objects.filter(engine__in=names, opened_at__isnull=False).exists():
+        return False
+    return all(circuit.answers(known.get(name)) for name in names)
 
 
 def demanded_langs(room_id: int) -> set[str]:
@@ -91,17 +94,31 @@ def is_demanded(room_id: int, lang: str) -> bool:
     return lang in demanded_langs(room_id)
 
 
-def newest_window(room_id: int, lang: str, *, newest: int) -> Window:
-    """The newest sentences of the room's present opening. What was spoken in `lang` itself is left out."""
-    parts = Part.objects.filter(room_id=room_id, opening=_last_opening(room_id))
-    rows = _spoken(parts).order_by("-part__number", "-index")[:newest]
-    return _window(list(reversed(rows)), lang, parts)
+def newest_window(
+    room_id: int, lang: str, *, newest: int, settled: Mapping[str, int] | None = None
+) -> Window:
+    """The newest sentences of the room's present opening, behind older ones whose translation is outdated.
+
+    What was spoken in `lang` itself is left out. `settled`: the version of each spoken track up to which nothing
+    is outdated; older ones are looked for above it.
+    """
+    parts = Part.objects.filter(room_id=room_id, opening=_last_opening(room_id)).order_by("number")
+    by_pk = {part.pk: part for part in parts}
+    rows = list(reversed(_spoken(by_pk.values()).order_by("-part__number", "-index")[:newest]))
+    corrected = _corrected(by_pk.values(), lang, settled or {}, without=[row.pk for row in rows])
+    return _window([*corrected[:newest], *rows], lang, by_pk)
+
+
+def spoken_versions(room_id: int) -> dict[str, int]:
+    """The version of each track that is spoken in the room, or was."""
+    langs = Part.objects.filter(room_id=room_id).order_by().values("source_lang")
+    tracks = Track.objects.filter(room_id=room_id, lang__in=langs).order_by()
+    return dict(tracks.values_list("lang", "version"))
 
 
 def whole_part(part: Part, lang: str) -> Window:
     """All sentences of a part."""
-    parts = Part.objects.filter(pk=part.pk)
-    return _window(list(_spoken(parts).order_by("index")), lang, parts)
+    return _window(list(_spoken([part]).order_by("index")), lang, {part.pk: part})
 
 
 def langs_of(part: Part) -> set[str]:
@@ -131,12 +148,25 @@ def _last_opening(room_id: int) -> QuerySet[Part, Any]:
     return Part.objects.filter(room_id=room_id).order_by("-number").values("opening")[:1]
 
 
-def _spoken(parts: QuerySet[Part]) -> QuerySet[Sentence]:
+def _spoken(parts: Collection[Part]) -> QuerySet[Sentence]:
     return Sentence.objects.filter(part__in=parts, track__lang=F("part__source_lang"))
 
 
-def _window(rows: Sequence[Sentence], lang: str, parts: QuerySet[Part]) -> Window:
-    by_pk = {part.pk: part for part in parts}
+def _corrected(
+    parts: Collection[Part], lang: str, settled: Mapping[str, int], *, without: Collection[int]
+) -> list[Sentence]:
+    """Spoken sentences with an outdated translation, in reading order."""
+    changed = Q()
+    for source in {part.source_lang for part in parts}:
+        changed |= Q(track__lang=source, version__gt=settled.get(source, 0))
+    outdated = Sentence.objects.filter(
+        part=OuterRef("part"), index=OuterRef("index"), track__lang=lang, of_version__lt=OuterRef("version")
+    )
+    found = _spoken(parts).filter(changed, Exists(outdated)).exclude(pk__in=without)
+    return list(found.order_by("part__number", "index")) if parts else []
+
+
+def _window(rows: Sequence[Sentence], lang: str, by_pk: Mapping[int, Part]) -> Window:
     spoken = [
         Spoken(
             (row.part_id, row.index), row.version, row.text, by_pk[row.part_id].source_lang,
@@ -148,8 +178,8 @@ def _window(rows: Sequence[Sentence], lang: str, parts: QuerySet[Part]) -> Windo
     translated = {
         (part_id, index): version or 0
         for part_id, index, version in Sentence.objects.filter(
-            part__in=by_pk, track__lang=lang, of_version__isnull=False,
-            index__gte=min((item.key[1] for item in spoken), default=0) if len(by_pk) == 1 else 0,
-        ).values_list("part_id", "index", "of_version")
+            part__in={row.part_id for row in rows}, index__in={row.index for row in rows}, track__lang=lang,
+            of_version__isnull=False,
+        ).order_by().values_list("part_id", "index", "of_version")
     }  # fmt: skip
-    return Window(spoken, translated, by_pk)
+    return Window(spoken, translated, dict(by_pk))

@@ -1,4 +1,4 @@
-"""Celery: turns of the translation workers, wake-ups, sweeps."""
+"""Celery: what wakes the translation workers, what a worker does from its start, sweeps."""
 
 from __future__ import annotations
 
@@ -13,45 +13,30 @@ from django.db import connection
 
 from translation import chain, circuit, claims, services
 from translation.engines.base import EngineError
-from translation.wake import QUEUE, send_turns
-from translation.work import take_turn, wake_failing
+from translation.lanes import Lanes
+from translation.wake import QUEUE, heard
+from translation.work import wake_failing
 
 T = TypeVar("T")
 CHECK_S, CHECK_OPEN_S = 10.0, 2.0
 LOADED_AT_START = 4  # directions; the others on first use
 logger = logging.getLogger(__name__)
 _serves_translation = False
+_lanes: Lanes | None = None
 
 
-@shared_task(name="translation.tasks.turn", bind=True, ignore_result=True)
-def turn(self: Any) -> None:
-    """Work on whichever language of whichever room is next."""
-    take_turn(self.request.hostname)
-
-
-@shared_task(name="translation.tasks.wake", bind=True, ignore_result=True)
-def wake(self: Any, room_id: int) -> None:
-    """Sentences came or readers did: the first language at once, the others by whoever is free."""
-    _begin(self.request.hostname, services.wake_room(room_id))
-
-
-@shared_task(name="translation.tasks.complete", bind=True, ignore_result=True)
-def complete(self: Any, part_id: int) -> None:
-    """What is missing in a part that ended is translated in the background."""
-    _begin(self.request.hostname, services.complete_part(part_id))
+@shared_task(name="translation.tasks.wake", ignore_result=True)
+def wake() -> None:
+    """Something was said, or somebody began to read: this worker looks what there is to do."""
+    heard()
+    if _lanes is not None:
+        _lanes.wake()
 
 
 @shared_task(name="translation.tasks.sweep", ignore_result=True)
 def sweep() -> None:
     """Repair what was lost."""
     services.sweep()
-
-
-def _begin(worker: str, turns: int) -> None:
-    if turns > 1:
-        send_turns(turns - 1)
-    if turns:
-        take_turn(worker)
 
 
 @signals.celeryd_after_setup.connect
@@ -64,14 +49,24 @@ def _note_queues(instance: Any, **_: Any) -> None:
 def _start(sender: Any, **_: Any) -> None:
     """What this worker had when it died is free again; its engines are warm before the first sentence."""
     if _serves_translation:
-        threading.Thread(target=_watch_engines, args=(sender.hostname,), daemon=True).start()
+        threading.Thread(target=_serve, args=(sender.hostname,), daemon=True).start()
 
 
-def _watch_engines(worker: str) -> None:
-    """Load the engines, then ask each now and then what it offers and whether it is back, as long as the worker lives."""
+@signals.worker_shutting_down.connect
+def _stop(**_: Any) -> None:
+    """What is being translated is finished, nothing else is begun."""
+    if _lanes is not None:
+        _lanes.stop()
+
+
+def _serve(worker: str) -> None:
+    """Load the engines and work; ask each now and then what it offers and whether it is back."""
+    global _lanes
     pause = threading.Event()
-    _quietly(lambda: send_turns(claims.free_lost(worker=worker)))
+    _quietly(lambda: claims.free_lost(worker=worker))
     _quietly(_load_engines)
+    _lanes = Lanes(worker)
+    _lanes.start()
     while True:
         _quietly(_check_engines)
         pause.wait(CHECK_OPEN_S if _quietly(circuit.any_open) else CHECK_S)

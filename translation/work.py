@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import transaction
@@ -20,32 +20,50 @@ from transcripts.events import Delays
 from transcripts.models import Part
 from transcripts.services import Translation, add_translations
 from translation import chain, circuit, claims, pacing, selectors
-from translation.circuit import Unavailable
-from translation.claims import Claim, ClaimLost
-from translation.engines.base import Engine
+from translation.circuit import Choice, Unavailable
+from translation.claims import NO_ENGINE, Claim, ClaimLost
 from translation.models import Cycle
 from translation.pacing import Begun, Pace, Spoken
 from translation.translate import Outcome, translate
-from translation.wake import send_turns
+from translation.wake import bell
 
 COMPLETION_BATCH = 8
 REFUSED_TRIES = 3
 REFUSED_KEPT = 40
 RETRY_MOST_S = 1.5
-NO_ENGINE, ENGINE_DOWN = "no_engine", "engine_down"
+ENGINE_DOWN = "engine_down"
+LANE_FULL_S = 0.1  # until the engine is asked for again that has no thread left
 TELL_EVERY_S, TOLD_MOST = 1.0, 1000
 _told_at: dict[int, float] = {}
 logger = logging.getLogger(__name__)
 
 
+class Slot(Protocol):
+    """One of the calls that an engine may be given at a time."""
+
+    def move(self, engine: str) -> bool:
+        """Take one of this engine's instead; False: it has none left."""
+        ...
+
+
+class NoSlot:
+    """Calls are not counted."""
+
+    def move(self, engine: str) -> bool:
+        """Always."""
+        return True
+
+
 @dataclass
 class Plan:
-    """What one turn does."""
+    """What one turn does. `versions`: of the spoken tracks, from before it looked; none where nobody reads."""
 
     chosen: list[Spoken] = field(default_factory=list)
     window: selectors.Window = field(default_factory=lambda: selectors.Window([], {}, {}))
     more: bool = False
     wait_s: float = 0.0
+    batch: int = 1
+    versions: dict[str, int] | None = None
 
 
 @dataclass
@@ -55,37 +73,35 @@ class Result:
     translated: list[tuple[Spoken, str]] = field(default_factory=list)
     refused: list[Spoken] = field(default_factory=list)
     error: str = ""
+    asked: int = 0  # sentences that the engines were given
     seconds: float = 0.0
     retry_s: float | None = None
 
 
 def take_turn(worker: str) -> bool:
-    """Do one cycle's work, if any is due; asks for another turn where more is. False: nothing was due."""
-    claim = claims.take(worker)
-    if claim is None:
-        return False
+    """Do one cycle's work, if any is due. False: nothing was."""
+    for claim in claims.take(worker):
+        work(claim)
+        return True
+    return False
+
+
+def work(claim: Claim, slot: Slot | None = None) -> float | None:
+    """Do a claimed cycle's work. Returns the seconds until it is due again, None where it is not."""
     try:
-        _work(claim)
+        plan = _plan(claim.cycle)
+        if not plan.chosen:
+            return _finish_idle(claim, plan)
+        return _write(claim, plan, _translate(claim, plan, slot or NoSlot()))
     except ClaimLost:
         logger.warning("claim lost", extra={"room": claim.room_id, "lang": claim.lang})
-    return True
+        return None
 
 
 def pace() -> Pace:
     """The settings' pace."""
     env = settings.ENV
     return Pace(env.translation_per_cycle, env.translation_cycle_s, env.newest_sentences)
-
-
-def _work(claim: Claim) -> None:
-    plan = _plan(claim.cycle)
-    if not plan.chosen:
-        _finish_idle(claim, plan)
-        return
-    result = _translate(claim, plan)
-    due_s = _write(claim, plan, result)
-    if due_s is not None:
-        send_turns(1, in_s=due_s)
 
 
 def _plan(cycle: Cycle) -> Plan:
@@ -97,49 +113,69 @@ def _plan(cycle: Cycle) -> Plan:
     if cycle.part is not None:
         window = selectors.whole_part(cycle.part, cycle.lang)
         absent = pacing.missing(window.spoken, window.translated, skip=skip)
-        return Plan(absent[:COMPLETION_BATCH], window, more=len(absent) > COMPLETION_BATCH)
+        most = max(COMPLETION_BATCH, pace().per_cycle)
+        batch = min(cycle.batch, most)
+        return Plan(absent[:batch], window, more=len(absent) > batch, batch=batch)
     if not selectors.is_demanded(cycle.room_id, cycle.lang):
         return Plan()
     now, speed = time.time(), pace()
-    window = selectors.newest_window(cycle.room_id, cycle.lang, newest=speed.newest)
+    versions = selectors.spoken_versions(cycle.room_id)
+    window = selectors.newest_window(cycle.room_id, cycle.lang, newest=speed.newest, settled=cycle.settled)
     begun = [Begun(at, int(count), seconds) for at, count, seconds in cycle.begun]
     allowed, wait_s = pacing.allowance(begun, now=now, pace=speed)
-    text_s = begun[-1].seconds / begun[-1].count if begun else 0.0
-    allowed = min(allowed, pacing.affordable(speed, text_s=text_s))
+    batch = min(cycle.batch, speed.per_cycle)
     absent = pacing.missing(window.spoken, window.translated, skip=skip)
-    chosen = pacing.choose(window.spoken, window.translated, pace=speed, allowed=allowed, skip=skip)
+    chosen = pacing.choose(
+        window.spoken, window.translated, pace=speed, allowed=min(allowed, batch), skip=skip
+    )
     begun.append(Begun(now, len(chosen)))
     _, next_s = pacing.allowance(begun, now=now, pace=speed)
-    return Plan(chosen, window, more=len(absent) > len(chosen), wait_s=next_s if chosen else wait_s)
+    return Plan(
+        chosen, window, more=len(absent) > len(chosen), wait_s=next_s if chosen else wait_s, batch=batch,
+        versions=versions,
+    )  # fmt: skip
 
 
-def _finish_idle(claim: Claim, plan: Plan) -> None:
+def _finish_idle(claim: Claim, plan: Plan) -> float | None:
     """Nothing is missing, or the pace says later."""
     with claims.held(claim) as cycle:
-        if cycle.part_id is not None:
-            cycle.delete()
-            return
         due_s = claims.let_go(cycle, in_s=plan.wait_s if plan.more else None)
+        if cycle.part_id is not None and due_s is None:
+            cycle.delete()
+            return None
         cycle.failures, cycle.last_error, cycle.waiting_s = 0, "", 0.0
+        _note_seen(cycle, plan, whole=True)
         cycle.save()
-    if due_s is not None:
-        send_turns(1, in_s=due_s)
+    return due_s
 
 
-def _translate(claim: Claim, plan: Plan) -> Result:
+def _note_seen(cycle: Cycle, plan: Plan, *, whole: bool) -> None:
+    """What was said until the plan was made is dealt with, or the cycle is due again. `whole`: all that was chosen is."""
+    if plan.versions is not None:
+        cycle.seen_version = sum(plan.versions.values())
+        if whole and not plan.more:
+            cycle.settled = plan.versions
+
+
+def _translate(claim: Claim, plan: Plan, slot: Slot) -> Result:
     """Each run of one spoken language in one call; sentences of several appear where a host changed it."""
     result = Result()
     for source, items in groupby(plan.chosen, key=lambda item: item.source_lang):
         batch = list(items)
-        engine = circuit.engine_for(source, claim.lang, engines=chain.engines())
-        if isinstance(engine, Unavailable):
-            _note_unavailable(result, engine)
+        choice = circuit.engine_for(source, claim.lang, engines=chain.engines())
+        if isinstance(choice, Unavailable):
+            _note_unavailable(result, choice)
             continue
-        outcome = translate(
-            engine, [item.text for item in batch], source, claim.lang, between=partial(claims.renew, claim)
-        )
+        if not slot.move(choice.engine.name):
+            result.retry_s = LANE_FULL_S
+            continue
+        if choice.trial and len(batch) > 1:
+            batch, result.retry_s = batch[:1], 0.0
+        texts = [item.text for item in batch]
+        outcome = translate(choice.engine, texts, source, claim.lang, between=partial(claims.renew, claim))
         result.seconds += outcome.seconds
-        _note_outcome(result, engine, batch, outcome)
+        result.asked += len(batch)
+        _note_outcome(result, choice, batch, outcome)
     return result
 
 
@@ -151,17 +187,17 @@ def _note_unavailable(result: Result, none: Unavailable) -> None:
     result.error, result.retry_s = ENGINE_DOWN, max(0.1, wait_s + 0.05)
 
 
-def _note_outcome(result: Result, engine: Engine, batch: Sequence[Spoken], outcome: Outcome) -> None:
+def _note_outcome(result: Result, choice: Choice, batch: Sequence[Spoken], outcome: Outcome) -> None:
     for item, text in zip(batch, outcome.texts, strict=True):
         if text is not None:
             result.translated.append((item, text))
         elif outcome.answered:
             result.refused.append(item)
     if outcome.answered:
-        if circuit.succeeded(engine, seconds=outcome.seconds):
+        if circuit.succeeded(choice, seconds=outcome.seconds):
             wake_failing()
     elif outcome.error is not None:
-        circuit.failed(engine, outcome.error)
+        circuit.failed(choice, outcome.error)
         if outcome.error.per_text:
             result.refused.extend(batch)
     if outcome.error is not None:
@@ -179,13 +215,17 @@ def _write(claim: Claim, plan: Plan, result: Result) -> float | None:
         cycle.last_error = result.error
         cycle.begun = [
             *cycle.begun,
-            [claim.begun_at.timestamp(), len(plan.chosen), round(result.seconds, 3)],
+            [claim.begun_at.timestamp(), result.asked, round(result.seconds, 3)],
         ][-_remembered_cycles() :]
+        if result.asked:
+            most = max(COMPLETION_BATCH, pace().per_cycle) if cycle.part_id is not None else pace().per_cycle
+            cycle.batch = pacing.next_batch(plan.batch, count=result.asked, seconds=result.seconds, most=most)
+        _note_seen(cycle, plan, whole=not result.error and result.retry_s is None)
         if result.error:
             due_s = _let_failing_go(cycle, plan, result)
         else:
             cycle.failures, cycle.waiting_s = 0, 0.0
-            due_s = claims.let_go(cycle, in_s=plan.wait_s if plan.more else None)
+            due_s = claims.let_go(cycle, in_s=plan.wait_s if plan.more else result.retry_s)
             if cycle.part_id is not None and due_s is None:
                 cycle.delete()
                 return None
@@ -251,4 +291,5 @@ def _let_failing_go(cycle: Cycle, plan: Plan, result: Result) -> float | None:
 def wake_failing() -> None:
     """An engine is back: whoever waits for one goes on at once."""
     failing: Any = Cycle.objects.filter(failures__gt=0, due_at__isnull=False, token="")
-    send_turns(update_in_order(failing, due_at=timezone.now()))
+    if update_in_order(failing, due_at=timezone.now()):
+        bell.ring()

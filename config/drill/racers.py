@@ -34,7 +34,7 @@ from transcripts.services import (
     add_translations,
     correct_sentence,
 )
-from translation import claims, demand, work
+from translation import claims, demand, due, work
 from translation import services as translation
 from translation.models import Cycle
 
@@ -90,8 +90,8 @@ class RacedRoom:
             part.delete()
 
     def wake(self) -> None:
-        """A bell rings for the room."""
-        translation.wake_room(self.room.pk)
+        """A worker looks what there is to do."""
+        due.find()
 
     def wish(self) -> None:
         """Readers come and go."""
@@ -209,7 +209,7 @@ def _visit(room: Room) -> None:
         [SentenceReady(2000 * n, 2000 * n + 2000, f"Visit {n}.", False) for n in range(5)],
         committed_ms=10_000, clock=SpokenClock(),
     )  # fmt: skip
-    translation.wake_room(room.pk)
+    due.find()
     for lang in LANGS:
         _translate(part, lang)
     successor = Session.objects.get(

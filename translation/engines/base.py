@@ -14,17 +14,30 @@ REFUSED, FAILED, GARBAGE, WRONG_COUNT, EMPTY = "refused", "failed", "garbage", "
 _PER_TEXT = frozenset({REFUSED, FAILED, GARBAGE, WRONG_COUNT, EMPTY})
 
 
-class EngineError(Exception):
-    """A translation did not come; `code` is one of this module's words."""
+# Concerns every pair of the engine; anything else may be one pair's model.
+_WHOLE_ENGINE = frozenset({UNREACHABLE, BUSY, FORBIDDEN})
 
-    def __init__(self, code: str) -> None:
+
+class EngineError(Exception):
+    """A translation did not come; `code` is one of this module's words.
+
+    `retry_after_s`: the engine asked to be left alone that long.
+    """
+
+    def __init__(self, code: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(code)
         self.code = code
+        self.retry_after_s = retry_after_s
 
     @property
     def per_text(self) -> bool:
         """Whether another text might have been translated."""
         return self.code in _PER_TEXT
+
+    @property
+    def whole_engine(self) -> bool:
+        """Whether another pair would have failed as well."""
+        return self.code in _WHOLE_ENGINE
 
 
 class Engine(Protocol):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
@@ -28,6 +30,7 @@ from translation.engines.base import (
 
 CONNECT_S = 2.0
 MOST_BYTES = 4_000_000
+RETRY_AFTER_MOST_S = 600.0
 _BY_STATUS = {400: REFUSED, 403: FORBIDDEN, 401: FORBIDDEN, 429: BUSY}
 
 
@@ -98,7 +101,7 @@ class LibreTranslate:
                 timeout=(CONNECT_S, self._address.timeout_s),
             ) as response:  # fmt: skip
                 if response.status_code != requests.codes.ok:
-                    raise EngineError(_BY_STATUS.get(response.status_code, FAILED))
+                    raise _refusal(response.status_code, response.headers.get("Retry-After", ""))
                 return json.loads(_read(response, until))
         except (requests.Timeout, ReadTimeoutError) as error:
             raise EngineError(TIMEOUT) from error
@@ -113,6 +116,27 @@ class LibreTranslate:
             session = self._threads.session = requests.Session()
             session.headers["Accept-Encoding"] = "identity"
         return session
+
+
+def _refusal(status: int, retry_after: str) -> EngineError:
+    """An answer that is no translation. Who says when to come back is busy, whatever its status."""
+    retry_after_s = _retry_after_s(retry_after)
+    code = _BY_STATUS.get(status, BUSY if retry_after_s is not None else FAILED)
+    return EngineError(code, retry_after_s=retry_after_s if code == BUSY else None)
+
+
+def _retry_after_s(value: str) -> float | None:
+    """RFC 9110, 10.2.3: seconds or a date; bounded, because a server might say anything."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        seconds = float(value[:9])
+    else:
+        try:
+            at = email.utils.parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), RETRY_AFTER_MOST_S)
 
 
 def _read(response: requests.Response, until: float) -> bytes:

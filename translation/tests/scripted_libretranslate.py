@@ -28,7 +28,10 @@ class ScriptedLibreTranslate:
     def __init__(self) -> None:
         self.mode = "ok"
         self.requests: list[dict[str, Any]] = []
+        self.answered: list[str] = []  # the paths it was asked for
         self.poison = ""  # a text that it fails on
+        self.retry_after = ""  # sent with a refusal, where set
+        self.listed = recorded("languages")
         self.freed = threading.Event()  # ends every slow answer
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
@@ -69,8 +72,9 @@ class ScriptedLibreTranslate:
 
     def answer(self, path: str, body: dict[str, Any]) -> tuple[int, bytes]:
         """Status and body of an answer."""
+        self.answered.append(path)
         if path == "/languages":
-            return 200, recorded("languages")
+            return 200, self.listed
         self.requests.append(body)
         if self.mode == "slow":
             self.freed.wait(10)
@@ -109,6 +113,8 @@ class ScriptedLibreTranslate:
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer)))
+                if status != 200 and script.retry_after:
+                    self.send_header("Retry-After", script.retry_after)
                 self.end_headers()
                 if script.mode == "drips":
                     for byte in answer:

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from translation.models import Cycle, Demand, EngineState, PinnedLanguage
+from translation.models import Cycle, Demand, EngineState, PairState, PinnedLanguage
 from translation.tests.make import demand, read, say, spoken_part
 from translation.work import take_turn
 
@@ -63,7 +63,7 @@ def test_a_language_is_pinned(admin):
     assert list(PinnedLanguage.objects.values_list("room_id", "lang")) == [(part.room_id, "de")]
 
 
-@pytest.mark.parametrize("name", ["cycle", "demand", "pinnedlanguage"])
+@pytest.mark.parametrize("name", ["cycle", "demand", "pinnedlanguage", "pairstate"])
 def test_lists_ask_the_database_as_often_for_three_rows_as_for_one(
     admin, name, django_assert_max_num_queries
 ):
@@ -73,6 +73,7 @@ def test_lists_ask_the_database_as_often_for_three_rows_as_for_one(
         demand(part, "de")
         PinnedLanguage.objects.create(room=part.room, lang="de")
         Cycle.objects.create(room=part.room, lang="de")
+        PairState.objects.create(engine="libretranslate", source="en", target=f"d{number}")
         with django_assert_max_num_queries(20) as asked:
             assert admin.get(f"/admin/translation/{name}/").status_code == 200
         counts.append(len(asked))

@@ -1,7 +1,10 @@
 """LibreTranslate's wire, against a scripted server with recorded answers, and against a real one where there is one."""
 
+import email.utils
+import json
 import os
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -79,13 +82,46 @@ def test_a_server_that_drips_is_given_up_in_time(server):
     assert time.monotonic() - began < 2
 
 
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7.0), ("0", 0.0), ("999999999999", 600.0), ("-3", None), ("soon", None), ("", None)],
+)
+def test_a_server_says_when_to_come_back(server, value, seconds):
+    server.mode, server.retry_after = "busy", value
+    with pytest.raises(EngineError, match="busy") as error:
+        _engine(server).translate(["One."], "en", "de")
+    assert error.value.retry_after_s == seconds
+
+
+def test_a_server_says_when_to_come_back_as_a_date_and_with_any_status(server):
+    server.mode = "fails"
+    server.retry_after = email.utils.format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    with pytest.raises(EngineError, match="busy") as error:
+        _engine(server).translate(["One."], "en", "de")
+    assert error.value.retry_after_s is not None
+    assert 20 < error.value.retry_after_s <= 30
+
+
+def _speaks_this_wire(engine: LibreTranslate) -> None:
+    """In whichever languages it has."""
+    pairs = sorted(engine.languages())
+    source, target = next((pair for pair in pairs if pair[0] == "en"), pairs[0])
+    translated = engine.translate(["Radio.", "Hotel Berlin, 14:05."], source, target)
+    assert len(translated) == 2
+    assert "14" in translated[1]
+    with pytest.raises(EngineError):
+        engine.translate(["x"], source, "xx")
+
+
+def test_a_server_without_english_speaks_this_wire(server):
+    listed = [{"code": code, "name": code, "targets": ["de", "pt"]} for code in ("de", "pt")]
+    server.listed = json.dumps(listed).encode()
+    _speaks_this_wire(_engine(server))
+    assert server.requests[0]["source"] == "de"
+
+
 @pytest.mark.skipif(not REAL, reason="LIBRETRANSLATE_URL is not set")
 def test_a_real_libretranslate_speaks_this_wire():
-    engine = LibreTranslate(Address(REAL, os.environ.get("LIBRETRANSLATE_API_KEY", ""), timeout_s=30))
-    pairs = engine.languages()
-    source, target = next(pair for pair in sorted(pairs) if pair[0] == "en")
-    translated = engine.translate(["Good morning.", "The talk starts at 14:05."], source, target)
-    assert len(translated) == 2
-    assert "14:05" in translated[1] or "14" in translated[1]
-    with pytest.raises(EngineError):
-        engine.translate(["x"], "en", "xx")
+    _speaks_this_wire(
+        LibreTranslate(Address(REAL, os.environ.get("LIBRETRANSLATE_API_KEY", ""), timeout_s=30))
+    )

@@ -11,11 +11,11 @@ from translation.pacing import (
     Cycle,
     Pace,
     Spoken,
-    affordable,
     allowance,
     backoff_s,
     choose,
     missing,
+    next_batch,
     pick,
 )
 
@@ -36,7 +36,8 @@ def test_newest_first_within_the_newest_and_never_more_than_allowed(spoken, tran
     chosen = choose(spoken, translated, pace=pace, allowed=allowed)
     assert len(chosen) <= max(0, min(allowed, pace.per_cycle))
     assert chosen == sorted(chosen, key=lambda item: item.key, reverse=True)
-    assert set(chosen) <= set(spoken[-pace.newest :])
+    corrected = {item for item in spoken if translated.get(item.key, item.version) != item.version}
+    assert set(chosen) <= {*spoken[-pace.newest :], *corrected}
     older = [item for item in missing(spoken[-pace.newest :], translated) if item not in chosen]
     assert not chosen or all(item.key < chosen[-1].key for item in older)
 
@@ -85,11 +86,35 @@ def test_after_the_wait_more_is_allowed(counts, pace):
         assert wait_s <= pace.cycle_s + 0.001
 
 
-@given(PACES, st.floats(0, 100))
-def test_a_slow_engine_is_asked_for_what_it_makes_in_a_cycle_and_for_one_at_least(pace, text_s):
-    count = affordable(pace, text_s=text_s)
-    assert 1 <= count <= pace.per_cycle
-    assert count == 1 or count * text_s <= pace.cycle_s
+def _sizes(call_s, calls: int, most: int = 4) -> list[int]:
+    """The sizes of one call after the other, of an engine that takes `call_s(size)`; more always waits."""
+    batch, sizes = 1, []
+    for _ in range(calls):
+        sizes.append(batch)
+        batch = next_batch(batch, count=batch, seconds=call_s(batch), most=most)
+    return sizes
+
+
+def test_an_engine_with_a_fixed_cost_a_call_is_given_as_much_as_a_cycle_holds():
+    assert _sizes(lambda size: 0.8, 5) == [1, 2, 4, 4, 4]
+    assert _sizes(lambda size: 0.8, 6, most=16) == [1, 2, 4, 8, 16, 16]
+
+
+def test_an_engine_that_takes_long_for_each_sentence_is_given_few():
+    assert max(_sizes(lambda size: 0.6 * size, 20)) == 2
+    assert set(_sizes(lambda size: 1.5 * size, 20)) == {1}
+
+
+def test_a_call_that_was_not_full_says_nothing_of_a_larger_one():
+    assert next_batch(2, count=1, seconds=0.1, most=4) == 2
+    assert next_batch(4, count=2, seconds=1.1, most=4) == 1
+
+
+@given(st.integers(1, 32), st.integers(1, 32), st.floats(0, 60), st.integers(1, 32))
+def test_a_batch_is_one_at_least_and_never_more_than_a_cycles_worth(batch, count, seconds, most):
+    assert (
+        1 <= next_batch(batch, count=min(count, batch), seconds=seconds, most=most) <= max(most, batch // 2)
+    )
 
 
 def _serve(langs_by_room: dict[int, int], turns: int) -> Counter[tuple[int, str]]:
@@ -100,8 +125,7 @@ def _serve(langs_by_room: dict[int, int], turns: int) -> Counter[tuple[int, str]
     ]
     served: Counter[tuple[int, str]] = Counter()
     for turn in range(1, turns + 1):
-        chosen = pick(cycles, now=float(turn))
-        assert chosen is not None
+        [chosen] = pick(cycles, now=float(turn))
         served[chosen.room, chosen.lang] += 1
         cycles = [replace(item, begun_at=float(turn)) if item.pk == chosen.pk else item for item in cycles]
     return served
@@ -125,12 +149,33 @@ def test_a_room_with_nine_languages_does_not_starve_another():
 def test_live_rooms_come_before_parts_that_ended():
     background = Cycle(1, room=1, lang="de", due_at=0.0, background=True)
     live = Cycle(2, room=2, lang="de", due_at=5.0, begun_at=5.0)
-    assert pick([background, live], now=6.0) == live
-    assert pick([background, replace(live, due_at=None)], now=6.0) == background
+    assert pick([background, live], now=6.0) == [live]
+    assert pick([background, replace(live, due_at=None)], now=6.0) == [background]
 
 
 def test_what_is_claimed_or_not_due_is_left_alone():
-    assert pick([Cycle(1, 1, "de", due_at=0.0, claimed=True), Cycle(2, 1, "fr", due_at=9.0)], now=5.0) is None
+    assert pick([Cycle(1, 1, "de", due_at=0.0, claimed=True), Cycle(2, 1, "fr", due_at=9.0)], now=5.0) == []
+
+
+def test_who_waits_for_an_engine_that_is_busy_holds_up_nobody_who_waits_for_another():
+    slow = [Cycle(number, room=number, lang="de", due_at=0.0, lane="remote") for number in range(1, 4)]
+    quick = [Cycle(number, room=number, lang="pt", due_at=1.0, lane="local") for number in range(11, 14)]
+    assert pick([*slow, *quick], now=2.0, most=9, free={"remote": 0, "local": 2}) == quick[:2]
+    assert pick([*slow, *quick], now=2.0, most=9, free={"remote": 1, "local": 1}) == [slow[0], quick[0]]
+
+
+@given(st.dictionaries(st.integers(1, 6), st.integers(1, 9), min_size=1), st.integers(1, 20))
+def test_several_are_picked_in_the_order_in_which_they_would_be_one_by_one(langs, most):
+    cycles = [
+        Cycle(pk=room * 100 + number, room=room, lang=str(number), due_at=0.0)
+        for room, count in langs.items()
+        for number in range(count)
+    ]
+    picked = pick(cycles, now=1.0, most=most)
+    assert len(picked) == min(most, len(cycles))
+    rooms = Counter(item.room for item in picked)
+    full = [room for room, count in langs.items() if rooms[room] < count]
+    assert max(rooms.values()) - min((rooms[room] for room in full), default=max(rooms.values())) <= 1
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1), st.floats(0.5, 60))

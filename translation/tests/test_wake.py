@@ -1,25 +1,111 @@
-"""The bell: it never blocks whoever rings, and says a thing once."""
+"""The bell: it never blocks whoever rings, and at most one message waits, whoever rings and however often."""
 
+import os
+import signal
+import subprocess
+import sys
+import tempfile
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
-from translation.wake import RINGS_MOST, Bell
+import pytest
+import redis
+from django.conf import settings
+
+from asr.tests.real_redis import RealRedis
+from translation import wake
+from translation.wake import QUEUE, SENT_KEY, Bell
 
 
-class _Slow(Bell):
-    """Never gets to send: its broker hangs."""
+@pytest.fixture
+def client() -> Iterator[redis.Redis]:
+    """The broker, on which nobody has rung."""
+    with redis.Redis.from_url(settings.REDIS_URL) as connected:
+        connected.delete(QUEUE, SENT_KEY)
+        yield connected
+        connected.delete(QUEUE, SENT_KEY)
+
+
+class _Hangs(Bell):
+    """Its broker never answers."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.hangs = threading.Event()
+        self.sent, self.hangs = 0, threading.Event()
 
     def _send_forever(self) -> None:
         self.hangs.wait(10)
 
 
-def test_ringing_while_the_broker_hangs_neither_waits_nor_grows_without_bound():
-    bell = _Slow()
-    for number in range(2 * RINGS_MOST):
-        bell.ring("wake", number)
-        bell.ring("wake", 7)
-    assert len(bell._rung) == RINGS_MOST
+def test_ringing_while_the_broker_hangs_neither_waits_nor_grows():
+    bell = _Hangs()
+    for _ in range(20_000):
+        bell.ring()
+    assert bell._rung is True
     bell.hangs.set()
+
+
+def test_however_often_many_ring_one_message_waits(client):
+    threads = [threading.Thread(target=wake.send) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert client.llen(QUEUE) == 1
+
+
+def test_while_no_worker_takes_it_no_second_message_is_sent(client):
+    assert wake.send()
+    client.delete(SENT_KEY)  # its time is over
+    assert not wake.send()
+    assert client.llen(QUEUE) == 1
+
+
+def test_once_a_worker_has_heard_the_next_ring_is_sent_at_once(client):
+    assert wake.send()
+    assert not wake.send()
+    client.delete(QUEUE)  # the worker takes it
+    wake.heard()
+    assert wake.send()
+
+
+def test_after_a_message_was_lost_another_is_sent_within_a_second(client):
+    assert wake.send()
+    client.delete(QUEUE)
+    assert 0 < client.pttl(SENT_KEY) <= 1000
+
+
+RINGER = """
+import sys, django
+django.setup()
+from translation import wake
+for line in sys.stdin:
+    print(wake.send(), wake.heard(), flush=True)
+"""
+
+
+def test_a_broker_that_is_full_or_away_is_no_error_and_is_used_again():
+    with tempfile.TemporaryDirectory() as folder, RealRedis(Path(folder)) as broker:
+        env = {**os.environ, "REDIS_URL": broker.url, "DJANGO_SETTINGS_MODULE": "config.settings"}
+        with subprocess.Popen(
+            [sys.executable, "-c", RINGER], env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as ringer:
+
+            def ring() -> str:
+                assert ringer.stdin is not None
+                assert ringer.stdout is not None
+                print(file=ringer.stdin, flush=True)
+                return ringer.stdout.readline().split()[0]
+
+            with redis.Redis.from_url(broker.url) as client:
+                client.config_set("maxmemory", "1")
+                assert ring() == "False"
+                client.config_set("maxmemory", "0")
+                assert ring() == "True"
+                client.delete(QUEUE)
+            broker.stop(signal.SIGKILL)
+            assert ring() == "False"
+            broker.start()
+            assert ring() == "True"
+            ringer.kill()

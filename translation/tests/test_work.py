@@ -9,9 +9,8 @@ from django.utils import timezone
 
 from transcripts.models import Part, Sentence
 from transcripts.services import correct_sentence, end_part, forget_unstored
-from translation import chain, circuit, claims, selectors, services, work
-from translation.engines.base import UNREACHABLE, EngineError
-from translation.models import Cycle, EngineState
+from translation import chain, circuit, claims, due, selectors, services, work
+from translation.models import Cycle
 from translation.tests.make import demand, read, say, spoken_part
 from translation.work import take_turn
 
@@ -20,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("scripted")]
 
 def turns(part: Part, count: int = 30) -> int:
     """Wake the room and take turns until nothing is due; how many there were."""
-    services.wake_room(part.room_id)
+    due.find()
     return sum(take_turn("test") for _ in range(count))
 
 
@@ -85,16 +84,58 @@ def test_a_corrected_sentence_is_translated_again_and_a_late_result_is_discarded
     part = spoken_part()
     first, _ = say(part, "Won.", "Two.")
     demand(part, "de")
-    services.wake_room(part.room_id)
-    claim = claims.take("slow")
-    assert claim is not None
+    due.find()
+    Cycle.objects.update(batch=4)
+    [claim] = claims.take("slow")
     plan = work._plan(claim.cycle)
-    result = work._translate(claim, plan)
+    result = work._translate(claim, plan, work.NoSlot())
     correct_sentence(sentence=first, text="One.")
     work._write(claim, plan, result)
     assert read(part, "de") == {1: "[de] Two."}
     turns(part)
     assert read(part, "de") == {0: "[de] One.", 1: "[de] Two."}
+
+
+def test_a_correction_outside_the_newest_is_translated_again_while_the_part_is_open(env):
+    env(newest_sentences=3, translation_cycle_s=0.001)
+    part = spoken_part()
+    early = say(part, "Won.", "Too.")
+    demand(part, "de")
+    turns(part)
+    late = say(part, *(f"Sentence {n}." for n in range(10)))
+    turns(part)
+    assert sorted(read(part, "de")) == [0, 1, 9, 10, 11]
+    correct_sentence(sentence=early[0], text="One.")
+    correct_sentence(sentence=late[0], text="Nobody has read this one.")
+    turns(part)
+    assert read(part, "de")[0] == "[de] One."
+    assert sorted(read(part, "de")) == [0, 1, 9, 10, 11]
+    say(part, "Last.")
+    assert turns(part) == 1
+
+
+def test_a_correction_outside_the_newest_waits_until_an_engine_is_back(env, server):
+    env(
+        newest_sentences=3, translation_cycle_s=0.001, translation_engines=["libretranslate"],
+        libretranslate_url=server.url,
+    )  # fmt: skip
+    circuit.check(chain.engines()[0])
+    part = spoken_part()
+    early = say(part, "Won.")
+    demand(part, "de")
+    turns(part)
+    server.mode = "fails"
+    correct_sentence(sentence=early[0], text="One.")
+    for number in range(8):
+        say(part, f"Sentence {number} while the engine is down.")
+        turns(part, 2)
+    server.mode = "ok"
+    circuit.close(["libretranslate"])
+    Cycle.objects.update(due_at=timezone.now())
+    turns(part)
+    Cycle.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
+    turns(part)
+    assert read(part, "de")[0] == "[de] One."
 
 
 def test_a_translation_that_a_person_corrected_stays(unhurried):
@@ -112,14 +153,12 @@ def test_a_claim_is_one_workers_and_what_comes_after_its_end_is_refused():
     part = spoken_part()
     say(part, "One.")
     demand(part, "de")
-    services.wake_room(part.room_id)
-    slow = claims.take("slow")
-    assert slow is not None
-    assert claims.take("other") is None
+    due.find()
+    [slow] = claims.take("slow")
+    assert claims.take("other") == []
     Cycle.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     assert claims.free_lost() == 1
-    other = claims.take("other")
-    assert other is not None
+    [other] = claims.take("other")
     with pytest.raises(claims.ClaimLost), claims.held(slow):
         pass
     with claims.held(other):
@@ -130,7 +169,7 @@ def test_a_worker_that_starts_again_frees_what_it_had(unhurried):
     part = spoken_part()
     say(part, "One.")
     demand(part, "de")
-    services.wake_room(part.room_id)
+    due.find()
     claims.take("worker@a")
     assert claims.free_lost(worker="worker@b") == 0
     assert claims.free_lost(worker="worker@a") == 1
@@ -138,28 +177,30 @@ def test_a_worker_that_starts_again_frees_what_it_had(unhurried):
     assert read(part, "de") == {0: "[de] One."}
 
 
-def test_a_wake_up_during_a_turn_leads_to_another_turn(unhurried):
+def test_what_is_said_during_a_turn_is_found_after_it(unhurried):
     part = spoken_part()
     say(part, "One.")
     demand(part, "de")
-    services.wake_room(part.room_id)
-    claim = claims.take("test")
-    assert claim is not None
+    due.find()
+    [claim] = claims.take("test")
+    plan = work._plan(claim.cycle)
     say(part, "Two.")
-    assert services.wake_room(part.room_id) == 0
-    work._work(claim)
+    assert due.find() == 0
+    work._write(claim, plan, work._translate(claim, plan, work.NoSlot()))
+    assert due.find() == 1
     assert take_turn("test")
     assert sorted(read(part, "de")) == [0, 1]
+    assert due.find() == 0
 
 
-def test_lost_wake_ups_are_repaired_by_the_sweep(unhurried):
+def test_what_there_is_to_do_is_found_without_any_message(unhurried):
     part = spoken_part()
     say(part, "One.")
     demand(part, "de")
-    services.sweep()
+    assert due.find() == 1
     assert take_turn("test")
     assert read(part, "de") == {0: "[de] One."}
-    services.sweep()
+    assert due.find() == 0
     assert not take_turn("test")
 
 
@@ -271,52 +312,6 @@ def test_the_delay_is_the_mean_of_the_last_four_or_what_waits_longer():
     assert selectors.delay_s([([], 0.0)]) is None
 
 
-def test_an_engine_that_fails_in_a_row_is_left_alone_and_the_delay_grows(env, server):
-    env(translation_engines=["libretranslate"], libretranslate_url=server.url)
-    engine = chain.engines()[0]
-    circuit.check(engine)
-    server.stop()
-    part = spoken_part()
-    say(part, "Never said before.")
-    demand(part, "de")
-    Sentence.objects.update(created_at=timezone.now() - timedelta(seconds=30))
-    for _ in range(circuit.OPENS_AFTER):
-        Cycle.objects.update(due_at=timezone.now())
-        turns(part, 1)
-    state = EngineState.objects.get()
-    assert state.opened_at is not None
-    assert not selectors.engine_answers()
-    Cycle.objects.update(wanted_at=timezone.now() - timedelta(seconds=30))
-    services.sweep()
-    assert (selectors.room_delay_s(part.room_id) or 0) > 25
-    assert "de" in selectors.target_langs()
-
-
-def test_one_call_at_a_time_tries_an_open_circuit_and_success_closes_it(env, server):
-    env(translation_engines=["libretranslate"], libretranslate_url=server.url)
-    engine = chain.engines()[0]
-    circuit.check(engine)
-    for _ in range(circuit.OPENS_AFTER):
-        circuit.failed(engine, EngineError(UNREACHABLE))
-    assert isinstance(circuit.engine_for("en", "de", engines=[engine]), circuit.Unavailable)
-    EngineState.objects.update(retry_at=timezone.now() - timedelta(seconds=1))
-    assert circuit.engine_for("en", "de", engines=[engine]) is engine
-    assert isinstance(circuit.engine_for("en", "de", engines=[engine]), circuit.Unavailable)
-    assert circuit.succeeded(engine, seconds=0.1)
-    assert circuit.engine_for("en", "de", engines=[engine]) is engine
-
-
-def test_while_the_first_engine_is_away_the_next_that_offers_the_pair_serves(env, server):
-    env(translation_engines=["libretranslate", "bergamot"], libretranslate_url=server.url)
-    remote, bergamot = chain.engines()
-    circuit.check(remote)
-    assert circuit.engine_for("en", "pt", engines=chain.engines()) is remote
-    for _ in range(circuit.OPENS_AFTER):
-        circuit.failed(remote, EngineError(UNREACHABLE))
-    assert circuit.engine_for("en", "pt", engines=chain.engines()) is bergamot
-    assert isinstance(circuit.engine_for("en", "de", engines=chain.engines()), circuit.Unavailable)
-
-
 def test_languages_on_offer_are_what_can_be_made_and_never_shrink_for_a_blip(env, server):
     env(translation_engines=["libretranslate"], libretranslate_url=server.url, source_langs=["en", "no"])
     assert selectors.target_langs() == ["en", "no"]
@@ -349,6 +344,6 @@ def test_a_turn_asks_the_database_a_fixed_number_of_times(rooms, django_assert_m
         part = spoken_part(f"HALL{number}")
         say(part, *(f"Sentence {n}." for n in range(4)))
         demand(part, "de", "fr", "pt")
-        services.wake_room(part.room_id)
-    with django_assert_max_num_queries(36):
+        due.find()
+    with django_assert_max_num_queries(42):
         assert take_turn("test")

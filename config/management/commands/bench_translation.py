@@ -19,6 +19,7 @@ from rich.table import Table
 
 from asr.recorder import Blob, read_audio, record
 from asr.sample import SAMPLE
+from config.bench import load
 from config.bench.translation import Delays, talk
 from config.drill.stack import Stack, running_stack
 from translation import chain, measure
@@ -68,9 +69,17 @@ class Command(BaseCommand):
         )
         parser.add_argument("--reference", type=Path, help="the same in Portuguese")
         parser.add_argument("--sentences", type=int, default=997, help="how many of them (default all)")
+        parser.add_argument("--rooms", type=int, help="this many rooms at once, on the free engine")
+        parser.add_argument("--langs", type=int, default=5, help="languages in each of them (default 5)")
+        parser.add_argument(
+            "--seconds", type=float, default=60.0, help="how long is spoken there (default 60)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._options = options
+        if options["rooms"]:
+            self._rooms(options["rooms"], options["langs"], options["seconds"])
+            return
         stacked: dict[str, Case] = {
             "delay": self._delay, "live": self._live, "fairness": self._fairness, "overload": self._overload,
         }  # fmt: skip
@@ -87,6 +96,15 @@ class Command(BaseCommand):
             found[case] = [asdict(row) for row in rows]
             Console(width=120).print(_table(case, found[case]))
         self.stdout.write(json.dumps(found))
+
+    def _rooms(self, rooms: int, langs: int, seconds: float) -> None:
+        """Many rooms at a talk's pace: a sentence every three seconds in each."""
+        if not 0 < langs <= len(load.LANGS):
+            raise CommandError(f"--langs is 1 to {len(load.LANGS)}")
+        found = asdict(load.measure(rooms=rooms, langs=langs, seconds=seconds))
+        Console(width=120).print(_table("rooms", [found]))
+        wanted = ("rooms", "translated_share", "p50_s", "p95_s", "queue_max")
+        self.stdout.write(json.dumps({name: found[name] for name in wanted}))
 
     def _engines(self) -> Iterator[measure.Speed]:
         """Every engine that this deployment has, in a pair of which there are sentences here."""

@@ -1,0 +1,101 @@
+"""What there is to do, found in the database: nothing that was said is remembered by a message alone."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import timedelta
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from transcripts.models import Part, Track
+from translation import claims, services
+from translation.engines import codes
+from translation.models import Cycle, Demand, PinnedLanguage
+
+ENDED_LATELY = timedelta(hours=1)
+REMEMBERED = 10_000
+
+
+def find() -> int:
+    """Make due what lacks translations: in live rooms and in parts that ended lately. Returns how many languages."""
+    _add_missing_cycles()
+    found = _find_live()
+    for part_id in ended.unseen():
+        found += services.complete_part(part_id)
+        ended.note(part_id)
+    return found
+
+
+def _find_live() -> int:
+    """The demanded languages of rooms where something was said or corrected since they were looked at."""
+    spoken = Part.objects.filter(room=OuterRef("room")).order_by().values("source_lang")
+    versions = Track.objects.filter(room=OuterRef("room"), lang__in=spoken).order_by().values("room")
+    newest = Part.objects.filter(room=OuterRef("room")).order_by("-number")
+    idle = (
+        Cycle.objects.filter(_is_demanded(), part=None, due_at=None, token="")
+        .exclude(last_error=claims.NO_ENGINE)
+        .order_by()
+        .annotate(
+            said=Coalesce(Subquery(versions.annotate(total=Sum("version")).values("total")), 0),
+            source=Subquery(newest.values("source_lang")[:1]),
+            is_open=Exists(Part.objects.filter(room=OuterRef("room"), ended_at=None)),
+        )
+        .filter(is_open=True, said__gt=F("seen_version"))
+        .exclude(source=F("lang"))
+    )
+    return claims.make_due(list(idle.values_list("pk", flat=True)))
+
+
+def _add_missing_cycles() -> None:
+    """A row for each language of a live room that is read or pinned; not for the spoken one, by none of its names."""
+    here = Cycle.objects.filter(room=OuterRef("room"), lang=OuterRef("lang"), part=None)
+    newest = Part.objects.filter(room=OuterRef("room")).order_by("-number")
+
+    def missing(rows: QuerySet[Demand] | QuerySet[PinnedLanguage]) -> list[tuple[int, str, str]]:
+        lacking = rows.filter(~Exists(here), room__parts__ended_at=None, room__parts__isnull=False).order_by()
+        lacking = lacking.annotate(source=Subquery(newest.values("source_lang")[:1]))
+        return list(lacking.values_list("room_id", "lang", "source").distinct())
+
+    leased = Demand.objects.filter(expires_at__gt=timezone.now())
+    wanted = {*missing(leased), *missing(PinnedLanguage.objects.all())}
+    rows = [
+        Cycle(room_id=room_id, lang=lang)
+        for room_id, lang, source in sorted(wanted)
+        if not codes.same(source, lang)
+    ]
+    if rows:
+        Cycle.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _is_demanded() -> Q:
+    leased = Demand.objects.filter(
+        room=OuterRef("room"), lang=OuterRef("lang"), expires_at__gt=timezone.now()
+    )
+    pinned = PinnedLanguage.objects.filter(room=OuterRef("room"), lang=OuterRef("lang"))
+    return Q(Exists(leased)) | Q(Exists(pinned))
+
+
+class _Ended:
+    """Parts that ended lately, and which of them this process has looked at.
+
+    What is corrected in them later is told by whoever corrects it (`apps.py`).
+    """
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[int, None] = OrderedDict()
+
+    def unseen(self) -> list[int]:
+        """The parts to look at."""
+        lately = Part.objects.filter(ended_at__gt=timezone.now() - ENDED_LATELY, store=True).order_by("pk")
+        return [pk for pk in lately.values_list("pk", flat=True) if pk not in self._seen]
+
+    def note(self, part_id: int) -> None:
+        """It was looked at."""
+        self._seen[part_id] = None
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+
+
+ended = _Ended()

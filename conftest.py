@@ -12,6 +12,16 @@ SHARED_ROOMS = 80
 SLOTS = 4
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With workers (pytest -n): what shares a stack or a module shares a worker, and stacks come first, they take longest."""
+    for item in items:
+        shares_stack = "shared_stack" in getattr(item, "fixturenames", ())
+        group = "shared stack" if shares_stack else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+    if config.getoption("dist") != "no":
+        items.sort(key=lambda item: item.get_closest_marker("stack") is None)
+
+
 @pytest.fixture(scope="session")
 def shared_stack() -> Iterator[Stack]:
     """A whole stack with the scripted recogniser, SLOTS slots, two host logins and rooms R00, R01, …"""

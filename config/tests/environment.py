@@ -39,8 +39,10 @@ os.environ.update(
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Start what no URL names, unless tests are only listed."""
-    if session.config.option.collectonly:
+    """Start what no URL names, unless tests are only listed or handed to workers (pytest -n)."""
+    option = session.config.option
+    only_distributes = option.dist != "no" and not hasattr(session.config, "workerinput")
+    if option.collectonly or only_distributes:
         return
     from config import embedded
 

@@ -52,7 +52,8 @@ class Sink:
         self._part = part
         self._wait = wait
         self._delays_s: deque[float] = deque(maxlen=DELAY_MEAN_OF)
-        self._partial = ""
+        self._partial = PartialText(0, "")
+        self._told = (0, "")  # of the partial: index of the sentence that it will become, text
         self._stored: int | None = None  # sentences of this part, as far as this process knows
 
     @property
@@ -69,10 +70,13 @@ class Sink:
             self._tell(Delays(transcription_s=self.delay_s))
         for event in events:
             if isinstance(event, PartialText):
-                self._tell_partial(event)
+                self._partial = (
+                    event  # the last one holds: words of those before it may be in these sentences
+                )
             elif isinstance(event, Notice):
                 fields = {"session": self._lease.session_id, "code": event.code}
                 logger.warning("recogniser notice", extra=fields)
+        self._tell_partial()
 
     def error(self, code: str, message: str) -> None:
         """Something the host should know."""
@@ -101,10 +105,18 @@ class Sink:
             session.save(update_fields=["committed_ms"])
         self._stored += len(rows)
 
-    def _tell_partial(self, event: PartialText) -> None:
-        if event.text != self._partial:
-            self._partial = event.text
-            self._tell(Partial(self._part.source_lang, self._part.number, event.start_ms, event.text))
+    def _tell_partial(self) -> None:
+        if self._partial.text == "" == self._told[1]:
+            return
+        if self._stored is None:
+            self._stored = until_answered(
+                lambda: count_sentences(self._part), session_id=self._lease.session_id, wait=self._wait
+            )
+        text, index = self._partial.text, self._stored
+        if (index, text) != self._told:
+            self._told = (index, text)
+            part = self._part
+            self._tell(Partial(part.source_lang, part.number, self._partial.start_ms, text, index))
 
     def _tell(self, event: Partial | Delays | HostError) -> None:
         live.publish_room(self._part.room_id, event)

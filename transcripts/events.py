@@ -40,12 +40,16 @@ class SentenceRemoved:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """The unfinished words; replaces the partial before it. Empty text: nothing is unfinished."""
+    """The unfinished words; replaces the partial before it. Empty text: nothing is unfinished.
+
+    `index`: of the sentence that they will become, so that who has that sentence knows that its words are said.
+    """
 
     lang: str
     part: int
     start_ms: int
     text: str
+    index: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,13 @@ def current_part(room_id: int) -> Part | None:
     return Part.objects.filter(room_id=room_id).order_by("-number").first()
 
 
+def first_part(room_id: int, opening: int) -> int:
+    """The number of the opening's first part; 1 where there is none yet."""
+    parts = Part.objects.filter(room_id=room_id, opening=opening)
+    first: int | None = parts.aggregate(number=Min("number"))["number"]
+    return 1 if first is None else first
+
+
 def count_sentences(part: Part) -> int:
     """How many sentences were spoken in `part`: the index of the next one."""
     last = Sentence.objects.filter(part=part, track__lang=part.source_lang).aggregate(index=Max("index"))[

@@ -63,7 +63,7 @@ async def measure_live(stack: Stack, talk: Talk, blobs: Sequence[Blob], viewers:
     length_s = blobs[-1].end_ms / 1000
     shares = cpu.stop(observed.ended_s - observed.began_s)
     rows = stack.query(
-        "SELECT s.line, s.position, s.end_ms, extract(epoch from s.created_at) FROM transcripts_sentence s "
+        "SELECT p.number - 1, s.index, s.end_ms, extract(epoch from s.created_at) FROM transcripts_sentence s "
         "JOIN transcripts_part p ON p.id = s.part_id JOIN rooms_room r ON r.id = p.room_id WHERE r.code = %s",
         ROOM,
     )

@@ -20,7 +20,7 @@ from gateways.conference.client import Key, Viewer, captions
 
 QUIET_S = 6.0
 COMMITTED = (
-    "SELECT p.number, s.index, s.line, s.position, extract(epoch FROM s.created_at) FROM transcripts_sentence s "
+    "SELECT p.number, s.index, p.number - 1, s.index, extract(epoch FROM s.created_at) FROM transcripts_sentence s "
     "JOIN transcripts_part p ON p.id = s.part_id JOIN transcripts_track t ON t.id = s.track_id "
     "JOIN rooms_room r ON r.id = p.room_id WHERE r.code = %s AND t.lang = p.source_lang"
 )

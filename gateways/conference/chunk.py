@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from transcripts.events import Partial, SentenceChanged, SentenceRemoved
 
 Key = tuple[int, int]  # part number, index
+SPEAKER_UNKNOWN = -1
 
 
 @dataclass
@@ -20,13 +21,17 @@ class Spoken:
 
 
 class Window:
-    """The newest `size` spoken sentences of one opening with their translations, and what is unfinished."""
+    """The newest `size` spoken sentences of one opening with their translations, and what is unfinished.
 
-    def __init__(self, size: int) -> None:
+    `first_part`: the number of the opening's first part. Each part is one line of this wire, whatever its pauses: the
+    web client pads the lines that a late viewer lacks with empty blocks.
+    """
+
+    def __init__(self, size: int, *, first_part: int = 1) -> None:
         self._size = size
+        self._first_part = first_part
         self._sentences: dict[Key, Spoken] = {}
-        self._partial_of = 0
-        self.incomplete = ""
+        self._partial: Partial | None = None
         self.transcription_delay_s = 0.0
         self.translation_delay_s = 0.0
 
@@ -50,8 +55,19 @@ class Window:
 
     def show_partial(self, event: Partial) -> None:
         """Take the unfinished text; an older part that still finishes does not hide the newer one's."""
-        if event.part >= self._partial_of:
-            self._partial_of, self.incomplete = event.part, event.text
+        if self._partial is None or event.part >= self._partial.part:
+            self._partial = event
+
+    @property
+    def incomplete(self) -> str:
+        """The unfinished words; none while a sentence holds some of them, whichever of both hints came first."""
+        partial = self._partial
+        if partial is None or any(
+            part == partial.part and index >= partial.index and spoken.source is not None
+            for (part, index), spoken in self._sentences.items()
+        ):
+            return ""
+        return partial.text
 
     def remove(self, event: SentenceRemoved) -> None:
         """Forget a text that is gone."""
@@ -70,18 +86,14 @@ class Window:
             source = self._sentences[key].source
             if source is None:
                 continue
+            index = source.part - self._first_part
             line = lines.setdefault(
-                source.line,
-                {
-                    "line_idx": source.line,
-                    "beg": source.start_ms // 1000,
-                    "end": 0,
-                    "speaker": source.speaker,
-                },
+                index,
+                {"line_idx": index, "beg": source.start_ms // 1000, "end": 0, "speaker": SPEAKER_UNKNOWN},
             )
             line["end"] = source.end_ms // 1000
-            sentences.setdefault(source.line, []).append(
-                {"sent_idx": source.position, "content": self._content(self._sentences[key], source)}
+            sentences.setdefault(index, []).append(
+                {"sent_idx": source.index, "content": self._content(self._sentences[key], source)}
             )
         return json.dumps(
             {

@@ -61,6 +61,7 @@ class _Record:
     ready: bool
     end: RoomEnd
     opening: int
+    first_part: int
     source_lang: str
     snapshot: selectors.Snapshot
 
@@ -245,7 +246,7 @@ class RoomFeed:
             if self._opening:  # its lines are counted anew: who saw the old ones must begin anew
                 self._put_out(RoomClosed(ROOM_CLOSED, self._opening))
             self._opening, self._versions = record.opening, {}
-            self._window = Window(settings.ENV.newest_sentences)
+            self._window = Window(settings.ENV.newest_sentences, first_part=record.first_part)
         if record.snapshot.versions != self._versions:
             self._versions = dict(record.snapshot.versions)
             self._window.replace(record.snapshot.sentences)
@@ -274,6 +275,7 @@ def _read(room_id: int) -> _Record:
         ready=bool(session and session.state == "live"),
         end=room_end(room_id),
         opening=opening,
+        first_part=selectors.first_part(room_id, opening),
         source_lang=part.source_lang if part else "",
         snapshot=selectors.snapshot(room_id, opening=opening, newest=settings.ENV.newest_sentences),
     )

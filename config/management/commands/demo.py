@@ -28,6 +28,7 @@ from config.demonstration import Stored, Talk, describe, result_line, stream_tal
 from gateways.conference.client import Caption, Key
 from rooms.models import Room
 from transcripts.models import Sentence
+from transcripts.selectors import first_part
 
 ROOM = "DEMO"
 UP_WITHIN_S = 900.0  # the first start fetches the model
@@ -175,8 +176,11 @@ def _stored() -> dict[Key, Stored]:
     if newest is None:
         return {}
     rows = Sentence.objects.filter(part__room__code=ROOM, part__opening=newest.part.opening)
-    spoken = rows.filter(track__lang=F("part__source_lang"))
-    return {(row.line, row.position): Stored(row.end_ms, row.created_at.timestamp()) for row in spoken}
+    spoken = rows.filter(track__lang=F("part__source_lang")).select_related("part")
+    first = first_part(newest.part.room_id, newest.part.opening)
+    return {
+        (row.part.number - first, row.index): Stored(row.end_ms, row.created_at.timestamp()) for row in spoken
+    }
 
 
 def _stop(up: subprocess.Popen[bytes]) -> None:

@@ -43,8 +43,9 @@ def test_chunk_is_the_golden_file():
     window.apply(spoken(0, "Good evening."))
     window.apply(translated(0, "Guten Abend.", of_version=1))
     window.apply(spoken(1, "Today: soldering – für alle."))
-    window.apply(spoken(2, "First, tin.", line=1, position=0, speaker=2))
-    window.show_partial(Partial("en", 1, 6000, "And then"))
+    window.apply(spoken(2, "First, tin.", line=1, position=0))  # behind a long pause
+    window.apply(spoken(0, "After a restart.", part=2, line=2, position=0, version=4))
+    window.show_partial(Partial("en", 2, 6000, "And then", 1))
     window.transcription_delay_s, window.translation_delay_s = 1.61, 0.4
     assert json.dumps(json.loads(window.render()), indent=2, ensure_ascii=False) + "\n" == GOLDEN.read_text(
         "utf-8"
@@ -104,10 +105,41 @@ def test_what_is_removed_is_not_shown():
 
 def test_part_that_still_finishes_does_not_hide_the_unfinished_words_of_the_next():
     window = Window(20)
-    window.show_partial(Partial("en", 1, 0, "old words"))
-    window.show_partial(Partial("de", 2, 0, "neue Wörter"))
-    window.show_partial(Partial("en", 1, 0, ""))
+    window.show_partial(Partial("en", 1, 0, "old words", 7))
+    window.show_partial(Partial("de", 2, 0, "neue Wörter", 0))
+    window.show_partial(Partial("en", 1, 0, "", 8))
     assert window.incomplete == "neue Wörter"
+
+
+def test_words_of_a_sentence_are_incomplete_no_more_whichever_hint_comes_first():
+    for order in ((0, 1, 2), (1, 0, 2), (0, 2, 1)):
+        window = Window(20)
+        hints = [
+            lambda w: w.show_partial(Partial("en", 1, 0, "One two. Three", 0)),
+            lambda w: w.apply(spoken(0, "One two.")),
+            lambda w: w.show_partial(Partial("en", 1, 1900, "Three", 1)),
+        ]
+        for number in order:
+            hints[number](window)
+            said = " ".join(content["en"] for content in shown(window).values())
+            assert not (said and "One" in window.incomplete)
+        window.show_partial(Partial("en", 1, 1900, "Three", 1))
+        assert window.incomplete == "Three"
+
+
+def test_sentences_of_an_older_part_take_no_words_from_the_next():
+    window = Window(20)
+    window.show_partial(Partial("de", 2, 0, "neue Wörter", 0))
+    window.apply(spoken(5, "Old words.", part=1))
+    assert window.incomplete == "neue Wörter"
+
+
+def test_each_part_is_one_line_whatever_its_pauses_and_lines_count_from_the_opening_s_first_part():
+    window = Window(20, first_part=4)
+    window.apply(spoken(0, "One.", part=4, line=0))
+    window.apply(spoken(1, "Behind a pause.", part=4, line=1, position=0, version=2))
+    window.apply(spoken(0, "After a restart.", part=5, line=2, position=0, version=3))
+    assert list(shown(window)) == [(0, 0), (0, 1), (1, 0)]
 
 
 @given(st.permutations(range(8)))

@@ -13,9 +13,12 @@ from django.db import connections
 from django.utils import timezone
 
 from asr.ending import close_room, close_to_viewers, finish_session
+from asr.engine.session import PartialText, SentenceReady
 from asr.models import Session
 from asr.selectors import VIEWERS_STAY
-from asr.tests.make import TERMS, join, session_of
+from asr.services import restart_session
+from asr.sink import Sink, SpokenClock
+from asr.tests.make import TERMS, join, served, session_of
 from gateways.conference.feed import Member, follow, unfollow
 from transcripts import live
 from transcripts.events import EngineReady, Partial, RoomClosed, StateChanged
@@ -76,6 +79,10 @@ async def following(seat, *sockets):
             await unfollow(feed, socket.member)
 
 
+def words_of(line):
+    return [word for sentence in line["sentences"] for word in sentence["content"]["en"].split()]
+
+
 @database_sync_to_async
 def opened(code="A", terms=TERMS):
     return join(code, terms=terms)
@@ -120,6 +127,45 @@ async def test_viewer_reads_what_was_said_then_every_change_and_nothing_twice():
         await say(seat, "Three.")
         await socket.until(lambda: socket.texts() == ["One.", "2.", "Three."])
     assert all(before != after for before, after in zip(socket.chunks, socket.chunks[1:], strict=False))
+
+
+async def test_no_chunk_holds_the_same_words_twice_and_the_rest_of_them_comes():
+    seat, socket = await opened(), Socket()
+    sink = await database_sync_to_async(lambda: Sink(served(seat), session_of(seat).part))()
+
+    @database_sync_to_async
+    def hear(*events):
+        sink.handle(events, committed_ms=0, clock=SpokenClock())
+
+    async with following(seat, socket):
+        for number in range(10):
+            words, rest = f"S{number}a s{number}b.", f"S{number + 1}a"
+            await hear(PartialText(0, f"S{number}a"))
+            await hear(PartialText(0, f"{words} {rest}"))
+            await hear(PartialText(0, words), SentenceReady(0, 900, words, False), PartialText(900, rest))
+            await socket.until(lambda rest=rest: socket.chunks[-1]["incomplete_sentence"] == rest)
+    for chunk in socket.chunks:
+        said = [text for line in chunk["last_n_sents"] for text in words_of(line)]
+        said += chunk["incomplete_sentence"].split()
+        assert len(said) == len(set(said)), chunk
+
+
+async def test_second_part_is_the_second_line_though_the_first_had_pauses():
+    seat, socket = await opened(), Socket()
+    await database_sync_to_async(
+        lambda: add_sentences(
+            part=session_of(seat).part,
+            sentences=[NewSentence(9000 * n, 9000 * n + 900, f"{n}.", new_line=True) for n in range(3)],
+        )
+    )()
+    async with following(seat, socket):
+        (line,) = socket.chunks[-1]["last_n_sents"]
+        assert [sentence["sent_idx"] for sentence in line["sentences"]] == [0, 1, 2]
+        new_id = await database_sync_to_async(restart_session)(
+            room_id=seat.room_id, connection_id=seat.connection_id
+        )
+        await say(replace(seat, session_id=new_id), "After it.")
+        await socket.until(lambda: [line["line_idx"] for line in socket.chunks[-1]["last_n_sents"]] == [0, 1])
 
 
 async def test_lost_hint_is_noticed_by_the_next_one():
@@ -212,7 +258,7 @@ async def test_socket_that_cannot_be_written_does_not_stop_the_others():
 
     broken.member = Member(fail, lambda event: None, 1)
     async with following(seat, broken, socket):
-        live.publish_room(seat.room_id, Partial("en", 1, 0, "half a"))
+        live.publish_room(seat.room_id, Partial("en", 1, 0, "half a", 0))
         await socket.until(lambda: socket.chunks[-1]["incomplete_sentence"] == "half a")
 
 

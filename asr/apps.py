@@ -11,12 +11,16 @@ class AsrConfig(AppConfig):
     name = "asr"
 
     def ready(self) -> None:
-        """A live room whose talk becomes do-not-record is closed; who deletes locks the sessions too."""
+        """A live room whose talk becomes do-not-record is closed; who deletes locks the sessions too, and their counts stay."""
+        from django.db.models.signals import post_delete
+
+        from asr.models import Session
         from rooms.signals import recording_forbidden
         from transcripts.signals import about_to_delete
 
         recording_forbidden.connect(_close, dispatch_uid="asr.close_forbidden_room")
         about_to_delete.connect(_lock_sessions, dispatch_uid="asr.lock_sessions")
+        post_delete.connect(_remember, sender=Session, dispatch_uid="asr.remember_counters")
 
 
 def _close(sender: Any, room: Any, **_: Any) -> None:
@@ -31,3 +35,9 @@ def _lock_sessions(sender: Any, room_id: int, part_id: int | None, **_: Any) -> 
 
     sessions = Session.objects.filter(room_id=room_id).only("pk")
     list(locked(sessions.filter(part_id=part_id) if part_id else sessions))
+
+
+def _remember(sender: Any, instance: Any, **_: Any) -> None:
+    from asr.ending import remember_counters
+
+    remember_counters(instance)

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from asr.audio_log import AudioLog
-from asr.models import Session
+from asr.models import PastCounters, Session
 from asr.placement import kill_process
 from asr.selectors import is_running, newest_session, room_end
 from rooms.errors import Conflict
@@ -117,6 +117,16 @@ def forbid_room(room_id: int) -> None:
         session.save(update_fields=["generation"])
         finish_session(session)
         transaction.on_commit(partial(AudioLog(settings.REDIS_URL, session.audio_key).delete), robust=True)
+
+
+@transaction.atomic
+def remember_counters(session: Session) -> None:
+    """The session's row goes; what it counted stays counted."""
+    PastCounters.objects.get_or_create(pk=1)
+    past = locked(PastCounters.objects.filter(pk=1)).get()
+    for name, value in session.counters.items():
+        past.counters[name] = past.counters.get(name, 0.0) + value
+    past.save(update_fields=["counters"])
 
 
 def lock_open_session(room_id: int) -> Session | None:

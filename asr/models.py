@@ -90,6 +90,15 @@ class Session(models.Model):
         return str(self.pk)
 
 
+class PastCounters(models.Model):
+    """One row: what the sessions counted whose rows are deleted, so that totals never fall."""
+
+    counters = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{len(self.counters)} counters"
+
+
 class Worker(models.Model):
     """A Celery worker on the queue `asr`: how many rooms it may serve, and when it last said so."""
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
-from django.db.models import FloatField, Sum
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -16,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from asr.engine.counters import Counters
 from asr.models import Session
-from asr.selectors import max_active_rooms
+from asr.selectors import counter_totals, max_active_rooms
 
 GAUGES_AMONG_COUNTERS = {"shed_level"}
 
@@ -45,10 +42,9 @@ class RoomsCollector(Collector):
 
 def _engine_totals() -> Iterator[Metric]:
     names = [field.name for field in fields(Counters) if field.name not in GAUGES_AMONG_COUNTERS]
-    sums = {name: Sum(Cast(KeyTextTransform(name, "counters"), FloatField())) for name in names}
-    for name, value in Session.objects.aggregate(**sums).items():
+    for name, value in counter_totals(names).items():
         total = CounterMetricFamily(f"souffleur_asr_{name}", "Over all sessions (asr/engine/counters.py)")
-        total.add_metric([], value or 0.0)
+        total.add_metric([], value)
         yield total
 
 

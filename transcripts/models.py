@@ -52,7 +52,7 @@ class Sentence(models.Model):
     """
 
     track = models.ForeignKey(Track, on_delete=models.CASCADE, related_name="sentences")
-    part = models.ForeignKey(Part, on_delete=models.CASCADE, related_name="sentences")
+    part = models.ForeignKey(Part, on_delete=models.CASCADE, related_name="sentences", db_index=False)
     index = models.PositiveIntegerField(help_text="Counts from 0 within the part.")
     line = models.PositiveIntegerField()
     position = models.PositiveIntegerField()
@@ -69,7 +69,10 @@ class Sentence(models.Model):
     class Meta:
         ordering = ("part_id", "index")
         constraints = (models.UniqueConstraint(fields=["track", "part", "index"], name="sentence_index"),)
-        indexes = (models.Index(fields=["track", "version"]),)
+        indexes = (
+            models.Index(fields=["track", "version"]),
+            models.Index(fields=["part", "created_at"]),  # of the part's rows too
+        )
 
     def __str__(self) -> str:
         return f"{self.track_id} part {self.part_id} #{self.index}"

@@ -5,6 +5,8 @@ from django.test import Client
 
 from asr.models import Session
 from rooms.models import Room
+from transcripts.models import Part
+from transcripts.services import PartTerms, open_part
 
 
 @pytest.mark.django_db
@@ -18,6 +20,21 @@ def test_what_the_engines_counted_is_summed_over_all_sessions(client: Client) ->
     assert "souffleur_asr_phantoms_dropped_total 5.0" in text
     assert "souffleur_rooms_active 1.0" in text
     assert 'souffleur_transcription_delay_seconds{room="A"} 1.5' in text
+
+
+@pytest.mark.django_db
+def test_totals_never_fall_when_sessions_are_deleted_with_their_parts_or_rooms(client: Client) -> None:
+    for code in ("A", "B"):
+        room = Room.objects.create(code=code, title=code)
+        part = open_part(room=room, terms=PartTerms("en", store=True, public=True, owner="host"))
+        Session.objects.create(
+            room=room, part=part, state="closed", source_lang="en", counters={"phantoms_dropped": 2}
+        )
+    Part.objects.filter(room__code="A").delete()
+    Room.objects.get(code="B").delete()
+    assert not Session.objects.exists()
+    Session.objects.create(state="live", source_lang="en", counters={"phantoms_dropped": 1})
+    assert "souffleur_asr_phantoms_dropped_total 5.0" in client.get("/metrics").content.decode()
 
 
 @pytest.mark.django_db

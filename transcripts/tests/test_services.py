@@ -139,6 +139,29 @@ class TestReading:
         assert listed == found
         return found
 
+    def test_listing_one_room_costs_as_many_queries_as_listing_three(self):
+        counts = []
+        for codes in ("A", "BC"):
+            for code in codes:
+                at = room(code)
+                say(part_of(at), "One.", "Two.")
+                say(part_of(at, "de"), "Eins.")
+            with CaptureQueriesContext(connection) as queries:
+                listed = readable_rooms(HOST)
+                assert [(entry.room.title, entry.room.presenters, entry.room.location) for entry in listed]
+            counts.append(len(queries))
+        assert counts == [2, 2]
+        assert [entry.room.code for entry in listed] == ["A", "B", "C"]
+
+    def test_a_room_is_listed_from_its_first_readable_part_to_its_last_sentence(self):
+        at = room("A")
+        part_of(at)  # nobody spoke
+        hidden, first, last = part_of(at, public=False), part_of(at), part_of(at)
+        for part in (hidden, first, last):
+            sentence = say(part, "One.")[0]
+        [listed] = readable_rooms(ADA)
+        assert (listed.first_at, listed.last_at) == (first.started_at, sentence.created_at)
+
     @pytest.mark.parametrize(
         ("store", "public", "expected"),
         [

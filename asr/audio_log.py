@@ -26,13 +26,16 @@ from redis.retry import Retry
 from asr.engine.decode import Checkpoint
 from rooms.outages import Unavailable, is_outage
 
-__all__ = ["AsyncAudioLog", "AudioLog", "AudioLogUnavailable", "Entry", "Limits"]
+__all__ = ["AsyncAudioLog", "AudioLog", "AudioLogTaken", "AudioLogUnavailable", "Entry", "Limits"]
 
 EXPIRE_S = 3600
 _SOCKET_TIMEOUT_S = 5.0
 _RETRIES = 4  # of broken connections: about a second; whoever calls decides how long to go on
 
 _APPEND = """
+local fence = tonumber(redis.call('HGET', KEYS[2], 'fence') or 0)
+if fence > tonumber(ARGV[7]) then return 'taken' end
+if fence < tonumber(ARGV[7]) then redis.call('HSET', KEYS[2], 'fence', ARGV[7]) end
 local waiting, total = 0, 0
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if last then
@@ -67,6 +70,10 @@ redis.call('HSET', KEYS[2], 'entry_id', ARGV[1], 'checkpoint', ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 return 1
 """
+
+
+class AudioLogTaken(Exception):
+    """A writer with a higher fence, another host, has the log: this one writes nothing more."""
 
 
 class AudioLogUnavailable(Unavailable):
@@ -114,6 +121,7 @@ class _Appending:
     """What the next append has to say, so that nothing is doubled and no loss goes unmarked."""
 
     limits: Limits
+    fence: int = 0
     lost: bool = False
     token: str = ""
     unsure_of: bytes | None = None
@@ -124,10 +132,12 @@ class _Appending:
         self.unsure_of = data
         if self.lost and kind == "more":
             kind = "join"
-        return [kind, data, self.token, self.limits.entries, self.limits.size_bytes, EXPIRE_S]
+        return [kind, data, self.token, self.limits.entries, self.limits.size_bytes, EXPIRE_S, self.fence]
 
     def answered(self, kind: str, entry_id: object) -> bool:
         self.unsure_of = None
+        if entry_id in (b"taken", "taken"):
+            raise AudioLogTaken
         if entry_id is None:
             self.lost = True
         elif kind != "end":
@@ -198,12 +208,15 @@ class AudioLog:
 
 
 class AsyncAudioLog:
-    """A session's audio for the web process; one writer at a time for each object."""
+    """A session's audio for the web process; one writer at a time for each object.
 
-    def __init__(self, redis_url: str, session: str, *, limits: Limits = Limits()) -> None:
+    `fence`: a log that was written with a higher one takes nothing (AudioLogTaken).
+    """
+
+    def __init__(self, redis_url: str, session: str, *, limits: Limits = Limits(), fence: int = 0) -> None:
         self._client = _async_client(redis_url)
         self._keys = _Keys.of(session)
-        self._appending = _Appending(limits)
+        self._appending = _Appending(limits, fence)
         self._append: Callable[..., Awaitable[Any]] = self._client.register_script(_APPEND)
 
     async def append(self, kind: str, data: bytes) -> bool:

@@ -16,7 +16,7 @@ from rooms.errors import Conflict
 from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
-from transcripts.events import HostReplaced, RoomClosed, SessionReplaced, StateChanged
+from transcripts.events import HostReplaced, RoomClosed, SessionClosing, SessionReplaced, StateChanged
 from transcripts.models import Part
 from transcripts.services import end_part, forget_unstored
 
@@ -53,6 +53,8 @@ def begin_closing(session: Session) -> None:
             "state", "close_reason", "replaced", "host_seen_at", "grace_until", "closing_at", "progress_at",
         ]
     )  # fmt: skip
+    if session.room_id is not None:
+        tell(session.room_id, SessionClosing(session.pk))
     if not session.replaced:
         part = part_of(session)
         tell(part.room_id, StateChanged("closing", part.opening, part.number, session.source_lang))
@@ -148,6 +150,8 @@ def part_of(session: Session) -> Part:
     return session.part
 
 
-def tell(room_id: int, event: StateChanged | HostReplaced | RoomClosed | SessionReplaced) -> None:
+def tell(
+    room_id: int, event: StateChanged | HostReplaced | RoomClosed | SessionClosing | SessionReplaced
+) -> None:
     """Publish once the transaction is committed."""
     transaction.on_commit(partial(live.publish_room, room_id, event))

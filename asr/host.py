@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -18,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
+import requests
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
@@ -29,6 +31,7 @@ Message = dict[str, Any]
 
 _REFUSALS = frozenset({1003, 1008, 1011})
 _MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+_KEY = re.compile(r"[0-9a-f]{32}")
 
 
 class HostRefusedError(Exception):
@@ -46,7 +49,10 @@ class HostLostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HostOptions:
-    """Where to, and as whom. `url` is the server's (ws, wss, http or https), a path in front of /room included."""
+    """Where to, and as whom. `url` is the server's (ws, wss, http or https), a path in front of /room included.
+
+    `password`: a host's password, or a login key.
+    """
 
     url: str
     room: str
@@ -69,10 +75,15 @@ class HostOptions:
         path = "/".join(quote(part, safe="") for part in ("room", self.room, "host", self.lang, self.target))
         return f"{base}/{path}{'?format=pcm_s16le' if self.audio_format == 'pcm' else ''}"
 
-    def cookies(self, connection_id: str | None) -> str:
+    @property
+    def login_address(self) -> str:
+        """Where a password is exchanged for a key."""
+        return f"http{self.address.rpartition('/room/')[0].removeprefix('ws')}/login"
+
+    def cookies(self, connection_id: str | None, key: str = "") -> str:
         """What a browser's page sets before it opens the socket."""
         jar: SimpleCookie = SimpleCookie()
-        jar["authenticated"] = self.password
+        jar["authenticated"] = key or self.password
         jar[f"{self.room}-allow_store"] = str(self.allow_store).lower()
         jar[f"{self.room}-allow_client_download"] = str(self.allow_client_download).lower()
         if connection_id:
@@ -86,6 +97,7 @@ class Host:
     def __init__(self, options: HostOptions, *, on_message: Callable[[Message], None] | None = None) -> None:
         self.connection_id: str | None = None
         self._options = options
+        self._key, self._key_until = "", 0.0
         self._on_message = on_message
         self._socket: ClientConnection | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -104,10 +116,12 @@ class Host:
         """Opens a socket; a refusal shows in what is called next. Raises HostLostError."""
         await self._stop_listening()
         self._ready.clear()
+        if time.monotonic() >= self._key_until and not _KEY.fullmatch(self._options.password):
+            await asyncio.to_thread(self._log_in)
         try:
             self._socket = await connect(
                 self._options.address,
-                additional_headers={"Cookie": self._options.cookies(self.connection_id)},
+                additional_headers={"Cookie": self._options.cookies(self.connection_id, self._key)},
                 open_timeout=self._options.open_timeout_s,
                 max_size=_MAX_MESSAGE_BYTES,
                 compression=None,
@@ -174,6 +188,26 @@ class Host:
         if socket is not None:
             socket.transport.abort()
         await self._stop_listening()
+
+    def _log_in(self) -> None:
+        """As a browser's page does: with a key a host that comes back is known for the same one.
+
+        Where that fails the password is shown to the socket, which says why it is refused.
+        """
+        options = self._options
+        self._key = ""
+        try:
+            answer = requests.post(
+                options.login_address,
+                json={"password": options.password, "role": None},
+                timeout=options.open_timeout_s,
+            )
+            if answer.ok:
+                login = answer.json()
+                self._key_until = time.monotonic() + 3600 * float(login["expire_hours"])
+                self._key = str(login["key"])
+        except (requests.RequestException, ValueError, KeyError, TypeError):
+            return
 
     async def _until(self, due: float) -> None:
         """Waits for a time, or for the connection's end."""

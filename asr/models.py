@@ -44,6 +44,18 @@ class Session(models.Model):
     # the host
     host_connection_id = models.CharField(max_length=36, blank=True)
     host_seen_at = models.DateTimeField(null=True, blank=True, help_text="Null: no host is connected.")
+    host_key = models.CharField(
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text="Hash of its login key; empty after a plain password.",
+    )
+    host_fence = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text="Rises when another host takes the seat: the older one writes no audio.",
+    )
+    host_left = models.BooleanField(default=False, editable=False, help_text="It gave its seat up.")
     grace_until = models.DateTimeField(null=True, blank=True)
     # the process
     generation = models.PositiveIntegerField(default=1)

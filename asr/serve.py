@@ -25,6 +25,7 @@ READ_BLOCK_MS = 100
 REDIS_RETRY_S = 0.5
 READ_COUNT = 64
 UNDECODABLE_AFTER_S = 5.0
+LOG_ENDS_WITHIN_S = 5.0  # the host's web process hears of a closing at once, by the row within 2 s
 STALL_S = 1.5  # a browser sends four blobs a second
 NO_AUDIO = "No audio could be decoded from what this browser sends"
 _UNDECODABLE = {
@@ -91,6 +92,7 @@ class RoomProcess:
         self._committed_ms = session.committed_ms
         self._undecodable = UndecodableWatch()
         self._stall = StallWatch()
+        self._log_end = LogEnd()
         self._trimmed_at = time.monotonic()
         self._audio_waits = False
         self._decoder = StreamDecoder()
@@ -125,12 +127,13 @@ class RoomProcess:
         self._audio_waits = len(entries) == READ_COUNT
         for entry in entries:
             self._hear(entry)
+            self._log_end.heard(entry.kind)
         self._settle(self._captioner.poll())
         if self._stall.over(bool(entries)):
             self._flush()  # nobody should wait for the last words before a silence
         if self._undecodable.expired():
             self._sink.error("undecodable_audio", _UNDECODABLE.get(self._decoder.problem or "", NO_AUDIO))
-        if not closing or entries:
+        if not closing or entries or not self._log_end.reached():
             return False
         self._feed(self._decoder.flush())
         self._flush()
@@ -203,6 +206,7 @@ class RoomProcess:
             except AudioLogUnavailable:
                 logger.warning("Redis is away", extra={"session": self._lease.session_id})
                 self._wait(REDIS_RETRY_S)
+                self._log_end.postpone()
 
 
 class StallWatch:
@@ -220,6 +224,34 @@ class StallWatch:
             return False
         self._last_at = None
         return True
+
+
+class LogEnd:
+    """Decides when a closing session has heard everything: its host's web process writes `end` behind the last blob.
+
+    What arrived there may still wait for Redis or for a turn. Where that process is gone nothing more comes: then
+    silence for LOG_ENDS_WITHIN_S is the end, counted while Redis answers.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._ended = False
+        self._quiet_since: float | None = None
+
+    def heard(self, kind: str) -> None:
+        """An entry came."""
+        self._ended = kind == "end"
+        self._quiet_since = None
+
+    def postpone(self) -> None:
+        """Nothing could come: Redis was away."""
+        self._quiet_since = None
+
+    def reached(self) -> bool:
+        """Whether nothing more comes; asked while the session closes and nothing waits."""
+        if self._quiet_since is None:
+            self._quiet_since = self._clock()
+        return self._ended or self._clock() - self._quiet_since >= LOG_ENDS_WITHIN_S
 
 
 class UndecodableWatch:

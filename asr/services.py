@@ -1,7 +1,7 @@
 """Opening, joining, leaving and restarting rooms: the host's side of a session (its end: ending.py)."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -23,29 +23,35 @@ from transcripts.services import PartTerms, open_part
 # One lock for every decision on capacity: counting rooms and adding one must not interleave.
 CAPACITY_LOCK = 0x50FF1E
 HOST_GONE_AFTER = timedelta(seconds=10)  # its web process renews every 2 s
-TAKEN = -1
 
 
 @dataclass(frozen=True, slots=True)
 class HostRequest:
-    """A host that wants to speak. `connection_id`: what its browser was given by its last connection."""
+    """A host that wants to speak. `connection_id`: what its browser was given by its last connection.
+
+    `key`: the hash of its login key; empty where it showed the password itself.
+    """
 
     room_code: str
     terms: PartTerms
     connection_id: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HostSeat:
     """What a host got: its new connection id and its session.
 
-    `ready`: the engine hears already; `fresh`: the session is new, its audio log is empty.
+    `ready`: the engine hears already; `fresh`: the session is new, its audio log is empty; `fence`: with what it
+    writes there (asr/audio_log.py).
     """
 
     room_id: int
     session_id: int
     opening: int
     connection_id: str
+    key: str
+    fence: int
     ready: bool
     fresh: bool
 
@@ -61,16 +67,11 @@ def join_as_host(request: HostRequest) -> HostSeat:
     session = before = lock_open_session(room.pk)
     if session is None:
         session = _open(room, request.terms)
-    elif _host_is_connected(session) and not _is_its_successor(request, session):
+    elif _host_is_connected(session) and not _takes_over(request, session):
         raise Conflict("multiple_hosts", "Multiple hosts not allowed")
-    elif (
-        _terms(part_of(session)) != request.terms
-    ):  # another language, preference or login: a part of its own
-        session = _replace(session, terms=request.terms)
-    session.host_connection_id = str(uuid.uuid4())
-    session.host_seen_at = timezone.now()
-    session.grace_until = None
-    session.save(update_fields=["host_connection_id", "host_seen_at", "grace_until"])
+    elif _terms(part_of(session)) != (terms := _terms_of_rejoin(request, session)):
+        session = _replace(session, terms=terms)  # another language, preference or login: a part of its own
+    _seat_host(session, request, before)
     if room.source_lang != session.source_lang:
         room.source_lang = session.source_lang
         room.save(update_fields=["source_lang"])
@@ -78,41 +79,9 @@ def join_as_host(request: HostRequest) -> HostSeat:
     tell(room.pk, HostReplaced(session.host_connection_id))
     tell(room.pk, StateChanged("live", part.opening, part.number, session.source_lang))
     return HostSeat(
-        room.pk, session.pk, part.opening, session.host_connection_id,
+        room.pk, session.pk, part.opening, session.host_connection_id, session.host_key, session.host_fence,
         ready=session.state == Session.State.LIVE, fresh=before is None or before.pk != session.pk,
     )  # fmt: skip
-
-
-def keep_seat(*, room_id: int, connection_id: str) -> int | None:
-    """Renew a host's presence. Returns its open session's id, TAKEN where another host has the seat, or None."""
-    session = Session.objects.filter(room_id=room_id, state__in=Session.OPEN).first()
-    if session is None:
-        return None
-    if session.host_connection_id != connection_id:
-        return TAKEN
-    mine = Session.objects.filter(pk=session.pk, host_connection_id=connection_id, state__in=Session.OPEN)
-    mine.update(host_seen_at=timezone.now(), grace_until=None)
-    return session.pk
-
-
-@transaction.atomic
-def leave_as_host(*, room_id: int, connection_id: str) -> bool:
-    """The host's socket is gone: the grace period begins (True). A socket that was replaced changes nothing."""
-    session = lock_open_session(room_id)
-    if session is None or session.host_connection_id != connection_id or session.host_seen_at is None:
-        return False
-    begin_grace(session)
-    return True
-
-
-def engine_hears(session_id: int) -> bool:
-    """Whether the session's process hears."""
-    return Session.objects.filter(pk=session_id, state=Session.State.LIVE).exists()
-
-
-def is_over(session_id: int) -> bool:
-    """Whether nobody will read this session's audio any more."""
-    return not Session.objects.filter(pk=session_id, state__in=Session.RUNNING).exists()
 
 
 def begin_grace(session: Session) -> None:
@@ -179,8 +148,9 @@ def _replace(session: Session, *, terms: PartTerms | None = None) -> Session:
     begin_closing(session)
     successor = _new_session(open_part(room=part.room, terms=terms or _terms(part), opening=part.opening))
     successor.host_connection_id = session.host_connection_id
+    successor.host_key, successor.host_fence = session.host_key, session.host_fence
     successor.host_seen_at = timezone.now()
-    successor.save(update_fields=["host_connection_id", "host_seen_at"])
+    successor.save(update_fields=["host_connection_id", "host_key", "host_fence", "host_seen_at"])
     tell(part.room_id, SessionReplaced(session.pk, successor.pk))
     return successor
 
@@ -191,10 +161,42 @@ def _new_session(part: Part) -> Session:
     return session
 
 
-def _is_its_successor(request: HostRequest, session: Session) -> bool:
-    """The same browser's next socket. Connection ids are public (the room list), so the login must be the same."""
-    same_socket = session.host_connection_id == (request.connection_id or None)
-    return same_socket and part_of(session).owner == request.terms.owner
+def _seat_host(session: Session, request: HostRequest, before: Session | None) -> None:
+    """Give the seat of `session` to this request; `before`: the open session that it found."""
+    if before is not None and not _same_key(request, before):
+        session.host_fence = before.host_fence + 1
+    session.host_connection_id = str(uuid.uuid4())
+    session.host_key = request.key
+    session.host_left = False
+    session.host_seen_at = timezone.now()
+    session.grace_until = None
+    session.save(
+        update_fields=[
+            "host_fence", "host_connection_id", "host_key", "host_left", "host_seen_at", "grace_until",
+        ]
+    )  # fmt: skip
+
+
+def _same_key(request: HostRequest, session: Session) -> bool:
+    """A password is everybody's who knows it; a key is one login's."""
+    return request.key != "" and session.host_key == request.key
+
+
+def _takes_over(request: HostRequest, session: Session) -> bool:
+    """The same browser's next socket. Connection ids are public (the room list), so its key must be the same."""
+    return session.host_connection_id == (request.connection_id or None) and _same_key(request, session)
+
+
+def _terms_of_rejoin(request: HostRequest, session: Session) -> PartTerms:
+    """What a key said first about `public` in this opening holds.
+
+    The web client's second tab and its reload say `false` of their own accord.
+    """
+    if not request.key:
+        return request.terms
+    opening = Session.objects.filter(room=session.room_id, part__opening=part_of(session).opening)
+    mine = opening.filter(host_key=request.key).select_related("part").order_by("-pk").first()
+    return replace(request.terms, public=part_of(mine).public) if mine else request.terms
 
 
 def _terms(part: Part) -> PartTerms:

@@ -36,6 +36,8 @@ CLOSE_REASON_BYTES = 123
 class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
     """One WebSocket: reasons on close, a bounded queue while the peer does not read."""
 
+    _hears_out = False  # closed with `hear_out`: what the peer sent before it read of that still counts
+
     def onConnect(self, request: Any) -> Any:
         self._longest_bytes = message_limit_bytes(request.path)
         self.maxFramePayloadSize = self.maxMessagePayloadSize = 0  # these would bind what we send as well
@@ -44,7 +46,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         return super().onConnect(request)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        if self.state != self.STATE_OPEN:
+        if self.state != self.STATE_OPEN and not self._hears_out:
             return  # closed by us: what is under way is read off quickly, so that the peer's answer comes in time
         super().onMessage(payload, isBinary)
         untaken = self.application_queue.qsize()
@@ -109,6 +111,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
     def handle_reply(self, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.close" and self.state != self.STATE_CONNECTING:
             self._drain()
+            self._hears_out = bool(message.get("hear_out"))
             self._close_with(message.get("code") or NORMAL, message.get("reason") or "")
         elif message["type"] == "websocket.send" and getattr(self, "_paused", False):
             self._enqueue(message)

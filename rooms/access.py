@@ -8,7 +8,7 @@ import hashlib
 import logging
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, cast
 
@@ -37,6 +37,9 @@ class Identity:
 
     power: Power
     owner: str
+    key: str = field(
+        default="", compare=False
+    )  # the login key's hash; none where the password itself was shown
 
     @property
     def is_admin(self) -> bool:
@@ -100,7 +103,7 @@ def identify_key(key: str) -> Identity:
         raise _wrong_key()
     if stored.revoked_at is not None or stored.expires_at <= timezone.now():
         raise _wrong_key()
-    return Identity(cast(Power, stored.power), stored.owner)
+    return Identity(cast(Power, stored.power), stored.owner, hashed)
 
 
 def identify_password(password: str, *, address: str | None = None) -> Identity:
@@ -180,4 +183,4 @@ def _remembered(hashed: str) -> Identity:
     power, owner, expires_at = entry
     if datetime.fromisoformat(expires_at) <= timezone.now():
         raise _wrong_key()
-    return Identity(power, owner)
+    return Identity(power, owner, hashed)

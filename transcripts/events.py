@@ -79,8 +79,15 @@ class EngineReady:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionClosing:
+    """This session's part ends with the audio that has come: its host's socket says which blob was the last."""
+
+    session_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class SessionReplaced:
-    """Host sockets of `old_id` send their audio to `new_id` from now on (restart, language change)."""
+    """The room goes on in `new_id` (restart, language change); whose host that is, its row says."""
 
     old_id: int
     new_id: int
@@ -116,6 +123,7 @@ Event = (
     | Delays
     | StateChanged
     | EngineReady
+    | SessionClosing
     | SessionReplaced
     | HostReplaced
     | HostError
@@ -130,6 +138,7 @@ _BY_NAME: dict[str, type[Event]] = {
         Delays,
         StateChanged,
         EngineReady,
+        SessionClosing,
         SessionReplaced,
         HostReplaced,
         HostError,

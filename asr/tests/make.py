@@ -12,6 +12,7 @@ from rooms.tests.make import room as make_room
 from transcripts.services import PartTerms
 
 TERMS = PartTerms("en", store=True, public=True, owner="host")
+KEY = "a" * 64
 
 
 def slots(count: int) -> None:
@@ -22,13 +23,13 @@ def slots(count: int) -> None:
     )
 
 
-def join(room: Room | str, *, terms: PartTerms = TERMS, connection_id: str = "") -> HostSeat:
+def join(room: Room | str, *, terms: PartTerms = TERMS, connection_id: str = "", key: str = KEY) -> HostSeat:
     """A host takes its seat; a code that is no room yet becomes one."""
     if isinstance(room, str):
         room = Room.objects.filter(code=room).first() or make_room(room)
     if not Worker.objects.exists():
         slots(9)
-    return join_as_host(HostRequest(room.code, terms, connection_id))
+    return join_as_host(HostRequest(room.code, terms, connection_id, key))
 
 
 def served(seat: HostSeat, *, pid: int = 4711) -> Lease:

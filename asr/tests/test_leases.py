@@ -32,7 +32,8 @@ from asr.leases import (
 )
 from asr.models import Session, Sweep, Worker
 from asr.placement import QUEUE
-from asr.services import leave_as_host, restart_session
+from asr.presence import leave_as_host
+from asr.services import restart_session
 from asr.tests.make import TERMS, aged, join, served, session_of
 from rooms.models import Room
 from rooms.tests.make import room

@@ -16,7 +16,16 @@ from asr.engine.scripted import ScriptedRecogniser
 from asr.engine.session import Captioner, PartialText, SentenceReady
 from asr.heart import Heart
 from asr.leases import Lease, LeaseLost, Progress, succeed, sweep
-from asr.serve import STALL_S, UNDECODABLE_AFTER_S, Place, StallWatch, UndecodableWatch, serve
+from asr.serve import (
+    LOG_ENDS_WITHIN_S,
+    STALL_S,
+    UNDECODABLE_AFTER_S,
+    LogEnd,
+    Place,
+    StallWatch,
+    UndecodableWatch,
+    serve,
+)
 from asr.services import restart_session
 from asr.sink import Sink, SpokenClock
 from asr.tests.make import TERMS, join, served, session_of
@@ -81,6 +90,31 @@ class TestHeart:
         heart.beat()
         assert session_of(seat).beat_at > last_beat
         assert session_of(seat).heard_ms == 2000
+
+
+class TestLogEnd:
+    def test_is_what_the_web_process_says_it_is(self):
+        end = LogEnd(clock=Clock())
+        end.heard("more")
+        assert not end.reached()
+        end.heard("end")
+        assert end.reached()
+        end.heard("head")  # the host came back
+        assert not end.reached()
+
+    def test_web_process_that_is_gone_is_waited_for_only_while_redis_answers(self):
+        clock = Clock()
+        end = LogEnd(clock=clock)
+        end.heard("more")
+        clock.now += 60
+        assert not end.reached()
+        clock.now += LOG_ENDS_WITHIN_S - 0.1
+        assert not end.reached()
+        end.postpone()
+        clock.now += 60
+        assert not end.reached()
+        clock.now += LOG_ENDS_WITHIN_S
+        assert end.reached()
 
 
 class TestUndecodableWatch:
@@ -173,6 +207,11 @@ class TestServing:
     def log(self, seat):
         return AudioLog(settings.REDIS_URL, f"{session_of(seat).audio_key}")
 
+    def said(self, seat, seconds):
+        """A host spoke and has left."""
+        self.log(seat).append("pcm", noise(seconds))
+        self.log(seat).append("end", b"")
+
     def serve(self, seat, generation=1, make_captioner=runtime.make_captioner):
         serve(
             Lease(seat.session_id, generation),
@@ -184,7 +223,7 @@ class TestServing:
     def test_all_audio_of_a_closing_session_becomes_text_then_everything_is_cleaned_up(self):
         seat = join("A")
         log = self.log(seat)
-        log.append("pcm", noise(4.5))
+        self.said(seat, 4.5)
         close_room(seat.room_id)
         self.serve(seat)
         assert texts(seat) == [
@@ -198,7 +237,7 @@ class TestServing:
     def test_process_that_hangs_while_closing_is_replaced_and_the_next_one_finishes(self, settings):
         settings.ENV = settings.ENV.model_copy(update={"asr_stuck_s": 2.0, "asr_beat_stale_s": 2.0})
         seat = join("A")
-        self.log(seat).append("pcm", noise(4.5))
+        self.said(seat, 4.5)
         close_room(seat.room_id)
         hangs, goes_on = Event(), Event()
 
@@ -238,6 +277,7 @@ class TestServing:
         log, minutes = self.log(seat), 5
         for _ in range(minutes):
             log.append("pcm", noise(60))
+        log.append("end", b"")
         close_room(seat.room_id)
         self.serve(seat)
         assert len(texts(seat)) == minutes * 30
@@ -247,7 +287,7 @@ class TestServing:
 
     def test_next_generation_goes_on_behind_the_last_sentence(self):
         seat = join("A")
-        self.log(seat).append("pcm", noise(4.5))
+        self.said(seat, 4.5)
         sink = Sink(served(seat), session_of(seat).part)
         sink.handle([SentenceReady(0, 2000, "Said before.", True)], committed_ms=2000, clock=SpokenClock())
         succeed(Lease(seat.session_id, 1))
@@ -257,7 +297,7 @@ class TestServing:
 
     def test_unstored_text_is_gone_when_the_process_has_finished(self):
         seat = join("A", terms=replace(TERMS, store=False))
-        self.log(seat).append("pcm", noise(2.5))
+        self.said(seat, 2.5)
         close_room(seat.room_id)
         self.serve(seat)
         assert texts(seat) == []
@@ -266,14 +306,14 @@ class TestServing:
     def test_process_of_an_older_generation_serves_nothing(self):
         seat = join("A")
         succeed(Lease(seat.session_id, 1))
-        self.log(seat).append("pcm", noise(2.5))
+        self.said(seat, 2.5)
         self.serve(seat, generation=1)
         assert texts(seat) == []
         assert session_of(seat).pid is None
 
     def test_restarted_part_is_finished_by_its_own_process_and_the_room_stays_open(self):
         seat = join("A")
-        self.log(seat).append("pcm", noise(2.5))
+        self.said(seat, 2.5)
         restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
         self.serve(seat)
         assert len(texts(seat)) == 2

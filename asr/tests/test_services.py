@@ -11,9 +11,10 @@ from django.utils import timezone
 from asr.ending import close_room, close_to_viewers, finish_session, forbid_room
 from asr.leases import held, sweep
 from asr.models import Session, Worker
+from asr.presence import Presence, keep_seat, leave_as_host, log_state
 from asr.selectors import room_end
-from asr.services import TAKEN, keep_seat, leave_as_host, restart_session
-from asr.tests.make import TERMS, aged, join, served, session_of, slots
+from asr.services import restart_session
+from asr.tests.make import KEY, TERMS, aged, join, served, session_of, slots
 from rooms.errors import Conflict, DomainError, Forbidden, NoCapacity, NotFound
 from rooms.tests.make import room
 from transcripts.models import Part, Sentence
@@ -41,9 +42,11 @@ class TestJoining:
     def test_second_host_is_refused_and_no_row_changes(self):
         seat = join("A")
         before = list(Session.objects.values()), list(Part.objects.values())
-        for connection_id, owner in (("", "host"), ("x" * 36, "host"), (seat.connection_id, "ada")):
+        for connection_id, key in (
+            ("", KEY), ("x" * 36, KEY), (seat.connection_id, "b" * 64), (seat.connection_id, ""),
+        ):  # fmt: skip
             with pytest.raises(Conflict, match="Multiple hosts not allowed"):
-                join("A", terms=replace(TERMS, owner=owner), connection_id=connection_id)
+                join("A", connection_id=connection_id, key=key)
         assert (list(Session.objects.values()), list(Part.objects.values())) == before
 
     def test_empty_connection_id_names_nobody(self):
@@ -58,9 +61,24 @@ class TestJoining:
         second = join("A", connection_id=first.connection_id)
         assert second.session_id == first.session_id
         assert (second.ready, second.fresh) == (True, False)
-        assert keep_seat(room_id=first.room_id, connection_id=first.connection_id) == TAKEN
+        assert second.fence == first.fence
+        assert keep_seat(first) == Presence("taken_over", first.session_id)
+        assert log_state(first.session_id, connection_id=first.connection_id) == "shared"
         assert not leave_as_host(room_id=first.room_id, connection_id=first.connection_id)
         assert session_of(second).grace_until is None
+
+    def test_password_never_takes_over_whoever_shows_it(self):
+        seat = join("A", key="")
+        with pytest.raises(Conflict, match="Multiple hosts not allowed"):
+            join("A", connection_id=seat.connection_id, key="")
+
+    def test_another_host_of_an_abandoned_room_shuts_the_older_one_s_audio_out(self):
+        first = join("A")
+        aged(first, host_seen_at=11)
+        second = join("A", key="b" * 64)
+        assert second.session_id == first.session_id
+        assert second.fence > first.fence
+        assert keep_seat(first) == Presence("lost", first.session_id)
 
     def test_host_whose_web_process_died_is_gone_after_ten_seconds(self):
         seat = join("A")
@@ -70,13 +88,34 @@ class TestJoining:
         aged(seat, host_seen_at=11)
         assert join("A").session_id == seat.session_id
 
+    def test_rejoin_with_the_same_key_keeps_what_it_said_about_the_public(self):
+        first = again = join("A")
+        for public in (False, True):  # a reload of the web client says `false` of its own accord
+            leave_as_host(room_id=again.room_id, connection_id=again.connection_id)
+            again = join("A", terms=replace(TERMS, public=public))
+            assert again.session_id == first.session_id
+        leave_as_host(room_id=again.room_id, connection_id=again.connection_id)
+        unstored = join("A", terms=replace(TERMS, public=False, store=False))
+        part = session_of(unstored).part
+        assert (part.number, part.store, part.public) == (2, False, True)
+
+    def test_second_opening_has_terms_of_its_own(self):
+        first = join("A")
+        close_room(first.room_id)
+        finish(first)
+        assert not session_of(join("A", terms=replace(TERMS, public=False))).part.public
+
     @pytest.mark.parametrize(
-        "change", [{"source_lang": "de"}, {"store": False}, {"public": False}, {"owner": "ada"}]
-    )
-    def test_other_terms_are_a_new_part_of_the_same_opening(self, change):
+        ("change", "key"),
+        [
+            ({"source_lang": "de"}, KEY), ({"store": False}, KEY), ({"public": False}, "b" * 64),
+            ({"public": False}, ""), ({"owner": "ada"}, "b" * 64),
+        ],
+    )  # fmt: skip
+    def test_other_terms_are_a_new_part_of_the_same_opening(self, change, key):
         first = join("A")
         leave_as_host(room_id=first.room_id, connection_id=first.connection_id)
-        second = join("A", terms=replace(TERMS, **change))
+        second = join("A", terms=replace(TERMS, **change), key=key)
         assert second.fresh
         assert second.opening == first.opening
         assert session_of(first).state == "closing"
@@ -133,6 +172,22 @@ class TestLeaving:
         assert leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
         assert not leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
 
+    def test_renewal_that_comes_late_does_not_bring_back_a_host_that_has_left(self):
+        seat = join("A")
+        leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
+        keep_seat(seat)
+        left = session_of(seat)
+        assert left.host_seen_at is None
+        assert left.grace_until is not None
+
+    def test_host_that_was_taken_for_gone_is_back_with_its_next_renewal(self):
+        seat = join("A")
+        aged(seat, host_seen_at=11)
+        sweep()
+        assert session_of(seat).grace_until is not None
+        assert keep_seat(seat) == Presence("held", seat.session_id)
+        assert session_of(seat).grace_until is None
+
     def test_host_of_a_replaced_session_still_leaves_the_room(self):
         seat = join("A")
         restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
@@ -151,7 +206,7 @@ class TestRestarting:
             True,
             "host",
         )
-        assert keep_seat(room_id=seat.room_id, connection_id=seat.connection_id) == new.pk
+        assert keep_seat(seat) == Presence("held", new.pk)
 
     def test_only_the_host_may(self):
         seat = join("A")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import psutil
 
 from asr.host import Host, HostLostError
 from asr.recorder import Blob
@@ -18,6 +21,7 @@ from config.drill.watch import Watch
 
 DONE_WITHIN_S = 60.0
 POLL_S = 0.05
+FROZEN_S = 16.0  # longer than the web server waits for a socket's application to go
 UNSENT_S = 2.0  # of the talk, while the host has no socket
 FULL_S = 8.0
 
@@ -116,6 +120,29 @@ async def kill_web(stack: Stack, room: str, speech: Speech, fault: str) -> Fault
         return broke_at
 
     return await scenario(stack, room, speech, fault, talk)
+
+
+async def ghost_host(stack: Stack, room: str, speech: Speech, fault: str) -> FaultRow:
+    """PostgreSQL stands still while the host's machine dies: its seat must not stay taken; another host goes on."""
+    before, after = _halves(speech)
+    at_ms = after[0].start_ms
+    successor = stack.host(room, lang=speech.language, target=speech.language)
+
+    async def talk(host: Host) -> float:
+        await host.play(before, speed=speech.speed)
+        await all_heard(stack, room, before[-1].end_ms)
+        with frozen_postgres(stack):
+            broke_at = time.monotonic()
+            await asyncio.sleep(1.0)
+            await host.drop()
+            await asyncio.sleep(FROZEN_S - 1.0)
+        await until(lambda: bool(stack.session(room)["grace_until"]))
+        async with successor:
+            await successor.wait_ready()
+            await successor.play(speech.blobs(at_ms), speed=speech.speed)
+        return broke_at
+
+    return await scenario(stack, room, speech, fault, talk, unsent=Unsent(at_ms, at_ms, new_recorder=True))
 
 
 async def scenario(
@@ -227,6 +254,20 @@ def fill_redis(stack: Stack, room: str) -> None:
             redis.config_set("maxmemory", 0)
 
 
+@contextlib.contextmanager
+def frozen_postgres(stack: Stack) -> Iterator[None]:
+    """Every process of PostgreSQL lives and does nothing."""
+    server = psutil.Process(stack.pid("postgres"))
+    frozen = [server, *server.children(recursive=True)]
+    for process in frozen:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in frozen:
+            process.resume()
+
+
 def _halves(speech: Speech) -> tuple[list[Blob], list[Blob]]:
     """The blobs before and after the moment at which something breaks."""
     blobs = speech.blobs()
@@ -252,6 +293,9 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "host-new-recorder": lambda stack, room, speech: drop_host(
         stack, room, speech, "host's socket dropped, new recorder", new_recorder=True
+    ),
+    "ghost-host": lambda stack, room, speech: ghost_host(
+        stack, room, speech, "PostgreSQL frozen, host's machine dead"
     ),
     "viewer-dropped": lambda stack, room, speech: drop_viewer(stack, room, speech, "viewer's socket dropped"),
 }

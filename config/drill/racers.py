@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.utils import timezone
 
-from asr import ending, leases, services
+from asr import ending, leases, presence, services
 from asr.engine.session import SentenceReady
 from asr.leases import Lease, LeaseLost, Progress
 from asr.models import Session, Worker
@@ -73,7 +73,7 @@ class RacedRoom:
     def beat(self) -> None:
         """The process renews its lease, the host its seat."""
         leases.beat(self.lease, Progress(0, 0, audio_waits=False, delay_s=0.0))
-        services.keep_seat(room_id=self.room.pk, connection_id=self.seat.connection_id)
+        presence.keep_seat(self.seat)
 
     def correct(self) -> None:
         """A sentence of this room, in whatever language, reads otherwise."""

@@ -8,12 +8,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
-from asr.audio_log import AsyncAudioLog, AudioLogUnavailable
+from asr.audio_log import AsyncAudioLog, AudioLogTaken, AudioLogUnavailable
 from asr.engine.decode import classify
 
 QUEUED_BLOBS = 512  # while Redis is away
@@ -22,7 +23,7 @@ HELD_FOR_S = QUEUED_BLOBS * BLOB_EVERY_S  # so long a host's audio waits here an
 QUEUED_BYTES = 20_000_000  # as much as the log itself holds
 REDIS_RETRY_S = 0.25
 TELL_AFTER_S = 1.0  # a host need not know of a Redis that was away for a moment
-PREDECESSOR_WITHIN_S = 5.0
+PREDECESSOR_WITHIN_S = 8.0  # its closing handshake may take 5 (config/websockets.py)
 HEADER_LASTS_S = 24 * 3600
 MAX_HEADER_BYTES = 64 * 1024
 _CLUSTER, _OGG_PAGE = b"\x1f\x43\xb6\x75", b"OggS"
@@ -80,43 +81,69 @@ async def remember_header(connection_id: str, header: bytes) -> None:
         logger.warning("recorder's header not remembered: no cache")
 
 
-class AudioWriter:
-    """Blobs → the log of the session that this host has now."""
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    """A blob, or (empty) the end of a log: of the session that the host had when it came, whatever is said later."""
 
-    def __init__(self, session_id: int, *, fresh: bool, header: RecorderHeader, raw_pcm: bool) -> None:
+    session_id: int
+    blob: bytes
+
+
+class AudioWriter:
+    """Blobs → the log of the session that this host had when they came."""
+
+    def __init__(
+        self, session_id: int, *, fence: int, fresh: bool, header: RecorderHeader, raw_pcm: bool
+    ) -> None:
         """`fresh`: the session's log is empty, so a stream that goes on there needs its header first."""
         self.session_id = session_id
+        self._fence = fence
         self._header = header
         self._raw_pcm = raw_pcm
         self._needs_header = fresh
         self._first = True
-        self._blobs: asyncio.Queue[bytes] = asyncio.Queue(QUEUED_BLOBS)
+        self._blobs: asyncio.Queue[_Queued] = asyncio.Queue()
         self._queued_bytes = 0
+        self._ended = False
+        self._dropped = False
         self._told: set[str] = set()
         self._predecessor: AudioWriter | None = None
         self.finished = asyncio.Event()
 
     def after(self, predecessor: AudioWriter | None) -> None:
-        """What another socket of this room was still writing comes first."""
-        self._predecessor = predecessor
+        """What another socket was still writing into this log comes first."""
+        if predecessor is not None and predecessor.session_id == self.session_id:
+            self._predecessor = predecessor
 
     def take(self, blob: bytes) -> bool:
         """Queue a blob; False: too much waits, it is lost."""
-        if self._blobs.full() or self._queued_bytes + len(blob) > QUEUED_BYTES:
+        if self._blobs.qsize() >= QUEUED_BLOBS or self._queued_bytes + len(blob) > QUEUED_BYTES:
             return False
-        self._queued_bytes += len(blob)
-        self._blobs.put_nowait(blob)
+        self._ended = False
+        self._queue(blob)
         return True
+
+    def end_log(self) -> None:
+        """Nobody speaks into this log any more: behind what waits, say that nothing comes."""
+        if not self._ended:
+            self._ended = True
+            self._queue(b"")
+
+    def switch(self, session_id: int) -> None:
+        """This host's audio goes to a newer session from now on; the log so far has its end."""
+        if session_id > self.session_id:
+            self.end_log()
+            self.session_id, self._ended = session_id, False
 
     async def drained(self) -> None:
         """Until everything that was taken is in the log."""
         await self._blobs.join()
 
     def drop(self) -> None:
-        """What waits shall not be heard."""
+        """What waits shall not be heard, nor what may still come."""
+        self._dropped = True
         while not self._blobs.empty():
-            self._queued_bytes -= len(self._blobs.get_nowait())
-            self._blobs.task_done()
+            self._done(self._blobs.get_nowait())
 
     async def run(self, connection_id: str, report: Report) -> None:
         """Write, as long as it takes."""
@@ -125,30 +152,41 @@ class AudioWriter:
                 async with asyncio.timeout(PREDECESSOR_WITHIN_S):
                     await self._predecessor.finished.wait()
             self._predecessor = None
-        log, log_of = self._log(), self.session_id
+        log, log_of = None, self.session_id
         while True:
-            blob = await self._blobs.get()
+            item = await self._blobs.get()
             try:
-                if log_of != self.session_id:
-                    log, log_of, self._needs_header = self._log(), self.session_id, True
-                await self._write(log, blob, connection_id, report)
+                if log is None or log_of != item.session_id:
+                    self._needs_header |= log_of != item.session_id
+                    log, log_of = self._log(item.session_id), item.session_id
+                if item.blob:
+                    await self._write(log, item.blob, connection_id, report)
+                else:
+                    await self._append(log, "end", b"")
+            except AudioLogTaken:
+                logger.warning("audio of a host that lost its seat dropped", extra={"session": log_of})
+                self.drop()
             finally:
-                self._queued_bytes -= len(blob)
-                self._blobs.task_done()
-
-    async def end(self) -> None:
-        """Nobody speaks any more: what was said need not wait for more."""
-        await self._append(self._log(), "end", b"")
+                self._done(item)
 
     async def forget(self) -> None:
         """Drop the session's log."""
         try:
-            await self._log().delete()
+            await self._log(self.session_id).delete()
         except AudioLogUnavailable:
             logger.warning("audio log not deleted, it expires", extra={"session": self.session_id})
 
-    def _log(self) -> AsyncAudioLog:
-        return AsyncAudioLog(settings.REDIS_URL, str(self.session_id))
+    def _queue(self, blob: bytes) -> None:
+        if not self._dropped:
+            self._queued_bytes += len(blob)
+            self._blobs.put_nowait(_Queued(self.session_id, blob))
+
+    def _done(self, item: _Queued) -> None:
+        self._queued_bytes -= len(item.blob)
+        self._blobs.task_done()
+
+    def _log(self, session_id: int) -> AsyncAudioLog:
+        return AsyncAudioLog(settings.REDIS_URL, str(session_id), fence=self._fence)
 
     async def _write(self, log: AsyncAudioLog, blob: bytes, connection_id: str, report: Report) -> None:
         kind = self._kind(blob)
@@ -168,7 +206,7 @@ class AudioWriter:
     async def _append(self, log: AsyncAudioLog, kind: str, blob: bytes, report: Report | None = None) -> bool:
         """Try until Redis takes it, or says that too much waits. The host is told once an outage."""
         began = time.monotonic()
-        while True:
+        while not self._dropped:
             try:
                 taken = await log.append(kind, blob)
             except AudioLogUnavailable:
@@ -182,6 +220,7 @@ class AudioWriter:
             else:
                 self._told.discard("audio_waits")
                 return taken
+        return True  # nobody wants it any more
 
     def _kind(self, blob: bytes) -> str:
         if self._raw_pcm:

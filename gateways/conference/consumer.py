@@ -7,10 +7,12 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from channels.consumer import get_handler_name
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseError
 
-from gateways.conference import refusals
+from gateways.conference import background, refusals
 from gateways.conference.feed import Control, Member, RoomFeed, follow, unfollow
 from gateways.conference.host import HostSocket
 from gateways.conference.limits import TokenBucket
@@ -29,43 +31,61 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     channel_layer_alias = ""  # the hub subscribes for all sockets of the process
 
-    async def connect(self) -> None:
-        """Accept, check in the wire's order, join."""
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._host: HostSocket | None = None
         self._feed: RoomFeed | None = None
         self._member: Member | None = None
         self._wanted: tuple[int, str] | None = None
-        self._gone = False
+        self._joining: asyncio.Task[None] | None = None
+        self._gone = False  # nothing is sent any more
+        self._hears_out = False  # and yet what its browser sent before it knew is heard
         self._closing = False
+        self._ended = asyncio.Event()
         self._bucket = TokenBucket(rate_per_s=VIEWER_MESSAGES_PER_S, burst=VIEWER_BURST)
-        self._jobs: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """However it ends (in order, cut off by the server, by an error), nothing that it held outlives it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._end()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """As Channels does, but without a turn in the database's thread for every message.
+
+        Audio must not wait for PostgreSQL, nor a flood keep everybody else from it.
+        """
+        await getattr(self, get_handler_name(message))(message)
+
+    async def connect(self) -> None:
+        """Accept, check in the wire's order, join."""
         await self.accept()
-        await self._or_refuse(self._join())
+        # A join is never cut in the middle: nobody would know what it took.
+        self._joining = background.spawn(self._or_refuse(self._join()))
+        await asyncio.shield(self._joining)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """A host's audio and signals; a viewer's messages are counted and ignored."""
-        if self._gone:
+        if self._gone and not self._hears_out:
             return
         if self._host is not None:
             await self._or_refuse(self._host.receive(text_data, bytes_data))
         elif not self._bucket.take():
             await self.refuse(refusals.TOO_MANY_MESSAGES)
 
-    async def disconnect(self, code: int) -> None:
-        """Leave; a host's room begins its grace period."""
-        self._gone = True
-        if self._feed is not None and self._member is not None:
-            await unfollow(self._feed, self._member)
-        if self._wanted is not None:
-            await readers().release(*self._wanted)
-        if self._host is not None:
-            await self._host.leave()
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        """The socket is gone; what it held is given back behind it."""
+        self._end()
+        raise StopConsumer
 
-    async def refuse(self, refusal: Refusal) -> None:
-        """Close with the wire's code and reason."""
+    async def refuse(self, refusal: Refusal, *, hear_out: bool = False) -> None:
+        """Close with the wire's code and reason. `hear_out`: take what was sent before the browser read that."""
+        self._hears_out = self._hears_out and hear_out
         if not self._gone:
-            self._gone = True
-            await self.close(code=refusal.code, reason=refusal.reason)
+            self._gone, self._hears_out = True, hear_out
+            close = {"type": "websocket.close", "code": refusal.code, "reason": refusal.reason}
+            await self.base_send({**close, "hear_out": hear_out})
 
     async def send_json_text(self, text: str) -> None:
         """Send one message as it is."""
@@ -74,17 +94,37 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _join(self) -> None:
         request = await parse(self.scope)
+        if self._ended.is_set():
+            return
         room_id, opening = request.room_id, request.opening
         if request.role == "host":
             self._host = HostSocket(self, request)
             seat = await self._host.join()
             room_id, opening = seat.room_id, seat.opening
+        if self._ended.is_set():
+            return
         self._member = Member(self._send_chunk, self._on_control, opening)
         self._feed = await follow(room_id, self._member)
         self._wanted = (room_id, request.target_lang)
         await readers().hold(*self._wanted)
         if self._host is not None:
             await self._host.joined()
+
+    def _end(self) -> None:
+        if not self._ended.is_set():
+            self._gone = True
+            self._ended.set()
+            if self._host is not None:  # first of all: nobody renews the seat of a socket that is gone
+                background.spawn(self._host.leave())
+            background.spawn(self._stop_reading())
+
+    async def _stop_reading(self) -> None:
+        if self._joining is not None:
+            await asyncio.wait({self._joining})
+        if self._feed is not None and self._member is not None:
+            await unfollow(self._feed, self._member)
+        if self._wanted is not None:
+            await readers().release(*self._wanted)
 
     async def _or_refuse(self, work: Coroutine[Any, Any, None]) -> None:
         """The edge: whatever happens, the browser is told, and everybody else goes on."""
@@ -108,12 +148,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def _on_control(self, event: Control) -> None:
         if self._host is not None:
-            self._spawn(self._or_refuse(self._host.on_control(event)))
+            background.spawn(self._or_refuse(self._host.on_control(event)))
         if isinstance(event, RoomClosed):
             self._closing = True
-            self._spawn(self.refuse(refusals.CLOSED))
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        job = asyncio.ensure_future(coroutine)
-        self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
+            background.spawn(self.refuse(refusals.CLOSED))

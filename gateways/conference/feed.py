@@ -29,6 +29,7 @@ from transcripts.events import (
     RoomClosed,
     SentenceChanged,
     SentenceRemoved,
+    SessionClosing,
     SessionReplaced,
     StateChanged,
 )
@@ -37,7 +38,7 @@ from transcripts.live import room_group, track_group
 
 CHECK_EVERY_S = 3.0
 ROOM_CLOSED = "Room closed"
-Control = EngineReady | SessionReplaced | HostReplaced | HostError | RoomClosed
+Control = EngineReady | SessionClosing | SessionReplaced | HostReplaced | HostError | RoomClosed
 logger = logging.getLogger(__name__)
 
 
@@ -295,6 +296,12 @@ async def follow(room_id: int, member: Member) -> RoomFeed:
         await unfollow(feed, member)
         raise
     return feed
+
+
+def followed_rooms() -> list[int]:
+    """Rooms that sockets of the running event loop follow."""
+    loop = asyncio.get_running_loop()
+    return [room_id for known, room_id in _feeds if known is loop]
 
 
 async def unfollow(feed: RoomFeed, member: Member) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import time
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -13,14 +14,21 @@ from weakref import WeakValueDictionary
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
-from asr import services
-from gateways.conference import refusals
+from asr import presence, services
+from gateways.conference import background, refusals
 from gateways.conference.audio import AudioWriter, RecorderHeader, recall_header, remember_header
 from gateways.conference.feed import Control
 from gateways.conference.limits import TokenBucket
 from gateways.conference.request import SocketRequest
 from rooms.errors import DomainError
-from transcripts.events import EngineReady, HostError, HostReplaced, RoomClosed, SessionReplaced
+from transcripts.events import (
+    EngineReady,
+    HostError,
+    HostReplaced,
+    RoomClosed,
+    SessionClosing,
+    SessionReplaced,
+)
 from transcripts.services import PartTerms
 
 if TYPE_CHECKING:
@@ -32,8 +40,8 @@ PRESENCE_EVERY_S = 2.0
 MESSAGES_PER_S, MESSAGES_BURST = 100.0, 500.0
 BYTES_PER_S, BYTES_BURST = 1_000_000.0, 8_000_000.0
 RESTART_EVERY_S = 2.0
-LEAVE_WITHIN_S = 8.0  # Daphne ends a closed socket's application after 10 s
-REPLACED_CLOSES_AFTER_S = 0.5  # what is under way on the old socket still arrives
+DRAIN_WITHIN_S = 600.0  # while Redis is away or full; the seat is given up before
+HEARS_ON_S = 1.0  # in a room that is being closed: what is under way still arrives
 RESTART = "restart_backend_engine"
 logger = logging.getLogger(__name__)
 _writers: WeakValueDictionary[int, AudioWriter] = WeakValueDictionary()  # each room's newest of this process
@@ -45,30 +53,40 @@ class HostSocket:
     def __init__(self, consumer: RoomConsumer, request: SocketRequest) -> None:
         self._consumer = consumer
         self._request = request
+        self._taking: asyncio.Future[services.HostSeat] | None = None
         self._held: tuple[services.HostSeat, AudioWriter] | None = None
+        self._seat_lock = asyncio.Lock()  # one question about the seat at a time: answers come in their order
         self._ready_said_for = 0
+        self._restarted_at = -RESTART_EVERY_S
         self._messages = TokenBucket(rate_per_s=MESSAGES_PER_S, burst=MESSAGES_BURST)
         self._bytes = TokenBucket(rate_per_s=BYTES_PER_S, burst=BYTES_BURST)
-        self._restarts = TokenBucket(rate_per_s=1 / RESTART_EVERY_S, burst=1)
         self._writing: asyncio.Task[None] | None = None
-        self._staying: asyncio.Task[None] | None = None
         self._leaving = asyncio.Event()
-        self._closing = False
+        self._ending = False  # the room or this socket's place in it
+        self._closing = False  # no more audio is taken
         self._losing = False
         self._odd_text_logged = False
 
     async def join(self) -> services.HostSeat:
-        """Take the seat. Raises DomainError."""
+        """Take the seat; nothing more where the socket is gone meanwhile. Raises DomainError."""
         request = self._request
         terms = PartTerms(request.source_lang, request.store, request.public, request.owner)
-        seat: services.HostSeat = await database_sync_to_async(services.join_as_host)(
-            services.HostRequest(request.room_code, terms, request.connection_id)
+        self._taking = asyncio.ensure_future(
+            database_sync_to_async(services.join_as_host)(
+                services.HostRequest(request.room_code, terms, request.connection_id, request.key)
+            )
         )
+        seat = await self._taking
         header = RecorderHeader(await recall_header(request.connection_id))
-        writer = AudioWriter(seat.session_id, fresh=seat.fresh, header=header, raw_pcm=request.raw_pcm)
+        if self._leaving.is_set():
+            return seat
+        writer = AudioWriter(
+            seat.session_id, fence=seat.fence, fresh=seat.fresh, header=header, raw_pcm=request.raw_pcm
+        )
         writer.after(_writers.get(seat.room_id))
         _writers[seat.room_id] = writer
         self._held = seat, writer
+        self._writing = background.spawn(self._at_work(writer.run(seat.connection_id, self._error)))
         if header.whole:
             await remember_header(seat.connection_id, header.whole)
         await self._info({"connection_id": seat.connection_id})
@@ -76,11 +94,10 @@ class HostSocket:
 
     async def joined(self) -> None:
         """The chunk has been sent: begin to work, and say so when the engine hears already."""
-        seat, writer = self._seat()
-        self._writing = asyncio.create_task(self._at_work(writer.run(seat.connection_id, self._error)))
-        self._staying = asyncio.create_task(self._at_work(self._stay()))
+        seat, _ = self._seat()
+        background.spawn(self._at_work(self._stay()))
         # The room's events are followed by now: what is not in the row yet comes as an event.
-        if seat.ready or await database_sync_to_async(services.engine_hears)(seat.session_id):
+        if seat.ready or await database_sync_to_async(presence.engine_hears)(seat.session_id):
             await self._say_ready(seat.session_id)
 
     async def receive(self, text: str | None, blob: bytes | None) -> None:
@@ -95,48 +112,80 @@ class HostSocket:
 
     async def on_control(self, event: Control) -> None:
         """What the room says to its host."""
-        _, writer = self._seat()
+        seat, writer = self._seat()
         if isinstance(event, RoomClosed):
-            self._close()
-        elif isinstance(event, HostReplaced):
-            if event.connection_id != self._seat()[0].connection_id:
-                await self._renew()  # two who took over in a moment: the row says who it is
-        elif isinstance(event, SessionReplaced):
-            if event.old_id == writer.session_id:
-                writer.session_id = event.new_id
-        elif isinstance(event, EngineReady):
-            if event.session_id >= writer.session_id:
-                writer.session_id = event.session_id
-                await self._say_ready(event.session_id)
+            if await self._log_state() == "over":
+                self._hear_no_more()
+                writer.drop()
         elif isinstance(event, HostError):
             await self._error(event.code, event.message)
+        elif isinstance(event, EngineReady) and event.session_id == writer.session_id:
+            await self._say_ready(event.session_id)
+        elif _concerns(event, seat, writer):
+            await (
+                self._renew()
+            )  # an event is a hint, and two may cross: the row says who the host is, and where
+            if isinstance(event, EngineReady) and event.session_id == writer.session_id:
+                await self._say_ready(event.session_id)
 
     async def leave(self) -> None:
-        """The socket is gone: finish writing what it sent, then begin the grace period."""
+        """The socket is gone: give up the seat at once, then finish writing what it sent."""
+        self._leaving.set()
+        if self._taking is None:
+            return
+        await asyncio.wait({self._taking})  # it cannot be called back
+        if self._taking.exception() is None:
+            await self._give_up_seat(self._taking.result())
         if self._held is None:
             return
-        self._leaving.set()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LEAVE_WITHIN_S):
-                if self._staying is not None:
-                    await asyncio.wait({self._staying})
-                if self._writing is not None and not self._writing.done():
-                    await self._held[1].drained()
-                await self._give_up_seat()
-        self._held[1].finished.set()
-        for task in (self._writing, self._staying):
-            if task is not None:
-                task.cancel()
+        try:
+            async with asyncio.timeout(DRAIN_WITHIN_S):
+                await self._finish_log()
+        except TimeoutError:
+            logger.error("a host's last audio was lost: no audio log", extra={"room": self._held[0].room_id})
+        finally:
+            self._held[1].finished.set()
+            if self._writing is not None:
+                self._writing.cancel()
 
-    async def _give_up_seat(self) -> None:
-        seat, writer = self._seat()
-        left = await database_sync_to_async(services.leave_as_host)(
-            room_id=seat.room_id, connection_id=seat.connection_id
-        )
-        if left:
-            await writer.end()
-        elif await database_sync_to_async(services.is_over)(writer.session_id):
+    async def _give_up_seat(self, seat: services.HostSeat) -> None:
+        async with self._seat_lock:  # behind a renewal that is under way
+            try:
+                await database_sync_to_async(presence.leave_as_host)(
+                    room_id=seat.room_id, connection_id=seat.connection_id
+                )
+            except DatabaseError:
+                logger.warning("host's seat not given up, it expires", extra={"room": seat.room_id})
+
+    async def _finish_log(self) -> None:
+        """Write what waits, then say that nothing more comes, unless somebody goes on there."""
+        _, writer = self._seat()
+        await self._written()
+        state = await self._log_state()
+        if state == "own":
+            writer.end_log()
+            await self._written()
+        elif state == "over":
             await writer.forget()  # what came after the end is nobody's
+
+    async def _written(self) -> None:
+        """Until the writer has written everything, or has failed."""
+        drained = asyncio.ensure_future(self._seat()[1].drained())
+        tasks = {drained, self._writing} if self._writing is not None else {drained}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            drained.cancel()
+
+    async def _log_state(self) -> presence.LogState:
+        seat, writer = self._seat()
+        try:
+            state: presence.LogState = await database_sync_to_async(presence.log_state)(
+                writer.session_id, connection_id=seat.connection_id
+            )
+        except DatabaseError:
+            return "own"
+        return state
 
     async def _take_audio(self, blob: bytes) -> None:
         if not blob or self._closing:
@@ -156,22 +205,25 @@ class HostSocket:
 
     async def _restart(self) -> None:
         seat, writer = self._seat()
-        if not self._restarts.take():
+        starting = self._ready_said_for < writer.session_id
+        if starting or time.monotonic() - self._restarted_at < RESTART_EVERY_S:
             await self._error("too_many_restarts", "The engine is being restarted already")
             return
         try:
-            await writer.drained()  # what was said before the signal belongs to the part before it
-            writer.session_id = await database_sync_to_async(services.restart_session)(
-                room_id=seat.room_id, connection_id=seat.connection_id
-            )
+            async with self._seat_lock:
+                new_id = await database_sync_to_async(services.restart_session)(
+                    room_id=seat.room_id, connection_id=seat.connection_id
+                )
+                writer.switch(new_id)  # what was said before the signal belongs to the part before it
+                self._restarted_at = time.monotonic()
         except DomainError as error:
             await self._error(error.code, error.reason)
         except DatabaseError:
             await self._error("not_ready", "The engine cannot be restarted now")
 
     async def _stay(self) -> None:
-        """Renew the seat until the socket is gone."""
-        while not self._leaving.is_set():
+        """Renew the seat until the socket is gone, or the seat."""
+        while not self._leaving.is_set() and not self._ending:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PRESENCE_EVERY_S):
                     await self._leaving.wait()
@@ -181,22 +233,40 @@ class HostSocket:
     async def _renew(self) -> None:
         """Notice when the seat is somebody else's, or the room is closing."""
         seat, writer = self._seat()
-        with contextlib.suppress(DatabaseError):
-            session_id = await database_sync_to_async(services.keep_seat)(
-                room_id=seat.room_id, connection_id=seat.connection_id
-            )
-            if session_id == services.TAKEN:
-                await asyncio.sleep(REPLACED_CLOSES_AFTER_S)
-                await self._consumer.refuse(refusals.REPLACED)
-            elif session_id is None:
-                self._close()
+        async with self._seat_lock:
+            if self._leaving.is_set():
+                return
+            try:
+                now: presence.Presence = await database_sync_to_async(presence.keep_seat)(seat)
+            except DatabaseError:
+                return
+        if now.state == "held" and now.session_id is not None:
+            writer.switch(now.session_id)  # a restart of ours whose answer was lost
+        elif now.state == "taken_over":
+            self._ending = True
+            await self._consumer.refuse(refusals.REPLACED, hear_out=True)
+        elif now.state == "lost":
+            self._hear_no_more()
+            if now.session_id == writer.session_id:
+                writer.drop()  # the log is another's
             else:
-                writer.session_id = session_id
+                writer.end_log()
+            await self._consumer.refuse(refusals.REPLACED)
+        elif now.state == "over":
+            await self._close()
 
-    def _close(self) -> None:
-        """The room ends: what comes now would keep it from ending."""
-        self._closing = True
-        self._seat()[1].drop()
+    async def _close(self) -> None:
+        """The room ends: what is under way is still heard; what comes later would keep it from ending."""
+        if not self._ending:
+            self._ending = True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARS_ON_S):
+                    await self._leaving.wait()
+            self._hear_no_more()
+            self._seat()[1].end_log()
+
+    def _hear_no_more(self) -> None:
+        self._ending = self._closing = True
 
     async def _at_work(self, work: Coroutine[None, None, None]) -> None:
         """A host whose audio goes nowhere must not think that all is well."""
@@ -221,6 +291,16 @@ class HostSocket:
         if self._held is None:
             raise RuntimeError("join() comes first")
         return self._held
+
+
+def _concerns(event: Control, seat: services.HostSeat, writer: AudioWriter) -> bool:
+    """Whether the host must ask how it stands."""
+    if isinstance(event, HostReplaced):
+        return event.connection_id != seat.connection_id
+    if isinstance(event, SessionClosing):
+        return event.session_id == writer.session_id
+    newest = event.new_id if isinstance(event, SessionReplaced) else getattr(event, "session_id", 0)
+    return newest > writer.session_id
 
 
 def _signal(text: str) -> str | None:

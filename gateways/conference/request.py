@@ -32,6 +32,7 @@ class SocketRequest:
     room_id: int = 0
     opening: int = 0
     owner: str = ""
+    key: str = ""
     store: bool = False
     public: bool = False
     connection_id: str = ""
@@ -85,7 +86,7 @@ def _host(code: str, route: dict[str, str], scope: dict[str, Any]) -> SocketRequ
     query = parse_qs(scope.get("query_string", b"").decode("ascii", "replace"))
     return SocketRequest(
         code, "host", route["source_lang"], route["target_lang"],
-        owner=identity.owner, store=store, public=public,
+        owner=identity.owner, key=identity.key, store=store, public=public,
         connection_id=cookies.get("connection_id", "")[:64],
         raw_pcm=query.get("format") == ["pcm_s16le"],
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from contextlib import asynccontextmanager
@@ -107,8 +108,16 @@ def host_cookies(room: str, *, connection_id: str = "", store: bool = True, publ
     return {**cookies, "connection_id": connection_id} if connection_id else cookies
 
 
-def host(stack: Stack, room: str, *, lang: str = "en", target: str = "en", query: str = "", **more: Any):
-    return browser(stack, f"/room/{room}/host/{lang}/{target}{query}", host_cookies(room, **more))
+@asynccontextmanager
+async def host(
+    stack: Stack, room: str, *, lang: str = "en", target: str = "en", query: str = "", **more: Any
+):
+    """A host's socket that was given its seat or refused: sockets are accepted before that is known."""
+    path = f"/room/{room}/host/{lang}/{target}{query}"
+    async with browser(stack, path, host_cookies(room, **more)) as page:
+        with contextlib.suppress(ConnectionClosed):
+            await page.read()
+        yield page
 
 
 def watcher(stack: Stack, room: str, target: str = "en"):

@@ -89,6 +89,10 @@ def key_of(stack: Stack, who: str) -> dict[str, str]:
     return {"key": answer.json()["key"]}
 
 
+def login_key(stack: Stack, who: str) -> str:
+    return key_of(stack, who)["key"]
+
+
 def transcript(stack: Stack, room: str, who: str) -> str:
     """The text as `who` (a password) may read it; empty where that is nothing."""
     answer = requests.post(f"{stack.url}/room/{room}/transcript/en", json=key_of(stack, who), timeout=10)
@@ -184,6 +188,8 @@ async def test_second_host_changes_nothing(stack, room):
             {"key": "ada-password"},
             {"connection_id": "11111111-2222-4333-8444-555555555555"},
             {"key": "ada-password", "connection_id": page.connection_id},
+            {"connection_id": page.connection_id},  # the shared password itself, whoever shows it
+            {"key": login_key(stack, "drill-host"), "connection_id": page.connection_id},
         ):
             async with host(stack, room, **changes) as second:
                 assert await second.end() == (1003, "Multiple hosts not allowed")
@@ -194,10 +200,11 @@ async def test_second_host_changes_nothing(stack, room):
 
 
 async def test_same_browser_takes_over_and_nothing_is_lost(stack, room):
-    async with host(stack, room) as page, watcher(stack, room) as viewer:
+    key = login_key(stack, "drill-host")
+    async with host(stack, room, key=key) as page, watcher(stack, room) as viewer:
         await page.ready()
         await page.speak(0, 4)
-        async with host(stack, room, target="de", connection_id=page.connection_id) as newer:
+        async with host(stack, room, target="de", connection_id=page.connection_id, key=key) as newer:
             await newer.ready()
             assert newer.connection_id != page.connection_id
             assert await page.end() == (1000, "")
@@ -322,7 +329,7 @@ async def test_everybody_goes_in_time_though_the_process_hangs_and_what_was_hear
         for socket in (page, viewer):
             assert await socket.end() == (1003, "Room closed")
         async with host(stack, room) as again:
-            await again.until(lambda message: "info" in message)
+            assert "info" in again.messages[0]
             assert [part[:2] for part in parts(stack, room)] == [(1, 1), (2, 2)]
             await finished(stack, room)
             assert scripted_words(" ".join(words(stack, room, 1))) == list(range(11))

@@ -18,6 +18,7 @@ from asr import leases
 from asr.audio_log import AudioLog
 from asr.models import Worker
 from rooms.outages import is_outage
+from transcripts import live
 
 # asr.runtime and asr.serve bring the model's libraries: imported where a room is served. Web, sweeps and
 # beat know these tasks too.
@@ -40,12 +41,15 @@ def serve_room(self: Any, session_id: int, generation: int) -> None:
     from asr import runtime
     from asr.serve import Place, serve
 
-    serve(
-        leases.Lease(session_id, generation),
-        Place(self.request.hostname, os.getpid()),
-        make_captioner=runtime.make_captioner,
-        log=AudioLog(settings.REDIS_URL, str(session_id)),
-    )
+    try:
+        serve(
+            leases.Lease(session_id, generation),
+            Place(self.request.hostname, os.getpid()),
+            make_captioner=runtime.make_captioner,
+            log=AudioLog(settings.REDIS_URL, str(session_id)),
+        )
+    finally:
+        live.flush()  # this process ends now, and its last sentences may still wait to be told
 
 
 @shared_task(name="asr.tasks.sweep_sessions", ignore_result=True)

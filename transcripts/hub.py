@@ -65,12 +65,13 @@ class Hub:
     async def _read(self) -> None:
         while True:
             message: dict[str, Any] = await self._layer.receive(self._channel)
-            try:
-                event = decode({key: value for key, value in message.items() if key not in ("type", "group")})
-            except TypeError:  # an older process speaks, which does not know a field
-                event = None
-            if event is not None:
-                self._deliver(self._listeners.get(message.get("group", ""), []), event)
+            for encoded in message.get("events", []):
+                try:
+                    event = decode(encoded)
+                except TypeError:  # an older process speaks, which does not know a field
+                    event = None
+                if event is not None:
+                    self._deliver(self._listeners.get(message.get("group", ""), []), event)
 
     @staticmethod
     def _deliver(listeners: list[Listener], event: Event) -> None:

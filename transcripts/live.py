@@ -1,21 +1,24 @@
 """Group names and publish: the only sender to the channel layer.
 
-A published event is a hint that may be lost; PostgreSQL is the record. Publishing therefore never raises
-and never waits for a dead Redis longer than `TIMEOUT_S`.
+A published event is a hint that may be lost; PostgreSQL is the record. Publishing therefore never raises and never
+waits: a thread of the process sends what was published, in order, and what Redis does not take in time is dropped.
 """
 
 import asyncio
+import atexit
 import logging
 import os
 import threading
+from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from itertools import groupby
 
 from channels.layers import get_channel_layer
 
 from transcripts.events import Event, encode
 
-TIMEOUT_S = 2.0
+TIMEOUT_S = 2.0  # for all that waits to be sent, not for each
+QUEUED_MOST = 10_000
 logger = logging.getLogger(__name__)
 
 
@@ -31,44 +34,76 @@ def track_group(room_id: int, lang: str) -> str:
 
 def publish_room(room_id: int, event: Event) -> None:
     """Tell everybody in the room, in every process. Call in `on_commit` if the event speaks of rows."""
-    _publish(room_group(room_id), event)
+    _publisher.put(room_group(room_id), [event])
 
 
 def publish_track(room_id: int, lang: str, events: Sequence[Event]) -> None:
-    """Tell everybody who follows this track, in order."""
-    for event in events:
-        _publish(track_group(room_id, lang), event)
+    """Tell everybody who follows this track, in order and in one message."""
+    _publisher.put(track_group(room_id, lang), events)
 
 
-class _Loop:
-    """One event loop in a thread: synchronous code publishes through one connection, not one a call."""
+def flush() -> None:
+    """Wait until what was published is sent or given up. For a process that ends."""
+    _publisher.flush()
+
+
+class _Publisher:
+    """A queue and the thread that empties it. One a process: a fork begins with an empty one."""
+
+    _condition: threading.Condition
+    _queue: deque[tuple[str, Event]]
+    _sending: bool
+    _thread: threading.Thread | None
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pid = 0
-        self._loop: asyncio.AbstractEventLoop
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
 
-    def run(self, group: str, message: dict[str, Any]) -> None:
-        with self._lock:
-            if self._pid != os.getpid():  # first use, or after a fork: threads do not survive it
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="publish", daemon=True).start()
-                self._pid = os.getpid()
-        future = asyncio.run_coroutine_threadsafe(_send(group, message), self._loop)
-        future.result(TIMEOUT_S)
+    def put(self, group: str, events: Sequence[Event]) -> None:
+        """Have these events sent to the group after all that was put before. The oldest go where too many wait."""
+        with self._condition:
+            self._queue.extend((group, event) for event in events)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
+                self._thread.start()
+            self._condition.notify_all()
+
+    def flush(self) -> None:
+        """Wait for the thread: for the batch that it sends, and for the one that waits."""
+        with self._condition:
+            self._condition.wait_for(lambda: not self._queue and not self._sending, 2 * TIMEOUT_S)
+
+    def _reset(self) -> None:
+        self._condition = threading.Condition()
+        self._queue = deque(maxlen=QUEUED_MOST)
+        self._sending = False
+        self._thread = None
+
+    def _run(self) -> None:
+        with asyncio.Runner() as runner:
+            while True:
+                with self._condition:
+                    self._sending = False
+                    self._condition.notify_all()
+                    self._condition.wait_for(lambda: self._queue)
+                    batch = list(self._queue)
+                    self._queue.clear()
+                    self._sending = True
+                runner.run(_send(batch))
 
 
-async def _send(group: str, message: dict[str, Any]) -> None:
-    async with asyncio.timeout(TIMEOUT_S):
-        await get_channel_layer().group_send(group, message)
-
-
-_loop = _Loop()
-
-
-def _publish(group: str, event: Event) -> None:
+async def _send(batch: Sequence[tuple[str, Event]]) -> None:
+    """Events of one group that follow each other are one message: a commit is one for each of its tracks."""
     try:
-        _loop.run(group, {"type": "hub.event", "group": group, **encode(event)})
+        async with asyncio.timeout(TIMEOUT_S):
+            for group, items in groupby(batch, key=lambda item: item[0]):
+                events = [encode(event) for _, event in items]
+                message = {"type": "hub.events", "group": group, "events": events}
+                await get_channel_layer().group_send(group, message)
     except Exception:
-        # Whatever the transport raises: the row is committed and every viewer notices by version.
-        logger.warning("event not published", extra={"group": group, "event_type": type(event).__name__})
+        # Whatever the transport raises: the rows are committed and every viewer notices by version.
+        logger.warning("events not published", extra={"events": len(batch), "first_group": batch[0][0]})
+
+
+_publisher = _Publisher()
+atexit.register(flush)

@@ -76,6 +76,16 @@ class RealRedis:
                 client.config_set("save", "")
                 client.config_set("dir", str(self._socket.parent))
 
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """It takes what is sent, and answers nothing."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     def __enter__(self) -> "RealRedis":
         self.start()
         return self

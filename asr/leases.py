@@ -242,8 +242,9 @@ def _see_to_process(session: Session) -> None:
     now = timezone.now()
     if session.worker:
         if _is_forgotten(session):
-            kill_process(session)
+            # In this order: a worker never runs what it was told to kill, so that generation must be over by then.
             succeed(Lease(session.pk, session.generation), died=False)
+            kill_process(session)
     elif session.queued_at < now - ASKED_AGAIN_AFTER and is_queued(session) is False:
         request_process(session.pk, session.generation)
     if session.state in Session.OPEN and session.queued_at < now - WAITING_TOLD_AFTER:

@@ -208,8 +208,8 @@ def prepare_folders(places: Layout) -> None:
     """Folders for servers and sockets that no other user may enter, but where PostgreSQL's own must pass through."""
     passing = 0o700 if places.system_user is None else 0o711
     if places.fallback in {places.home, places.sockets.parent, places.postgres_binaries.parent.parent}:
-        _refuse_strangers(places.fallback)
-        _make_folder(places.fallback, passing)
+        _make_own_folder(places.fallback)
+        places.fallback.chmod(passing)
     places.home.mkdir(parents=True, exist_ok=True)
     _make_folder(places.sockets, passing)
     _make_folder(places.postgres_access, passing)
@@ -230,9 +230,10 @@ def _make_folder(path: Path, mode: int, *, owner: str | None = None) -> None:
     path.chmod(mode)
 
 
-def _refuse_strangers(path: Path) -> None:
-    """Its name in the temporary folder can be foreseen: somebody else may have been there first."""
-    with contextlib.suppress(FileNotFoundError):
-        found = path.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-            raise EmbeddedError(f"{path} belongs to another user: remove it, or set another VAR_DIR.")
+def _make_own_folder(path: Path) -> None:
+    """In the temporary folder, under a name that can be foreseen: somebody else may have been there first."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise EmbeddedError(f"{path} belongs to another user: remove it, or set another VAR_DIR.")

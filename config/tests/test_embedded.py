@@ -96,10 +96,16 @@ def test_sockets_and_data_have_no_rights_for_others() -> None:
         assert path.stat().st_uid == os.geteuid(), path
 
 
-def test_folder_that_somebody_else_made_in_our_name_is_refused(tmp_path: Path) -> None:
-    foreseen = tmp_path / "foreseen"
-    foreseen.symlink_to(tmp_path)
+@pytest.mark.parametrize("how", ["a link", pytest.param("a folder", marks=as_root)])
+def test_folder_that_somebody_else_made_in_our_name_is_refused(tmp_path: Path, how: str) -> None:
+    foreseen, elsewhere = tmp_path / "foreseen", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if how == "a link":
+        foreseen.symlink_to(elsewhere)
+    else:
+        foreseen.mkdir()
+        os.chown(foreseen, 65534, 65534)
     places = replace(PLACES, home=foreseen, fallback=foreseen, sockets=foreseen / "sockets")
     with pytest.raises(embedded.EmbeddedError, match="another user"):
         embedded.prepare_folders(places)
-    assert list(tmp_path.iterdir()) == [foreseen]
+    assert not list(foreseen.iterdir())

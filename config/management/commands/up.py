@@ -67,6 +67,8 @@ class Command(BaseCommand):
                 self._run(options["host"], options["port"])
             except KeyboardInterrupt:
                 self.stdout.write("stopped")
+            except embedded.EmbeddedError as error:
+                raise CommandError(str(error)) from error
 
     def _run(self, host: str, port: int) -> None:
         _check_port(host, port)

@@ -83,7 +83,7 @@ class SessionAdmin(SessionModelAdmin):
         closed = 0
         for session in sessions:
             try:
-                close_room(session.room_id or 0)
+                close_room(session.room_id or 0, by=f"user {request.user.pk}")
                 closed += 1
             except Conflict:
                 continue  # it closed while the question stood

@@ -1,6 +1,5 @@
 """The end of sessions and rooms: closing in order, forbidding at once, forgetting what was not to be stored."""
 
-import logging
 from copy import copy
 from functools import partial
 
@@ -9,6 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from asr.audio_log import AudioLog
+from asr.journal import note
 from asr.models import PastCounters, Session
 from asr.placement import kill_process
 from asr.selectors import is_running, newest_session, room_end
@@ -22,22 +22,21 @@ from transcripts.services import end_part, forget_unstored
 
 ENDING_LOCK = 0x50FF1F  # with a room: opening it and ending its last session must not interleave
 ROOM_CLOSED = "Room closed"
-logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
-def close_room(room_id: int) -> None:
+def close_room(room_id: int, *, by: str = "admin") -> None:
     """Close an active room: what was heard is finished, and what is written within VIEWERS_STAY is delivered.
 
-    Raises Conflict where the room is not active.
+    `by`: who closes it, for the log. Raises Conflict where the room is not active.
     """
     session = lock_open_session(room_id)
     if session is None:
         raise Conflict("not_active", "Room not active")
-    begin_closing(session)
+    begin_closing(session, by=by)
 
 
-def begin_closing(session: Session) -> None:
+def begin_closing(session: Session, *, by: str) -> None:
     """Ask the session's process to finish. Call with the row locked.
 
     A session that no process has taken yet still may hold audio: the process that takes it finishes it.
@@ -56,6 +55,7 @@ def begin_closing(session: Session) -> None:
     if session.room_id is not None:
         tell(session.room_id, SessionClosing(session.pk))
     if not session.replaced:
+        note("room closing", session, by=by)
         part = part_of(session)
         tell(part.room_id, StateChanged("closing", part.opening, part.number, session.source_lang))
 
@@ -67,14 +67,14 @@ def close_to_viewers(room_id: int) -> None:
     Whoever notices first does it: the feed of any web process, or the sweep. The next host begins a new opening.
     """
     session = newest_session(room_id)
-    session = session and locked(Session.objects.filter(pk=session.pk).select_related("part")).get()
+    session = session and locked(Session.objects.filter(pk=session.pk).select_related("part", "room")).get()
     lock_end(room_id)
     if session is None or room_end(room_id).due_in_s != 0 or newest_session(room_id) != session:
         return
     session.closed_to_viewers_at = timezone.now()
     session.save(update_fields=["closed_to_viewers_at"])
     part = part_of(session)
-    logger.info("room closed, text is still to come", extra={"room": room_id, "session": session.pk})
+    note("room closed to viewers, text is still to come", session)
     tell(room_id, StateChanged("closing", part.opening, part.number, session.source_lang))
 
 
@@ -96,6 +96,7 @@ def finish_session(session: Session, *, state: str = Session.State.CLOSED) -> No
             forget_unstored(room=part.room, opening=part.opening)
         return
     # Text first, then the end, then what is forgotten: viewers have read the last sentences by then.
+    note("room closed", session, state=state)
     tell(part.room_id, StateChanged("closed", part.opening, part.number, session.source_lang))
     tell(part.room_id, RoomClosed(ROOM_CLOSED, part.opening))
     forget_unstored(room=part.room)
@@ -112,9 +113,12 @@ def forget_if_closed(room: Room) -> None:
 @transaction.atomic
 def forbid_room(room_id: int) -> None:
     """The speaker does not want to be recorded: nothing more is heard, what waits is dropped, everyone goes."""
-    running = Session.objects.select_related("part").filter(room_id=room_id, state__in=Session.RUNNING)
+    running = Session.objects.select_related("part", "room").filter(
+        room_id=room_id, state__in=Session.RUNNING
+    )
     for session in locked(running):
         transaction.on_commit(partial(kill_process, copy(session)), robust=True)
+        note("recording stopped: do not record", session)
         session.generation += 1  # its process finds its lease gone and writes nothing more
         session.save(update_fields=["generation"])
         finish_session(session)
@@ -133,7 +137,9 @@ def remember_counters(session: Session) -> None:
 
 def lock_open_session(room_id: int) -> Session | None:
     """The room's open session with its row locked."""
-    open_sessions = Session.objects.select_related("part").filter(room_id=room_id, state__in=Session.OPEN)
+    open_sessions = Session.objects.select_related("part", "room").filter(
+        room_id=room_id, state__in=Session.OPEN
+    )
     return locked(open_sessions).first()
 
 

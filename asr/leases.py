@@ -320,7 +320,7 @@ def _sweep_host(lease: Lease) -> None:
             if session.host_seen_at is not None and session.host_seen_at < now - HOST_GONE_AFTER:
                 begin_grace(session)
             elif session.grace_until is not None and session.grace_until < now:
-                begin_closing(session)
+                begin_closing(session, by="end of grace")
     except LeaseLost:
         return
 

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from asr.ending import begin_closing, lock_end, lock_open_session, part_of, tell
+from asr.journal import note
 from asr.models import Session
 from asr.placement import request_process
 from asr.selectors import max_active_rooms, newest_session, open_session, room_end
@@ -72,6 +73,9 @@ def join_as_host(request: HostRequest) -> HostSeat:
     elif _terms(part_of(session)) != (terms := _terms_of_rejoin(request, session)):
         session = _replace(session, terms=terms)  # another language, preference or login: a part of its own
     _seat_host(session, request, before)
+    if before is None:
+        note("room opened", session)
+    note("host joined", session, part=part_of(session).number, stored=part_of(session).store)
     if room.source_lang != session.source_lang:
         room.source_lang = session.source_lang
         room.save(update_fields=["source_lang"])
@@ -86,6 +90,7 @@ def join_as_host(request: HostRequest) -> HostSeat:
 
 def begin_grace(session: Session) -> None:
     """Wait for the host to come back. Call with the session's row locked."""
+    note("host left", session, grace_s=settings.ENV.grace_s)
     session.host_seen_at = None
     session.grace_until = timezone.now() + timedelta(seconds=settings.ENV.grace_s)
     session.save(update_fields=["host_seen_at", "grace_until"])
@@ -145,7 +150,7 @@ def _replace(session: Session, *, terms: PartTerms | None = None) -> Session:
     """End this session's part and go on in a new one of the same opening; the old process finishes its audio."""
     part = part_of(session)
     session.replaced = True
-    begin_closing(session)
+    begin_closing(session, by="successor")
     successor = _new_session(open_part(room=part.room, terms=terms or _terms(part), opening=part.opening))
     successor.host_connection_id = session.host_connection_id
     successor.host_key, successor.host_fence = session.host_key, session.host_fence

@@ -218,7 +218,7 @@ def _visit(room: Room) -> None:
     leases.finish(lease)
     lease = Lease(successor.pk, successor.generation)
     leases.claim(lease, worker="asr@races", pid=NO_SUCH_PID)
-    ending.close_room(room.pk)
+    ending.close_room(room.pk, by="racer")
     leases.finish(lease)
 
 

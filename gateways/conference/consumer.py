@@ -19,6 +19,7 @@ from gateways.conference.limits import TokenBucket
 from gateways.conference.refusals import Refusal
 from gateways.conference.request import parse
 from rooms.errors import DomainError
+from rooms.models import ROOM_CODE, passes
 from transcripts.events import RoomClosed
 from translation.demand import readers
 
@@ -84,8 +85,20 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._hears_out = self._hears_out and hear_out
         if not self._gone:
             self._gone, self._hears_out = True, hear_out
+            self._log_refusal(refusal)
             close = {"type": "websocket.close", "code": refusal.code, "reason": refusal.reason}
             await self.base_send({**close, "hear_out": hear_out})
+
+    def _log_refusal(self, refusal: Refusal) -> None:
+        """A host's at INFO; the ends of a whole hall's sockets, or of strangers', at DEBUG."""
+        asked = self.scope["url_route"]["kwargs"]
+        code = asked.get("room_code") or ""
+        extra = {
+            "room": code if passes(ROOM_CODE, code) else None, "code": refusal.code, "why": refusal.name,
+        }  # fmt: skip
+        logger.log(
+            logging.INFO if asked.get("role") == "host" else logging.DEBUG, "socket closed", extra=extra
+        )
 
     async def send_json_text(self, text: str) -> None:
         """Send one message as it is."""

@@ -13,39 +13,48 @@ NORMAL = 1000
 
 @dataclass(frozen=True)
 class Refusal(Exception):
-    """Close the socket with this code and reason."""
+    """Close the socket with this code and reason; `name`: what the log calls it."""
 
     code: int
     reason: str
+    name: str
 
 
-NO_ROLE = Refusal(UNSUPPORTED_DATA, "No desired role found in url")
-NO_TARGET = Refusal(UNSUPPORTED_DATA, "No target lang found in url")
-NO_SOURCE = Refusal(UNSUPPORTED_DATA, "No source lang found in url")
-NO_KEY = Refusal(POLICY_VIOLATION, "Authentification failed: no valid password in session cookie")
-NO_PREFERENCES = Refusal(UNSUPPORTED_DATA, "Required room config cookies not found")
-NOT_ACTIVE = Refusal(UNSUPPORTED_DATA, "Room not active")
-CLOSED = Refusal(UNSUPPORTED_DATA, "Room closed")
-INTERNAL = Refusal(UNSUPPORTED_DATA, "Internal server error")
-REPLACED = Refusal(NORMAL, "")  # quietly: the same browser, or its successor, has the seat
-TOO_MANY_MESSAGES = Refusal(POLICY_VIOLATION, "Too many messages")
+NO_ROLE = Refusal(UNSUPPORTED_DATA, "No desired role found in url", "no_role")
+NO_TARGET = Refusal(UNSUPPORTED_DATA, "No target lang found in url", "no_target")
+NO_SOURCE = Refusal(UNSUPPORTED_DATA, "No source lang found in url", "no_source")
+NO_KEY = Refusal(POLICY_VIOLATION, "Authentification failed: no valid password in session cookie", "no_key")
+NO_PREFERENCES = Refusal(UNSUPPORTED_DATA, "Required room config cookies not found", "no_preferences")
+NOT_ACTIVE = Refusal(UNSUPPORTED_DATA, "Room not active", "not_active")
+CLOSED = Refusal(UNSUPPORTED_DATA, "Room closed", "closed")
+INTERNAL = Refusal(UNSUPPORTED_DATA, "Internal server error", "internal")
+REPLACED = Refusal(NORMAL, "", "replaced")  # quietly: the same browser, or its successor, has the seat
+TOO_MANY_MESSAGES = Refusal(POLICY_VIOLATION, "Too many messages", "too_many_messages")
 
 _KNOWN = ("room_not_found", "do_not_record", "capacity", "multiple_hosts")
 
 
 def unsupported_source(lang: str) -> Refusal:
     """The language cannot be transcribed."""
-    return Refusal(UNSUPPORTED_DATA, f"Source language {_short(lang)} not supported by transcription engine")
+    return Refusal(
+        UNSUPPORTED_DATA,
+        f"Source language {_short(lang)} not supported by transcription engine",
+        "unsupported_source",
+    )
 
 
 def unsupported_target(lang: str) -> Refusal:
     """The language cannot be translated into."""
-    return Refusal(UNSUPPORTED_DATA, f"Target language {_short(lang)} not supported by translation service")
+    return Refusal(
+        UNSUPPORTED_DATA,
+        f"Target language {_short(lang)} not supported by translation service",
+        "unsupported_target",
+    )
 
 
 def of_error(error: DomainError) -> Refusal:
     """The services' errors carry the wire's own words."""
-    return Refusal(UNSUPPORTED_DATA, error.reason) if error.code in _KNOWN else INTERNAL
+    return Refusal(UNSUPPORTED_DATA, error.reason, error.code) if error.code in _KNOWN else INTERNAL
 
 
 def _short(text: str) -> str:

@@ -107,7 +107,7 @@ def close(request: HttpRequest, code: str) -> HttpResponse:
     identity = _by_key(body) or _by_password(request, body)
     if not identity.is_admin:
         raise Forbidden("admin_required", "Only an admin may close a room")
-    asr.ending.close_room(selectors.room_by_code(code).pk)
+    asr.ending.close_room(selectors.room_by_code(code).pk, by="admin over HTTP")
     return JsonResponse({"status": "ok"})
 
 

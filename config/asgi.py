@@ -5,11 +5,13 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import re_path
 
-from config import bodies, websockets
+from config import bodies, database, websockets
 
+database.serve_web(settings.DATABASES["default"], settings.ENV)
 django_application = get_asgi_application()
 
 from gateways.conference.routing import websocket_urlpatterns  # noqa: E402  (needs the apps loaded)

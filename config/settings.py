@@ -4,11 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config import embedded
+from config.database import connection_settings
 from config.env import BASE_DIR, read_env
 from config.logging import logging_config
 
@@ -66,12 +66,7 @@ TEMPLATES = [
 EMBEDDED = embedded.layout(VAR_DIR)
 DATABASE_URL = ENV.database_url or EMBEDDED.database_url
 REDIS_URL = ENV.redis_url or EMBEDDED.redis_url
-DATABASES: dict[str, Any] = {
-    "default": {
-        **dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True),
-        "OPTIONS": {"connect_timeout": 3},
-    }
-}
+DATABASES: dict[str, Any] = {"default": connection_settings(ENV, DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CHANNEL_LAYERS = {
     "default": {

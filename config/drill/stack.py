@@ -124,9 +124,19 @@ class Stack:
                 process.resume()
 
     def stop_program(self, program: str) -> None:
-        """Stop a supervised program for good."""
+        """Stop a supervised program until `start_program`."""
         with self._supervisor() as supervisor:
-            supervisor.stopProcess(f"souffleur:{program}")
+            supervisor.stopProcess(self._named(supervisor, program))
+
+    def start_program(self, program: str) -> None:
+        """Start a program that was stopped."""
+        with self._supervisor() as supervisor:
+            supervisor.startProcess(self._named(supervisor, program))
+
+    @staticmethod
+    def _named(supervisor: Any, program: str) -> str:
+        groups = {info["name"]: info["group"] for info in supervisor.getAllProcessInfo()}
+        return f"{groups[program]}:{program}"
 
     def kill_supervisor(self) -> None:
         """SIGKILL `manage.py up` and supervisord: everything else is left alone with itself."""

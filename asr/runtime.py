@@ -19,6 +19,7 @@ from asr.engine.session import Captioner
 from asr.engine.whisper import Whisper
 from asr.machine import cores, cuda_devices, gpu_free_bytes
 from asr.models import Session
+from transcripts.selectors import last_spoken
 
 CORES_PER_ROOM = 2  # measured: one room with Whisper base takes up to one core and decodes in bursts
 GPU_BYTES_PER_ROOM = 4 << 30
@@ -83,7 +84,7 @@ def load() -> None:
 
 
 def make_captioner(session: Session, counters: Counters) -> Captioner:
-    """The captioner of a session, from where its sentences end."""
+    """The captioner of a session, from where its sentences end; see `Seam` for how it goes on there."""
     options = engine_options(session)
     model = _model
 
@@ -94,8 +95,8 @@ def make_captioner(session: Session, counters: Counters) -> Captioner:
             raise RuntimeError("load() comes first")
         return live.make_recogniser(model, options, start_ms, counters=counters)
 
-    spoken_before = session.part is not None and session.part.sentences.exists()
-    return Captioner(make_recogniser, options, session.committed_ms, line=1 if spoken_before else 0)
+    said = last_spoken(session.part) if session.part is not None else ""
+    return Captioner(make_recogniser, options, session.committed_ms, line=1 if said else 0, said=said)
 
 
 def engine_options(session: Session) -> EngineOptions:

@@ -52,6 +52,12 @@ def count_sentences(part: Part) -> int:
     return 0 if last is None else last + 1
 
 
+def last_spoken(part: Part) -> str:
+    """The text of the last sentence that was spoken in `part`; empty if there is none."""
+    spoken = Sentence.objects.filter(part=part, track__lang=part.source_lang)
+    return spoken.order_by("-index").values_list("text", flat=True).first() or ""
+
+
 def snapshot(room_id: int, *, opening: int, newest: int) -> Snapshot:
     """The last `newest` spoken sentences of the opening with all their translations, in reading order."""
     versions = dict(Track.objects.filter(room_id=room_id).values_list("lang", "version"))

@@ -22,6 +22,9 @@ class Counters:
     no_speech_dropped: int = 0
     forced_cuts: int = 0
     holes: int = 0
+    hole_retries: int = 0
+    unexplained: int = 0
+    unexplained_speech_s: float = 0.0
     restarts: int = 0
     resets: int = 0
     shed_level: int = 0

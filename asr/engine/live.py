@@ -13,6 +13,7 @@ from . import guards
 from .agreement import make_policy
 from .counters import Counters
 from .ear import Ear, Speech
+from .holes import Settler
 from .options import EngineOptions
 from .pace import Dumbness, Pace
 from .recogniser import Confirmed, Event, Hypothesis, Recogniser, Reset, Samples, UtteranceEnd
@@ -49,6 +50,7 @@ class LiveRecogniser:
         self._transcriber = Transcriber(
             model, options, self._ear, self._window, counters=self.counters, clock=clock
         )
+        self._settler = Settler(self._transcriber, self._ear, self._window, self.counters)
         self._prompt = self._transcriber.prompt
         self._policy = make_policy(options)
         self._pace = Pace(options)
@@ -56,6 +58,7 @@ class LiveRecogniser:
         trimming_ms = round(options.buffer_trimming_s * 1000)
         self._horizon_ms = min(LONGEST_WINDOW_MS, trimming_ms + HORIZON_SLACK_MS)
         self._trim_ms = min(trimming_ms, self._horizon_ms - HORIZON_SLACK_MS)
+        self._forced_cut_ms = min(FORCED_CUT_MS, self._horizon_ms)
 
     # -- Recogniser -------------------------------------------------------------------------------------------
 
@@ -95,7 +98,7 @@ class LiveRecogniser:
             ended = self._follow()
             if ended or (self._ear.gate.speaking and not self._ear.behind):
                 yield self._finish_utterance()
-            elif self._ear.gate.speaking:
+            elif self._ear.gate.speaking and self._length_ms() >= self._horizon_ms:
                 yield self._pass()
             elif not self._ear.behind:
                 break
@@ -138,11 +141,11 @@ class LiveRecogniser:
         speech_end_ms, speech_ms = gate.speech_end_ms, gate.speech_total_ms
         end_ms = min(self._ear.at_ms, speech_end_ms + self._options.speech_pad_ms + EARLY_PAUSE_MS)
         words = self._final_words(end_ms, speech_end_ms)
-        events = [*self._confirm(words), Hypothesis(())]
-        if words:
+        events = [*self._settler.settle(words, end_ms, speech_end_ms), Hypothesis(())]
+        if _has_words(events):
             self._dumbness.word(speech_ms)
         self._dumbness.utterance_ends(speech_ms)
-        self._leave(len(self._window.said))
+        self._transcriber.leave(len(self._window.said))
         self._prompt.pause()
         self._window.hypothesis = ()
         self._policy.forget()
@@ -165,12 +168,7 @@ class LiveRecogniser:
         look = self._options.second_look and not cheap and lag_ms < LONGEST_LOOK_LAG_MS
         if complete and not look:
             return transcriber.plausible(window.hypothesis, None)
-        words = transcriber.last(end_ms, speech_end_ms, look=look, cheap=cheap)
-        mute = not words and rest_ms >= DUMB_MS / 2
-        if window.said and (mute or len(transcriber.before_hole(words)) < len(words)):
-            self._restart_window()
-            words = transcriber.last(end_ms, speech_end_ms, look=look, cheap=cheap)
-        return words
+        return transcriber.last(end_ms, speech_end_ms, look=look, cheap=cheap)
 
     # -- Passes -----------------------------------------------------------------------------------------------
 
@@ -182,14 +180,14 @@ class LiveRecogniser:
         if self._length_ms() >= self._horizon_ms:
             return True
         if self._options.policy == "utterance":
-            return self._uncommitted_ms() >= FORCED_CUT_MS
+            return self._uncommitted_ms() >= self._forced_cut_ms
         if ear.gate.silence_ms(ear.at_ms) >= EARLY_PAUSE_MS and decoded_ms < ear.gate.speech_end_ms:
             return True
         return ear.at_ms - decoded_ms >= self._pace.step_ms
 
     def _pass(self) -> list[Event]:
-        """A pass over the window; the policy says what of it is final."""
-        if self._uncommitted_ms() >= FORCED_CUT_MS:
+        """A pass over the window; the policy says what of it is final, and too much that is not is cut by force."""
+        if self._options.policy == "utterance":
             return self._forced_cut()
         ear, window = self._ear, self._window
         words = self._transcriber.live(cheap=self._pace.shed > 0)
@@ -205,8 +203,10 @@ class LiveRecogniser:
         elif self._dumbness.too_long(ear.gate.speech_total_ms):
             return [*events, *self._reset()]
         elif window.said and ear.gate.speech_end_ms - window.last_ms >= DUMB_MS:
-            self._restart_window()
+            self._transcriber.restart_window()
         self._trim()
+        if self._uncommitted_ms() >= self._forced_cut_ms or self._length_ms() >= self._horizon_ms:
+            events.extend(self._forced_cut())
         return events
 
     def _final_count(self, words: tuple[DecodedWord, ...]) -> int:
@@ -221,19 +221,16 @@ class LiveRecogniser:
     def _forced_cut(self) -> list[Event]:
         """Long speech without a final word: everything up to the quietest place is final."""
         self.counters.forced_cuts += 1
-        ear, window, transcriber, cheap = self._ear, self._window, self._transcriber, self._pace.shed > 0
-        quietest_ms = ear.gate.quietest_ms(window.last_ms + FORCED_CUT_MS // 2, ear.at_ms - 500)
+        ear, window = self._ear, self._window
+        quietest_ms = ear.gate.quietest_ms(window.last_ms + self._forced_cut_ms // 2, ear.at_ms - 500)
         cut_ms = quietest_ms or ear.at_ms
-        words = transcriber.last(cut_ms, cut_ms, cheap=cheap)
-        if window.said and len(transcriber.before_hole(words)) < max(1, len(words)):
-            self._restart_window()
-            words = transcriber.last(cut_ms, cut_ms, cheap=cheap)
-        events = [*self._confirm(words), Hypothesis(())]
+        words = self._transcriber.last(cut_ms, cut_ms, cheap=self._pace.shed > 0)
+        events = [*self._settler.settle(words, cut_ms, cut_ms), Hypothesis(())]
         window.hypothesis = ()
-        if words:
+        if _has_words(events):
             self._dumbness.word(ear.gate.speech_total_ms)
-        self._leave(len(window.said))
-        self._start_window(cut_ms)
+        self._transcriber.leave(len(window.said))
+        self._transcriber.start_window(cut_ms)
         window.decoded_ms = cut_ms
         self._policy.forget()
         if self._dumbness.too_long(ear.gate.speech_total_ms):
@@ -258,41 +255,29 @@ class LiveRecogniser:
             return
         cut = self._window.cut(self._options.buffer_trimming)
         if cut is not None:
-            self._leave(cut.count)
-            self._start_window(cut.at_ms)
+            self._transcriber.leave(cut.count)
+            self._transcriber.start_window(cut.at_ms)
         elif self._window.said and self._length_ms() >= self._horizon_ms - WINDOW_MS:
-            self._restart_window()
-
-    def _restart_window(self) -> None:
-        """The model says nothing behind the prefix: begin anew behind the last confirmed word."""
-        self.counters.restarts += 1
-        at_ms = self._window.last_ms
-        self._leave(len(self._window.said))
-        self._prompt.mute()
-        self._start_window(at_ms)
-        self._window.decoded_ms = at_ms
-
-    def _leave(self, count: int) -> None:
-        self._prompt.say(self._window.leave(count))
-
-    def _start_window(self, at_ms: int) -> None:
-        self._window.start(at_ms)
-        self._ear.forget_before(at_ms)
+            self._transcriber.restart_window()
 
     def _reset(self) -> list[Event]:
         """Speech without output for too long: start afresh behind what was heard."""
         self.counters.resets += 1
         at_ms = self._ear.at_ms
-        self._leave(len(self._window.said))
+        self._transcriber.leave(len(self._window.said))
         self._prompt.mute()
         self._policy.forget()
         self._ear.gate.close()
         self._dumbness.forget()
         self._window.hypothesis = ()
         self._window.settle(at_ms)
-        self._start_window(at_ms)
+        self._transcriber.start_window(at_ms)
         self._window.decoded_ms = at_ms
         return [Hypothesis(()), Reset("no_output", at_ms)]
+
+
+def _has_words(events: list[Event]) -> bool:
+    return any(isinstance(event, Confirmed) for event in events)
 
 
 def make_recogniser(

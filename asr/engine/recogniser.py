@@ -6,7 +6,7 @@ All times are milliseconds since the part's first sample; audio is mono float32 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +26,10 @@ class Word:
     end_ms: int
     text: str
     probability: float
+
+    def not_before(self, at_ms: int) -> Word:
+        """The same word, its times clipped."""
+        return replace(self, start_ms=max(at_ms, self.start_ms), end_ms=max(at_ms, self.end_ms))
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,14 @@ class Reset:
     at_ms: int
 
 
-Event = Confirmed | Hypothesis | UtteranceEnd | Reset
+@dataclass(frozen=True)
+class Unexplained:
+    """Seconds of speech at `at_ms` for which no try found words."""
+
+    at_ms: int
+
+
+Event = Confirmed | Hypothesis | UtteranceEnd | Reset | Unexplained
 
 
 class Recogniser(Protocol):

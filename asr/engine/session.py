@@ -8,8 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from .options import EngineOptions
-from .recogniser import SAMPLES_PER_MS, Confirmed, Event, Hypothesis, MakeRecogniser, Reset, Samples, Word
-from .sentences import Sentence, SentenceAssembler, with_capital
+from .recogniser import (
+    SAMPLES_PER_MS,
+    Confirmed,
+    Event,
+    Hypothesis,
+    MakeRecogniser,
+    Reset,
+    Samples,
+    Unexplained,
+    Word,
+)
+from .seam import Seam
+from .sentences import Sentence, SentenceAssembler, ends_sentence, with_capital
 
 LONGEST_FILL_MS = 1000
 
@@ -37,7 +48,7 @@ class PartialText:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something people should know: "recogniser_reset", "audio_gap"."""
+    """Something people should know: "recogniser_reset", "audio_gap", "speech_without_words"."""
 
     code: str
     at_ms: int
@@ -49,20 +60,29 @@ CaptionEvent = SentenceReady | PartialText | Notice
 class Captioner:
     """Composes a recogniser and the splitting into sentences for one stream.
 
-    `make_recogniser(start_ms)` is called at the start and after each gap in the audio.
+    `make_recogniser(start_ms)` is called at the start and after each gap in the audio. A captioner that goes on at
+    `start_ms`, behind the sentence `said`, wants audio from `heard_ms` on, which is earlier: see `Seam`.
     """
 
     def __init__(
-        self, make_recogniser: MakeRecogniser, options: EngineOptions, start_ms: int = 0, line: int = 0
+        self,
+        make_recogniser: MakeRecogniser,
+        options: EngineOptions,
+        start_ms: int = 0,
+        line: int = 0,
+        said: str = "",
     ) -> None:
         self._make = make_recogniser
         self._options = options
-        self._recogniser = make_recogniser(start_ms)
+        self._seam: Seam | None = Seam(start_ms, said) if start_ms else None
+        self._recogniser = make_recogniser(self._seam.lead_ms if self._seam else start_ms)
+        self._begun = False
         self._assembler = SentenceAssembler(
             options.language,
             punctuation_split=options.punctuation_split,
             max_chars=options.max_sentence_chars,
         )
+        self._assembler.begins &= not said or ends_sentence(said)
         self._committed_ms = start_ms
         self._last_end_ms: int | None = start_ms if line else None
         self._partial = PartialText(start_ms, "")
@@ -84,11 +104,14 @@ class Captioner:
 
     def feed(self, start_ms: int, samples: Samples) -> None:
         """Take audio that starts at `start_ms`: what was heard before is dropped, a gap is bridged or ends the text."""
+        if not self._begun:
+            self._begin(start_ms)
         gap_ms = start_ms - self.heard_ms
         if gap_ms > LONGEST_FILL_MS:
             flushed = self.flush()
             self._due = [*flushed, Notice("audio_gap", start_ms)]
             self._recogniser = self._make(start_ms)
+            self._seam = None
             self._committed_ms = start_ms
         elif gap_ms > 0:
             self._recogniser.feed(np.zeros(gap_ms * SAMPLES_PER_MS, dtype=np.float32))
@@ -96,6 +119,12 @@ class Captioner:
             samples = samples[-gap_ms * SAMPLES_PER_MS :]
         if len(samples):
             self._recogniser.feed(samples)
+
+    def _begin(self, start_ms: int) -> None:
+        """The first audio: the lead may be missing, or a part of it."""
+        self._begun = True
+        if self._seam and start_ms > self.heard_ms:
+            self._recogniser = self._make(min(start_ms, self._seam.at_ms))
 
     def poll(self) -> list[CaptionEvent]:
         """Do at most one unit of work; return what is new."""
@@ -122,10 +151,12 @@ class Captioner:
                 self._hypothesis = ()
                 given.extend(self._confirm(event.words))
             elif isinstance(event, Hypothesis):
-                self._hypothesis = event.words
+                self._hypothesis = event.words[self._seam.before(event.words) if self._seam else 0 :]
             elif isinstance(event, Reset):
                 self._hypothesis = ()
                 given.append(Notice("recogniser_reset", event.at_ms))
+            elif isinstance(event, Unexplained):
+                given.append(Notice("speech_without_words", event.at_ms))
             else:
                 self._hypothesis = ()
         given.extend(self._give(self._finish_after_silence()))
@@ -135,12 +166,24 @@ class Captioner:
     def _confirm(self, words: tuple[Word, ...]) -> list[CaptionEvent]:
         """Words behind a long pause never join the sentence before the pause."""
         given: list[CaptionEvent] = []
+        words = self._behind_seam(words)
         for word in words:
             pending = self._assembler.pending
             if pending and word.start_ms - pending[-1].end_ms >= self._options.sentence_pause_ms:
                 given.extend(self._give(self._assembler.finish()))
             given.extend(self._give(self._assembler.add((word,), more=word is not words[-1])))
         return given
+
+    def _behind_seam(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
+        """Without the words of the lead; whatever follows a word behind the seam is behind it too."""
+        seam = self._seam
+        if seam is None:
+            return words
+        words = words[seam.before(words) :]
+        if words:
+            self._seam = None
+            words = tuple(word.not_before(seam.at_ms) for word in words)
+        return words
 
     def _finish_after_silence(self) -> list[Sentence]:
         pending = self._assembler.pending

@@ -90,6 +90,24 @@ class Transcriber:
             return ()
         return words
 
+    def leave(self, count: int) -> None:
+        """Let the first confirmed words leave the window."""
+        self.prompt.say(self._window.leave(count))
+
+    def start_window(self, at_ms: int) -> None:
+        """Begin the window elsewhere."""
+        self._window.start(at_ms)
+        self._ear.forget_before(at_ms)
+
+    def restart_window(self) -> None:
+        """The model says nothing behind the prefix: begin anew behind the last confirmed word."""
+        self.counters.restarts += 1
+        at_ms = self._window.last_ms
+        self.leave(len(self._window.said))
+        self.prompt.mute()
+        self.start_window(at_ms)
+        self._window.decoded_ms = at_ms
+
     def _decode(self, end_ms: int, *, final: bool, beam_size: int | None, look: bool = False) -> Decoded:
         """Decode up to `end_ms`; once more, without what led it astray, if the model looped."""
         options, window = self._options, self._window

@@ -43,9 +43,9 @@ def test_sentences_do_not_depend_on_how_the_audio_was_cut(cuts):
     assert len(whole) == 5
 
 
-@given(st.integers(1, 8999), cuttings)
+@given(st.integers(1, 8999), cuttings, st.sampled_from([0, 300, 5000]))
 @settings(deadline=None)
-def test_resume_from_the_committed_time_loses_and_doubles_nothing(killed_ms, cuts):
+def test_resume_from_the_committed_time_loses_and_doubles_nothing(killed_ms, cuts, lead_missing_ms):
     samples = sound(9000)
     samples[3000 * PER_MS : 3400 * PER_MS] = 0
     whole = sentences(run(Captioner(ScriptedRecogniser, OPTIONS), samples, []))
@@ -55,9 +55,13 @@ def test_resume_from_the_committed_time_loses_and_doubles_nothing(killed_ms, cut
     while new := first.poll():
         before.extend(new)
     at = first.committed_ms
-    second = Captioner(ScriptedRecogniser, OPTIONS, start_ms=at, line=1)
-    after = run(second, samples[at * PER_MS :], [cut - at for cut in cuts if cut > at], start_ms=at)
+    said = sentences(before)[-1][2] if sentences(before) else ""
+    second = Captioner(ScriptedRecogniser, OPTIONS, start_ms=at, line=1, said=said)
+    begin = min(at, second.heard_ms + lead_missing_ms)
+    later = [cut - begin for cut in cuts if cut > begin]
+    after = run(second, samples[begin * PER_MS :], later, start_ms=begin)
     assert sentences(before) + sentences(after) == whole
+    assert not any(isinstance(event, Notice) for event in after)
 
 
 def test_gap_ends_the_text_and_goes_on_at_the_new_time():

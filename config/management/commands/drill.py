@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from asr import runtime
+from asr.machine import cores
 from asr.measure.soak import repeated
-from config.drill import races
+from config.drill import races, seams
 from config.drill.chaos import chaos
 from config.drill.faults import SCENARIOS, FaultRow
 from config.drill.speech import RealSpeech, ScriptedSpeech, Speech, real_talk, sample_talk
@@ -33,7 +34,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*SCENARIOS, "races"]))
+        parser.add_argument(
+            "names", nargs="*", metavar="NAME", help=", ".join([*SCENARIOS, "races", "seams TALK.json …"])
+        )
         parser.add_argument(
             "--real", type=Path, metavar="TALK.json", help="this talk and the real recogniser, in real time"
         )
@@ -42,14 +45,24 @@ class Command(BaseCommand):
             "--chaos", type=_seconds, metavar="10m", help="random faults for so long, always with real speech"
         )
         parser.add_argument("--seed", type=int, default=1, help="of the random faults")
+        parser.add_argument("--every", type=int, default=1, metavar="N", help="seams: only each Nth boundary")
+        parser.add_argument("--processes", type=int, default=max(1, cores() // 2), help="seams: at once")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["names"] == ["races"]:
             races.drill(self.stdout)
+        elif options["names"][:1] == ["seams"]:
+            self._seams(options["names"][1:], options["every"], options["processes"])
         elif options["chaos"] is not None:
             self._chaos(options["real"], options["chaos"], options["seed"])
         else:
             self._faults(options["names"], options["real"], options["seconds"])
+
+    def _seams(self, names: list[str], every: int, processes: int) -> None:
+        talks = tuple(Path(name) for name in names)
+        if not talks or not all(talk.exists() for talk in talks):
+            raise CommandError("seams needs talks with known words: seams TALK.json …")
+        seams.drill(self.stdout, seams.SeamPlan(talks, runtime.model_folder(), every, processes))
 
     def _faults(self, names: list[str], real: Path | None, seconds: float) -> None:
         names = names or list(SCENARIOS)

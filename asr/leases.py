@@ -327,7 +327,7 @@ def _sweep_host(lease: Lease) -> None:
 
 def _fail(session: Session) -> None:
     logger.error("session failed", extra={"session": session.pk, "deaths": len(session.deaths)})
-    if session.room_id is not None:
+    if session.room_id is not None and session.closed_to_viewers_at is None:
         error = HostError("asr_failed", "Transcription failed repeatedly; the room was closed")
         transaction.on_commit(partial(live.publish_room, session.room_id, error))
     finish_session(session, state=Session.State.FAILED)

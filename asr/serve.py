@@ -193,6 +193,8 @@ class RoomProcess:
         )
 
     def _wait(self, seconds: float) -> None:
+        """PostgreSQL or Redis is away: it is not this process that audio waits for."""
+        self._audio_waits = False
         self._tick()
         self._heart.wait(seconds)
 

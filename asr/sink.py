@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from asr.engine.session import CaptionEvent, Notice, PartialText, SentenceReady
 from asr.leases import Lease, held
@@ -119,4 +120,6 @@ class Sink:
             self._tell(Partial(part.source_lang, part.number, self._partial.start_ms, text, index))
 
     def _tell(self, event: Partial | Delays | HostError) -> None:
+        if not isinstance(event, HostError):
+            event = replace(event, opening=self._part.opening)  # another may have begun meanwhile
         live.publish_room(self._part.room_id, event)

@@ -50,14 +50,16 @@ class Partial:
     start_ms: int
     text: str
     index: int
+    opening: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Rolling means in seconds; None: nothing new of this kind."""
+    """Rolling means in seconds; None: nothing new of this kind. `opening` 0: of whichever is there."""
 
     transcription_s: float | None = None
     translation_s: float | None = None
+    opening: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """One process serving one session, in this process: real rows, real Redis, the scripted recogniser."""
 
+import tempfile
 import time
 from dataclasses import replace
+from pathlib import Path
 from threading import Event, Thread
 
 import numpy as np
@@ -18,6 +20,7 @@ from asr.heart import Heart
 from asr.leases import Lease, LeaseLost, Progress, succeed, sweep
 from asr.serve import (
     LOG_ENDS_WITHIN_S,
+    READ_COUNT,
     STALL_S,
     UNDECODABLE_AFTER_S,
     LogEnd,
@@ -29,6 +32,7 @@ from asr.serve import (
 from asr.services import restart_session
 from asr.sink import Sink, SpokenClock
 from asr.tests.make import TERMS, join, served, session_of
+from asr.tests.real_redis import RealRedis
 from transcripts.models import Sentence, Track
 
 WITHIN_S = 60
@@ -271,6 +275,50 @@ class TestServing:
             "S0003w1.",
         ]
         assert (session_of(seat).state, len(session_of(seat).deaths)) == ("closed", 1)
+
+    def test_process_that_waits_for_redis_is_not_stuck(self):
+        seat = join("A")
+        came, gone = Event(), Event()
+
+        class HoldingCaptioner(Captioner):
+            polls = 0
+
+            def poll(self):
+                self.polls += 1
+                if self.polls == 2:  # more waits than a read takes, and the heart knows
+                    came.set()
+                    gone.wait()
+                return super().poll()
+
+        with tempfile.TemporaryDirectory() as folder, RealRedis(Path(folder)) as redis:
+            log = AudioLog(redis.url, session_of(seat).audio_key)
+            for _ in range(2 * READ_COUNT):
+                log.append("pcm", noise(0.1))
+            close_room(seat.room_id)
+
+            def make_captioner(session, counters):
+                return HoldingCaptioner(ScriptedRecogniser, runtime.engine_options(session))
+
+            def run():
+                try:
+                    serve(Lease(seat.session_id, 1), PLACE, make_captioner=make_captioner, log=log)
+                finally:
+                    connections.close_all()
+
+            thread = Thread(target=run)
+            thread.start()
+            try:
+                assert came.wait(WITHIN_S)
+                until(lambda: session_of(seat).audio_waits)
+                redis.stop()
+                gone.set()
+                until(lambda: not session_of(seat).audio_waits)
+                redis.start()
+            finally:
+                gone.set()
+                thread.join()
+        assert (session_of(seat).state, session_of(seat).generation) == ("closed", 1)
+        assert len(texts(seat)) == 7
 
     def test_minutes_of_audio_are_written_sentence_by_sentence_when_the_room_closes(self):
         seat = join("A")

@@ -140,6 +140,8 @@ class RoomFeed:
             self._take(event)
             if self._meanwhile is not None:
                 self._meanwhile.append(event)
+        elif isinstance(event, Partial | Delays) and event.opening not in (0, self._opening):
+            return  # an older opening is still being finished
         elif isinstance(event, Partial):
             self._window.show_partial(event)
         elif isinstance(event, Delays):

@@ -21,7 +21,7 @@ from asr.sink import Sink, SpokenClock
 from asr.tests.make import TERMS, join, served, session_of
 from gateways.conference.feed import Member, follow, unfollow
 from transcripts import live
-from transcripts.events import EngineReady, Partial, RoomClosed, StateChanged
+from transcripts.events import Delays, EngineReady, Partial, RoomClosed, StateChanged
 from transcripts.models import Sentence, Track
 from transcripts.services import NewSentence, add_sentences, correct_sentence
 
@@ -226,6 +226,19 @@ async def test_viewers_of_a_room_that_takes_long_to_finish_go_after_three_second
         assert socket.texts() == ["One.", "Two."]
     session = await database_sync_to_async(session_of)(seat)
     assert (session.state, session.closed_to_viewers_at is None) == ("closing", False)
+
+
+async def test_unfinished_words_and_delays_of_an_opening_that_still_finishes_are_not_shown_in_the_next():
+    seat, socket = await opened(), Socket()
+    async with following(seat, socket):
+        live.publish_room(
+            seat.room_id, Partial("en", 1, 0, "of an older opening", 0, opening=seat.opening + 1)
+        )
+        live.publish_room(seat.room_id, Delays(transcription_s=180.0, opening=seat.opening + 1))
+        live.publish_room(seat.room_id, Partial("en", 1, 0, "of this one", 0, opening=seat.opening))
+        await socket.until(lambda: socket.chunks[-1]["incomplete_sentence"] == "of this one")
+        assert all(chunk["incomplete_sentence"] in ("", "of this one") for chunk in socket.chunks)
+        assert all(chunk["transcription_delay"] == 0 for chunk in socket.chunks)
 
 
 async def test_viewers_stay_when_the_host_opens_the_room_again_while_they_wait_for_its_last_sentences():

@@ -1,53 +1,121 @@
-"""A host's audio while Redis takes nothing: kept in order, said once, written when there is room."""
+"""A host's audio on its way into the logs: which blob belongs to which session, and who may not write any more."""
+
+from __future__ import annotations
 
 import asyncio
-import tempfile
-from pathlib import Path
+from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import pytest
+from django.conf import settings
 
 from asr.audio_log import AudioLog, close_async_clients
-from asr.tests.real_redis import RealRedis
 from gateways.conference.audio import AudioWriter, RecorderHeader
 
-WITHIN_S = 60
+WITHIN_S = 20
+HEAD = b"\x1a\x45\xdf\xa3header\x1f\x43\xb6\x75cluster"
+
+
+@pytest.fixture(autouse=True)
+async def _clients_are_closed():
+    yield
+    await close_async_clients()
 
 
 @pytest.fixture
-def server(settings):
-    with tempfile.TemporaryDirectory() as folder, RealRedis(Path(folder)) as running:
-        settings.REDIS_URL = running.url
-        yield running
+def session() -> int:
+    """A session that nobody used; the next one is free too."""
+    return int(uuid4().int >> 70) * 2
 
 
-class Host:
-    """A host's socket as its writer sees it."""
-
-    def __init__(self):
-        self.told = []
-        self.was_told = asyncio.Event()
-
-    async def report(self, code, message):
-        self.told.append(code)
-        self.was_told.set()
+def entries(session: int) -> list[tuple[str, bytes]]:
+    log = AudioLog(settings.REDIS_URL, str(session))
+    return [(entry.kind, entry.data) for entry in log.read("0-0", block_ms=0)]
 
 
-@pytest.mark.parametrize("outage", ["full", "unable_to_save"])
-async def test_host_is_told_once_an_outage_and_no_blob_is_lost_or_doubled(server, outage):
-    host, writer = Host(), AudioWriter(7, fresh=True, header=RecorderHeader(), raw_pcm=True)
-    writing = asyncio.create_task(writer.run("", host.report))
-    log = AudioLog(server.url, "7")
+def new_writer(session: int, *, fence: int = 0, raw_pcm: bool = True) -> AudioWriter:
+    return AudioWriter(session, fence=fence, fresh=True, header=RecorderHeader(), raw_pcm=raw_pcm)
+
+
+async def told_nothing(code: str, message: str) -> None:
+    raise AssertionError(code)
+
+
+@asynccontextmanager
+async def running(writer: AudioWriter):
+    task = asyncio.create_task(writer.run("", told_nothing))
     try:
-        async with asyncio.timeout(WITHIN_S):
-            for number in range(2):
-                host.was_told.clear()
-                with getattr(server, outage)():
-                    assert all(writer.take(b"%d-%d" % (number, blob)) for blob in range(5))
-                    await host.was_told.wait()
-                await writer.drained()
-        assert host.told == ["audio_waits", "audio_waits"]
-        stored = [entry.data for entry in await asyncio.to_thread(log.read, "0-0", block_ms=0)]
-        assert stored == [b"%d-%d" % (number, blob) for number in range(2) for blob in range(5)]
+        yield
     finally:
-        writing.cancel()
-        await close_async_clients()
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def written(*writers: AudioWriter) -> None:
+    for writer in writers:
+        async with running(writer), asyncio.timeout(WITHIN_S):
+            await writer.drained()
+
+
+async def test_what_came_before_a_restart_is_the_older_session_s_though_it_waited(session):
+    writer = new_writer(session, raw_pcm=False)
+    writer.take(HEAD)
+    writer.take(b"before")
+    writer.switch(session + 1)
+    writer.take(b"after")
+    writer.switch(session)  # an older answer that comes late
+    writer.take(b"later")
+    await written(writer)
+    assert entries(session) == [("head", HEAD), ("more", b"before"), ("end", b"")]
+    assert entries(session + 1) == [
+        ("head", HEAD.partition(b"\x1f")[0]), ("join", b"after"), ("more", b"later"),
+    ]  # fmt: skip
+
+
+async def test_end_is_said_once_and_again_when_more_has_come(session):
+    writer = new_writer(session)
+    writer.end_log()
+    writer.end_log()
+    writer.take(b"x")
+    writer.end_log()
+    await written(writer)
+    assert [kind for kind, _ in entries(session)] == ["end", "pcm", "end"]
+
+
+async def test_host_that_lost_its_seat_writes_nothing_more_and_its_successor_goes_on(session):
+    older, newer = new_writer(session), new_writer(session, fence=1)
+    older.take(b"older")
+    await written(older)
+    newer.take(b"newer")
+    await written(newer)
+    older.take(b"too late")
+    older.take(b"too late too")
+    older.end_log()
+    await written(older)
+    newer.take(b"goes on")
+    await written(newer)
+    assert entries(session) == [("pcm", b"older"), ("pcm", b"newer"), ("pcm", b"goes on")]
+
+
+async def test_what_is_dropped_is_not_heard_nor_what_comes_after_it(session):
+    writer = new_writer(session)
+    writer.take(b"said")
+    writer.drop()
+    writer.take(b"more")
+    writer.end_log()
+    await written(writer)
+    assert entries(session) == []
+
+
+async def test_socket_that_takes_over_waits_for_the_older_one_in_the_same_log_alone(session):
+    older, newer, elsewhere = new_writer(session), new_writer(session), new_writer(session + 1)
+    newer.after(older)
+    elsewhere.after(older)
+    for writer, blob in ((older, b"first"), (newer, b"second"), (elsewhere, b"alone")):
+        writer.take(blob)
+    await written(elsewhere)
+    async with running(newer), running(older), asyncio.timeout(WITHIN_S):
+        await older.drained()
+        older.finished.set()
+        await newer.drained()
+    assert entries(session) == [("pcm", b"first"), ("pcm", b"second")]

@@ -115,14 +115,15 @@ def assert_gone(pid: int) -> None:
 
 @asynccontextmanager
 async def watcher_after(stack: Stack, room: str, seconds: float):
-    """A viewer of a room whose host said so much and left; and that host's connection id."""
-    async with host(stack, room) as page:
+    """A viewer of a room whose host said so much and left; and what that host's browser knows."""
+    key = await asyncio.to_thread(login_key, stack, "drill-host")
+    async with host(stack, room, key=key) as page:
         await page.ready()
         async with watcher(stack, room) as viewer:
             await page.speak(0, seconds)
             await viewer.says("S0001w1")
             await page.socket.close()
-            yield viewer, page.connection_id
+            yield viewer, {"connection_id": page.connection_id, "key": key}
 
 
 @pytest.fixture(scope="module")
@@ -204,22 +205,27 @@ async def test_same_browser_takes_over_and_nothing_is_lost(stack, room):
     async with host(stack, room, key=key) as page, watcher(stack, room) as viewer:
         await page.ready()
         await page.speak(0, 4)
+        page.socket.transport.pause_reading()
         async with host(stack, room, target="de", connection_id=page.connection_id, key=key) as newer:
             await newer.ready()
             assert newer.connection_id != page.connection_id
+            await page.speak(4, 5)  # it has not read yet that it was replaced
+            page.socket.transport.resume_reading()
             assert await page.end() == (1000, "")
-            await newer.speak(4, 8.5)
+            end_ms = (await newer.speak(5, 8.5)).end_ms
             await viewer.says("S0001w1", "S0002w1", "S0003w1", "S0004w1")
         assert len(parts(stack, room)) == 1
         assert stack.session(room)["generation"] == 1
+        await closed_room(stack, room)
+    assert scripted_words(" ".join(words(stack, room, 1))) == list(range(-(-end_ms // 500)))
 
 
 async def test_host_who_comes_back_in_time_goes_on_in_the_same_transcript(stack, room):
-    async with watcher_after(stack, room, 4) as (viewer, connection_id):
+    async with watcher_after(stack, room, 4) as (viewer, browser_knows):
         grace_left = "SELECT grace_until > now() + interval '4 minutes' FROM asr_session s JOIN rooms_room r ON r.id = s.room_id WHERE r.code = %s"  # fmt: skip
         await eventually(stack, grace_left, room, expected=True)
-        assert listed(stack, room)["host_connection_id"] == connection_id
-        async with host(stack, room, connection_id=connection_id) as page:
+        assert listed(stack, room)["host_connection_id"] == browser_knows["connection_id"]
+        async with host(stack, room, **browser_knows) as page:
             await page.ready()
             await page.speak(4, 8.5)
             await viewer.says("S0001w1", "S0002w1", "S0003w1", "S0004w1")
@@ -240,8 +246,8 @@ async def test_room_whose_host_stays_away_is_closed_for_everybody(stack, room):
 
 
 async def test_another_language_is_a_new_part_of_the_same_opening_and_viewers_stay(stack, room):
-    async with watcher_after(stack, room, 4) as (viewer, connection_id):
-        async with host(stack, room, lang="de", connection_id=connection_id) as page:
+    async with watcher_after(stack, room, 4) as (viewer, browser_knows):
+        async with host(stack, room, lang="de", **browser_knows) as page:
             await page.ready()
             await page.speak(4, 8.5)  # the same recorder goes on: its header was sent to the part before
             await viewer.until(lambda _: len(texts_in(viewer, "de")) >= 2)
@@ -252,9 +258,14 @@ async def test_another_language_is_a_new_part_of_the_same_opening_and_viewers_st
         assert listed(stack, room)["source_lang"] == "de"
 
 
-async def test_other_preferences_or_another_login_are_a_part_with_terms_of_its_own(stack, room):
-    async with watcher_after(stack, room, 2.5) as (viewer, connection_id):
-        async with host(stack, room, connection_id=connection_id, public=False) as page:
+async def test_another_key_or_login_is_a_part_with_terms_of_its_own_and_a_reload_is_not(stack, room):
+    async with watcher_after(stack, room, 2.5) as (viewer, browser_knows):
+        async with host(stack, room, **browser_knows, public=False) as page:
+            await page.ready()  # a reload, whose page says `false` of its own accord
+            assert [part[3:] for part in parts(stack, room)] == [(True, True, "host")]
+            await page.socket.close()
+            await host_left(stack, room)
+        async with host(stack, room, key=login_key(stack, "drill-host"), public=False) as page:
             await page.ready()
             await page.speak(0, 2.5)
             await page.socket.close()
@@ -394,9 +405,9 @@ async def test_room_marked_do_not_record_is_closed_at_once_and_nothing_that_wait
 
 
 async def test_room_that_is_unpublished_while_it_is_live_goes_on(stack, room):
-    async with watcher_after(stack, room, 2.5) as (viewer, connection_id):
+    async with watcher_after(stack, room, 2.5) as (viewer, browser_knows):
         stack.query("UPDATE rooms_room SET published = false WHERE code = %s RETURNING true", room)
-        async with host(stack, room, connection_id=connection_id) as page, watcher(stack, room) as late:
+        async with host(stack, room, **browser_knows) as page, watcher(stack, room) as late:
             await page.ready()
             await page.speak(2.5, 5)
             await viewer.says("S0002w1")

@@ -1,9 +1,10 @@
-"""A socket's application that the server cuts off in the middle of anything leaves nothing behind (Daphne does after 10 s)."""
+"""A socket's application in this process: cut off in the middle of anything (Daphne does after 10 s), or its servers silent."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
@@ -12,8 +13,9 @@ from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.db import connection, connections, transaction
+from redis import Redis
 
-from asr.audio_log import AudioLog, close_async_clients
+from asr.audio_log import AudioLog, Entry, close_async_clients
 from asr.models import Session
 from asr.tests.make import slots
 from gateways.conference import background, feed
@@ -28,6 +30,8 @@ from translation.models import Demand
 pytestmark = pytest.mark.django_db(transaction=True)
 WITHIN_S = 20
 PASSWORD = "host-password"
+BLOBS = [b"\x1a\x45\xdf\xa3header", b"one", b"two"]
+PAUSE_MS = 4000  # longer than until the host's socket asks for its row again
 
 
 @pytest.fixture(autouse=True)
@@ -117,13 +121,14 @@ async def waits_for_a_lock() -> None:
     await asyncio.to_thread(connections.close_all)
 
 
-async def until_logged(data: bytes) -> None:
-    """Wait until the session's audio log has this blob."""
+async def logged_until(holds: Callable[[list[Entry]], bool]) -> list[Entry]:
+    """The session's audio log, once it has what a test waits for."""
     session = await asyncio.to_thread(only_session)
     log = AudioLog(settings.REDIS_URL, session.audio_key)
     async with asyncio.timeout(WITHIN_S):
-        while data not in [entry.data for entry in await asyncio.to_thread(log.read, "0-0", block_ms=100)]:
+        while not holds(entries := await asyncio.to_thread(log.read, "0-0", block_ms=100)):
             pass
+    return entries
 
 
 def only_session() -> Session:
@@ -172,7 +177,21 @@ async def test_audio_goes_on_while_postgresql_answers_nobody(room):
         with locked("SELECT 1 FROM asr_session FOR UPDATE"):
             await database_sync_to_async(live.publish_room)(room.pk, HostReplaced("somebody"))
             await waits_for_a_lock()
-            await host.send_to(bytes_data=b"\x1a\x45\xdf\xa3header")
-            await until_logged(b"\x1a\x45\xdf\xa3header")
+            await host.send_to(bytes_data=BLOBS[0])
+            await logged_until(lambda entries: [entry.data for entry in entries] == BLOBS[:1])
+        await host.disconnect(timeout=WITHIN_S)
+    await nothing_is_held()
+
+
+async def test_audio_that_waits_for_redis_when_the_room_is_closed_comes_before_the_end(room):
+    async with joined() as host:
+        with Redis.from_url(settings.REDIS_URL) as redis:
+            redis.client_pause(PAUSE_MS, all=False)
+        for blob in BLOBS:
+            await host.send_to(bytes_data=blob)
+        # The hint is lost with the pause: the row says it.
+        await Session.objects.aupdate(state=Session.State.CLOSING, host_seen_at=None)
+        entries = await logged_until(lambda entries: "end" in [entry.kind for entry in entries])
+        assert [entry.data for entry in entries] == [*BLOBS, b""]
         await host.disconnect(timeout=WITHIN_S)
     await nothing_is_held()

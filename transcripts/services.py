@@ -189,10 +189,14 @@ def forget_unstored(*, room: Room, opening: int | None = None) -> None:
 
 
 def lock_for_deletion(*, room_id: int, part_id: int | None = None) -> None:
-    """Lock a room, or a part of it, with all that goes with it. Call in the transaction that deletes it."""
+    """Lock a room, or a part of it, with all that goes with it. Call in the transaction that deletes it.
+
+    A part's tracks stay: whoever speaks in the room meanwhile does not wait.
+    """
     list(locked(Room.objects.filter(pk=room_id).only("pk")))
     about_to_delete.send(Part, room_id=room_id, part_id=part_id)
-    list(locked(Track.objects.filter(room_id=room_id).only("pk")))
+    if part_id is None:
+        list(locked(Track.objects.filter(room_id=room_id).only("pk")))
     sentences = Sentence.objects.filter(track__room_id=room_id)
     list(locked((sentences.filter(part_id=part_id) if part_id else sentences).only("pk")))
 

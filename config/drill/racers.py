@@ -38,7 +38,7 @@ from translation import claims, demand, due, work
 from translation import services as translation
 from translation.models import Cycle
 
-SPEAKER, TRANSLATOR, LATE = "speaker", "translator", "late translation"
+SPEAKER, TRANSLATOR, LATE, DELETION = "speaker", "translator", "late translation", "deletion"
 LANGS = ("de", "es", "fr", "it", "nl", "pl", "pt", "uk")
 TERMS = PartTerms("en", store=True, public=True, owner="races")
 Step = Callable[[], None]
@@ -46,21 +46,12 @@ _numbers = itertools.count()
 
 
 class RacedRoom:
-    """A live room with old parts, its present part served by this process."""
+    """A live room. `seat` and its lease belong to the process that opened it."""
 
-    def __init__(self, code: str) -> None:
-        Worker.objects.update_or_create(
-            name="asr@races",
-            defaults={"slots": 99, "model": "", "device": "", "beat_at": timezone.now() + timedelta(hours=1)},
-        )
-        self.room = Room.objects.create(
-            code=code, title=code, origin=Room.Origin.SCHEDULE, published=True, in_schedule=True
-        )
-        _old_parts(self.room)
-        self.seat, self.lease = _open(self.room, TERMS)
-        session = Session.objects.select_related("part").get(pk=self.seat.session_id)
-        self.part = ending.part_of(session)
-        self._sink = Sink(self.lease, self.part)
+    def __init__(self, room: Room, part: Part, seat: services.HostSeat | None, lease: Lease) -> None:
+        self.room, self.part = room, part
+        self._seat, self._lease = seat, lease
+        self._sink = Sink(lease, part)
         self._said = 0
 
     def speak(self) -> None:
@@ -72,8 +63,9 @@ class RacedRoom:
 
     def beat(self) -> None:
         """The process renews its lease, the host its seat."""
-        leases.beat(self.lease, Progress(0, 0, audio_waits=False, delay_s=0.0))
-        presence.keep_seat(self.seat)
+        leases.beat(self._lease, Progress(0, 0, audio_waits=False, delay_s=0.0))
+        if self._seat is not None:
+            presence.keep_seat(self._seat)
 
     def correct(self) -> None:
         """A sentence of this room, in whatever language, reads otherwise."""
@@ -101,17 +93,36 @@ class RacedRoom:
         demand.drop(holder, self.room.pk, random.choice(langs))  # noqa: S311
 
 
+def opened(code: str) -> RacedRoom:
+    """A room with old parts, whose present part this process serves."""
+    Worker.objects.update_or_create(
+        name="asr@races",
+        defaults={"slots": 99, "model": "", "device": "", "beat_at": timezone.now() + timedelta(hours=1)},
+    )
+    room = Room.objects.create(
+        code=code, title=code, origin=Room.Origin.SCHEDULE, published=True, in_schedule=True
+    )
+    _old_parts(room)
+    seat, lease = _open(room, TERMS)
+    return RacedRoom(room, _part(lease), seat, lease)
+
+
+def joined(code: str) -> RacedRoom:
+    """The same room, seen from another process."""
+    room = Room.objects.get(code=code)
+    session = Session.objects.get(room=room, state__in=Session.OPEN)
+    lease = Lease(session.pk, session.generation)
+    return RacedRoom(room, _part(lease), None, lease)
+
+
 def crowd(rooms: list[RacedRoom]) -> list[tuple[str, Step]]:
-    """Everybody but the speakers, as (name, step)."""
-    visited = Room.objects.create(code="RACEX", title="RACEX", origin=Room.Origin.SCHEDULE, published=True)
+    """Everybody but the rooms' own processes, as (name, step)."""
+    new = {"title": "RACEX", "origin": Room.Origin.SCHEDULE, "published": True}
+    visited, _ = Room.objects.get_or_create(code="RACEX", defaults=new)
     steps: list[tuple[str, Step]] = [("host", lambda: _visit(visited)), ("schedule", _change_schedule)]
     steps += [("sweep", leases.sweep), ("translation sweep", translation.sweep), ("admin retry", _retry)]
     for room in rooms:
-        steps += [
-            ("heart and host", room.beat),
-            ("admin correction", room.correct),
-            ("deletion", room.delete),
-        ]
+        steps += [("admin correction", room.correct), (DELETION, room.delete)]
         steps += [("reader", room.wish), ("waking", room.wake)]
     parts = [room.part for room in rooms]
     steps += [(LATE, partial(_translate_all, parts, lang)) for lang in LANGS]
@@ -146,7 +157,7 @@ def connected(name: str) -> Iterator[None]:
 def deadlocks() -> int:
     """How many this database has seen. Counts what connections did that are closed by now."""
     others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = ANY(%s)"
-    names = [SPEAKER, TRANSLATOR, LATE, "admin correction", "deletion", "host", "waking"]
+    names = [SPEAKER, TRANSLATOR, LATE, "admin correction", DELETION, "host", "waking"]
     with connection.cursor() as cursor:
         while True:
             cursor.execute(others, [names])
@@ -157,16 +168,20 @@ def deadlocks() -> int:
         return int(cursor.fetchone()[0])
 
 
-def sentences_behind_translation() -> int:
-    """How many speakers wait at this moment for a lock that a worker of translation holds."""
+def whom_sentences_wait_for() -> list[str]:
+    """The writers whose locks the speakers wait for at this moment."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(DISTINCT waiting.pid) FROM pg_stat_activity waiting "
+            "SELECT holding.application_name FROM pg_stat_activity waiting "
             "JOIN pg_stat_activity holding ON holding.pid = ANY(pg_blocking_pids(waiting.pid)) "
-            "WHERE waiting.application_name = %s AND holding.application_name = ANY(%s)",
-            [SPEAKER, [TRANSLATOR, LATE]],
+            "WHERE waiting.application_name = %s",
+            [SPEAKER],
         )
-        return int(cursor.fetchone()[0])
+        return [name for (name,) in cursor.fetchall()]
+
+
+def _part(lease: Lease) -> Part:
+    return ending.part_of(Session.objects.select_related("part").get(pk=lease.session_id))
 
 
 def _open(room: Room, terms: PartTerms) -> tuple[services.HostSeat, Lease]:
@@ -203,7 +218,7 @@ def _old_parts(room: Room) -> None:
 def _visit(room: Room) -> None:
     """A host that wants nothing stored opens a room, speaks, restarts, and leaves: all of it is forgotten."""
     seat, lease = _open(room, replace(TERMS, store=False))
-    part = ending.part_of(Session.objects.select_related("part").get(pk=seat.session_id))
+    part = _part(lease)
     demand.lease("races-visit", {(room.pk, lang): 1 for lang in LANGS})
     Sink(lease, part).handle(
         [SentenceReady(2000 * n, 2000 * n + 2000, f"Visit {n}.", False) for n in range(5)],

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -224,6 +225,12 @@ class AsyncAudioLog:
         arguments = self._appending.arguments(kind, data)
         with _unavailable():
             return self._appending.answered(kind, await self._append(self._keys.both, arguments))
+
+    async def oldest_waits_s(self) -> float:
+        """Seconds since the oldest entry that is kept arrived; 0.0 where none is."""
+        with _unavailable():
+            rows: Any = await self._client.xrange(self._keys.stream, count=1)
+        return max(0.0, time.time() - Entry(rows[0][0].decode(), "", b"").arrived_s) if rows else 0.0
 
     async def delete(self) -> None:
         """As AudioLog.delete."""

@@ -88,7 +88,7 @@ class RoomProcess:
         self._captioner = captioner
         self._log = log
         self._counters = counters
-        self._sink = Sink(lease, session.part, wait=self._wait)
+        self._sink = Sink(lease, session.part, wait=self._wait_for_database)
         self._clock = SpokenClock()
         self._committed_ms = session.committed_ms
         self._undecodable = UndecodableWatch()
@@ -130,6 +130,7 @@ class RoomProcess:
             self._hear(entry)
             self._log_end.heard(entry.kind)
         self._settle(self._captioner.poll())
+        self._note_backlog()
         if self._stall.over(bool(entries)):
             self._flush()  # nobody should wait for the last words before a silence
         if self._undecodable.expired():
@@ -160,6 +161,7 @@ class RoomProcess:
         """All that was heard becomes text, be it minutes of it: written as it goes."""
         for events in self._captioner.flush_steps():
             self._settle(events)
+            self._note_backlog()
             self._tick()
 
     def _settle(self, events: list[CaptionEvent]) -> None:
@@ -192,11 +194,18 @@ class RoomProcess:
             counters=self._counters.as_dict(),
         )
 
+    def _note_backlog(self) -> None:
+        self._sink.note_backlog(self._clock.arrived_behind(self._captioner.text_ms))
+
     def _wait(self, seconds: float) -> None:
         """PostgreSQL or Redis is away: it is not this process that audio waits for."""
         self._audio_waits = False
         self._tick()
         self._heart.wait(seconds)
+
+    def _wait_for_database(self, seconds: float) -> None:
+        self._note_backlog()
+        self._wait(seconds)
 
     def _in_database(self, call: Callable[[], None]) -> None:
         until_answered(call, session_id=self._lease.session_id, wait=self._wait)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from asr.delay import DelayMeter
 from asr.engine.session import CaptionEvent, Notice, PartialText, SentenceReady
 from asr.leases import Lease, held
 from asr.patience import until_answered
@@ -17,7 +18,6 @@ from transcripts.models import Part
 from transcripts.selectors import count_sentences
 from transcripts.services import NewSentence, add_sentences
 
-DELAY_MEAN_OF = 4
 KEPT_ARRIVALS = 4096  # at four blobs a second, a quarter of an hour
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,15 @@ class SpokenClock:
                 return max(0.0, self._now() - at_s)
         return 0.0
 
+    def arrived_behind(self, text_ms: int) -> float | None:
+        """When the first audio behind `text_ms` arrived; None where there is none yet."""
+        first_at_s = None
+        for audio_ms, at_s in reversed(self._arrivals):
+            if audio_ms <= text_ms:
+                break
+            first_at_s = at_s
+        return first_at_s
+
 
 class Sink:
     """Writes one generation's sentences, publishes its partials.
@@ -52,23 +61,29 @@ class Sink:
         self._lease = lease
         self._part = part
         self._wait = wait
-        self._delays_s: deque[float] = deque(maxlen=DELAY_MEAN_OF)
+        self._delay = DelayMeter()
         self._partial = PartialText(0, "")
         self._told = (0, "")  # of the partial: index of the sentence that it will become, text
         self._stored: int | None = None  # sentences of this part, as far as this process knows
 
     @property
     def delay_s(self) -> float:
-        """Rolling mean of the last four sentences' delay, seconds."""
-        return round(sum(self._delays_s) / len(self._delays_s), 2) if self._delays_s else 0.0
+        """How late text is now, seconds."""
+        return self._delay.value_s
+
+    def note_backlog(self, since_s: float | None) -> None:
+        """Audio that came at `since_s` is not text yet (None: nothing waits); told when the delay moves by a second."""
+        self._delay.waits_since(since_s)
+        if self._delay.moved():
+            self._tell(Delays(transcription_s=self._delay.told()))
 
     def handle(self, events: Sequence[CaptionEvent], *, committed_ms: int, clock: SpokenClock) -> None:
         """Write, then tell. Raises LeaseLost."""
         sentences = [event for event in events if isinstance(event, SentenceReady)]
         if sentences:
             self._commit(sentences, committed_ms)
-            self._delays_s.extend(clock.seconds_since(sentence.end_ms) for sentence in sentences)
-            self._tell(Delays(transcription_s=self.delay_s))
+            self._delay.sentences(clock.seconds_since(sentence.end_ms) for sentence in sentences)
+            self._tell(Delays(transcription_s=self._delay.told()))
         for event in events:
             if isinstance(event, PartialText):
                 self._partial = (

@@ -102,6 +102,12 @@ class Captioner:
             return self._committed_ms
         return max(self._committed_ms, self._recogniser.settled_ms)
 
+    @property
+    def text_ms(self) -> int:
+        """Up to here audio is text that was given out, final or not, or holds none."""
+        shown_ms = self._hypothesis[-1].end_ms if self._hypothesis else 0
+        return max(self._recogniser.settled_ms, shown_ms)
+
     def feed(self, start_ms: int, samples: Samples) -> None:
         """Take audio that starts at `start_ms`: what was heard before is dropped, a gap is bridged or ends the text."""
         if not self._begun:

@@ -105,6 +105,11 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if not self._gone:
             await self.send(text_data=text)
 
+    async def send_present_chunk(self) -> None:
+        """Once more what everybody has."""
+        if self._feed is not None:
+            await self._send_chunk(self._feed.chunk)
+
     async def _join(self) -> None:
         request = await parse(self.scope)
         if self._ended.is_set():

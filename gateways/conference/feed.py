@@ -18,6 +18,7 @@ from django.db import Error as DatabaseError
 from asr.ending import close_to_viewers
 from asr.selectors import RoomEnd, open_session, room_end
 from gateways.conference.chunk import Window
+from gateways.conference.delay import said_delay_s, waiting_s
 from transcripts import selectors
 from transcripts.events import (
     Delays,
@@ -37,6 +38,7 @@ from transcripts.hub import hub
 from transcripts.live import room_group, track_group
 
 CHECK_EVERY_S = 3.0
+DELAY_MOVES_S = 1.0
 ROOM_CLOSED = "Room closed"
 Control = EngineReady | SessionClosing | SessionReplaced | HostReplaced | HostError | RoomClosed
 logger = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class _Record:
     opening: int
     first_part: int
     source_lang: str
+    delay_s: float | None
     snapshot: selectors.Snapshot
 
 
@@ -243,6 +246,7 @@ class RoomFeed:
             self._meanwhile = None
         self._compare_session(record)
         self._changed.set()
+        await self._compare_delay(record)
 
     def _compare_text(self, record: _Record, meanwhile: list[SentenceChanged | SentenceRemoved]) -> None:
         if record.opening != self._opening:
@@ -268,6 +272,15 @@ class RoomFeed:
         if record.ready and record.session_id is not None:
             self._put_out(EngineReady(record.session_id))
 
+    async def _compare_delay(self, record: _Record) -> None:
+        """Where no process says how late it is: how long audio waits for one."""
+        delay_s = record.delay_s
+        if delay_s is None and record.session_id is not None:
+            delay_s = await waiting_s(record.session_id)
+        if delay_s is not None and abs(delay_s - self._window.transcription_delay_s) >= DELAY_MOVES_S:
+            self._window.transcription_delay_s = round(delay_s, 2)
+            self._changed.set()
+
 
 def _read(room_id: int) -> _Record:
     session = open_session(room_id)
@@ -280,6 +293,7 @@ def _read(room_id: int) -> _Record:
         opening=opening,
         first_part=selectors.first_part(room_id, opening),
         source_lang=part.source_lang if part else "",
+        delay_s=said_delay_s(session),
         snapshot=selectors.snapshot(room_id, opening=opening, newest=settings.ENV.newest_sentences),
     )
 

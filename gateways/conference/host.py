@@ -286,6 +286,9 @@ class HostSocket:
 
     async def _error(self, code: str, message: str) -> None:
         await self._consumer.send_json_text(json.dumps({"error": {"code": code, "message": message}}))
+        await (
+            self._consumer.send_present_chunk()
+        )  # a page takes anything without `info` for one, this error too
 
     def _seat(self) -> tuple[services.HostSeat, AudioWriter]:
         if self._held is None:

@@ -5,6 +5,7 @@ import json
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from channels.db import database_sync_to_async
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
+from asr.audio_log import AsyncAudioLog, close_async_clients
 from asr.ending import close_room, close_to_viewers, finish_session
 from asr.engine.session import PartialText, SentenceReady
 from asr.models import Session
@@ -32,6 +34,7 @@ WITHIN_S = 10
 @pytest.fixture(autouse=True)
 async def _connections_of_threads_are_closed():
     yield
+    await close_async_clients()
     await database_sync_to_async(connections.close_all)()
 
 
@@ -166,6 +169,37 @@ async def test_second_part_is_the_second_line_though_the_first_had_pauses():
         )
         await say(replace(seat, session_id=new_id), "After it.")
         await socket.until(lambda: [line["line_idx"] for line in socket.chunks[-1]["last_n_sents"]] == [0, 1])
+
+
+async def test_delay_grows_while_audio_waits_for_a_process_before_the_first_sentence():
+    seat, socket = await opened(), Socket()
+    log = AsyncAudioLog(settings.REDIS_URL, str(seat.session_id))
+    async with following(seat, socket):
+        await log.append("pcm", b"\0" * 8000)
+        await socket.until(lambda: socket.chunks[-1]["transcription_delay"] >= 1)
+        await log.delete()
+        await socket.until(lambda: socket.chunks[-1]["transcription_delay"] == 0)
+
+
+async def test_backlog_of_a_process_is_a_chunk_whenever_it_moves_by_a_second():
+    seat, socket = await opened(), Socket()
+    sink = await database_sync_to_async(lambda: Sink(served(seat), session_of(seat).part))()
+    async with following(seat, socket):
+        for waiting_s, told_s in ((0.5, 0), (3.0, 3), (3.4, 3), (12.0, 12)):
+            await database_sync_to_async(sink.note_backlog)(time.time() - waiting_s)
+            await socket.until(lambda told_s=told_s: socket.chunks[-1]["transcription_delay"] >= told_s)
+        delays_s = [chunk["transcription_delay"] for chunk in socket.chunks]
+        assert sum(3 <= delay_s < 4 for delay_s in delays_s) == 1
+
+
+async def test_delay_that_a_lost_hint_would_have_told_costs_seconds():
+    seat, socket = await opened(), Socket()
+    await database_sync_to_async(served)(seat)
+    async with following(seat, socket):
+        await Session.objects.filter(pk=seat.session_id).aupdate(
+            delay_s=7.5, beat_at=timezone.now() + timedelta(minutes=1)
+        )
+        await socket.until(lambda: socket.chunks[-1]["transcription_delay"] == 7.5)
 
 
 async def test_lost_hint_is_noticed_by_the_next_one():

@@ -1,0 +1,71 @@
+"""How late a session's text is."""
+
+import pytest
+
+from asr.delay import MEAN_OF, RECENT_S, DelayMeter
+from asr.sink import SpokenClock
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    now_s = 1000.0
+
+    def __call__(self):
+        return self.now_s
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def meter(clock):
+    return DelayMeter(now=clock)
+
+
+def test_backlog_counts_before_the_first_sentence(meter, clock):
+    meter.waits_since(clock())
+    clock.now_s += 12.5
+    assert meter.value_s == 12.5
+
+
+def test_mean_of_the_last_sentences_or_what_waits_now_if_that_is_more(meter, clock):
+    meter.sentences([9.0, *[2.0] * MEAN_OF])
+    assert meter.value_s == 2.0
+    meter.waits_since(clock() - 1.0)
+    assert meter.value_s == 2.0
+    clock.now_s += 4
+    assert meter.value_s == 5.0
+    meter.waits_since(None)
+    assert meter.value_s == 2.0
+
+
+def test_sentence_that_was_late_long_ago_tells_nothing_of_now(meter, clock):
+    meter.sentences([60.0])
+    clock.now_s += RECENT_S
+    assert meter.value_s == 0.0
+
+
+def test_it_is_told_when_it_moves_by_a_second_up_or_down(meter, clock):
+    meter.waits_since(clock())
+    told = []
+    for _ in range(10):
+        clock.now_s += 0.25
+        if meter.moved():
+            told.append(meter.told())
+    assert told == [1.0, 2.0]
+    meter.waits_since(None)
+    assert meter.moved()
+    assert meter.told() == 0.0
+
+
+def test_audio_behind_the_text_is_told_by_its_first_blob():
+    spoken = SpokenClock()
+    for end_ms, at_s in ((250, 1.0), (500, 2.0), (750, 3.0)):
+        spoken.arrived(end_ms, at_s)
+    assert spoken.arrived_behind(100) == 1.0
+    assert spoken.arrived_behind(250) == 2.0
+    assert spoken.arrived_behind(749) == 3.0
+    assert spoken.arrived_behind(750) is None

@@ -59,7 +59,9 @@ class Env(BaseSettings):
         30, ge=0, description="A statement of a server may take this long; 0: no limit. Commands have none."
     )
     database_idle_transaction_s: float = Field(
-        60, ge=0, description="A server's transaction may do nothing for this long; 0: no limit."
+        5,
+        ge=0,
+        description="A server's transaction may do nothing for this long, for instance where its process is stopped: its locks hold up others; 0: no limit.",
     )
     database_tcp_timeout_s: float = Field(
         10,

@@ -38,14 +38,18 @@ class RealRedis:
     def start(self) -> None:
         """Returns when it answers."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        with redis.Redis.from_url(self.url, retry=Retry(ConstantBackoff(0.02), 500)) as client:
-            client.ping()
+        try:
+            with redis.Redis.from_url(self.url, retry=Retry(ConstantBackoff(0.02), 3000)) as client:
+                client.ping()
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Returns when it is gone."""
         if self._process:
             self._process.send_signal(how)
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
 
     @contextmanager

@@ -1,13 +1,15 @@
 """The lease of a session: one process writes, dead ones are noticed, what nobody finishes is given up."""
 
 import json
+from copy import deepcopy
 from datetime import timedelta
+from threading import Event, Thread
 
 import pytest
 from billiard.exceptions import WorkerLostError
 from celery.signals import task_failure
 from django.conf import settings
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError, OperationalError, connection, connections
 from django.utils import timezone
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -35,7 +37,9 @@ from asr.placement import QUEUE
 from asr.presence import leave_as_host
 from asr.services import restart_session
 from asr.tests.make import TERMS, aged, join, served, session_of
+from config.database import serve_worker
 from rooms.models import Room
+from rooms.outages import is_outage
 from rooms.tests.make import room
 from transcripts.models import Sentence
 from transcripts.services import NewSentence, PartTerms, add_sentences
@@ -367,3 +371,34 @@ def test_host_who_left_during_a_restart_is_in_grace_in_the_new_session():
     new = restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
     leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
     assert Session.objects.get(pk=new).grace_until is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_process_that_is_stopped_in_a_transaction_does_not_keep_others_from_its_session(settings):
+    seat = join("A")
+    lease = served(seat)
+    quick = settings.ENV.model_copy(update={"database_idle_transaction_s": 1.0})
+    entered, goes_on, ended_by = Event(), Event(), []
+
+    def stop_in_a_transaction():
+        connection.settings_dict = deepcopy(connection.settings_dict)
+        serve_worker(connection.settings_dict, quick)
+        try:
+            with held(lease):
+                entered.set()
+                goes_on.wait()
+                Session.objects.exists()
+        except Exception as error:
+            ended_by.append(error)
+        finally:
+            connections.close_all()
+
+    stopped = Thread(target=stop_in_a_transaction)
+    stopped.start()
+    try:
+        assert entered.wait(60)
+        assert beat(lease, HEARD) == "live"
+    finally:
+        goes_on.set()
+        stopped.join()
+    assert is_outage(ended_by[0])

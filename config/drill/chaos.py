@@ -14,7 +14,7 @@ from psycopg import Error as DatabaseError
 
 from asr.host import Host, HostLostError, HostRefusedError
 from asr.recorder import Blob
-from config.drill.faults import fill_redis, kill_asr_child, kill_program, stop_asr_child, until
+from config.drill.faults import all_text, fill_redis, kill_asr_child, kill_program, stop_asr_child, until
 from config.drill.speech import RealSpeech
 from config.drill.stack import Stack
 from config.drill.watch import Watch
@@ -183,7 +183,7 @@ async def chaos(
         await asyncio.wait({breaking})
         ended_at = time.monotonic()
         await host.leave()
-        await until(lambda: all(speech.complete(watch.text()) for watch in watches), FINISHED_WITHIN_S)
+        await until(lambda: all_text(stack, room, speech), FINISHED_WITHIN_S)
         await asyncio.to_thread(stack.close_room, room)
         await until(lambda: all(watch.closed_reason for watch in watches))
         await until(lambda: stack.session(room)["state"] in ("closed", "failed"), FINISHED_WITHIN_S)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psutil
+from psycopg import Error as DatabaseError
 
 from asr.host import Host, HostLostError
 from asr.recorder import Blob
@@ -21,6 +22,7 @@ from config.drill.watch import Watch
 
 DONE_WITHIN_S = 60.0
 POLL_S = 0.05
+TAIL_MS = 1500  # of silence, and of what the heart-beat has not told yet
 FROZEN_S = 16.0  # longer than the web server waits for a socket's application to go
 UNSENT_S = 2.0  # of the talk, while the host has no socket
 FULL_S = 8.0
@@ -165,7 +167,7 @@ async def scenario(
         broke_at = await talk(host)
         ended_at = time.monotonic()
         await host.leave()
-        await until(lambda: speech.complete(watch.text(), unsent))
+        await until(lambda: speech.complete(watch.text(), unsent) or all_text(stack, room, speech, unsent))
         await asyncio.to_thread(stack.close_room, room)
         await until(lambda: bool(watch.closed_reason))
         await until(lambda: stack.session(room)["state"] in ("closed", "failed"))
@@ -205,6 +207,15 @@ async def all_heard(stack: Stack, room: str, heard_ms: int) -> None:
     await until(lambda: stack.session(room)["heard_ms"] >= heard_ms - 100)
 
 
+def all_text(stack: Stack, room: str, speech: Speech, unsent: Unsent | None = None) -> bool:
+    """Whether all that was sent was heard and is text, so far as the session's row says."""
+    session = stack.session(room)
+    sent_ms = speech.seconds * 1000
+    if unsent is not None and unsent.new_recorder:
+        sent_ms -= unsent.end_ms - unsent.start_ms
+    return bool(min(session["heard_ms"], session["committed_ms"]) >= sent_ms - TAIL_MS)
+
+
 async def come_back(host: Host) -> None:
     """Connect again, as often as it takes. Raises HostLostError after DONE_WITHIN_S."""
     deadline = time.monotonic() + DONE_WITHIN_S
@@ -222,11 +233,19 @@ async def come_back(host: Host) -> None:
 async def until(holds: Callable[[], bool], within_s: float = DONE_WITHIN_S) -> bool:
     """Wait for it; False: it did not come, and the row tells what is missing."""
     deadline = time.monotonic() + within_s
-    while not await asyncio.to_thread(holds):
+    while not await asyncio.to_thread(_holds, holds):
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(POLL_S)
     return True
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    """False while PostgreSQL is away, which is what some faults are."""
+    try:
+        return condition()
+    except DatabaseError:
+        return False
 
 
 def kill_asr_child(stack: Stack, room: str) -> None:

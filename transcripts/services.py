@@ -1,7 +1,7 @@
 """Writes of what was said. Commit, then tell: each publishes in `on_commit`."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -93,45 +93,59 @@ def add_sentences(*, part: Part, sentences: Sequence[NewSentence]) -> list[Sente
     return rows
 
 
-@transaction.atomic
 def add_translations(*, part: Part, lang: str, translations: Sequence[Translation]) -> list[Sentence]:
+    """`add_translations_by_lang` of one language."""
+    return add_translations_by_lang(part=part, translations={lang: translations})[lang]
+
+
+@transaction.atomic
+def add_translations_by_lang(
+    *, part: Part, translations: Mapping[str, Sequence[Translation]]
+) -> dict[str, list[Sentence]]:
     """Store translations; those of an outdated or vanished source text, and those that are here already (perhaps
-    corrected by hand since), are discarded. Returns the stored.
+    corrected by hand since), are discarded. Returns the stored of each language.
     """
-    track = _locked_track(part.room_id, lang)
-    spoken = Sentence.objects.filter(part=part, track__lang=part.source_lang)
-    asked = spoken.filter(index__in=[item.index for item in translations])
-    sources = {row.index: row for row in locked(asked)}
-    current = [item for item in translations if _is_current(sources.get(item.index), item)]
-    if not current:
-        return []
+    tracks = _locked_tracks(part.room_id, translations)
+    indexes = {item.index for items in translations.values() for item in items}
+    spoken = Sentence.objects.filter(part=part, track__lang=part.source_lang, index__in=indexes)
+    sources = {row.index: row for row in locked(spoken)}
     here = set(
-        Sentence.objects.filter(
-            track=track, part=part, index__in=[item.index for item in current]
-        ).values_list("index", "of_version")
+        Sentence.objects.filter(track__in=tracks.values(), part=part, index__in=indexes)
+        .order_by()
+        .values_list("track", "index", "of_version")
     )
-    fresh = [item for item in current if (item.index, item.of_version) not in here]
-    if not fresh:
-        return []
-    rows = [
-        Sentence(
-            track=track, part=part, index=item.index, line=sources[item.index].line,
-            position=sources[item.index].position, start_ms=sources[item.index].start_ms,
-            end_ms=sources[item.index].end_ms, speaker=sources[item.index].speaker, text=item.text,
-            version=track.version + 1 + offset, of_version=item.of_version,
+    stored = {}
+    for lang, items in translations.items():
+        track = tracks[lang]
+        fresh = [
+            item
+            for item in items
+            if _is_current(sources.get(item.index), item)
+            and (track.pk, item.index, item.of_version) not in here
+        ]
+        stored[lang] = _translated(track, part, sources, fresh)
+        track.version += len(fresh)
+    if rows := [row for rows in stored.values() for row in rows]:
+        Sentence.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["track", "part", "index"],
+            update_fields=[
+                "line",
+                "position",
+                "start_ms",
+                "end_ms",
+                "speaker",
+                "text",
+                "version",
+                "of_version",
+            ],
         )
-        for offset, item in enumerate(fresh)
-    ]  # fmt: skip
-    Sentence.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["track", "part", "index"],
-        update_fields=["line", "position", "start_ms", "end_ms", "speaker", "text", "version", "of_version"],
-    )
-    track.version += len(rows)
-    track.save(update_fields=["version"])
-    _tell(part, track, rows)
-    return rows
+        Track.objects.bulk_update([tracks[lang] for lang, rows in stored.items() if rows], ["version"])
+    for lang, rows in stored.items():
+        if rows:
+            _tell(part, tracks[lang], rows)
+    return stored
 
 
 @transaction.atomic
@@ -210,13 +224,30 @@ def sentence_changed(sentence: Sentence, *, part: Part, lang: str) -> SentenceCh
     )  # fmt: skip
 
 
-def _locked_track(room_id: int, lang: str) -> Track:
-    """The track, made where it is missing; its row is locked."""
-    track = locked(Track.objects.filter(room_id=room_id, lang=lang)).first()
-    if track is None:
-        Track.objects.get_or_create(room_id=room_id, lang=lang)
-        track = locked(Track.objects.filter(room_id=room_id, lang=lang)).get()
-    return track
+def _locked_tracks(room_id: int, langs: Collection[str]) -> dict[str, Track]:
+    """The tracks by language, made where they are missing; their rows are locked."""
+    wanted = Track.objects.filter(room_id=room_id, lang__in=langs)
+    tracks = {track.lang: track for track in locked(wanted)}
+    if len(tracks) < len(langs):
+        missing = [Track(room_id=room_id, lang=lang) for lang in sorted(langs) if lang not in tracks]
+        Track.objects.bulk_create(missing, ignore_conflicts=True)
+        tracks = {track.lang: track for track in locked(wanted)}
+    return tracks
+
+
+def _translated(
+    track: Track, part: Part, sources: Mapping[int, Sentence], items: Sequence[Translation]
+) -> list[Sentence]:
+    """Unsaved rows beside their sources, behind the track's version."""
+    return [
+        Sentence(
+            track=track, part=part, index=item.index, line=sources[item.index].line,
+            position=sources[item.index].position, start_ms=sources[item.index].start_ms,
+            end_ms=sources[item.index].end_ms, speaker=sources[item.index].speaker, text=item.text,
+            version=track.version + 1 + offset, of_version=item.of_version,
+        )
+        for offset, item in enumerate(items)
+    ]  # fmt: skip
 
 
 def _next_line(part: Part, current: int) -> int:

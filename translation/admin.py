@@ -12,7 +12,7 @@ from django.utils import timezone
 from translation import circuit, selectors, services
 from translation.demand import begin
 from translation.models import Cycle, Demand, EngineState, PairState, PinnedLanguage
-from translation.work import wake_failing
+from translation.store import wake_failing
 
 if TYPE_CHECKING:
     EngineModelAdmin = admin.ModelAdmin[EngineState]

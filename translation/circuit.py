@@ -54,6 +54,21 @@ class Unavailable:
     again_at: datetime | None
 
 
+class Known:
+    """The circuits as they are, read once for several pairs."""
+
+    def __init__(self) -> None:
+        self.engines = states()
+        self._pairs = {
+            (row.engine, row.source, row.target): row for row in PairState.objects.filter(failures__gt=0)
+        }
+
+    def of(self, engine: str, source: str, target: str) -> list[EngineState | PairState]:
+        """The rows that a call depends on."""
+        rows = (self.engines.get(engine), self._pairs.get((engine, source, target)))
+        return [row for row in rows if row is not None]
+
+
 def states() -> dict[str, EngineState]:
     """The rows of the engines that were seen so far."""
     return {row.name: row for row in EngineState.objects.all()}
@@ -67,15 +82,16 @@ def pairs_of(engine: Engine, known: dict[str, EngineState]) -> frozenset[Pair]:
     return frozenset((str(one), str(other)) for one, other in row.pairs) if row else frozenset()
 
 
-def engine_for(source: str, target: str, *, engines: Sequence[Engine]) -> Choice | Unavailable:
+def engine_for(
+    source: str, target: str, *, engines: Sequence[Engine], known: Known | None = None
+) -> Choice | Unavailable:
     """The first engine that offers the pair and may be called; may be the one call that tries it again."""
-    known = states()
-    pairs = {row.engine: row for row in PairState.objects.filter(source=source, target=target)}
+    known = known or Known()
     again: list[datetime] = []
     for engine in engines:
-        if not codes.offers(pairs_of(engine, known), source, target):
+        if not codes.offers(pairs_of(engine, known.engines), source, target):
             continue
-        rows = [row for row in (known.get(engine.name), pairs.get(engine.name)) if row is not None]
+        rows = known.of(engine.name, source, target)
         opened = [row for row in rows if row.opened_at is not None]
         if not opened or _may_try(opened):
             in_order = not any(row.failures for row in rows)

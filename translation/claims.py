@@ -60,33 +60,35 @@ def take(
     most: int = 1,
     free: Mapping[str, int] | None = None,
     lane_of: Callable[[str, str], str] = lambda source, target: "",
-) -> list[Claim]:
-    """Claim what is next, if anything is due: at most `most`, and no more of an engine than `free` says."""
+) -> list[list[Claim]]:
+    """Claim the next turns, if anything is due: at most `most`, and no more of an engine than `free` says.
+
+    A turn is one language of one room, or several of one room that are quick.
+    """
     now = timezone.now()
     with choosing():
         facts = _facts(now, lane_of)
-        chosen = pacing.pick(facts, now=now.timestamp(), most=most, free=free)
-        if not chosen:
+        turns = pacing.pick(facts, now=now.timestamp(), most=most, free=free)
+        if not turns:
             return []
-        token = str(uuid.uuid4())
-        rows = Cycle.objects.filter(pk__in=[item.pk for item in chosen]).order_by()
+        rows = Cycle.objects.filter(pk__in=[item.pk for turn in turns for item in turn]).order_by()
         values = {"worker": worker, "claimed_until": now + _lasts(), "begun_at": now, "due_at": None}
+        token = str(uuid.uuid4())
         update_in_order(rows, token=token, **values)
-        lanes = {item.pk: item.lane for item in chosen}
+        claimed = {row.pk: row for row in rows.select_related("part")}
         return [
-            Claim(row.pk, token, row.room_id, row.lang, now, row, lanes[row.pk])
-            for row in rows.select_related("part")
+            [Claim(item.pk, token, item.room, item.lang, now, claimed[item.pk], item.lane) for item in turn]
+            for turn in turns
         ]
 
 
 @contextmanager
-def held(claim: Claim) -> Iterator[Cycle]:
-    """A transaction with the cycle's row locked. Raises ClaimLost."""
+def held(claims: Sequence[Claim]) -> Iterator[dict[int, Cycle]]:
+    """A transaction with the rows locked of those claims that hold still, by their keys."""
     with transaction.atomic():
-        row = locked(Cycle.objects.filter(pk=claim.cycle_id, token=claim.token)).first()
-        if row is None:
-            raise ClaimLost
-        yield row
+        rows = Cycle.objects.filter(pk__in=[claim.cycle_id for claim in claims])
+        tokens = {claim.cycle_id: claim.token for claim in claims}
+        yield {row.pk: row for row in locked(rows) if row.token == tokens[row.pk]}
 
 
 def renew(claim: Claim) -> None:
@@ -117,6 +119,14 @@ def make_due(cycles: Sequence[int]) -> int:
     return update_in_order(Cycle.objects.filter(due_at=None, pk__in=cycles), due_at=timezone.now())
 
 
+def give_up(turn: Sequence[Claim]) -> None:
+    """End claims whose result could not be written: what they were for is due again."""
+    for claim in turn:
+        Cycle.objects.filter(pk=claim.cycle_id, token=claim.token).update(
+            token="", worker="", claimed_until=None, due_at=timezone.now()
+        )
+
+
 def free_lost(*, worker: str | None = None) -> int:
     """Make due again what dead workers had: those that are silent, or all of `worker`, which has just started."""
     now = timezone.now()
@@ -133,12 +143,9 @@ def _facts(now: datetime, lane_of: Callable[[str, str], str]) -> list[pacing.Cyc
     """Everything in the rooms where something is due."""
     due = Cycle.objects.filter(due_at__lte=now).order_by().values("room")
     newest = Part.objects.filter(room=OuterRef("room")).order_by("-number").values("source_lang")[:1]
-    rows = (
-        Cycle.objects.filter(room__in=due)
-        .order_by()
-        .annotate(source=Coalesce("part__source_lang", Subquery(newest)))
-        .values_list("pk", "room", "lang", "due_at", "begun_at", "token", "claimed_until", "part", "source")
-    )
+    names = ["pk", "room", "lang", "due_at", "begun_at", "token", "claimed_until", "part", "source", "quick"]
+    rows = Cycle.objects.filter(room__in=due).order_by()
+    rows = rows.annotate(source=Coalesce("part__source_lang", Subquery(newest)))
     return [
         pacing.Cycle(
             pk=pk, room=room, lang=lang,
@@ -147,6 +154,7 @@ def _facts(now: datetime, lane_of: Callable[[str, str], str]) -> list[pacing.Cyc
             claimed=bool(token) and claimed_until is not None and claimed_until > now,
             background=part is not None,
             lane=lane_of(source or "", lang),
+            quick=quick,
         )
-        for pk, room, lang, due_at, begun_at, token, claimed_until, part, source in rows
+        for pk, room, lang, due_at, begun_at, token, claimed_until, part, source, quick in rows.values_list(*names)
     ]  # fmt: skip

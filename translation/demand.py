@@ -48,7 +48,8 @@ def lease(holder: str, readers: Mapping[Wanted, int]) -> None:
 
 def begin(room_id: int, lang: str) -> None:
     """From now on somebody wants this language: delays count from here, and the newest sentences come at once."""
-    Cycle.objects.filter(room_id=room_id, lang=lang, part=None).update(wanted_at=timezone.now())
+    if not Cycle.objects.filter(room_id=room_id, lang=lang, part=None).update(wanted_at=timezone.now()):
+        Cycle.objects.bulk_create([Cycle(room_id=room_id, lang=lang)], ignore_conflicts=True)
     bell.ring()
 
 

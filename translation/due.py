@@ -19,17 +19,17 @@ REMEMBERED = 10_000
 
 
 def find() -> int:
-    """Make due what lacks translations: in live rooms and in parts that ended lately. Returns how many languages."""
+    """Make due all that lacks translations, in live rooms and in parts that ended lately. Returns how many languages."""
     _add_missing_cycles()
-    found = _find_live()
+    found = find_said()
     for part_id in ended.unseen():
         found += services.complete_part(part_id)
         ended.note(part_id)
     return found
 
 
-def _find_live() -> int:
-    """The demanded languages of rooms where something was said or corrected since they were looked at."""
+def find_said() -> int:
+    """Make due the demanded languages of rooms where something was said or corrected since they were looked at."""
     spoken = Part.objects.filter(room=OuterRef("room")).order_by().values("source_lang")
     versions = Track.objects.filter(room=OuterRef("room"), lang__in=spoken).order_by().values("room")
     newest = Part.objects.filter(room=OuterRef("room")).order_by("-number")
@@ -45,7 +45,8 @@ def _find_live() -> int:
         .filter(is_open=True, said__gt=F("seen_version"))
         .exclude(source=F("lang"))
     )
-    return claims.make_due(list(idle.values_list("pk", flat=True)))
+    found = list(idle.values_list("pk", flat=True))
+    return claims.make_due(found) if found else 0
 
 
 def _add_missing_cycles() -> None:

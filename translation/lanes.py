@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from django.conf import settings
@@ -82,7 +83,10 @@ class Lanes:
         self._slots = Slots(names, each)
         self._threads = ThreadPoolExecutor(each * len(names), "translation")
         self._ready = threading.Condition()
-        self._look, self._choose, self._stopped = True, True, False
+        self._woken, self._choose, self._stopped = True, True, False
+        self._wakes = 0
+        self._left: list[Sequence[Claim]] = []  # that could not be ended: the database was away
+        self._full = False  # something may be due that no call was left for
         self._looked_at = 0.0
         self._due_at: list[float] = []
 
@@ -93,7 +97,8 @@ class Lanes:
     def wake(self) -> None:
         """Something was said."""
         with self._ready:
-            self._look = True
+            self._woken = True
+            self._wakes += 1
             self._ready.notify()
 
     def stop(self) -> None:
@@ -113,7 +118,7 @@ class Lanes:
     def _wait(self) -> bool:
         """Until there may be something to choose. False: stopped."""
         with self._ready:
-            if not (self._look or self._choose):
+            if not (self._woken or self._choose):
                 until = min([self._looked_at + LOOK_EVERY_S, *self._due_at])
                 self._ready.wait(max(0.0, until - time.monotonic()))
         time.sleep(CHOOSE_EVERY_S)
@@ -122,36 +127,48 @@ class Lanes:
     def _turn(self) -> None:
         now = time.monotonic()
         with self._ready:
-            look = self._look or now - self._looked_at >= LOOK_EVERY_S
-            self._look = self._choose = False
+            woken, self._woken, self._choose = self._woken, False, False
             self._due_at = [at for at in self._due_at if at > now]
-        if look:
+            left = list(self._left)
+        for turn in left:
+            claims.give_up(turn)
+            self._left.remove(turn)
+        if now - self._looked_at >= LOOK_EVERY_S:
             self._looked_at = now
             due.find()
+        elif woken:
+            due.find_said()
+        self._take()
+
+    def _take(self) -> None:
+        """Begin what is due, as far as calls are left; then the end of one leads here again."""
+        self._full = True
         free = self._slots.free()
         if not any(free.values()):
-            return  # the end of a call wakes this thread
+            return
         routes = circuit.Routes(chain.engines())
         taken = claims.take(self._worker, most=sum(free.values()), free=free, lane_of=routes.lane_of)
-        for claim in taken:
-            self._slots.take(claim.lane)
-            self._threads.submit(self._work, claim, Slot(self._slots, claim.lane))
+        for turn in taken:
+            self._slots.take(turn[0].lane)
+            self._threads.submit(self._work, turn, Slot(self._slots, turn[0].lane))
+        self._full = min(self._slots.free().values()) <= 0
 
-    def _work(self, claim: Claim, slot: Slot) -> None:
+    def _work(self, turn: Sequence[Claim], slot: Slot) -> None:
         due_s: float | None = None
+        wakes = self._wakes
         try:
-            due_s = work(claim, slot)
+            due_s = work(turn, slot)
         except DatabaseError:
-            logger.warning(
-                "claim left behind, the database is away", extra={"room": claim.room_id, "lang": claim.lang}
-            )
+            logger.warning("turn not ended, the database is away", extra={"room": turn[0].room_id})
+            self._left.append(turn)
         except Exception:
             # The edge of a thread: whatever it is, this claim ends by itself and the others go on.
-            logger.exception("translation failed", extra={"room": claim.room_id, "lang": claim.lang})
+            logger.exception("translation failed", extra={"room": turn[0].room_id})
         finally:
             slot.end()
             with self._ready:
-                self._choose = True
+                self._choose = self._choose or self._full or due_s == 0
+                self._woken = self._woken or self._wakes != wakes  # of what was claimed nobody could take it
                 if due_s:
                     self._due_at.append(time.monotonic() + due_s)
                 self._ready.notify()

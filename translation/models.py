@@ -64,6 +64,9 @@ class Cycle(models.Model):
     # pace and fairness
     begun_at = models.DateTimeField(null=True, blank=True)
     batch = models.PositiveSmallIntegerField(default=1, help_text="Sentences of its next call, at most.")
+    quick = models.BooleanField(
+        default=True, help_text="Its last call took next to no time, or none was made yet."
+    )
     begun = models.JSONField(
         default=list, blank=True, help_text="Recent cycles: [unix time, sentences, seconds]."
     )

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 Key = tuple[int, int]  # part, index
 SHORTEST_WAIT_S = 0.001
 CALL_AIM_S = 1.0  # a call that takes longer keeps other languages waiting
+QUICK_S = 0.05  # calls under it cost less than what is read and written around them
+TOGETHER_MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Cycle:
     """One language of one room: what decides whether it is next. Times in seconds since the epoch.
 
     `due_at` None: nothing to do. `claimed`: a worker has it. `background`: completes a part that has ended.
-    `lane`: the engine that its next call goes to.
+    `lane`: the engine that its next call goes to. `quick`: its calls take so little that it may share a turn.
     """
 
     pk: int
@@ -57,6 +59,7 @@ class Cycle:
     claimed: bool = False
     background: bool = False
     lane: str = ""
+    quick: bool = False
 
 
 def missing(
@@ -75,16 +78,17 @@ def choose(
     translated: Mapping[Key, int],
     *,
     pace: Pace,
-    allowed: int,
+    allowed: int | None,
     skip: Collection[tuple[Key, int]] = (),
 ) -> list[Spoken]:
-    """The sentences of the next cycle, newest first: at most `allowed` and a cycle's worth.
+    """The sentences of the next cycle, newest first: at most `allowed` and a cycle's worth (None: all that wait).
 
     They are within the newest, or were translated before and have been corrected since.
     """
     outside = max(0, len(spoken) - pace.newest)
     window = [*(item for item in spoken[:outside] if item.key in translated), *spoken[outside:]]
-    return missing(window, translated, skip=skip)[: max(0, min(allowed, pace.per_cycle))]
+    absent = missing(window, translated, skip=skip)
+    return absent if allowed is None else absent[: max(0, min(allowed, pace.per_cycle))]
 
 
 def allowance(begun: Iterable[Begun], *, now: float, pace: Pace) -> tuple[int, float]:
@@ -111,11 +115,12 @@ def next_batch(batch: int, *, count: int, seconds: float, most: int) -> int:
 
 def pick(
     cycles: Sequence[Cycle], *, now: float, most: int = 1, free: Mapping[str, int] | None = None
-) -> list[Cycle]:
-    """The next cycles: the room that was served longest ago, in it the language that was; live before background.
+) -> list[list[Cycle]]:
+    """The next turns: the room that was served longest ago, in it the language that was; live before background.
 
-    So one room with nine languages gets as many turns as one with a single language. `free`: how many calls more
-    each engine takes now (None: any); who waits for a full one is passed over, so a slow engine holds up no other.
+    So one room with nine languages gets as many turns as one with a single language; quick languages of a room and
+    engine share one. `free`: how many calls more each engine takes now (None: any); who waits for a full one is
+    passed over, so a slow engine holds up no other.
     """
     due = [item for item in cycles if item.due_at is not None and item.due_at <= now and not item.claimed]
     served: dict[int, float] = {}
@@ -124,24 +129,35 @@ def pick(
         served[item.room] = max(served.get(item.room, 0.0), item.begun_at)
         busy[item.room] += item.claimed
     slots = None if free is None else dict(free)
-    chosen: list[Cycle] = []
-    while len(chosen) < most:
+    turns: list[list[Cycle]] = []
+    while len(turns) < most:
         open_to = [item for item in due if slots is None or slots.get(item.lane, 0) > 0]
         if not open_to:
             break
-        item = min(
+        first = min(
             open_to,
             key=lambda item: (
                 item.background, busy[item.room], served[item.room], item.begun_at, item.due_at or 0.0, item.pk,
             ),
         )  # fmt: skip
-        due.remove(item)
-        chosen.append(item)
-        busy[item.room] += 1
-        served[item.room] = now
+        turn = [first, *(item for item in due if _goes_with(item, first))][:TOGETHER_MOST]
+        due = [item for item in due if item not in turn]
+        turns.append(turn)
+        busy[first.room] += 1
+        served[first.room] = now
         if slots is not None:
-            slots[item.lane] -= 1
-    return chosen
+            slots[first.lane] -= 1
+    return turns
+
+
+def _goes_with(item: Cycle, first: Cycle) -> bool:
+    return (
+        item is not first
+        and item.quick
+        and first.quick
+        and (item.room, item.lane, item.background, False)
+        == (first.room, first.lane, False, first.background)
+    )
 
 
 def backoff_s(failures: int, *, most_s: float, chance: float | None = None) -> float:

@@ -94,19 +94,24 @@ def is_demanded(room_id: int, lang: str) -> bool:
     return lang in demanded_langs(room_id)
 
 
-def newest_window(
-    room_id: int, lang: str, *, newest: int, settled: Mapping[str, int] | None = None
-) -> Window:
+def newest_window(room_id: int, lang: str, *, newest: int) -> Window:
+    """`newest_windows` of one language."""
+    return newest_windows(room_id, [lang], newest=newest)[lang]
+
+
+def newest_windows(
+    room_id: int, langs: Collection[str], *, newest: int, settled: Mapping[str, int] | None = None
+) -> dict[str, Window]:
     """The newest sentences of the room's present opening, behind older ones whose translation is outdated.
 
-    What was spoken in `lang` itself is left out. `settled`: the version of each spoken track up to which nothing
+    For each language without what was spoken in it. `settled`: the version of each spoken track up to which nothing
     is outdated; older ones are looked for above it.
     """
     parts = Part.objects.filter(room_id=room_id, opening=_last_opening(room_id)).order_by("number")
     by_pk = {part.pk: part for part in parts}
     rows = list(reversed(_spoken(by_pk.values()).order_by("-part__number", "-index")[:newest]))
-    corrected = _corrected(by_pk.values(), lang, settled or {}, without=[row.pk for row in rows])
-    return _window([*corrected[:newest], *rows], lang, by_pk)
+    corrected = _corrected(by_pk.values(), langs, settled or {}, without=[row.pk for row in rows])
+    return _windows([*corrected[:newest], *rows], langs, by_pk)
 
 
 def spoken_versions(room_id: int) -> dict[str, int]:
@@ -118,7 +123,7 @@ def spoken_versions(room_id: int) -> dict[str, int]:
 
 def whole_part(part: Part, lang: str) -> Window:
     """All sentences of a part."""
-    return _window(list(_spoken([part]).order_by("index")), lang, {part.pk: part})
+    return _windows(list(_spoken([part]).order_by("index")), [lang], {part.pk: part})[lang]
 
 
 def langs_of(part: Part) -> set[str]:
@@ -153,33 +158,43 @@ def _spoken(parts: Collection[Part]) -> QuerySet[Sentence]:
 
 
 def _corrected(
-    parts: Collection[Part], lang: str, settled: Mapping[str, int], *, without: Collection[int]
+    parts: Collection[Part], langs: Collection[str], settled: Mapping[str, int], *, without: Collection[int]
 ) -> list[Sentence]:
-    """Spoken sentences with an outdated translation, in reading order."""
+    """Spoken sentences with an outdated translation into one of `langs`, in reading order."""
     changed = Q()
     for source in {part.source_lang for part in parts}:
         changed |= Q(track__lang=source, version__gt=settled.get(source, 0))
     outdated = Sentence.objects.filter(
-        part=OuterRef("part"), index=OuterRef("index"), track__lang=lang, of_version__lt=OuterRef("version")
+        part=OuterRef("part"),
+        index=OuterRef("index"),
+        track__lang__in=langs,
+        of_version__lt=OuterRef("version"),
     )
     found = _spoken(parts).filter(changed, Exists(outdated)).exclude(pk__in=without)
     return list(found.order_by("part__number", "index")) if parts else []
 
 
-def _window(rows: Sequence[Sentence], lang: str, by_pk: Mapping[int, Part]) -> Window:
+def _windows(
+    rows: Sequence[Sentence], langs: Collection[str], by_pk: Mapping[int, Part]
+) -> dict[str, Window]:
+    translated: dict[str, dict[Key, int]] = {lang: {} for lang in langs}
+    for lang, part_id, index, version in (
+        Sentence.objects.filter(
+            part__in={row.part_id for row in rows}, index__in={row.index for row in rows},
+            track__lang__in=langs, of_version__isnull=False,
+        ).order_by().values_list("track__lang", "part_id", "index", "of_version")
+    ):  # fmt: skip
+        translated[lang][part_id, index] = version or 0
     spoken = [
         Spoken(
             (row.part_id, row.index), row.version, row.text, by_pk[row.part_id].source_lang,
             row.created_at.timestamp(),
         )
         for row in rows
-        if not codes.same(by_pk[row.part_id].source_lang, lang)
     ]  # fmt: skip
-    translated = {
-        (part_id, index): version or 0
-        for part_id, index, version in Sentence.objects.filter(
-            part__in={row.part_id for row in rows}, index__in={row.index for row in rows}, track__lang=lang,
-            of_version__isnull=False,
-        ).order_by().values_list("part_id", "index", "of_version")
-    }  # fmt: skip
-    return Window(spoken, translated, dict(by_pk))
+    return {
+        lang: Window(
+            [item for item in spoken if not codes.same(item.source_lang, lang)], translated[lang], dict(by_pk)
+        )
+        for lang in langs
+    }

@@ -18,8 +18,9 @@ from translation.demand import begin
 from translation.engines import codes
 from translation.models import Cycle, Demand, PinnedLanguage
 from translation.pacing import missing
+from translation.plan import pace
+from translation.store import tell_delay
 from translation.wake import bell
-from translation.work import pace, tell_delay
 
 FORGET_AFTER = timedelta(hours=1)
 logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from django.db import connection
 from translation import chain, circuit, claims, services
 from translation.engines.base import EngineError
 from translation.lanes import Lanes
+from translation.store import wake_failing
 from translation.wake import QUEUE, heard
-from translation.work import wake_failing
 
 T = TypeVar("T")
 CHECK_S, CHECK_OPEN_S = 10.0, 2.0

@@ -24,6 +24,7 @@ class Outcome:
     answered: bool = True
     error: EngineError | None = None
     seconds: float = 0.0
+    asked: int = 0  # texts that the engine was given; the others were remembered
 
 
 @dataclass
@@ -83,7 +84,7 @@ def translate(
         text = known[key]
         if text is not None:
             memory.put(key, text)
-    return Outcome([known[key] for key in keys], answered, error, time.monotonic() - began)
+    return Outcome([known[key] for key in keys], answered, error, time.monotonic() - began, len(new))
 
 
 def _all(engine: Engine, keys: Sequence[Key], known: dict[Key, str | None]) -> EngineError | None:

@@ -34,7 +34,7 @@ from transcripts.services import (
     add_translations,
     correct_sentence,
 )
-from translation import claims, demand, due, work
+from translation import claims, demand, due, store, work
 from translation import services as translation
 from translation.models import Cycle
 
@@ -256,7 +256,7 @@ def _turn(name: str) -> None:
 
 def _retry() -> None:
     translation.retry(Cycle.objects.all())
-    work.wake_failing()
+    store.wake_failing()
     claims.free_lost(worker="translation@nobody")
 
 

@@ -21,6 +21,7 @@ from transcripts.services import (
     Translation,
     add_sentences,
     add_translations,
+    add_translations_by_lang,
     correct_sentence,
     forget_unstored,
     open_part,
@@ -87,6 +88,28 @@ class TestWriting:
         assert (corrected.of_version, corrected.version) == (source.version, 2)
         shown = snapshot(part.room_id, opening=1, newest=20).sentences
         assert {(item.lang, item.text, item.of_version) for item in shown} == {("en", "One.", None), ("de", "Eins.", source.version)}  # fmt: skip
+
+    def test_translations_into_several_languages_each_get_the_versions_of_their_own_track(self):
+        part = part_of(room("A"))
+        one, two = say(part, "One.", "Two.")
+        add_translations(part=part, lang="de", translations=[Translation(0, "Eins.", one.version)])
+        correct_sentence(sentence=two, text="Too.")
+        stored = add_translations_by_lang(
+            part=part,
+            translations={
+                "de": [Translation(0, "Doppelt.", one.version), Translation(1, "Spät.", two.version)],
+                "fr": [Translation(0, "Un.", one.version)],
+                "pt": [],
+            },
+        )
+        assert {lang: [row.text for row in rows] for lang, rows in stored.items()} == {
+            "de": [],
+            "fr": ["Un."],
+            "pt": [],
+        }
+        versions = dict(Track.objects.exclude(lang="en").values_list("lang", "version"))
+        assert versions == {"de": 1, "fr": 1, "pt": 0}
+        assert Sentence.objects.get(track__lang="de").text == "Eins."
 
     def test_correction_that_changes_nothing_outdates_nothing(self):
         part = part_of(room("A"))

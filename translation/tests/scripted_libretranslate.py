@@ -9,6 +9,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,8 @@ class ScriptedLibreTranslate:
     def __init__(self) -> None:
         self.mode = "ok"
         self.requests: list[dict[str, Any]] = []
-        self.answered: list[str] = []  # the paths it was asked for
+        self.answered: list[str] = []  # the paths it was asked for, and when
+        self.asked_at: list[float] = []
         self.poison = ""  # a text that it fails on
         self.retry_after = ""  # sent with a refusal, where set
         self.listed = recorded("languages")
@@ -73,6 +75,7 @@ class ScriptedLibreTranslate:
     def answer(self, path: str, body: dict[str, Any]) -> tuple[int, bytes]:
         """Status and body of an answer."""
         self.answered.append(path)
+        self.asked_at.append(time.monotonic())
         if path == "/languages":
             return 200, self.listed
         self.requests.append(body)
@@ -116,6 +119,10 @@ class ScriptedLibreTranslate:
                 if status != 200 and script.retry_after:
                     self.send_header("Retry-After", script.retry_after)
                 self.end_headers()
+                with contextlib.suppress(OSError):  # whoever asked has given up
+                    self._write(answer)
+
+            def _write(self, answer: bytes) -> None:
                 if script.mode == "drips":
                     for byte in answer:
                         if script.freed.wait(0.1):

@@ -125,7 +125,7 @@ def _serve(langs_by_room: dict[int, int], turns: int) -> Counter[tuple[int, str]
     ]
     served: Counter[tuple[int, str]] = Counter()
     for turn in range(1, turns + 1):
-        [chosen] = pick(cycles, now=float(turn))
+        [[chosen]] = pick(cycles, now=float(turn))
         served[chosen.room, chosen.lang] += 1
         cycles = [replace(item, begun_at=float(turn)) if item.pk == chosen.pk else item for item in cycles]
     return served
@@ -149,8 +149,8 @@ def test_a_room_with_nine_languages_does_not_starve_another():
 def test_live_rooms_come_before_parts_that_ended():
     background = Cycle(1, room=1, lang="de", due_at=0.0, background=True)
     live = Cycle(2, room=2, lang="de", due_at=5.0, begun_at=5.0)
-    assert pick([background, live], now=6.0) == [live]
-    assert pick([background, replace(live, due_at=None)], now=6.0) == [background]
+    assert pick([background, live], now=6.0) == [[live]]
+    assert pick([background, replace(live, due_at=None)], now=6.0) == [[background]]
 
 
 def test_what_is_claimed_or_not_due_is_left_alone():
@@ -160,8 +160,24 @@ def test_what_is_claimed_or_not_due_is_left_alone():
 def test_who_waits_for_an_engine_that_is_busy_holds_up_nobody_who_waits_for_another():
     slow = [Cycle(number, room=number, lang="de", due_at=0.0, lane="remote") for number in range(1, 4)]
     quick = [Cycle(number, room=number, lang="pt", due_at=1.0, lane="local") for number in range(11, 14)]
-    assert pick([*slow, *quick], now=2.0, most=9, free={"remote": 0, "local": 2}) == quick[:2]
-    assert pick([*slow, *quick], now=2.0, most=9, free={"remote": 1, "local": 1}) == [slow[0], quick[0]]
+    assert pick([*slow, *quick], now=2.0, most=9, free={"remote": 0, "local": 2}) == [
+        [item] for item in quick[:2]
+    ]
+    assert pick([*slow, *quick], now=2.0, most=9, free={"remote": 1, "local": 1}) == [[slow[0]], [quick[0]]]
+
+
+def test_quick_languages_of_a_room_and_engine_share_a_turn_and_no_other_does():
+    quick = [Cycle(number, room=1, lang=str(number), due_at=0.0, quick=True, lane="a") for number in range(3)]
+    others = [
+        Cycle(11, room=1, lang="slow", due_at=0.0, lane="a"),
+        Cycle(12, room=1, lang="elsewhere", due_at=0.0, quick=True, lane="b"),
+        Cycle(13, room=2, lang="0", due_at=0.0, quick=True, lane="a"),
+        Cycle(14, room=1, lang="ended", due_at=0.0, quick=True, lane="a", background=True),
+        Cycle(15, room=1, lang="later", due_at=9.0, quick=True, lane="a"),
+    ]
+    turns = pick([*quick, *others], now=1.0, most=9)
+    assert quick in turns
+    assert sorted(turn[0].pk for turn in turns if len(turn) == 1) == [11, 12, 13, 14]
 
 
 @given(st.dictionaries(st.integers(1, 6), st.integers(1, 9), min_size=1), st.integers(1, 20))
@@ -171,7 +187,7 @@ def test_several_are_picked_in_the_order_in_which_they_would_be_one_by_one(langs
         for room, count in langs.items()
         for number in range(count)
     ]
-    picked = pick(cycles, now=1.0, most=most)
+    picked = [item for [item] in pick(cycles, now=1.0, most=most)]
     assert len(picked) == min(most, len(cycles))
     rooms = Counter(item.room for item in picked)
     full = [room for room, count in langs.items() if rooms[room] < count]

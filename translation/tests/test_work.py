@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from transcripts.models import Part, Sentence
 from transcripts.services import correct_sentence, end_part, forget_unstored
-from translation import chain, circuit, claims, due, selectors, services, work
+from translation import chain, circuit, claims, due, selectors, services, store, work
 from translation.models import Cycle
+from translation.plan import REFUSED_TRIES, plans
 from translation.tests.make import demand, read, say, spoken_part
 from translation.work import take_turn
 
@@ -86,11 +87,11 @@ def test_a_corrected_sentence_is_translated_again_and_a_late_result_is_discarded
     demand(part, "de")
     due.find()
     Cycle.objects.update(batch=4)
-    [claim] = claims.take("slow")
-    plan = work._plan(claim.cycle)
-    result = work._translate(claim, plan, work.NoSlot())
+    [[claim]] = claims.take("slow")
+    found = plans([claim])
+    result = work.translated(claim, found[claim.cycle_id], work.NoSlot())
     correct_sentence(sentence=first, text="One.")
-    work._write(claim, plan, result)
+    store.write([claim], found, {claim.cycle_id: result})
     assert read(part, "de") == {1: "[de] Two."}
     turns(part)
     assert read(part, "de") == {0: "[de] One.", 1: "[de] Two."}
@@ -154,15 +155,17 @@ def test_a_claim_is_one_workers_and_what_comes_after_its_end_is_refused():
     say(part, "One.")
     demand(part, "de")
     due.find()
-    [slow] = claims.take("slow")
+    [[slow]] = claims.take("slow")
     assert claims.take("other") == []
     Cycle.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     assert claims.free_lost() == 1
-    [other] = claims.take("other")
-    with pytest.raises(claims.ClaimLost), claims.held(slow):
-        pass
-    with claims.held(other):
-        pass
+    [[other]] = claims.take("other")
+    with claims.held([slow]) as cycles:
+        assert not cycles
+    with pytest.raises(claims.ClaimLost):
+        claims.renew(slow)
+    with claims.held([other]) as cycles:
+        assert list(cycles) == [other.cycle_id]
 
 
 def test_a_worker_that_starts_again_frees_what_it_had(unhurried):
@@ -182,11 +185,12 @@ def test_what_is_said_during_a_turn_is_found_after_it(unhurried):
     say(part, "One.")
     demand(part, "de")
     due.find()
-    [claim] = claims.take("test")
-    plan = work._plan(claim.cycle)
+    [[claim]] = claims.take("test")
+    found = plans([claim])
     say(part, "Two.")
     assert due.find() == 0
-    work._write(claim, plan, work._translate(claim, plan, work.NoSlot()))
+    result = work.translated(claim, found[claim.cycle_id], work.NoSlot())
+    store.write([claim], found, {claim.cycle_id: result})
     assert due.find() == 1
     assert take_turn("test")
     assert sorted(read(part, "de")) == [0, 1]
@@ -287,7 +291,7 @@ def test_a_text_that_no_engine_takes_is_given_up_after_a_few_tries_and_harms_nob
         turns(part, 1)
     assert read(part, "de") == {0: "[de] One.", 2: "[de] Three."}
     tried = [body["q"] for body in server.requests if "Poison." in body["q"]]
-    assert len(tried) <= 2 * work.REFUSED_TRIES
+    assert len(tried) <= 2 * REFUSED_TRIES
     say(part, "Four.")
     Cycle.objects.update(due_at=timezone.now())
     turns(part, 1)
@@ -338,6 +342,34 @@ def test_with_nothing_configured_bergamot_serves_english_and_portuguese(env):
     assert read(part, "pt") == {0: "Bom dia."}
 
 
+def test_languages_that_are_quick_are_translated_together(unhurried):
+    part = spoken_part()
+    demand(part, "de", "fr", "pt")
+    say(part, "First said quickly.")
+    assert turns(part) == 1
+    say(part, "Second said quickly.")
+    assert turns(part) == 1
+    for lang in ("de", "fr", "pt"):
+        assert read(part, lang) == {0: f"[{lang}] First said quickly.", 1: f"[{lang}] Second said quickly."}
+
+
+def test_a_language_that_turns_out_slow_ends_the_turn_that_it_shares(env):
+    env(translation_scripted_text_s=0.001, translation_cycle_s=0.001)
+    part = spoken_part()
+    demand(part, "de", "fr")
+    say(part, "First said slowly.")
+    turns(part)
+    env(translation_scripted_text_s=2 * work.SHARED_MOST_S, translation_cycle_s=0.001)
+    say(part, "Second said slowly.")
+    due.find()
+    assert take_turn("test")
+    assert sorted(len(read(part, lang)) for lang in ("de", "fr")) == [1, 2]
+    [waits] = Cycle.objects.filter(due_at__lte=timezone.now())
+    assert not waits.quick
+    assert take_turn("test")
+    assert [len(read(part, lang)) for lang in ("de", "fr")] == [2, 2]
+
+
 @pytest.mark.parametrize("rooms", [1, 3])
 def test_a_turn_asks_the_database_a_fixed_number_of_times(rooms, django_assert_max_num_queries, unhurried):
     for number in range(rooms):
@@ -345,5 +377,5 @@ def test_a_turn_asks_the_database_a_fixed_number_of_times(rooms, django_assert_m
         say(part, *(f"Sentence {n}." for n in range(4)))
         demand(part, "de", "fr", "pt")
         due.find()
-    with django_assert_max_num_queries(42):
+    with django_assert_max_num_queries(40):
         assert take_turn("test")

@@ -140,12 +140,11 @@ class Stack:
 
     def kill_supervisor(self) -> None:
         """SIGKILL `manage.py up` and supervisord: everything else is left alone with itself."""
-        supervisord = [
-            item for item in self.processes() if "supervisor.supervisord" in " ".join(item.cmdline())
-        ]
-        for process in [psutil.Process(self._up.pid), *supervisord]:
-            process.kill()
-        psutil.wait_procs([psutil.Process(item.pid) for item in supervisord if item.is_running()], timeout=5)
+        with self._supervisor() as supervisor:
+            supervisord = psutil.Process(supervisor.getPID())
+        self._up.kill()
+        supervisord.kill()
+        psutil.wait_procs([supervisord], timeout=5)
         self._up.wait()
 
     def log(self, program: str) -> str:

@@ -14,7 +14,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils import timezone
 
-from asr import leases
+from asr import leases, sweeps
 from asr.audio_log import AudioLog
 from asr.models import Worker
 from rooms.outages import is_outage
@@ -55,7 +55,7 @@ def serve_room(self: Any, session_id: int, generation: int) -> None:
 @shared_task(name="asr.tasks.sweep_sessions", ignore_result=True)
 def sweep_sessions() -> None:
     """Find what died silently."""
-    leases.sweep()
+    sweeps.sweep()
 
 
 @signals.celeryd_after_setup.connect

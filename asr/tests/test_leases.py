@@ -29,13 +29,13 @@ from asr.leases import (
     give_back_taken,
     held,
     succeed,
-    sweep,
     take,
 )
 from asr.models import Session, Sweep, Worker
 from asr.placement import QUEUE
 from asr.presence import leave_as_host
 from asr.services import restart_session
+from asr.sweeps import sweep
 from asr.tests.make import TERMS, aged, join, served, session_of
 from config.database import serve_worker
 from rooms.models import Room

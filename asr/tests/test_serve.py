@@ -17,7 +17,7 @@ from asr.ending import close_room
 from asr.engine.scripted import ScriptedRecogniser
 from asr.engine.session import Captioner, PartialText, SentenceReady
 from asr.heart import Heart
-from asr.leases import Lease, LeaseLost, Progress, succeed, sweep
+from asr.leases import Lease, LeaseLost, Progress, succeed
 from asr.serve import (
     LOG_ENDS_WITHIN_S,
     READ_COUNT,
@@ -31,6 +31,7 @@ from asr.serve import (
 )
 from asr.services import restart_session
 from asr.sink import Sink, SpokenClock
+from asr.sweeps import sweep
 from asr.tests.make import TERMS, join, served, session_of
 from asr.tests.real_redis import RealRedis
 from transcripts.models import Sentence, Track

@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.utils import timezone
 
-from asr import ending, leases, presence, services
+from asr import ending, leases, presence, services, sweeps
 from asr.engine.session import SentenceReady
 from asr.leases import Lease, LeaseLost, Progress
 from asr.models import Session, Worker
@@ -120,7 +120,7 @@ def crowd(rooms: list[RacedRoom]) -> list[tuple[str, Step]]:
     new = {"title": "RACEX", "origin": Room.Origin.SCHEDULE, "published": True}
     visited, _ = Room.objects.get_or_create(code="RACEX", defaults=new)
     steps: list[tuple[str, Step]] = [("host", lambda: _visit(visited)), ("schedule", _change_schedule)]
-    steps += [("sweep", leases.sweep), ("translation sweep", translation.sweep), ("admin retry", _retry)]
+    steps += [("sweep", sweeps.sweep), ("translation sweep", translation.sweep), ("admin retry", _retry)]
     for room in rooms:
         steps += [("admin correction", room.correct), (DELETION, room.delete)]
         steps += [("reader", room.wish), ("waking", room.wake)]

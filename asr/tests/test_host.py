@@ -65,6 +65,18 @@ def test_addresses(url, audio_format, address):
     assert HostOptions(url, "A B", "x", audio_format=audio_format).address == address
 
 
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("ws://h:1", "http://h:1/login"),
+        ("https://h", "https://h/login"),
+        ("http://h/backend/", "http://h/backend/login"),
+    ],
+)
+def test_password_is_exchanged_for_a_key_where_the_room_is(url, address):
+    assert HostOptions(url, "A", "x").login_address == address
+
+
 async def test_blobs_arrive_in_order_and_no_sooner_than_they_are_recorded(room):
     room.ready.set()
     async with Host(options(room)) as host:

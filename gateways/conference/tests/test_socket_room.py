@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import json
 import signal
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 
 import psutil
 import pytest
 import requests
 from django.contrib.auth.hashers import make_password
+from websockets.exceptions import ConnectionClosed
 
 from config.drill.speech import scripted_words
 from config.drill.stack import ADMIN_PASSWORD, Stack
 from gateways.conference.tests.browser import (
+    WITHIN_S,
     Browser,
     browser,
     closed_room,
@@ -218,6 +220,32 @@ async def test_same_browser_takes_over_and_nothing_is_lost(stack, room):
         assert stack.session(room)["generation"] == 1
         await closed_room(stack, room)
     assert scripted_words(" ".join(words(stack, room, 1))) == list(range(-(-end_ms // 500)))
+
+
+async def test_what_a_host_said_is_never_in_the_part_of_the_next_host(stack, room):
+    keys = [login_key(stack, "drill-host") for _ in range(2)]
+    abandoned = (
+        "UPDATE asr_session SET host_seen_at = now() - interval '1 minute' WHERE state IN ('starting', 'live') AND "
+        "room_id = (SELECT id FROM rooms_room WHERE code = %s) RETURNING true"
+    )
+    async with host(stack, room, key=keys[0], store=False) as first, AsyncExitStack() as seats:
+        await first.ready()
+        with stack.redis() as redis:
+            redis.client_pause(2000, all=False)  # what comes now waits in the web process
+        await first.speak(0, 4)
+        async with asyncio.timeout(WITHIN_S):
+            while True:  # its socket lives and renews the seat: it may be quicker than the other host
+                stack.query(abandoned, room)
+                second = await seats.enter_async_context(host(stack, room, key=keys[1]))
+                if second.messages:
+                    break
+        await second.ready()
+        assert await first.end() == (1000, "")
+        with contextlib.suppress(ConnectionClosed):
+            await first.speak(4, 8)
+        await closed_room(stack, room)
+    assert [part[3:] for part in parts(stack, room)] == [(False, True, "host"), (True, True, "host")]
+    assert words(stack, room, 2) == []
 
 
 async def test_host_who_comes_back_in_time_goes_on_in_the_same_transcript(stack, room):

@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 
 from asr.ending import close_room, finish_session, forbid_room
-from asr.leases import sweep
 from asr.models import Session
 from asr.presence import leave_as_host
+from asr.sweeps import sweep
 from asr.tests.make import KEY, join, session_of
 
 pytestmark = pytest.mark.django_db

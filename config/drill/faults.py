@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import itertools
 import signal
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -273,6 +275,23 @@ def fill_redis(stack: Stack, room: str) -> None:
             redis.config_set("maxmemory", 0)
 
 
+def stop_redis_saving(stack: Stack, room: str) -> None:
+    """Redis cannot write its snapshot for FULL_S: it refuses everything that changes something (MISCONF)."""
+    with stack.redis() as redis, tempfile.TemporaryDirectory() as folder:
+        before = str(redis.config_get("dir")["dir"])
+        gone = Path(folder) / "gone"
+        gone.mkdir()
+        redis.config_set("dir", str(gone))
+        gone.rmdir()
+        redis.config_set("save", "3600 1")
+        redis.bgsave()
+        try:
+            time.sleep(FULL_S)
+        finally:
+            redis.config_set("save", "")
+            redis.config_set("dir", before)
+
+
 @contextlib.contextmanager
 def frozen_postgres(stack: Stack) -> Iterator[None]:
     """Every process of PostgreSQL lives and does nothing."""
@@ -304,6 +323,7 @@ SCENARIOS: dict[str, Scenario] = {
     "celery-parent-killed": _through("SIGKILL Celery parent", kill_program("asr")),
     "redis-restarted": _through("SIGKILL Redis", kill_program("redis")),
     "redis-full": _through("Redis full for 8 s", fill_redis),
+    "redis-cannot-save": _through("Redis cannot save for 8 s", stop_redis_saving),
     "postgres-restarted": _through("fast restart PostgreSQL", kill_program("postgres", signal.SIGINT)),
     "postgres-killed": _through("SIGKILL PostgreSQL", kill_program("postgres")),
     "web-killed": lambda stack, room, speech: kill_web(stack, room, speech, "SIGKILL web"),

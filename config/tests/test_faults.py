@@ -12,6 +12,8 @@ from config.drill.speech import ScriptedSpeech
 from config.drill.stack import Stack, running_stack
 
 pytestmark = pytest.mark.stack
+WORKERS = ("asr", "translation", "sweeps", "beat")
+OUTLIVED = ("redis-full", "redis-cannot-save")  # what Redis refuses for a while must end no worker
 
 
 @pytest.fixture(scope="module")
@@ -22,5 +24,8 @@ def stack() -> Iterator[Stack]:
 
 @pytest.mark.parametrize("name", list(SCENARIOS))
 def test_nothing_is_lost_nothing_doubled_and_captions_go_on(stack: Stack, name: str) -> None:
+    workers = {program: stack.pid(program) for program in WORKERS}
     row = asyncio.run(SCENARIOS[name](stack, name, ScriptedSpeech()))
     assert row.harmless, row
+    if name in OUTLIVED:
+        assert {program: stack.pid(program) for program in WORKERS} == workers

@@ -42,7 +42,8 @@ def find_said() -> int:
             source=Subquery(newest.values("source_lang")[:1]),
             is_open=Exists(Part.objects.filter(room=OuterRef("room"), ended_at=None)),
         )
-        .filter(is_open=True, said__gt=F("seen_version"))
+        .filter(is_open=True)
+        .exclude(said=F("seen_version"))  # less, where a part in another language was deleted
         .exclude(source=F("lang"))
     )
     found = list(idle.values_list("pk", flat=True))

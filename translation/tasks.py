@@ -65,11 +65,12 @@ def _serve(worker: str) -> None:
     pause = threading.Event()
     _quietly(lambda: claims.free_lost(worker=worker))
     _quietly(_load_engines)
+    _quietly(_check_engines)
     _lanes = Lanes(worker)
     _lanes.start()
     while True:
-        _quietly(_check_engines)
         pause.wait(CHECK_OPEN_S if _quietly(circuit.any_open) else CHECK_S)
+        _quietly(_check_engines)
 
 
 def _load_engines() -> None:

@@ -1,5 +1,8 @@
-"""What a measured viewer has before the eyes."""
+"""What a measured viewer has before the eyes, and many rooms at once."""
 
+import pytest
+
+from config.bench import load
 from config.bench.recogniser import Reader
 from gateways.conference.client import Caption
 
@@ -41,3 +44,11 @@ def test_translations_are_not_what_was_spoken():
     reader.take(1.0, sentence("Bom dia.", 0, lang="pt"))
 
     assert reader.seen == []
+
+
+@pytest.mark.stack
+def test_in_several_rooms_at_once_everything_is_translated_and_messages_do_not_pile_up():
+    found = load.measure(rooms=4, langs=3, seconds=6.0)
+    assert (found.sentences, found.translated_share) == (8, 1.0)
+    assert found.queue_max <= 5
+    assert 0 < found.p50_s <= found.p95_s <= found.worst_s

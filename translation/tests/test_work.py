@@ -208,6 +208,21 @@ def test_what_there_is_to_do_is_found_without_any_message(unhurried):
     assert not take_turn("test")
 
 
+def test_what_is_said_is_found_after_an_older_part_in_another_language_was_deleted(unhurried):
+    old = spoken_part(lang="de")
+    say(old, *(f"Satz {number}." for number in range(5)))
+    end_part(part=old)
+    part = spoken_part(lang="en")
+    say(part, "One.")
+    demand(part, "fr")
+    turns(part)
+    old.delete()
+    say(part, "Two.")
+    assert due.find() == 1
+    turns(part)
+    assert read(part, "fr") == {0: "[fr] One.", 1: "[fr] Two."}
+
+
 def test_when_a_part_ends_its_languages_are_completed_in_the_background(unhurried, env):
     env(newest_sentences=3, translation_cycle_s=0.001)
     part = spoken_part()

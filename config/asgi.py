@@ -10,7 +10,9 @@ from django.core.asgi import get_asgi_application
 from django.urls import re_path
 
 from config import bodies, database, websockets
+from config.celery import publish_only
 
+publish_only()
 database.serve_web(settings.DATABASES["default"], settings.ENV)
 django_application = get_asgi_application()
 

@@ -7,10 +7,19 @@ from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+PUBLISHED_WITHIN_S = 1.0  # kombu tries three times
+
 app = Celery("souffleur")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["consumer"].add("asr.dispatch:IdleProcessesOnly")
+
+
+def publish_only() -> None:
+    """This process sends tasks and receives none: it waits for a silent broker for a moment only (sweeps ask again)."""
+    patient = app.conf.broker_transport_options
+    impatient = {"socket_timeout": PUBLISHED_WITHIN_S, "retry_on_timeout": False}
+    app.conf.broker_transport_options = {**patient, **impatient}
 
 
 @signals.worker_init.connect

@@ -1,4 +1,4 @@
-"""The host's half of a room socket: presence, audio, signals."""
+"""The host's half of a room socket: audio, signals, and what becomes of its seat."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from gateways.conference.audio import AudioWriter, RecorderHeader, recall_header
 from gateways.conference.feed import Control
 from gateways.conference.limits import TokenBucket
 from gateways.conference.request import SocketRequest
+from gateways.conference.seat import Seat
 from rooms.errors import DomainError
 from transcripts.events import (
     EngineReady,
@@ -29,7 +30,6 @@ from transcripts.events import (
     SessionClosing,
     SessionReplaced,
 )
-from transcripts.services import PartTerms
 
 if TYPE_CHECKING:
     from gateways.conference.consumer import RoomConsumer
@@ -53,9 +53,8 @@ class HostSocket:
     def __init__(self, consumer: RoomConsumer, request: SocketRequest) -> None:
         self._consumer = consumer
         self._request = request
-        self._taking: asyncio.Future[services.HostSeat] | None = None
+        self._seat = Seat(request)
         self._held: tuple[services.HostSeat, AudioWriter] | None = None
-        self._seat_lock = asyncio.Lock()  # one question about the seat at a time: answers come in their order
         self._ready_said_for = 0
         self._restarted_at = -RESTART_EVERY_S
         self._messages = TokenBucket(rate_per_s=MESSAGES_PER_S, burst=MESSAGES_BURST)
@@ -70,13 +69,7 @@ class HostSocket:
     async def join(self) -> services.HostSeat:
         """Take the seat; nothing more where the socket is gone meanwhile. Raises DomainError."""
         request = self._request
-        terms = PartTerms(request.source_lang, request.store, request.public, request.owner)
-        self._taking = asyncio.ensure_future(
-            database_sync_to_async(services.join_as_host)(
-                services.HostRequest(request.room_code, terms, request.connection_id, request.key)
-            )
-        )
-        seat = await self._taking
+        seat = await self._seat.take()
         header = RecorderHeader(await recall_header(request.connection_id))
         if self._leaving.is_set():
             return seat
@@ -94,7 +87,7 @@ class HostSocket:
 
     async def joined(self) -> None:
         """The chunk has been sent: begin to work, and say so when the engine hears already."""
-        seat, _ = self._seat()
+        seat, _ = self._place()
         background.spawn(self._at_work(self._stay()))
         # The room's events are followed by now: what is not in the row yet comes as an event.
         if seat.ready or await database_sync_to_async(presence.engine_hears)(seat.session_id):
@@ -112,9 +105,9 @@ class HostSocket:
 
     async def on_control(self, event: Control) -> None:
         """What the room says to its host."""
-        seat, writer = self._seat()
+        seat, writer = self._place()
         if isinstance(event, RoomClosed):
-            if await self._log_state() == "over":
+            if await self._seat.log_state(writer.session_id) == "over":
                 self._hear_no_more()
                 writer.drop()
         elif isinstance(event, HostError):
@@ -122,20 +115,15 @@ class HostSocket:
         elif isinstance(event, EngineReady) and event.session_id == writer.session_id:
             await self._say_ready(event.session_id)
         elif _concerns(event, seat, writer):
-            await (
-                self._renew()
-            )  # an event is a hint, and two may cross: the row says who the host is, and where
+            # An event is a hint, and two may cross: the row says who the host is, and where.
+            await self._renew()
             if isinstance(event, EngineReady) and event.session_id == writer.session_id:
                 await self._say_ready(event.session_id)
 
     async def leave(self) -> None:
         """The socket is gone: give up the seat at once, then finish writing what it sent."""
         self._leaving.set()
-        if self._taking is None:
-            return
-        await asyncio.wait({self._taking})  # it cannot be called back
-        if self._taking.exception() is None:
-            await self._give_up_seat(self._taking.result())
+        await self._seat.give_up()
         if self._held is None:
             return
         try:
@@ -148,20 +136,11 @@ class HostSocket:
             if self._writing is not None:
                 self._writing.cancel()
 
-    async def _give_up_seat(self, seat: services.HostSeat) -> None:
-        async with self._seat_lock:  # behind a renewal that is under way
-            try:
-                await database_sync_to_async(presence.leave_as_host)(
-                    room_id=seat.room_id, connection_id=seat.connection_id
-                )
-            except DatabaseError:
-                logger.warning("host's seat not given up, it expires", extra={"room": seat.room_id})
-
     async def _finish_log(self) -> None:
         """Write what waits, then say that nothing more comes, unless somebody goes on there."""
-        _, writer = self._seat()
+        _, writer = self._place()
         await self._written()
-        state = await self._log_state()
+        state = await self._seat.log_state(writer.session_id)
         if state == "own":
             writer.end_log()
             await self._written()
@@ -170,27 +149,17 @@ class HostSocket:
 
     async def _written(self) -> None:
         """Until the writer has written everything, or has failed."""
-        drained = asyncio.ensure_future(self._seat()[1].drained())
+        drained = asyncio.ensure_future(self._place()[1].drained())
         tasks = {drained, self._writing} if self._writing is not None else {drained}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             drained.cancel()
 
-    async def _log_state(self) -> presence.LogState:
-        seat, writer = self._seat()
-        try:
-            state: presence.LogState = await database_sync_to_async(presence.log_state)(
-                writer.session_id, connection_id=seat.connection_id
-            )
-        except DatabaseError:
-            return "own"
-        return state
-
     async def _take_audio(self, blob: bytes) -> None:
         if not blob or self._closing:
             return
-        if self._seat()[1].take(blob):
+        if self._place()[1].take(blob):
             self._losing = False
         elif not self._losing:
             self._losing = True
@@ -201,21 +170,17 @@ class HostSocket:
             await self._restart()
         elif not self._odd_text_logged:
             self._odd_text_logged = True
-            logger.warning("unknown text from a host", extra={"room": self._seat()[0].room_id})
+            logger.warning("unknown text from a host", extra={"room": self._place()[0].room_id})
 
     async def _restart(self) -> None:
-        seat, writer = self._seat()
+        _, writer = self._place()
         starting = self._ready_said_for < writer.session_id
         if starting or time.monotonic() - self._restarted_at < RESTART_EVERY_S:
             await self._error("too_many_restarts", "The engine is being restarted already")
             return
         try:
-            async with self._seat_lock:
-                new_id = await database_sync_to_async(services.restart_session)(
-                    room_id=seat.room_id, connection_id=seat.connection_id
-                )
-                writer.switch(new_id)  # what was said before the signal belongs to the part before it
-                self._restarted_at = time.monotonic()
+            await self._seat.restart(writer.switch)  # what was said before belongs to the part before it
+            self._restarted_at = time.monotonic()
         except DomainError as error:
             await self._error(error.code, error.reason)
         except DatabaseError:
@@ -232,14 +197,10 @@ class HostSocket:
 
     async def _renew(self) -> None:
         """Notice when the seat is somebody else's, or the room is closing."""
-        seat, writer = self._seat()
-        async with self._seat_lock:
-            if self._leaving.is_set():
-                return
-            try:
-                now: presence.Presence = await database_sync_to_async(presence.keep_seat)(seat)
-            except DatabaseError:
-                return
+        _, writer = self._place()
+        now = await self._seat.renew()
+        if now is None:
+            return
         if now.state == "held" and now.session_id is not None:
             writer.switch(now.session_id)  # a restart of ours whose answer was lost
         elif now.state == "taken_over":
@@ -263,7 +224,7 @@ class HostSocket:
                 async with asyncio.timeout(HEARS_ON_S):
                     await self._leaving.wait()
             self._hear_no_more()
-            self._seat()[1].end_log()
+            self._place()[1].end_log()
 
     def _hear_no_more(self) -> None:
         self._ending = self._closing = True
@@ -273,7 +234,7 @@ class HostSocket:
         try:
             await work
         except Exception:
-            logger.exception("host's socket failed", extra={"room": self._seat()[0].room_id})
+            logger.exception("host's socket failed", extra={"room": self._place()[0].room_id})
             await self._consumer.refuse(refusals.INTERNAL)
 
     async def _say_ready(self, session_id: int) -> None:
@@ -286,11 +247,10 @@ class HostSocket:
 
     async def _error(self, code: str, message: str) -> None:
         await self._consumer.send_json_text(json.dumps({"error": {"code": code, "message": message}}))
-        await (
-            self._consumer.send_present_chunk()
-        )  # a page takes anything without `info` for one, this error too
+        # A page takes anything without `info` for a chunk, this error too.
+        await self._consumer.send_present_chunk()
 
-    def _seat(self) -> tuple[services.HostSeat, AudioWriter]:
+    def _place(self) -> tuple[services.HostSeat, AudioWriter]:
         if self._held is None:
             raise RuntimeError("join() comes first")
         return self._held

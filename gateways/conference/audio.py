@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from asr.audio_log import AsyncAudioLog, AudioLogTaken, AudioLogUnavailable
 from asr.engine.decode import classify
+from gateways.conference.background import is_cancelled
 
 QUEUED_BLOBS = 512  # while Redis is away
 BLOB_EVERY_S = 0.25  # what a browser's recorder is asked for; it sends no more often
@@ -153,7 +154,7 @@ class AudioWriter:
                     await self._predecessor.finished.wait()
             self._predecessor = None
         log, log_of = None, self.session_id
-        while True:
+        while not is_cancelled():
             item = await self._blobs.get()
             try:
                 if log is None or log_of != item.session_id:

@@ -17,6 +17,7 @@ from django.db import Error as DatabaseError
 
 from asr.ending import close_to_viewers
 from asr.selectors import RoomEnd, open_session, room_end
+from gateways.conference.background import is_cancelled
 from gateways.conference.chunk import Window
 from gateways.conference.delay import said_delay_s, waiting_s
 from transcripts import selectors
@@ -214,7 +215,7 @@ class RoomFeed:
                 member.control(event)
 
     async def _check_forever(self) -> None:
-        while True:
+        while not is_cancelled():
             due_in_s = math.inf if self._end_due_at is None else self._end_due_at - time.monotonic()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, min(CHECK_EVERY_S, due_in_s))):

@@ -57,6 +57,18 @@ async def written(*writers: AudioWriter) -> None:
             await writer.drained()
 
 
+async def test_writer_that_is_cancelled_ends_wherever_it_is(session):
+    for steps in range(150):
+        writer = new_writer(session)
+        writer.take(b"blob")
+        task = asyncio.create_task(writer.run("", told_nothing))
+        for _ in range(steps % 15):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=WITHIN_S)
+        assert done, steps
+
+
 async def test_what_came_before_a_restart_is_the_older_session_s_though_it_waited(session):
     writer = new_writer(session, raw_pcm=False)
     writer.take(HEAD)

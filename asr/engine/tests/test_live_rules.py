@@ -8,7 +8,7 @@ import pytest
 from asr.engine.live import LiveRecogniser
 from asr.engine.options import EngineOptions
 from asr.engine.prompt import Prompt
-from asr.engine.recogniser import Confirmed, Hypothesis, Reset
+from asr.engine.recogniser import Confirmed, Hypothesis, Reset, Unexplained
 from asr.engine.whisper import Decoded, DecodedWord
 
 SECOND = np.full(16_000, 0.1, dtype=np.float32)
@@ -153,6 +153,59 @@ def test_one_late_word_in_a_long_window_does_not_stop_the_stream():
     recogniser.flush()
     assert recogniser.settled_ms == recogniser.heard_ms
     assert recogniser.kept_ms <= 30_000
+
+
+def flushed(answer, seconds=6):
+    """Speech of some seconds, settled at once: the model, the recogniser, its events and its words."""
+    model = ScriptedModel(answer)
+    recogniser = LiveRecogniser(model, ALWAYS_SPEECH)
+    recogniser.feed(np.concatenate([SECOND] * seconds))
+    events = recogniser.flush()
+    words = [word for event in events if isinstance(event, Confirmed) for word in event.words]
+    return model, recogniser, events, words
+
+
+@pytest.mark.parametrize(
+    "skipping",
+    [
+        lambda: said(["first"]) + said(["last"], start_ms=5000),
+        lambda: said(["first", "second"]),
+        lambda: said(["last"], start_ms=4000),
+        list,
+    ],
+)
+def test_speech_that_the_last_decode_left_out_is_decoded_again(skipping):
+    def answer(seconds, request):
+        return skipping() if seconds > 5.9 else said([f"word{n}" for n in range(int(seconds))])
+
+    _, recogniser, events, words = flushed(answer)
+    ends = [0, *(word.end_ms for word in words)]
+    assert all(word.start_ms - end_ms < 1300 for word, end_ms in zip(words, ends, strict=False))
+    assert 5_984 - ends[-1] < 1300
+    assert not any(isinstance(event, Unexplained) for event in events)
+    assert recogniser.counters.hole_retries == 1
+
+
+def test_speech_that_no_try_finds_words_for_is_counted_and_said_and_the_tries_are_bounded():
+    def answer(seconds, request):
+        return said(["only"]) if seconds > 5.9 else []
+
+    model, recogniser, events, words = flushed(answer)
+    assert [word.text for word in words] == [" only"]
+    assert [event.at_ms for event in events if isinstance(event, Unexplained)] == [1000]
+    assert recogniser.counters.unexplained == 1
+    assert 4 < recogniser.counters.unexplained_speech_s < 6
+    assert len(model.requests) <= 4
+
+
+def test_words_behind_unexplained_speech_are_kept():
+    def answer(seconds, request):
+        return said(["first"]) + said(["last"], start_ms=5000, step_ms=900) if seconds > 5.9 else []
+
+    _, recogniser, _, words = flushed(answer)
+    assert [word.text for word in words] == [" first", " last"]
+    assert words[-1].start_ms == 5000
+    assert recogniser.counters.unexplained == 1
 
 
 @pytest.mark.parametrize("trimming", ["sentence", "segment"])

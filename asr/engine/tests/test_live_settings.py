@@ -142,7 +142,7 @@ def assert_whole(recogniser, words):
 @given(any_options, any_pieces, st.sampled_from(list(SOUNDS)), st.sampled_from(list(MODELS)))
 @example(EngineOptions(vac=False, buffer_trimming_s=1.01), [100], "speech", "is never sure")
 @example(EngineOptions(vac=False, buffer_trimming_s=3.9), [15_000], "speech", "hears nothing")
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_settings_end_and_say_each_word_once_in_order(options, pieces, sound, model):
     recogniser = LiveRecogniser(NumberedModel(MODELS[model]), options)
     words = play(recogniser, SOUNDS[sound], pieces)
@@ -152,7 +152,7 @@ def test_any_settings_end_and_say_each_word_once_in_order(options, pieces, sound
 
 
 @given(any_options, any_pieces)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_settings_lose_only_words_that_a_cut_divides(options, pieces):
     recogniser = LiveRecogniser(NumberedModel(MODELS["hears every word"]), options)
     words = play(recogniser, SOUNDS["speech"], pieces)
@@ -177,8 +177,8 @@ def test_any_settings_lose_only_words_that_a_cut_divides(options, pieces):
 def test_extreme_settings_end_with_the_real_model(options):
     recogniser = LiveRecogniser(speech.whisper(), options)
     samples = np.concatenate(
-        [speech.talk("talk_en_dev").samples[: 12 * 16_000], speech.white_noise()[: 4 * 16_000]]
+        [speech.talk("talk_en_dev").samples[: 9 * 16_000], speech.white_noise()[: 3 * 16_000]]
     )
-    words = play(recogniser, samples, [300])
+    words = play(recogniser, samples, [1500])
     assert_whole(recogniser, words)
     assert len(words) >= 15

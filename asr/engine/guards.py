@@ -11,7 +11,7 @@ LONGEST_LOOP_WORDS = 10
 NO_SPEECH_PROBABILITY = 0.6
 NO_SPEECH_LOG_PROBABILITY = -1.0
 HOPELESS_LOG_PROBABILITY = -1.7
-TRUST = 0.2  # the middle of a gap: noise reaches 0.05, decided speech begins at 0.33 (docs/performance.md)
+TRUST = 0.3  # the middle of a gap: noise reaches 0.27, decided speech begins at 0.33 (docs/performance.md)
 PHANTOM_PROBABILITY = 0.75
 LATE_MS = 240
 
@@ -140,7 +140,7 @@ def is_no_speech(decoded: Decoded) -> bool:
 def is_trusted(words: Sequence[DecodedWord], no_speech: float) -> bool:
     """May these words begin an utterance? Not unless they are clearly more probable than silence is.
 
-    Measured: the geometric mean of their probabilities less that of no speech is at most 0.05 (0.13 with four voices)
+    Measured: the geometric mean of their probabilities less that of no speech is at most 0.05 (0.23 with some of six voices)
     where the model invents text over noise, and at least 0.33 where somebody spoke and has paused.
     """
     spoken = [max(word.probability, 1e-3) for word in words if bare(word.text)]

@@ -20,7 +20,7 @@ from .recogniser import Confirmed, Event, Hypothesis, Recogniser, Reset, Samples
 from .transcriber import Transcriber
 from .vad import WINDOW_MS
 from .whisper import DecodedWord, Model
-from .window import Window
+from .window import Window, without_stop
 
 LONGEST_WINDOW_MS = 28_000  # of the 30 s that the model can take
 HORIZON_SLACK_MS = 6_000  # the gate never runs further past the length at which the window is trimmed
@@ -53,6 +53,7 @@ class LiveRecogniser:
         self._settler = Settler(self._transcriber, self._ear, self._window, self.counters)
         self._prompt = self._transcriber.prompt
         self._policy = make_policy(options)
+        self._context_pause_ms = options.context_pause_s * 1000
         self._pace = Pace(options)
         self._dumbness = Dumbness(options)
         trimming_ms = round(options.buffer_trimming_s * 1000)
@@ -87,8 +88,7 @@ class LiveRecogniser:
         if self._follow():
             return self._finish_utterance()
         if not self._ear.gate.speaking:
-            self._forget_silence()
-            return []
+            return self._forget_silence()
         return self._pass() if self._due() else []
 
     def flush_steps(self) -> Iterator[list[Event]]:
@@ -104,6 +104,7 @@ class LiveRecogniser:
                 break
             else:
                 yield []
+        yield self._believe_stop()
         self._window.settle(self.heard_ms)
 
     def flush(self) -> list[Event]:
@@ -125,36 +126,63 @@ class LiveRecogniser:
         return False
 
     def _open_utterance(self, speech_ms: int) -> None:
+        """Speech begins: behind a short pause the window still holds the utterance before, as context."""
         window = self._window
         padded_ms = speech_ms - self._options.speech_pad_ms
-        window.start_ms = max(self._ear.kept_from_ms, window.settled_ms, padded_ms)
-        window.decoded_ms = window.start_ms
+        window.opened_ms = max(self._ear.kept_from_ms, window.settled_ms, padded_ms)
+        if window.said and (
+            window.opened_ms - window.said[-1].word.end_ms > self._context_pause_ms
+            or window.opened_ms - window.start_ms > self._horizon_ms // 2
+        ):
+            self._leave_context(len(window.said))
+        if not window.said:
+            window.start_ms = window.opened_ms
+        window.decoded_ms = window.opened_ms
 
-    def _forget_silence(self) -> None:
+    def _forget_silence(self) -> list[Event]:
+        """Silence: a full stop that stood at the pause counts after a while, and context is not kept for ever."""
+        window, gate, events = self._window, self._ear.gate, list[Event]()
         keep_ms = self._ear.at_ms - self._options.speech_pad_ms - WINDOW_MS
-        self._window.settle(keep_ms)
-        self._ear.forget_before(keep_ms)
+        window.settle(keep_ms)
+        silence_ms = gate.silence_ms(self._ear.at_ms)
+        if silence_ms >= self._options.stop_pause_ms:
+            events = self._believe_stop()
+        if window.said and silence_ms >= self._context_pause_ms:
+            events += self._believe_stop()
+            self._leave_context(len(window.said))
+        self._ear.forget_before(min(keep_ms, window.start_ms) if window.said else keep_ms)
+        return events
 
     def _finish_utterance(self) -> list[Event]:
-        """A pause: a last look, and everything in the utterance is final."""
-        gate = self._ear.gate
+        """A pause: a last look, and every word in the utterance is final; punctuation waits for what follows."""
+        gate, window = self._ear.gate, self._window
         speech_end_ms, speech_ms = gate.speech_end_ms, gate.speech_total_ms
         end_ms = min(self._ear.at_ms, speech_end_ms + self._options.speech_pad_ms + EARLY_PAUSE_MS)
         words = self._final_words(end_ms, speech_end_ms)
-        events = [*self._settler.settle(words, end_ms, speech_end_ms), Hypothesis(())]
+        spoken, stop = without_stop(words)
+        events = self._settler.settle(spoken, end_ms, speech_end_ms)
         if _has_words(events):
             self._dumbness.word(speech_ms)
+        window.hold(stop)
+        window.hypothesis = ()
         self._dumbness.utterance_ends(speech_ms)
-        self._transcriber.leave(len(self._window.said))
-        self._prompt.pause()
-        self._window.hypothesis = ()
         self._policy.forget()
         gate.close()
-        self._window.settle(end_ms - self._options.speech_pad_ms)
-        events.append(UtteranceEnd(speech_end_ms))
+        window.settle(end_ms - self._options.speech_pad_ms)
+        events += [UtteranceEnd(speech_end_ms), self._hypothesis()]
+        self._prompt.say(window.keep_as_context(round(self._options.context_s * 1000)))
         if self._dumbness.too_long():
             events.extend(self._reset())
         return events
+
+    def _believe_stop(self) -> list[Event]:
+        stop = self._window.believe_stop()
+        return [Confirmed(stop), Hypothesis(())] if stop else []
+
+    def _leave_context(self, count: int) -> None:
+        """The sentence before the pause is over with its stop, or goes on."""
+        self._prompt.say([*self._window.leave(count), *(stop.word.text for stop in self._window.stop)])
+        self._prompt.pause()
 
     def _final_words(self, end_ms: int, speech_end_ms: int) -> tuple[DecodedWord, ...]:
         """The rest of an utterance: a second look while there is time, else what the last pass said."""
@@ -167,7 +195,7 @@ class LiveRecogniser:
         lag_ms = self.heard_ms - self._ear.at_ms
         look = self._options.second_look and not cheap and lag_ms < LONGEST_LOOK_LAG_MS
         if complete and not look:
-            return transcriber.plausible(window.hypothesis, None)
+            return transcriber.plausible(window.hypothesis, None, end_ms)
         return transcriber.last(end_ms, speech_end_ms, look=look, cheap=cheap)
 
     # -- Passes -----------------------------------------------------------------------------------------------
@@ -192,12 +220,13 @@ class LiveRecogniser:
         ear, window = self._ear, self._window
         words = self._transcriber.live(cheap=self._pace.shed > 0)
         window.decoded_ms = ear.at_ms
-        count = self._final_count(words)
-        if count == len(words) and words:
-            words = (*words[:-1], words[-1].bare(), *words[-1].punctuation())
+        count = self._final_count(words) if self._transcriber.may_begin(words) else 0
+        if count == len(words):
+            spoken, stop = without_stop(words)
+            words, count = (*spoken, *stop), len(spoken)
         events = self._confirm(words[:count])
         window.hypothesis = words[count:]
-        events.append(Hypothesis(tuple(window.absolute(word, ear.at_ms) for word in window.hypothesis)))
+        events.append(self._hypothesis())
         if words:
             self._dumbness.word(ear.gate.speech_total_ms)
         elif self._dumbness.too_long(ear.gate.speech_total_ms):
@@ -245,12 +274,22 @@ class LiveRecogniser:
     def _uncommitted_ms(self) -> int:
         return self._ear.at_ms - self._window.last_ms
 
+    def _hypothesis(self) -> Hypothesis:
+        window, at_ms = self._window, self._ear.at_ms
+        tentative = tuple(window.absolute(word, at_ms) for word in window.hypothesis)
+        return Hypothesis(tentative or tuple(stop.word for stop in window.stop))
+
     def _confirm(self, words: tuple[DecodedWord, ...]) -> list[Event]:
         confirmed = self._window.confirm(words, self._ear.at_ms)
         return [Confirmed(confirmed)] if confirmed else []
 
     def _trim(self) -> None:
-        """Keep the window short."""
+        """Keep the window short: what an utterance needs of the one before, it needs at its beginning."""
+        long_ms = self._ear.at_ms - self._window.opened_ms
+        own = self._window.context_end() if long_ms >= self._options.context_until_s * 1000 else None
+        if own is not None:
+            self._leave_context(own.count)
+            self._transcriber.start_window(own.at_ms)
         if self._length_ms() < self._trim_ms:
             return
         cut = self._window.cut(self._options.buffer_trimming)

@@ -56,6 +56,11 @@ class EngineOptions:
     sentence_pause_ms: int = 1800  # this much silence ends a sentence that has no full stop
     line_pause_ms: int = 3000  # this much silence starts a new line
     max_sentence_chars: int = 240
+    stop_pause_ms: int = 1300  # a full stop at a pause counts when so much silence follows, or the next words
+    # Left context of an utterance: the one before, its audio and its words
+    context_s: float = 3.0  # at most so much of it
+    context_pause_s: float = 3.0  # … over a pause no longer than this …
+    context_until_s: float = 1.5  # … until the utterance itself is so long
 
     # Cost and guards
     window_s: float = 12.0  # the encoder's window is at least this long …
@@ -63,6 +68,6 @@ class EngineOptions:
     tokens_per_s: float = 8.0
     repetition_penalty: float = 1.0
     second_look: bool = True
-    second_look_window_s: float = 30.0
+    second_look_window_s: float = 15.0
     freeze_reset_s: float = 20.0
     shed_delay_s: float = 10.0

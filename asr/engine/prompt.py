@@ -32,6 +32,11 @@ class Prompt:
         """The last confirmed words outside the window, for comparing."""
         return [bare(text) for text in self._recent]
 
+    @property
+    def sentence_begins(self) -> bool:
+        """Nothing was said before the window, or a sentence ended there."""
+        return not self._recent or ends_sentence(self._recent[-1])
+
     def tokens(self) -> tuple[int, ...]:
         """Prompt for the next decode: the talk, then what was said last if the sentence goes on."""
         if not self._on:

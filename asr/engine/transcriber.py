@@ -20,6 +20,10 @@ HOLE_MS = 1300  # so much speech between two words: the model skipped some
 LONG_WORD_MS = 2300  # no word is so long
 LOOP_PENALTY = 1.15  # for a second try where the model looped; it costs honest little words
 REPEATED_MS = 300  # words of before the window that start it once more, this early, are dropped
+CONTEXT_DOUBT = (
+    0.3  # with speech in the context the model hardly says that there is none: so much surer it must be
+)
+SMALL_BEGINNING_NATS = 1.0  # what follows a small letter reads otherwise: "and saw my" for "And so, my"
 SPARE_TOKENS = 8  # a budget never falls below this
 
 
@@ -44,6 +48,7 @@ class Transcriber:
         self._window = window
         self._clock = clock
         self._lexicon = Lexicon(options.language, talk_terms(options)) if options.lexicon else None
+        self._comma = tuple(model.encode_text(",", options.language))
         self._no_speech = 0.0  # the model's probability of it, in the last decode
 
     def live(self, *, cheap: bool) -> tuple[DecodedWord, ...]:
@@ -51,9 +56,13 @@ class Transcriber:
         gate = self._ear.gate
         decoded = self._decode(self._ear.at_ms, final=False, beam_size=1 if cheap else None)
         words = self.before_hole(self._guarded(decoded, gate.speech_end_ms))
-        if not self._window.said and not guards.is_trusted(words, self._no_speech):
+        if not self._window.begun and (self._is_echo(words) or not guards.is_trusted(words, self._no_speech)):
             return ()
         return words
+
+    def may_begin(self, words: tuple[DecodedWord, ...]) -> bool:
+        """May a live pass confirm these words? Doubtful ones behind a context wait for the pause, where they are tried."""
+        return self._window.begun or not self._doubtful(words)
 
     def last(
         self, end_ms: int, speech_end_ms: int, *, look: bool = False, cheap: bool = False
@@ -61,7 +70,7 @@ class Transcriber:
         """The final words up to `end_ms`; `look`: in the full window and with all beams."""
         beam_size = self._options.beam_size if look else 1 if cheap else None
         decoded = self._decode(end_ms, final=True, beam_size=beam_size, look=look)
-        return self.plausible(self._guarded(decoded, speech_end_ms), decoded)
+        return self.plausible(self._guarded(decoded, speech_end_ms), decoded, end_ms)
 
     def before_hole(self, words: tuple[DecodedWord, ...]) -> tuple[DecodedWord, ...]:
         """The words up to a stretch of speech for which the model found no words: it skipped some."""
@@ -77,12 +86,19 @@ class Transcriber:
             last_ms = end_ms
         return words
 
-    def plausible(self, words: tuple[DecodedWord, ...], decoded: Decoded | None) -> tuple[DecodedWord, ...]:
+    def plausible(
+        self, words: tuple[DecodedWord, ...], decoded: Decoded | None, end_ms: int
+    ) -> tuple[DecodedWord, ...]:
         """Drop the text of a whole utterance when it is probably invented."""
-        if not words or self._window.said:
+        if not words or self._window.begun:
             return words
+        said = words
+        if self._doubtful(words):
+            decoded = self._alone(end_ms)
+            said = decoded.words
+            words = () if self._is_echo(words) else words
         silent = decoded is not None and guards.is_no_speech(decoded)
-        if silent or not guards.is_trusted(words, self._no_speech):
+        if silent or not guards.is_trusted(said, self._no_speech):
             self.counters.no_speech_dropped += 1
             return ()
         if guards.is_phantom(words, self._options.language):
@@ -108,12 +124,41 @@ class Transcriber:
         self.start_window(at_ms)
         self._window.decoded_ms = at_ms
 
+    def _doubtful(self, words: tuple[DecodedWord, ...]) -> bool:
+        """Behind a context: may these words come from it, or from noise that it makes look like speech?"""
+        if not self._window.said or not words:
+            return False
+        return self._is_echo(words) or not guards.is_trusted(words, self._no_speech + CONTEXT_DOUBT)
+
+    def _is_echo(self, words: tuple[DecodedWord, ...]) -> bool:
+        """Words that the model places in the context, before the utterance began."""
+        before_ms = self._window.opened_ms - self._window.start_ms
+        return bool(self._window.said and words) and words[-1].end_ms <= before_ms
+
+    def _alone(self, end_ms: int) -> Decoded:
+        """The open utterance without its context: only so the model says whether it is speech at all."""
+        window = self._window
+        request = replace(self._request(end_ms, final=True, beam_size=1), prompt=(), prefix=(), joint=())
+        return self._timed(self._ear.between(window.opened_ms, end_ms), request)
+
     def _decode(self, end_ms: int, *, final: bool, beam_size: int | None, look: bool = False) -> Decoded:
         """Decode up to `end_ms`; once more, without what led it astray, if the model looped."""
+        samples = self._ear.between(self._window.start_ms, end_ms)
+        request = self._request(end_ms, final=final, beam_size=beam_size)
+        if look:
+            self.counters.second_looks += 1
+            request = replace(request, window_s=self._options.second_look_window_s)
+        decoded = self._timed(samples, request)
+        if guards.without_loop(decoded.words)[1] or not decoded.ended:
+            self.counters.loops_cut += 1
+            self.prompt.mute()
+            decoded = self._timed(samples, replace(request, prompt=(), repetition_penalty=LOOP_PENALTY))
+        return decoded
+
+    def _request(self, end_ms: int, *, final: bool, beam_size: int | None) -> DecodeRequest:
         options, window = self._options, self._window
-        samples = self._ear.between(window.start_ms, end_ms)
         new_s = max(0.0, (end_ms - window.last_ms) / 1000)
-        request = DecodeRequest(
+        return DecodeRequest(
             language=options.language,
             prompt=self.prompt.tokens(),
             prefix=window.prefix,
@@ -121,16 +166,16 @@ class Transcriber:
             max_new_tokens=int(options.tokens_per_s * new_s) + SPARE_TOKENS,
             repetition_penalty=options.repetition_penalty,
             pad_s=options.window_pad_s,
-            window_s=options.second_look_window_s if look else options.window_s,
-            penalty=partial(self._lexicon.penalty, whole=final) if self._lexicon else None,
+            window_s=options.window_s,
+            penalty=partial(self._penalty, whole=final),
+            joint=self._comma if window.goes_on_bare else (),
         )
-        self.counters.second_looks += look
-        decoded = self._timed(samples, request)
-        if guards.without_loop(decoded.words)[1] or not decoded.ended:
-            self.counters.loops_cut += 1
-            self.prompt.mute()
-            decoded = self._timed(samples, replace(request, prompt=(), repetition_penalty=LOOP_PENALTY))
-        return decoded
+
+    def _penalty(self, text: str, *, whole: bool) -> float:
+        """What a beam is worth less: for words that nobody knows, and for a sentence that begins with a small letter."""
+        small = self.prompt.sentence_begins and not self._window.said and text.lstrip()[:1].islower()
+        unknown = self._lexicon.penalty(text, whole=whole) if self._lexicon else 0.0
+        return unknown + SMALL_BEGINNING_NATS * small
 
     def _timed(self, samples: Samples, request: DecodeRequest) -> Decoded:
         started = self._clock()

@@ -23,6 +23,7 @@ from .recogniser import SAMPLE_RATE_HZ, Samples
 MAX_WINDOW_S = 30.0
 MAX_TOKENS = 448
 ALIGNMENT_MS_PER_STEP = 20
+SURE_JOINT = 0.6  # so probable, a first word behind the prefix needs no punctuation before it
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class DecodeRequest:
     pad_s: float = 1.0
     window_s: float = 0.0  # at least this long; 0: the audio and its pad
     penalty: Callable[[str], float] | None = None  # nats taken from the log-probability of a beam's text
+    joint: tuple[int, ...] = ()  # stands behind the prefix if the text goes on there bare and doubtfully
 
 
 @dataclass(frozen=True)
@@ -139,11 +141,27 @@ class Whisper:
         frames = int(np.ceil(seconds * FRAMES_PER_S / 2)) * 2
         features = self._mel(samples, frames)
         encoded = self._model.encode(ctranslate2.StorageView.from_array(features[np.newaxis]))
+        frames = len(samples) // HOP_SAMPLES
+        decoded = self._generate(encoded, request, frames)
+        first = decoded.words[0] if decoded.words else None
+        if request.joint and first and first.text.startswith(" ") and first.probability < SURE_JOINT:
+            decoded = self._generate(encoded, request, frames, request.joint)
+        return decoded
+
+    def _generate(
+        self,
+        encoded: ctranslate2.StorageView,
+        request: DecodeRequest,
+        frames: int,
+        joint: tuple[int, ...] = (),
+    ) -> Decoded:
+        """Text behind prefix and joint; the joint is the first of the new words."""
         tokenizer = self.tokenizer(request.language)
         start = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
         before = [tokenizer.sot_prev, *request.prompt] if request.prompt else []
-        prompt = [*before, *start, *request.prefix]
-        budget = min(request.max_new_tokens + len(request.prefix), MAX_TOKENS // 2)
+        forced = [*request.prefix, *joint]
+        prompt = [*before, *start, *forced]
+        budget = min(request.max_new_tokens + len(forced), MAX_TOKENS // 2)
         result = self._model.generate(
             encoded,
             [prompt],
@@ -157,10 +175,10 @@ class Whisper:
         beams = [[token for token in ids if token < tokenizer.eot] for ids in result.sequences_ids]
         best = 0
         if request.penalty is not None:
-            best = best_beam(beams, result.scores, request.penalty, tokenizer.decode, len(request.prefix))
+            best = best_beam(beams, result.scores, request.penalty, tokenizer.decode, len(forced))
         text = beams[best]
         new = text[len(request.prefix) :]  # the model repeats the prefix
-        words = self._align(encoded, tokenizer, request.prefix, new, len(samples) // HOP_SAMPLES)
+        words = self._align(encoded, tokenizer, request.prefix, new, frames)
         return Decoded(
             words, len(new), len(text) < budget, float(result.no_speech_prob), float(result.scores[best])
         )

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-import psycopg
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
@@ -138,10 +137,7 @@ def attempt(step: Step) -> str:
     except (LeaseLost, DomainError, claims.ClaimLost, ObjectDoesNotExist):
         return ""
     except DatabaseError as error:
-        if isinstance(error.__cause__, psycopg.Error):
-            cause = error.__cause__
-            return f"{type(cause).__name__} {cause.diag.constraint_name or ''}".strip()
-        return type(error).__name__
+        return f"{type(error).__name__} {getattr(error.__cause__, 'sqlstate', '')}".strip()
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ""

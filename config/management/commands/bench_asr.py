@@ -18,6 +18,7 @@ from asr.engine.recogniser import Recogniser
 from asr.engine.session import Captioner
 from asr.engine.whisper import Whisper
 from asr.measure import bench, soak
+from asr.measure.pauses import load_utterances, with_pauses
 from asr.measure.replay import RealClock, VirtualClock, replay
 from asr.measure.score import Row, score
 from asr.measure.talk import Talk, load_talk
@@ -36,7 +37,14 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("talks", nargs="+", type=Path, metavar="TALK.json", help="facts beside the audio")
+        parser.add_argument(
+            "talks",
+            nargs="+",
+            type=Path,
+            metavar="TALK.json",
+            help="facts beside the audio, or utterances.tsv",
+        )
+        parser.add_argument("--pauses", type=int, action="append", metavar="SEED", help="with pauses put in")
         parser.add_argument(
             "--policy", action="append", choices=[*POLICIES, "all"], help="default: the default"
         )
@@ -63,7 +71,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            talks = [load_talk(path) for path in options["talks"]]
+            files = [(path, talk) for path in options["talks"] for talk in _talks(path, options["pauses"])]
             path = find_or_fetch(options["model"], model_dir=options["model_dir"], progress=self.stderr.write)
             base = bench.parse_options(options["set"], EngineOptions())
         except (OSError, ValueError, KeyError, StopIteration, WeightsError) as error:
@@ -72,11 +80,11 @@ class Command(BaseCommand):
             path, device=options["device"], compute_type=options["compute_type"], threads=options["threads"]
         )
         if options["soak"]:
-            for talk in talks:
+            for _, talk in files:
                 self._soak(talk, model, base, options)
             return
         shown: list[Row] = []
-        for file, talk in zip(options["talks"], talks, strict=True):
+        for file, talk in files:
             for case in _cases(options["policy"], options["without"], base):
                 shown.append(self._runs(talk, model, case, options))
             if options["stack"]:
@@ -145,6 +153,12 @@ class Command(BaseCommand):
         if options["plot"]:
             how = "virtual clock" if options["virtual"] else "real time"
             options["plot"].write_text(soak.plot(points, f"{long.name}, {how}"))
+
+
+def _talks(path: Path, seeds: list[int] | None) -> list[Talk]:
+    """What a file holds, or each of it with pauses by every seed."""
+    talks = load_utterances(path) if path.suffix == ".tsv" else [load_talk(path)]
+    return [with_pauses(talk, seed) for talk in talks for seed in seeds] if seeds else talks
 
 
 def _cases(policies: list[str] | None, without: list[str], base: EngineOptions) -> list[bench.Case]:

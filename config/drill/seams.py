@@ -180,6 +180,7 @@ class SeamPlan:
     model_path: Path
     every: int = 1
     processes: int = 1
+    live_s: int = LIVE_S
 
 
 def seams(plan: SeamPlan) -> Iterator[SeamRow]:
@@ -190,7 +191,7 @@ def seams(plan: SeamPlan) -> Iterator[SeamRow]:
     with pool:
         runs = {pool.submit(_undisturbed, path): path for path in plan.talks}
         successors = [
-            pool.submit(_successor, runs[run], boundary, waiting_s, run.result()[-1].sentences)
+            pool.submit(_successor, runs[run], boundary, waiting_s, run.result()[-1].sentences, plan.live_s)
             for run in as_completed(runs)
             for boundary in run.result()[:-1][:: plan.every]
             for waiting_s in WAITING_S
@@ -253,5 +254,7 @@ def _undisturbed(path: Path) -> list[Boundary]:
     return undisturbed(_loaded(), load_talk(path))
 
 
-def _successor(path: Path, boundary: Boundary, waiting_s: int, whole: tuple[str, ...]) -> SeamRow:
-    return successor(_loaded(), load_talk(path), boundary, waiting_s, whole)
+def _successor(
+    path: Path, boundary: Boundary, waiting_s: int, whole: tuple[str, ...], live_s: int
+) -> SeamRow:
+    return successor(_loaded(), load_talk(path), boundary, waiting_s, whole, live_s=live_s)

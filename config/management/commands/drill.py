@@ -46,23 +46,33 @@ class Command(BaseCommand):
         )
         parser.add_argument("--seed", type=int, default=1, help="of the random faults")
         parser.add_argument("--every", type=int, default=1, metavar="N", help="seams: only each Nth boundary")
+        parser.add_argument(
+            "--live",
+            type=int,
+            default=seams.LIVE_S,
+            metavar="S",
+            help="seams: seconds behind what waits; 0: flushed",
+        )
         parser.add_argument("--processes", type=int, default=max(1, cores() // 2), help="seams: at once")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["names"] == ["races"]:
             races.drill(self.stdout)
         elif options["names"][:1] == ["seams"]:
-            self._seams(options["names"][1:], options["every"], options["processes"])
+            self._seams(options["names"][1:], options)
         elif options["chaos"] is not None:
             self._chaos(options["real"], options["chaos"], options["seed"])
         else:
             self._faults(options["names"], options["real"], options["seconds"])
 
-    def _seams(self, names: list[str], every: int, processes: int) -> None:
+    def _seams(self, names: list[str], options: dict[str, Any]) -> None:
         talks = tuple(Path(name) for name in names)
         if not talks or not all(talk.exists() for talk in talks):
             raise CommandError("seams needs talks with known words: seams TALK.json …")
-        seams.drill(self.stdout, seams.SeamPlan(talks, runtime.model_folder(), every, processes))
+        plan = seams.SeamPlan(
+            talks, runtime.model_folder(), options["every"], options["processes"], options["live"]
+        )
+        seams.drill(self.stdout, plan)
 
     def _faults(self, names: list[str], real: Path | None, seconds: float) -> None:
         names = names or list(SCENARIOS)

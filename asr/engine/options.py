@@ -68,6 +68,6 @@ class EngineOptions:
     tokens_per_s: float = 8.0
     repetition_penalty: float = 1.0
     second_look: bool = True
-    second_look_window_s: float = 15.0
+    second_look_window_s: float = 30.0
     freeze_reset_s: float = 20.0
     shed_delay_s: float = 10.0

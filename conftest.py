@@ -13,13 +13,16 @@ SLOTS = 4
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With workers (pytest -n): what shares a stack or a module shares a worker, and stacks come first, they take longest."""
-    for item in items:
-        shares_stack = "shared_stack" in getattr(item, "fixturenames", ())
-        group = "shared stack" if shares_stack else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-    if config.getoption("dist") != "no":
-        items.sort(key=lambda item: item.get_closest_marker("stack") is None)
+    """With workers (pytest -n), what takes longest comes first: stacks, then the model."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_haste)
+
+
+def _haste(item: pytest.Item) -> int:
+    """Of the item's whole file: workers take files."""
+    module = item.getparent(pytest.Module)
+    marks = {mark.name for mark in module.iter_markers()} if module else set()
+    return 0 if "stack" in marks else 1 if "model" in marks else 2
 
 
 @pytest.fixture(scope="session")

@@ -64,9 +64,7 @@ def test_statements_of_servers_are_cut_off_and_those_of_commands_are_not():
     assert (options["sslmode"], options["options"]) == ("require", "-c search_path=captions")
     assert options["tcp_user_timeout"] == 10_000
     serve_worker(database, settings.ENV)
-    cut_off = (
-        "-c search_path=captions -c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000"
-    )
+    cut_off = "-c search_path=captions -c statement_timeout=30000 -c idle_in_transaction_session_timeout=5000"
     assert options["options"] == cut_off
     assert database["CONN_MAX_AGE"] > 0
 

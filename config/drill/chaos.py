@@ -190,7 +190,10 @@ async def chaos(
     finally:
         for task in [*watching, breaking]:
             task.cancel()
-    return _row(seed, mischief.count, speech, [text for *_, text in stack.sentences(room)], watches, ended_at)
+    stored = [text for *_, text in stack.sentences(room)]
+    for stretch in speech.missing_at(" ".join(stored)):
+        say(stretch)
+    return _row(seed, mischief.count, speech, stored, watches, ended_at)
 
 
 def _row(

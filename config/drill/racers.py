@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import random
 import threading
 import time
@@ -43,6 +44,7 @@ LANGS = ("de", "es", "fr", "it", "nl", "pl", "pt", "uk")
 TERMS = PartTerms("en", store=True, public=True, owner="races")
 Step = Callable[[], None]
 _numbers = itertools.count()
+logger = logging.getLogger(__name__)
 
 
 class RacedRoom:
@@ -137,8 +139,11 @@ def attempt(step: Step) -> str:
     except (LeaseLost, DomainError, claims.ClaimLost, ObjectDoesNotExist):
         return ""
     except DatabaseError as error:
-        return f"{type(error).__name__} {getattr(error.__cause__, 'sqlstate', '')}".strip()
+        logger.warning("a racer's transaction failed", exc_info=True)
+        diagnosis = getattr(error.__cause__, "diag", None)
+        return f"{type(error).__name__} {getattr(diagnosis, 'constraint_name', None) or ''}".strip()
     except Exception as error:
+        logger.exception("a racer failed")
         return f"{type(error).__name__}: {error}"
     return ""
 

@@ -144,6 +144,14 @@ class RealSpeech:
         """Against the reference of what was sent."""
         return float(jiwer.wer(" ".join(self._reference(None)), " ".join(words_of(text)) or "-"))
 
+    def missing_at(self, text: str) -> list[str]:
+        """Where in the talk stretches have no text, for people."""
+        spoken = [(word, part) for word in self._words for part in words_of(word.text)]
+        return [
+            f"{words} words without text from {spoken[first][0].start_ms / 1000:.1f} to {spoken[last][0].end_ms / 1000:.1f} s"
+            for first, last, words in missing_stretches([part for _, part in spoken], words_of(text))
+        ]
+
     def _reference(self, unsent: Unsent | None) -> list[str]:
         def was_sent(start_ms: int, end_ms: int) -> bool:
             return unsent is None or end_ms < unsent.start_ms - EDGE_MS or start_ms > unsent.end_ms + EDGE_MS
@@ -175,17 +183,22 @@ def sample_talk() -> Talk:
 
 def missing_words(reference: Sequence[str], said: Sequence[str]) -> int:
     """Words of the reference in stretches of more than STRETCH_WORDS for which there is no text."""
+    return sum(words for _, _, words in missing_stretches(reference, said))
+
+
+def missing_stretches(reference: Sequence[str], said: Sequence[str]) -> list[tuple[int, int, int]]:
+    """(first word, last word, words without text) of those stretches."""
     if not said:
-        return len(reference)
+        return [(0, len(reference) - 1, len(reference))]
     chunks = jiwer.process_words(" ".join(reference), " ".join(said)).alignments[0]
-    missing = short = 0
-    for chunk in [*chunks, None]:
-        if chunk is not None and chunk.type != "equal":
-            short += (chunk.ref_end_idx - chunk.ref_start_idx) - (chunk.hyp_end_idx - chunk.hyp_start_idx)
-            continue
-        missing += short if short > STRETCH_WORDS else 0
-        short = 0
-    return missing
+    stretches = []
+    for is_equal, run in itertools.groupby(chunks, key=lambda chunk: chunk.type == "equal"):
+        different = list(run)
+        first, last = different[0].ref_start_idx, different[-1].ref_end_idx
+        words = (last - first) - (different[-1].hyp_end_idx - different[0].hyp_start_idx)
+        if not is_equal and words > STRETCH_WORDS:
+            stretches.append((first, last - 1, words))
+    return stretches
 
 
 def repeated_words(words: Sequence[str]) -> int:

@@ -40,6 +40,7 @@ class Stack:
         self.folder = folder
         self.port = port
         self._up = up
+        self.keep_folder = False  # with its logs, when the stack is gone
 
     @property
     def url(self) -> str:
@@ -195,7 +196,8 @@ def running_stack(*, rooms: list[str], **environment: str) -> Iterator[Stack]:
     finally:
         if up.poll() is None:
             stack.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        if not stack.keep_folder:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_port() -> int:

@@ -21,7 +21,7 @@ from config.drill import races, seams
 from config.drill.chaos import chaos
 from config.drill.faults import SCENARIOS, FaultRow
 from config.drill.speech import RealSpeech, ScriptedSpeech, Speech, real_talk, sample_talk
-from config.drill.stack import running_stack
+from config.drill.stack import Stack, running_stack
 
 REAL_S = 60.0
 ROOM = "CHAOS"
@@ -44,6 +44,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--chaos", type=_seconds, metavar="10m", help="random faults for so long, always with real speech"
         )
+        parser.add_argument(
+            "--keep", action="store_true", help="leave the folder of the stack, with its logs"
+        )
         parser.add_argument("--seed", type=int, default=1, help="of the random faults")
         parser.add_argument("--every", type=int, default=1, metavar="N", help="seams: only each Nth boundary")
         parser.add_argument(
@@ -61,9 +64,9 @@ class Command(BaseCommand):
         elif options["names"][:1] == ["seams"]:
             self._seams(options["names"][1:], options)
         elif options["chaos"] is not None:
-            self._chaos(options["real"], options["chaos"], options["seed"])
+            self._chaos(options["real"], options["chaos"], options["seed"], keep=options["keep"])
         else:
-            self._faults(options["names"], options["real"], options["seconds"])
+            self._faults(options["names"], options["real"], options["seconds"], keep=options["keep"])
 
     def _seams(self, names: list[str], options: dict[str, Any]) -> None:
         talks = tuple(Path(name) for name in names)
@@ -74,7 +77,7 @@ class Command(BaseCommand):
         )
         seams.drill(self.stdout, plan)
 
-    def _faults(self, names: list[str], real: Path | None, seconds: float) -> None:
+    def _faults(self, names: list[str], real: Path | None, seconds: float, *, keep: bool) -> None:
         names = names or list(SCENARIOS)
         unknown = sorted(set(names) - set(SCENARIOS))
         if unknown:
@@ -82,6 +85,7 @@ class Command(BaseCommand):
         speech: Speech = ScriptedSpeech() if real is None else RealSpeech(real_talk(real), seconds=seconds)
         rows = []
         with running_stack(rooms=list(names), **_environment(real is not None)) as stack:
+            self._keep(stack, keep)
             for name in names:
                 row = replace(asyncio.run(SCENARIOS[name](stack, name, speech)), name=name)
                 self.stdout.write(f"{name}: {'harmless' if row.harmless else 'HARM'}")
@@ -91,14 +95,20 @@ class Command(BaseCommand):
         faults = [{column: getattr(row, column) for column in columns} for row in rows]
         self.stdout.write(json.dumps({"faults": faults}))
 
-    def _chaos(self, real: Path | None, seconds: float, seed: int) -> None:
+    def _chaos(self, real: Path | None, seconds: float, seed: int, *, keep: bool) -> None:
         talk = repeated(real_talk(real) if real else sample_talk(), seconds)
         speech = RealSpeech(talk, seconds=seconds)
         with running_stack(rooms=[ROOM], **_environment(True)) as stack:
+            self._keep(stack, keep)
             row = asyncio.run(chaos(stack, ROOM, speech, seed=seed, say=self._say))
         self._say(f"{row.faults} faults in {speech.seconds:.0f} s, longest time without news {row.still_s} s")
         names = ("seed", "faults", "missing", "doubled", "rewritten", "gaps", "wer", "still_s")
         self.stdout.write(json.dumps({name: getattr(row, name) for name in names}))
+
+    def _keep(self, stack: Stack, keep: bool) -> None:
+        stack.keep_folder = keep
+        if keep:
+            self._say(f"logs: {stack.folder / 'run'}")
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)

@@ -13,7 +13,6 @@ from django.conf import settings
 from asr.audio_log import AudioLog, AudioLogUnavailable, Entry
 from asr.engine.counters import Counters
 from asr.engine.decode import Checkpoint, Pcm, StreamDecoder
-from asr.engine.seam import LEAD_MS
 from asr.engine.session import LONGEST_FILL_MS, Captioner, CaptionEvent
 from asr.heart import Heart
 from asr.leases import Lease, LeaseLost, Progress, announce_ready, claim, finish
@@ -170,7 +169,7 @@ class RoomProcess:
         self._committed_ms = committed_ms
         if time.monotonic() - self._trimmed_at > TRIM_EVERY_S:
             self._trimmed_at = time.monotonic()
-            checkpoint = self._decoder.checkpoint(max(0, committed_ms - LEAD_MS))
+            checkpoint = self._decoder.checkpoint(self._captioner.needed_ms)
             if checkpoint is not None:
                 self._trim(checkpoint)
 

@@ -25,7 +25,9 @@ from translation.pacing import backoff_s
 
 OPENS_AFTER = 3  # failures in a row
 RETRY_MOST_S = 1.5
-TRIAL_EVERY = timedelta(seconds=2)  # while the trial before has no answer yet: it may hang until its time-out
+# While a trial has no answer yet, because it may hang until its time-out. For an engine and not for each of its pairs:
+# trials that hang leave a worker's other calls to the pairs that are in order.
+TRIAL_EVERY = timedelta(seconds=2)
 ANSWER_LASTS = timedelta(seconds=35)
 NOTED_EVERY_S = 1.0
 LATENCY_WEIGHT = 0.2
@@ -93,10 +95,13 @@ def engine_for(
             continue
         rows = known.of(engine.name, source, target)
         opened = [row for row in rows if row.opened_at is not None]
-        if not opened or _may_try(opened):
+        if not opened or _may_try(engine.name, opened):
             in_order = not any(row.failures for row in rows)
             return Choice(engine, source, target, trial=bool(opened), in_order=in_order)
-        again.append(max(row.retry_at or timezone.now() for row in opened))
+        waits = [row.retry_at for row in opened]
+        if (state := known.engines.get(engine.name)) is not None and state.tried_at is not None:
+            waits.append(state.tried_at + TRIAL_EVERY)
+        again.append(max((at for at in waits if at is not None), default=timezone.now()))
     return Unavailable(min(again) if again else None)
 
 
@@ -143,6 +148,7 @@ def succeeded(choice: Choice, *, seconds: float) -> bool:
             opened = _close(pair) or opened
         if opened:  # the others may be back as well
             update_in_order(failing.filter(opened_at__isnull=False), retry_at=now)
+    _end_trial(choice)
     if opened:
         logger.info("engine up", extra=_facts(choice))
     return opened
@@ -159,6 +165,7 @@ def failed(choice: Choice, error: EngineError) -> None:
                 engine=choice.engine.name, source=choice.source, target=choice.target
             )
         went_down = _count_failure(row, error, trial=choice.trial)
+    _end_trial(choice)
     if went_down:
         logger.info("engine down", extra={**_facts(choice), "code": error.code})
 
@@ -211,16 +218,20 @@ def _trial(engine: Engine, row: EngineState, pairs: Sequence[Pair]) -> Choice | 
         PairState.objects.filter(engine=engine.name, opened_at__isnull=False).order_by("retry_at").first()
     )
     rows = [item for item in (row if row.opened_at else None, opened) if item is not None]
-    if not rows or not pairs or not _may_try(rows):
+    if not rows or not pairs or not _may_try(engine.name, rows):
         return None
     source, target = (opened.source, opened.target) if opened is not None else pairs[0]
     return Choice(engine, source, target, trial=True)
 
 
-def _may_try(rows: Sequence[EngineState | PairState]) -> bool:
+def _may_try(engine: str, rows: Sequence[EngineState | PairState]) -> bool:
     """Take the one try that open circuits allow until the next `retry_at`; only where all of them do."""
     now = timezone.now()
     if any(row.retry_at is not None and row.retry_at > now for row in rows):
+        return False
+    trials = EngineState.objects.filter(name=engine)
+    free = trials.filter(Q(tried_at=None) | Q(tried_at__lte=now - TRIAL_EVERY))
+    if not free.update(tried_at=now) and trials.exists():
         return False
     return all(
         type(row)
@@ -228,6 +239,12 @@ def _may_try(rows: Sequence[EngineState | PairState]) -> bool:
         .update(retry_at=now + TRIAL_EVERY)
         for row in rows
     )
+
+
+def _end_trial(choice: Choice) -> None:
+    """It has its answer: another pair may be tried."""
+    if choice.trial:
+        EngineState.objects.filter(name=choice.engine.name).update(tried_at=None)
 
 
 def _close(row: EngineState | PairState, *also: str) -> bool:

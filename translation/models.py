@@ -118,6 +118,9 @@ class EngineState(Circuit):
 
     name = models.CharField(max_length=40, unique=True)
     answered_at = models.DateTimeField(null=True, blank=True)
+    tried_at = models.DateTimeField(
+        null=True, blank=True, help_text="Start of a trial that has no answer yet, of whichever pair."
+    )
     latency_s = models.FloatField(default=0.0, help_text="Rolling mean of a call.")
     pairs = models.JSONField(default=list, blank=True, help_text="Last known pairs on offer.")
 

@@ -15,7 +15,9 @@ from translation.models import Cycle
 from translation.pacing import Begun, Pace, Spoken
 
 COMPLETION_BATCH = 8
-REFUSED_TRIES = 3
+REFUSED_TRIES = (
+    4  # more than failures in a row until the pair is left alone: then it was perhaps not the text
+)
 
 
 @dataclass

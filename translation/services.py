@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from rooms.locks import delete_in_order, update_in_order
+from rooms.locks import delete_in_order, locked, update_in_order
 from rooms.models import Room
 from transcripts.models import Part
 from translation import claims, selectors
@@ -40,12 +40,18 @@ def complete_part(part_id: int) -> int:
 def complete(parts: Iterable[Part], langs: Iterable[str]) -> int:
     """Have whole parts translated in the background. For parts that have ended."""
     wanted = [(part, lang) for part in parts for lang in set(langs) if _is_foreign(part, lang)]
-    wanted.sort(
-        key=lambda pair: (pair[0].pk, pair[1])
-    )  # everybody inserts in one order, or waits in a circle
-    Cycle.objects.bulk_create(
-        [Cycle(room_id=part.room_id, part=part, lang=lang) for part, lang in wanted], ignore_conflicts=True
-    )
+    wanted.sort(key=lambda pair: (pair[0].pk, pair[1]))  # one order for everybody who inserts
+    with transaction.atomic():
+        rooms = Room.objects.filter(pk__in={part.room_id for part, _ in wanted}).only("pk")
+        list(
+            locked(rooms)
+        )  # who deletes a part has its room's lock: it is gone, or it stays until this is committed
+        there = set(Part.objects.filter(pk__in={part.pk for part, _ in wanted}).values_list("pk", flat=True))
+        wanted = [(part, lang) for part, lang in wanted if part.pk in there]
+        Cycle.objects.bulk_create(
+            [Cycle(room_id=part.room_id, part=part, lang=lang) for part, lang in wanted],
+            ignore_conflicts=True,
+        )
     match = Q()
     for part, lang in wanted:
         match |= Q(part=part, lang=lang)

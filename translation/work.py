@@ -109,7 +109,7 @@ def _note_outcome(result: Result, choice: Choice, batch: Sequence[Spoken], outco
             store.wake_failing()
     elif outcome.error is not None:
         circuit.failed(choice, outcome.error)
-        if outcome.error.per_text:
+        if outcome.error.per_text and not choice.trial:
             result.refused.extend(batch)
     if outcome.error is not None:
         result.error = outcome.error.code

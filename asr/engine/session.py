@@ -108,6 +108,11 @@ class Captioner:
         shown_ms = self._hypothesis[-1].end_ms if self._hypothesis else 0
         return max(self._recogniser.settled_ms, shown_ms)
 
+    @property
+    def needed_ms(self) -> int:
+        """Audio before this is never needed again: a successor listens from here."""
+        return Seam(self.committed_ms).lead_ms
+
     def feed(self, start_ms: int, samples: Samples) -> None:
         """Take audio that starts at `start_ms`: what was heard before is dropped, a gap is bridged or ends the text."""
         if not self._begun:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import random
 import threading
 import time
@@ -13,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+import psycopg
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
@@ -44,7 +44,6 @@ LANGS = ("de", "es", "fr", "it", "nl", "pl", "pt", "uk")
 TERMS = PartTerms("en", store=True, public=True, owner="races")
 Step = Callable[[], None]
 _numbers = itertools.count()
-logger = logging.getLogger(__name__)
 
 
 class RacedRoom:
@@ -139,11 +138,11 @@ def attempt(step: Step) -> str:
     except (LeaseLost, DomainError, claims.ClaimLost, ObjectDoesNotExist):
         return ""
     except DatabaseError as error:
-        logger.warning("a racer's transaction failed", exc_info=True)
-        diagnosis = getattr(error.__cause__, "diag", None)
-        return f"{type(error).__name__} {getattr(diagnosis, 'constraint_name', None) or ''}".strip()
+        if isinstance(error.__cause__, psycopg.Error):
+            cause = error.__cause__
+            return f"{type(cause).__name__} {cause.diag.constraint_name or ''}".strip()
+        return type(error).__name__
     except Exception as error:
-        logger.exception("a racer failed")
         return f"{type(error).__name__}: {error}"
     return ""
 

@@ -188,7 +188,7 @@ def _compete(steps: list[tuple[str, Step]], races: Races, *, seconds: float) -> 
                 with lock:
                     races.turns[name] = races.turns.get(name, 0) + 1
                     if kind:
-                        kind = f"{kind}, {name}"
+                        kind = f"{name}: {kind}"
                         races.errors[kind] = races.errors.get(kind, 0) + 1
                 stop.wait(WATCH_S if name == WATCH else random.uniform(0.0, PAUSE_S))  # noqa: S311
 

@@ -158,6 +158,39 @@ def test_an_engine_that_hangs_is_tried_again_before_the_call_that_hangs_has_ende
     assert (again.again_at - timezone.now()).total_seconds() <= 2
 
 
+def test_while_the_trial_of_one_pair_hangs_no_other_pair_of_the_engine_is_tried_for_two_seconds(remote):
+    fail(remote, EngineError(TIMEOUT), target="de")
+    fail(remote, EngineError(TIMEOUT), target="pt")
+    later()
+    trial = chosen("en", "de")
+    assert isinstance(trial, Choice)
+    waits = chosen("en", "pt")
+    assert isinstance(waits, Unavailable)
+    assert waits.again_at is not None
+    assert 0 < (waits.again_at - timezone.now()).total_seconds() <= 2
+    circuit.failed(trial, EngineError(FAILED))
+    assert is_available("en", "pt")
+    EngineState.objects.update(tried_at=timezone.now() - circuit.TRIAL_EVERY)
+    later()
+    assert is_available("en", "de")
+
+
+def test_no_text_is_given_up_because_its_engine_failed_for_long(remote, server):
+    server.mode = "fails"
+    part = spoken_part()
+    say(part, "The only sentence during a long outage.")
+    demand(part, "de")
+    for _ in range(12):
+        later()
+        EngineState.objects.update(tried_at=None)
+        turns(1)
+    assert len(server.requests) == 12
+    server.mode = "ok"
+    later()
+    turns(1)
+    assert read(part, "de") == {0: "[de] The only sentence during a long outage."}
+
+
 def test_an_engine_that_nobody_needs_is_tried_by_its_worker(remote, server):
     fail(remote, EngineError(UNREACHABLE))
     later()

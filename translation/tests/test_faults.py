@@ -21,7 +21,7 @@ from django.db import connection
 
 from asr.tests.real_redis import RealRedis
 from transcripts.models import Part
-from translation.models import Cycle, EngineState
+from translation.models import Cycle, EngineState, PairState
 from translation.tests.make import demand, read, say, spoken_part
 from translation.tests.scripted_libretranslate import ScriptedLibreTranslate
 
@@ -191,6 +191,24 @@ def test_an_engine_that_asks_for_a_pause_is_asked_nothing_in_it_and_used_after_i
     assert server.asked_at[called] - began >= 4.9
     assert len(server.requests[called - 2]["q"]) == 1
     figure("engine asks for a pause", "first call behind it", server.asked_at[called] - began - 5)
+
+
+def test_after_an_engine_hung_for_every_pair_the_first_translation_waits_for_no_call_that_hangs_still(
+    workers, server, speaker
+):
+    part = spoken_part()
+    langs = ("de", "nb", "pt", "zh")
+    demand(part, *langs)
+    server.mode = "slow"
+    speaker.say(part, "Said while the engine hangs for every pair.")
+    until(lambda: PairState.objects.filter(opened_at__isnull=False).count() == len(langs), within_s=90)
+    called = len(server.requests)
+    until(lambda: len(server.requests) >= called + 2)
+    server.mode = "ok"
+    figure(
+        "engine hangs for four pairs", "first there", until(lambda: any(read(part, lang) for lang in langs))
+    )
+    until(lambda: all(read(part, lang) for lang in langs))
 
 
 def test_a_remote_engine_that_hangs_holds_up_no_local_one(broker, server, tmp_path):

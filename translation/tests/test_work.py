@@ -10,7 +10,7 @@ from django.utils import timezone
 from transcripts.models import Part, Sentence
 from transcripts.services import correct_sentence, end_part, forget_unstored
 from translation import chain, circuit, claims, due, selectors, services, store, work
-from translation.models import Cycle
+from translation.models import Cycle, PairState
 from translation.plan import REFUSED_TRIES, plans
 from translation.tests.make import demand, read, say, spoken_part
 from translation.work import take_turn
@@ -308,6 +308,7 @@ def test_a_text_that_no_engine_takes_is_given_up_after_a_few_tries_and_harms_nob
     tried = [body["q"] for body in server.requests if "Poison." in body["q"]]
     assert len(tried) <= 2 * REFUSED_TRIES
     say(part, "Four.")
+    PairState.objects.update(retry_at=timezone.now())
     Cycle.objects.update(due_at=timezone.now())
     turns(part, 1)
     assert read(part, "de")[3] == "[de] Four."

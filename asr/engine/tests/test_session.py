@@ -1,10 +1,14 @@
 """The captioner, on a scripted recogniser: resume, gaps, overlap, any cutting of the audio."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.engine.options import EngineOptions
+from asr.engine.recogniser import Hypothesis
 from asr.engine.scripted import SENTENCE_MS, ScriptedRecogniser
 from asr.engine.session import Captioner, Notice, PartialText, SentenceReady
 
@@ -99,3 +103,31 @@ def test_silence_says_nothing_and_moves_the_committed_time():
     events = run(captioner, np.zeros(10_000 * PER_MS, dtype=np.float32), list(range(500, 10_000, 500)))
     assert events == []
     assert captioner.committed_ms >= 10_000 - SENTENCE_MS
+
+
+@given(st.integers(1, 8999))
+@settings(deadline=None)
+def test_audio_is_needed_from_where_a_successor_listens(killed_ms):
+    captioner = Captioner(ScriptedRecogniser, OPTIONS)
+    captioner.feed(0, sound(killed_ms))
+    while captioner.poll():
+        pass
+    successor = Captioner(ScriptedRecogniser, OPTIONS, captioner.committed_ms, line=1)
+    assert captioner.needed_ms == successor.heard_ms <= captioner.committed_ms
+
+
+class LowerCaseStub(ScriptedRecogniser):
+    """A scripted recogniser that never writes a capital."""
+
+    def poll(self):
+        return [
+            Hypothesis(tuple(replace(word, text=word.text.lower()) for word in event.words))
+            for event in super().poll()
+        ]
+
+
+@pytest.mark.parametrize(("said", "shown"), [("It ends.", "S0003w1"), ("It goes on,", "s0003w1")])
+def test_rest_of_a_sentence_that_was_cut_goes_on_without_a_capital(said, shown):
+    captioner = Captioner(LowerCaseStub, OPTIONS, 4000, line=1, said=said)
+    captioner.feed(4000, sound(600))
+    assert captioner.poll() == [PartialText(4000, shown, 0)]

@@ -151,15 +151,20 @@ def finish(lease: Lease) -> None:
 
 
 def succeed(lease: Lease, *, died: bool = True) -> None:
-    """This generation is over, start the next. A death counts; more than MAX_DEATHS in 5 min fail the session.
+    """This generation is over, start the next. More than MAX_DEATHS in 5 min without any text fail the session.
 
-    `died`: by its own fault, not because PostgreSQL or Redis were away.
+    `died`: by its own fault, not because PostgreSQL or Redis were away. Deaths before the last progress do not count:
+    it is not the talk that kills its process.
     """
     try:
         with held(lease) as session:
             now = timezone.now()
-            recent = [at for at in session.deaths if at > now.timestamp() - DEATHS_WITHIN_S]
-            session.deaths = [*recent, now.timestamp()] if died else recent
+            went_on = session.committed_ms > session.died_at_ms
+            since = float("inf") if went_on else now.timestamp() - DEATHS_WITHIN_S
+            session.deaths = [at for at in session.deaths if at > since]
+            if died:
+                session.deaths.append(now.timestamp())
+                session.died_at_ms = session.committed_ms
             if len(session.deaths) > MAX_DEATHS:
                 _fail(session)
                 return
@@ -170,7 +175,7 @@ def succeed(lease: Lease, *, died: bool = True) -> None:
             session.audio_waits = False
             session.save(
                 update_fields=[
-                    "deaths", "generation", "worker", "pid", "beat_at", "suspect_at", "queued_at", "audio_waits",
+                    "deaths", "died_at_ms", "generation", "worker", "pid", "beat_at", "suspect_at", "queued_at", "audio_waits",
                 ]
             )  # fmt: skip
             transaction.on_commit(partial(request_process, session.pk, session.generation), robust=True)

@@ -68,7 +68,10 @@ class Session(models.Model):
     suspect_at = models.DateTimeField(null=True, blank=True, help_text="A sweep found the lease stale.")
     progress_at = models.DateTimeField(null=True, blank=True, help_text="When heard_ms last moved.")
     audio_waits = models.BooleanField(default=False)
-    deaths = models.JSONField(default=list, blank=True, help_text="Unix times of recent deaths.")
+    deaths = models.JSONField(
+        default=list, blank=True, help_text="Unix times of recent deaths without any text between them."
+    )
+    died_at_ms = models.PositiveIntegerField(default=0, help_text="Committed up to, at the last death.")
     # how far it is
     heard_ms = models.PositiveIntegerField(default=0)
     committed_ms = models.PositiveIntegerField(default=0)

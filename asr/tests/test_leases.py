@@ -113,6 +113,15 @@ def test_session_that_dies_too_often_fails_and_the_room_closes():
     assert join("A").opening == seat.opening + 1
 
 
+def test_deaths_between_which_there_was_text_do_not_count():
+    seat = join("A")
+    for number in range(1, MAX_DEATHS + 3):
+        lease = served(seat, pid=number)
+        beat(lease, Progress(10_000 * number, 10_000 * number, audio_waits=False, delay_s=0.0))
+        succeed(lease)
+    assert (session_of(seat).state, len(session_of(seat).deaths)) == ("live", 1)
+
+
 def test_deaths_of_long_ago_do_not_count():
     seat = join("A")
     long_ago = timezone.now().timestamp() - 301

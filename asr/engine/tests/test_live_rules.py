@@ -1,5 +1,6 @@
 """The live recogniser's rules, on a scripted model: what it does when the model says nothing, loops or skips."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -217,3 +218,26 @@ def test_window_is_trimmed_and_no_word_is_lost_by_it(trimming):
     assert len(words) >= 37
     assert all(a.end_ms <= b.start_ms for a, b in pairwise(words))
     assert recogniser.kept_ms < 12_000
+
+
+class SilenceBehindAPrompt(ScriptedModel):
+    """No model: takes what it hears behind a prompt for silence, as Whisper does with a talk's title."""
+
+    def __init__(self, no_speech_alone):
+        super().__init__(
+            lambda seconds, request: said([f"w{i}" for i in range(int(seconds))], probability=0.7)
+        )
+        self._no_speech_alone = no_speech_alone
+
+    def decode(self, samples, request):
+        decoded = super().decode(samples, request)
+        return replace(decoded, no_speech=0.5 if request.prompt else self._no_speech_alone)
+
+
+@pytest.mark.parametrize(("no_speech_alone", "words"), [(0.01, 4), (0.6, 0)])
+def test_speech_that_only_a_prompt_makes_look_like_silence_is_kept(no_speech_alone, words):
+    options = EngineOptions(vac=False, title="A talk about words")
+    recogniser = LiveRecogniser(SilenceBehindAPrompt(no_speech_alone), options)
+    play(recogniser, 4)
+    confirmed = [word for event in recogniser.flush() if isinstance(event, Confirmed) for word in event.words]
+    assert len(confirmed) == words

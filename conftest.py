@@ -13,7 +13,7 @@ SLOTS = 4
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With workers (pytest -n), what takes longest comes first: stacks, then the model."""
+    """With workers (pytest -n), what takes longest comes first: the model, then stacks."""
     if hasattr(config, "workerinput"):
         items.sort(key=_haste)
 
@@ -22,7 +22,7 @@ def _haste(item: pytest.Item) -> int:
     """Of the item's whole file: workers take files."""
     module = item.getparent(pytest.Module)
     marks = {mark.name for mark in module.iter_markers()} if module else set()
-    return 0 if "stack" in marks else 1 if "model" in marks else 2
+    return 0 if "model" in marks else 1 if "stack" in marks else 2
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from config.drill.watch import Watch
 
 EVERY_S = 20.0
 FIRST_AFTER_S = 10.0
+HEARD_WITHIN_MS, HELD_AT_MOST_S = 300, 15.0
 FROZEN_S = 4.0  # how long a server is stopped
 VIEWERS = 3
 BACK_AFTER_S = 0.25
@@ -48,6 +49,12 @@ class PersistentHost:
         self._host = host
         self._waiting: deque[Blob] = deque()
         self._connected = True
+        self._holds = False
+        self.sent_ms = 0  # of the talk
+
+    def hold(self, holds: bool) -> None:
+        """Keep everything back for a while."""
+        self._holds = holds
 
     async def play(self, blobs: Sequence[Blob]) -> None:
         """Send each blob when a recorder would have it, or as soon as there is a connection."""
@@ -79,9 +86,9 @@ class PersistentHost:
             if not self._connected:
                 await self.connect()
                 self._connected = True
-            while self._waiting:
+            while self._waiting and not self._holds:
                 await self._host.send(self._waiting[0].data)
-                self._waiting.popleft()
+                self.sent_ms = self._waiting.popleft().end_ms
         except (HostLostError, HostRefusedError):
             self._connected = False
 
@@ -117,6 +124,18 @@ async def _drop_viewer(stack: Stack, room: str, host: PersistentHost, watches: S
     watches[-1].drop_at = time.monotonic()
 
 
+async def _kill_web(stack: Stack, room: str, host: PersistentHost, watches: Sequence[Watch]) -> None:
+    """What is on the wire when the process dies is gone with it, for nothing is acknowledged there: the wire is empty then."""
+    host.hold(True)
+    try:
+        await until(
+            lambda: bool(stack.session(room)["heard_ms"] >= host.sent_ms - HEARD_WITHIN_MS), HELD_AT_MOST_S
+        )
+        await asyncio.to_thread(kill_program("web"), stack, room)
+    finally:
+        host.hold(False)
+
+
 FAULTS: dict[str, Fault] = {
     "asr-child-killed": _process(kill_asr_child),
     "asr-child-stopped": _process(stop_asr_child),
@@ -127,7 +146,7 @@ FAULTS: dict[str, Fault] = {
     "postgres-restarted": _process(kill_program("postgres", signal.SIGINT)),
     "postgres-killed": _process(kill_program("postgres")),
     "postgres-frozen": _frozen("postgres"),
-    "web-killed": _process(kill_program("web")),
+    "web-killed": _kill_web,
     "translation-killed": _process(kill_program("translation")),
     "sweeps-killed": _process(kill_program("sweeps")),
     "host-dropped": _drop_host,

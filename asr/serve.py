@@ -26,7 +26,7 @@ REDIS_RETRY_S = 0.5
 READ_COUNT = 64
 UNDECODABLE_AFTER_S = 5.0
 LOG_ENDS_WITHIN_S = 5.0  # the host's web process hears of a closing at once, by the row within 2 s
-STALL_S = 1.5  # a browser sends four blobs a second
+STALL_S = 4.0  # a page that lost its connection is back before; sooner, and the word that was being said is cut in two
 NO_AUDIO = "No audio could be decoded from what this browser sends"
 _UNDECODABLE = {
     "no_header": f"{NO_AUDIO}: the beginning of a recording is missing; start it again",

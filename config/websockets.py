@@ -89,7 +89,10 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
             self.transport.abortConnection()
 
     def _read_on(self) -> None:
-        if self.application_queue.qsize() > UNTAKEN_AGAIN:
+        closed = (
+            self.state != self.STATE_OPEN and not self._hears_out
+        )  # then nothing is kept, and its answer is awaited
+        if self.application_queue.qsize() > UNTAKEN_AGAIN and not closed:
             self.transport.reactor.callLater(RESUME_POLL_S, self._read_on)
         else:
             self.transport.resumeProducing()

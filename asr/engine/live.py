@@ -13,10 +13,10 @@ from . import guards
 from .agreement import make_policy
 from .counters import Counters
 from .ear import Ear, Speech
-from .holes import Settler
 from .options import EngineOptions
 from .pace import Dumbness, Pace
 from .recogniser import Confirmed, Event, Hypothesis, Recogniser, Reset, Samples, UtteranceEnd
+from .settling import Settler
 from .transcriber import Transcriber
 from .vad import WINDOW_MS
 from .whisper import DecodedWord, Model

@@ -9,6 +9,7 @@ from functools import partial
 from . import guards
 from .counters import Counters
 from .ear import Ear
+from .holes import first_hole
 from .lexicon import Lexicon
 from .options import EngineOptions
 from .prompt import Prompt, talk_terms
@@ -16,8 +17,6 @@ from .recogniser import SAMPLES_PER_MS, Samples
 from .whisper import Decoded, DecodedWord, DecodeRequest, Model
 from .window import Window
 
-HOLE_MS = 1300  # so much speech between two words: the model skipped some
-LONG_WORD_MS = 2300  # no word is so long
 LOOP_PENALTY = 1.15  # for a second try where the model looped; it costs honest little words
 REPEATED_MS = 300  # words of before the window that start it once more, this early, are dropped
 CONTEXT_DOUBT = (
@@ -74,17 +73,12 @@ class Transcriber:
 
     def before_hole(self, words: tuple[DecodedWord, ...]) -> tuple[DecodedWord, ...]:
         """The words up to a stretch of speech for which the model found no words: it skipped some."""
-        gate, start = self._ear.gate, self._window.start_ms
-        last_ms = self._window.last_ms
-        for index, word in enumerate(words):
-            start_ms, end_ms = start + word.start_ms, start + word.end_ms
-            if gate.speech_between_ms(last_ms, start_ms) >= HOLE_MS or (
-                end_ms - start_ms >= LONG_WORD_MS and gate.speech_between_ms(start_ms, end_ms) >= LONG_WORD_MS
-            ):
-                self.counters.holes += 1
-                return words[:index]
-            last_ms = end_ms
-        return words
+        window = self._window
+        hole = first_hole(words, self._ear.gate, window_ms=window.start_ms, from_ms=window.last_ms)
+        if hole is None:
+            return words
+        self.counters.holes += 1
+        return words[: hole.count]
 
     def plausible(
         self, words: tuple[DecodedWord, ...], decoded: Decoded | None, end_ms: int

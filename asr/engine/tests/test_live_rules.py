@@ -241,3 +241,31 @@ def test_speech_that_only_a_prompt_makes_look_like_silence_is_kept(no_speech_alo
     play(recogniser, 4)
     confirmed = [word for event in recogniser.flush() if isinstance(event, Confirmed) for word in event.words]
     assert len(confirmed) == words
+
+
+def test_a_beginning_that_the_context_makes_the_model_skip_is_decoded_again_without_it():
+    """What is skipped hides in the next word, which lasts too long: measured behind a lost connection."""
+
+    texts = ["in", "being", "near", "far", "behind", "it", "all", "of", "this"]
+
+    def answer(seconds, request):
+        own, context_ms = request.prefix.count(8), 1000 * request.prefix.count(7)
+        before_ms = context_ms + 900 if context_ms else 0
+        words = said(texts, start_ms=before_ms, step_ms=500)
+        if context_ms and not own:  # three words are missing
+            words = [replace(words[3], start_ms=before_ms + 200), *words[4:]]
+        return [replace(word, tokens=(8,)) for word in words[own:] if word.end_ms <= 1000 * seconds]
+
+    model = ScriptedModel(numbered)
+    recogniser = LiveRecogniser(model, ALWAYS_SPEECH)
+    events = play(recogniser, 4)
+    events += recogniser.flush()
+    model._answer = answer
+    recogniser.feed(np.concatenate([SECOND] * 4))  # at once, as behind a lost connection
+    for _ in range(4):
+        events += recogniser.poll()
+        recogniser.feed(SECOND[:8000])
+    words = [word.text.strip() for event in events if isinstance(event, Confirmed) for word in event.words]
+    words = [word for word in words if not word.startswith("word")]
+    assert words == texts[: len(words)]
+    assert len(words) >= 6

@@ -187,6 +187,9 @@ async def flood(page, message, count):
     try:
         for _ in range(count):
             await page.socket.send(message)
+            await asyncio.sleep(
+                0
+            )  # `send` alone lets nobody else run: a busy machine would read the close too late
     except ConnectionClosed:
         pass
     return await end

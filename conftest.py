@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from config.drill.stack import Stack, running_stack
+from ops.faults.stack import Stack, running_stack
 
 SHARED_ROOMS = 80
 SLOTS = 4

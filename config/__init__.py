@@ -1,4 +1,4 @@
-"""Composition root: settings, servers, URLs, and the commands that start everything."""
+"""Composition root: settings, servers, URLs."""
 
 from config.celery import app as celery_app
 

@@ -9,7 +9,7 @@ import logging.config
 
 import structlog
 
-OURS = ("config", "gateways", "asr", "translation", "transcripts", "rooms")
+OURS = ("ops", "config", "gateways", "asr", "translation", "transcripts", "rooms")
 
 
 class _ExpectedRefusals(logging.Filter):

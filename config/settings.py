@@ -7,9 +7,9 @@ from typing import Any
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config import embedded
 from config.database import connection_settings
 from config.env import BASE_DIR, read_env
+from config.layout import celery_url, layout
 from config.logging import logging_config
 
 ENV = read_env()
@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "corsheaders",
+    "ops",
     "config",
     "rooms",
     "transcripts",
@@ -63,7 +64,7 @@ TEMPLATES = [
 ]
 
 # --- PostgreSQL, Redis
-EMBEDDED = embedded.layout(VAR_DIR)
+EMBEDDED = layout(VAR_DIR)
 DATABASE_URL = ENV.database_url or EMBEDDED.database_url
 REDIS_URL = ENV.redis_url or EMBEDDED.redis_url
 DATABASES: dict[str, Any] = {"default": connection_settings(ENV, DATABASE_URL)}
@@ -91,7 +92,7 @@ CACHES = {
 }
 
 # --- Celery (read by config/celery.py with the prefix CELERY_)
-CELERY_BROKER_URL = embedded.celery_url(REDIS_URL)
+CELERY_BROKER_URL = celery_url(REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_DEFAULT_QUEUE = "sweeps"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from config.drill.stack import BASE_DIR, free_port
+from ops.faults.stack import BASE_DIR, free_port
 
 
 @pytest.fixture(scope="module")

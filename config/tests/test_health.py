@@ -16,9 +16,9 @@ from django.utils import timezone
 
 from asr.models import Worker
 from config import health
-from config.drill.stack import Stack
 from config.models import Installation
 from gateways.conference.audio import HELD_FOR_S
+from ops.faults.stack import Stack
 
 WITHIN_S = 60.0
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from config.drill.stack import BASE_DIR
+from ops.faults.stack import BASE_DIR
 
 SCRIPT = """
 import logging

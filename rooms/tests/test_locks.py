@@ -14,7 +14,7 @@ from rooms.tests.make import room
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 OURS = ("rooms", "transcripts", "asr", "translation")
-PACKAGES = ("config", "gateways", *OURS)
+PACKAGES = ("ops", "config", "gateways", *OURS)
 
 
 def test_no_model_is_ordered_by_a_relation():

@@ -10,7 +10,7 @@ import pytest
 from asr import weights
 from asr.engine.recogniser import SAMPLE_RATE_HZ, Samples
 from asr.engine.whisper import Whisper
-from asr.measure.talk import Talk, load_talk
+from ops.measure.talk import Talk, load_talk
 
 ROOT = Path(__file__).resolve().parents[3]
 SPEECH = ROOT.parent / "shared" / "speech"

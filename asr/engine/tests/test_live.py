@@ -12,8 +12,8 @@ from asr.engine.live import LiveRecogniser
 from asr.engine.options import EngineOptions
 from asr.engine.recogniser import SAMPLES_PER_MS, Confirmed, Hypothesis, UtteranceEnd
 from asr.engine.session import Captioner, PartialText, SentenceReady
-from asr.measure.normalise import words_of
-from asr.measure.score import Seen, rewrites
+from ops.measure.normalise import words_of
+from ops.measure.score import Seen, rewrites
 
 from . import speech
 

@@ -11,9 +11,9 @@ from asr.engine.recogniser import SAMPLES_PER_MS, Confirmed, Hypothesis, Utteran
 from asr.engine.session import Captioner, SentenceReady
 from asr.engine.tests import speech
 from asr.engine.whisper import DecodedWord, DecodeRequest
-from asr.measure.normalise import words_of
-from asr.measure.talk import read_audio
 from asr.sample import SAMPLE
+from ops.measure.normalise import words_of
+from ops.measure.talk import read_audio
 
 from .test_live_rules import ScriptedModel
 

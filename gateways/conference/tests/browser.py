@@ -13,9 +13,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from asr.recorder import Blob
-from config.drill.speech import sound
-from config.drill.stack import HOST_PASSWORD, Stack
 from gateways.conference.client import Viewer
+from ops.faults.speech import sound
+from ops.faults.stack import HOST_PASSWORD, Stack
 
 WITHIN_S = 60.0  # nothing is timed here: a busy machine may take its time
 

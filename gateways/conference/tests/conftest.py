@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from config.drill.stack import Stack
 from gateways.conference.tests.browser import closed_room
+from ops.faults.stack import Stack
 
 
 @pytest.fixture

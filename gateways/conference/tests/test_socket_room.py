@@ -15,8 +15,6 @@ import requests
 from django.contrib.auth.hashers import make_password
 from websockets.exceptions import ConnectionClosed
 
-from config.drill.speech import scripted_words
-from config.drill.stack import ADMIN_PASSWORD, Stack
 from gateways.conference.tests.browser import (
     WITHIN_S,
     Browser,
@@ -28,6 +26,8 @@ from gateways.conference.tests.browser import (
     host_left,
     watcher,
 )
+from ops.faults.speech import scripted_words
+from ops.faults.stack import ADMIN_PASSWORD, Stack
 
 pytestmark = pytest.mark.stack
 READY = {"info": {"ready_to_recieve_audio": True}}

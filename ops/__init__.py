@@ -1,0 +1,1 @@
+"""Running, breaking and measuring a whole stack: nothing imports this but its own commands and tests."""

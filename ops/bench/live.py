@@ -1,0 +1,195 @@
+"""One room in real time beside a crowd of viewers: what it costs and how late it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from asr.recorder import Blob
+from gateways.conference.client import Caption, Key
+from ops.demonstration import Observed, Stored, Talk, result_line, stream_talk
+from ops.faults.stack import BASE_DIR, Stack
+
+ROOM = "LIVE"
+MINUTE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFigures:
+    """Seconds unless the name says otherwise; None: not measured."""
+
+    cores: float
+    cores_web: float
+    cores_asr: float
+    first_caption_s: float | None
+    sentence_p50_s: float
+    sentence_p95_s: float
+    sentence_first_minute_p50_s: float
+    sentence_last_minute_p50_s: float
+    complete_after_end_s: float
+    viewers: int
+    chunks: int
+    fan_out_p50_s: float | None
+    fan_out_p99_s: float | None
+    wer: float | None
+    sentences: int
+
+
+async def measure_live(stack: Stack, talk: Talk, blobs: Sequence[Blob], viewers: int) -> LiveFigures:
+    """Stream `talk` once, watched by `viewers`; the room is closed afterwards."""
+    crowd: subprocess.Popen[str] | None = None
+
+    async def gather_crowd() -> None:
+        nonlocal crowd
+        if viewers:
+            crowd = _start_crowd(stack.viewer_url(ROOM, talk.lang), viewers)
+            await asyncio.to_thread(_wait_for_viewers, stack, viewers)
+        cpu.start()
+
+    cpu = CpuMeter(stack)
+    options = stack.host_options(ROOM, lang=talk.lang, target=talk.lang)
+    observed = await stream_talk(options, blobs, show=_silently, target=talk.lang, before=gather_crowd)
+    length_s = blobs[-1].end_ms / 1000
+    shares = cpu.stop(observed.ended_s - observed.began_s)
+    rows = stack.query(
+        "SELECT p.number - 1, s.index, s.end_ms, extract(epoch from s.created_at) FROM transcripts_sentence s "
+        "JOIN transcripts_part p ON p.id = s.part_id JOIN rooms_room r ON r.id = p.room_id WHERE r.code = %s",
+        ROOM,
+    )
+    stored = {(line, position): Stored(end, float(at)) for line, position, end, at in rows}
+    await asyncio.to_thread(stack.close_room, ROOM)
+    facts = json.loads((await asyncio.to_thread(crowd.communicate))[0]) if crowd else {}
+    spread = _fan_out(facts, {f"{line}.{position}": float(at) for line, position, _, at in rows})
+    late = [
+        (stored[key].end_ms / 1000, at - observed.began_s - stored[key].end_ms / 1000)
+        for key, at in _arrivals(observed, talk)
+        if key in stored
+    ]
+    result = result_line(ROOM, talk, observed, stored, talk.lang)
+    return LiveFigures(
+        cores=sum(shares.values()),
+        cores_web=shares.get("web", 0.0),
+        cores_asr=shares.get("asr", 0.0),
+        first_caption_s=_as_float(result["first_caption_s"]),
+        sentence_p50_s=_quantile([value for _, value in late], 0.50),
+        sentence_p95_s=_quantile([value for _, value in late], 0.95),
+        sentence_first_minute_p50_s=_quantile([value for end, value in late if end <= MINUTE_S], 0.5),
+        sentence_last_minute_p50_s=_quantile(
+            [value for end, value in late if end > length_s - MINUTE_S], 0.5
+        ),
+        complete_after_end_s=max(0.0, observed.last_at_s - observed.ended_s),
+        viewers=facts.get("connected", 0),
+        chunks=facts.get("chunks", 0),
+        fan_out_p50_s=_quantile(spread, 0.50) if spread else None,
+        fan_out_p99_s=_quantile(spread, 0.99) if spread else None,
+        wer=_as_float(result["wer"]),
+        sentences=len(late),
+    )
+
+
+class CpuMeter:
+    """CPU seconds of every process of a stack, by program, between start() and stop()."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._before: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._before = self._totals()
+
+    def stop(self, seconds: float) -> dict[str, float]:
+        """Mean cores used by each program since start()."""
+        after = self._totals()
+        return {name: (after[name] - self._before.get(name, 0.0)) / seconds for name in after}
+
+    def _totals(self) -> dict[str, float]:
+        totals: dict[str, float] = {}
+        for process in self._stack.processes():
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                name = _program(process.cmdline())
+                totals[name] = totals.get(name, 0.0) + times.user + times.system
+        return totals
+
+
+def _program(command: list[str]) -> str:
+    line = " ".join(command)
+    for name, mark in (("web", "daphne"), ("asr", "-Q asr"), ("translation", "-Q translation")):
+        if mark in line:
+            return name
+    for name in ("postgres", "redis", "celery", "supervisord"):
+        if name in line:
+            return name
+    return "other"
+
+
+def _start_crowd(url: str, viewers: int) -> subprocess.Popen[str]:
+    # os.nice: the crowd stands for other people's phones and must not slow the server down
+    return subprocess.Popen(
+        [sys.executable, "-m", "ops.bench.crowd", url, str(viewers)],
+        cwd=BASE_DIR, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.nice(5),
+    )  # fmt: skip
+
+
+def _wait_for_viewers(stack: Stack, viewers: int) -> None:
+    """Until the web process holds a connection for each viewer (and the host's and the watcher's)."""
+    web = psutil.Process(stack.pid("web"))
+    deadline = time.monotonic() + MINUTE_S
+    while time.monotonic() < deadline:
+        established = [item for item in web.net_connections("tcp") if item.status == psutil.CONN_ESTABLISHED]
+        if len(established) >= viewers:
+            return
+        time.sleep(0.2)
+
+
+def _fan_out(facts: dict[str, dict[str, list[float]]], committed: dict[str, float]) -> list[float]:
+    """Seconds from a sentence's row to each viewer; what stood there when a viewer came does not count."""
+    return [
+        at - committed[key]
+        for key, arrivals in facts.get("arrivals", {}).items()
+        if key in committed
+        for at in arrivals
+    ]
+
+
+def _arrivals(observed: Observed, talk: Talk) -> list[tuple[Key, float]]:
+    return [(key, at) for (key, lang), at in observed.arrivals.items() if lang == talk.lang]
+
+
+def _quantile(values: Sequence[float], share: float) -> float:
+    if not values:
+        return float("nan")
+    if len(values) == 1:
+        return values[0]
+    return statistics.quantiles(values, n=100, method="inclusive")[round(share * 100) - 1]
+
+
+def _as_float(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _silently(at_s: float, caption: Caption) -> None:
+    return None
+
+
+def talk_of(path: Path, lang: str) -> Talk:
+    """A talk by the path of its audio or of the JSON beside it."""
+    from ops.demonstration import describe
+
+    if path.suffix == ".json":
+        path = next(
+            path.with_suffix(end) for end in (".flac", ".wav", ".ogg") if path.with_suffix(end).exists()
+        )
+    return describe(path, lang)

@@ -1,0 +1,169 @@
+"""Measures the recogniser on talks whose words are known, in real time, beside offline faster-whisper."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import ArgumentParser
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import psutil
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+
+from asr.engine.live import LiveRecogniser
+from asr.engine.options import EngineOptions, Policy
+from asr.engine.recogniser import Recogniser
+from asr.engine.session import Captioner
+from asr.engine.whisper import Whisper
+from asr.recorder import read_audio, record
+from asr.weights import WeightsError, find_or_fetch
+from ops.bench.live import ROOM, talk_of
+from ops.bench.recogniser import measure_through_stack
+from ops.faults.stack import running_stack
+from ops.measure import bench, soak
+from ops.measure.pauses import load_utterances, with_pauses
+from ops.measure.replay import RealClock, VirtualClock, replay
+from ops.measure.score import Row, score
+from ops.measure.talk import Talk, load_talk
+
+OPUS_RATE_HZ = 48_000
+POLICIES: tuple[str, ...] = get_args(Policy)
+
+
+class Command(BaseCommand):
+    help = "Feeds talks to the recogniser in real time; prints one table and one JSON line per run."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "talks",
+            nargs="+",
+            type=Path,
+            metavar="TALK.json",
+            help="facts beside the audio, or utterances.tsv",
+        )
+        parser.add_argument("--pauses", type=int, action="append", metavar="SEED", help="with pauses put in")
+        parser.add_argument(
+            "--policy", action="append", choices=[*POLICIES, "all"], help="default: the default"
+        )
+        parser.add_argument("--without", action="append", default=[], choices=[*bench.WITHOUT, "each"])
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="OPTION=VALUE", help="engine options"
+        )
+        parser.add_argument("--model", default="base")
+        parser.add_argument("--model-dir", type=Path)
+        parser.add_argument("--device", default="cpu")
+        parser.add_argument("--compute-type", default="int8")
+        parser.add_argument("--threads", type=int, default=1)
+        parser.add_argument("--runs", type=int, default=1, help="times each is run; medians are shown")
+        parser.add_argument(
+            "--virtual", action="store_true", help="skip the waiting: time is audio and CPU time"
+        )
+        parser.add_argument("--no-offline", action="store_true", help="leave out offline faster-whisper")
+        parser.add_argument(
+            "--stack", action="store_true", help="also once through a whole stack, as a viewer reads it"
+        )
+        parser.add_argument("--text", action="store_true", help="print the final text of each run")
+        parser.add_argument("--soak", type=float, metavar="MINUTES", help="repeat each talk for so long")
+        parser.add_argument("--plot", type=Path, help="where the soak's plot goes (SVG)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            files = [(path, talk) for path in options["talks"] for talk in _talks(path, options["pauses"])]
+            path = find_or_fetch(options["model"], model_dir=options["model_dir"], progress=self.stderr.write)
+            base = bench.parse_options(options["set"], EngineOptions())
+        except (OSError, ValueError, KeyError, StopIteration, WeightsError) as error:
+            raise CommandError(str(error)) from error
+        model = Whisper.load(
+            path, device=options["device"], compute_type=options["compute_type"], threads=options["threads"]
+        )
+        if options["soak"]:
+            for _, talk in files:
+                self._soak(talk, model, base, options)
+            return
+        shown: list[Row] = []
+        for file, talk in files:
+            for case in _cases(options["policy"], options["without"], base):
+                shown.append(self._runs(talk, model, case, options))
+            if options["stack"]:
+                row = self._through_stack(talk, file, base.policy, path)
+                self.stdout.write(bench.json_line(row, run=1))
+                shown.append(row)
+            if not options["no_offline"]:
+                row = bench.run_offline(
+                    talk,
+                    path,
+                    device=options["device"],
+                    compute_type=options["compute_type"],
+                    threads=options["threads"],
+                )
+                self.stdout.write(bench.json_line(row, run=1))
+                shown.append(row)
+        Console(width=200).print(bench.table(shown))
+
+    def _runs(self, talk: Talk, model: Whisper, case: bench.Case, options: dict[str, Any]) -> Row:
+        rows = []
+        for number in range(1, options["runs"] + 1):
+            row, run, counters = bench.run_case(talk, model, case, virtual=options["virtual"])
+            rows.append(row)
+            self.stdout.write(bench.json_line(row, run=number, counters=counters.as_dict()))
+            if options["text"]:
+                self.stdout.write(run.seen[-1].final if run.seen else "")
+        return bench.medians(rows)
+
+    def _through_stack(self, talk: Talk, file: Path, policy: str, weights: Path) -> Row:
+        """One run through a stack of its own, which takes its options from the environment."""
+        blobs = list(record(read_audio(talk_of(file, talk.language).path, rate_hz=OPUS_RATE_HZ)))
+        environment = {
+            "ASR_RECOGNISER": "whisper",
+            "ASR_POLICY": policy,
+            "ASR_MODEL": weights.name,
+            "ASR_MODEL_DIR": str(weights.parent),
+            "LOG_LEVEL": "WARNING",
+        }
+        with running_stack(rooms=[ROOM], **environment) as stack:
+            return asyncio.run(measure_through_stack(stack, talk, blobs))
+
+    def _soak(self, talk: Talk, model: Whisper, base: EngineOptions, options: dict[str, Any]) -> None:
+        long = soak.repeated(talk, options["soak"] * 60)
+        engine = replace(base, language=talk.language)
+        process, memory = psutil.Process(), list[tuple[float, float]]()
+
+        def make(start_ms: int) -> Recogniser:
+            return LiveRecogniser(model, engine, start_ms)
+
+        clock = VirtualClock() if options["virtual"] else RealClock()
+        run = replay(
+            long,
+            Captioner(make, engine),
+            policy=engine.policy,
+            clock=clock,
+            progress=lambda at_s, _: memory.append((at_s, process.memory_info().rss / 2**20)),
+        )
+        row = score(long, run.seen, run.pieces, run.facts)
+        points = soak.minutes(long, run.seen, memory)
+        for point in points:
+            self.stdout.write(
+                f"{point.at_min:5.1f} min  p50 {point.commit_p50_s:.2f} s  p95 {point.commit_p95_s:.2f} s  "
+                f"{point.rss_mb:.0f} MB"
+            )
+        self.stdout.write(bench.json_line(row))
+        if options["plot"]:
+            how = "virtual clock" if options["virtual"] else "real time"
+            options["plot"].write_text(soak.plot(points, f"{long.name}, {how}"))
+
+
+def _talks(path: Path, seeds: list[int] | None) -> list[Talk]:
+    """What a file holds, or each of it with pauses by every seed."""
+    talks = load_utterances(path) if path.suffix == ".tsv" else [load_talk(path)]
+    return [with_pauses(talk, seed) for talk in talks for seed in seeds] if seeds else talks
+
+
+def _cases(policies: list[str] | None, without: list[str], base: EngineOptions) -> list[bench.Case]:
+    names = policies or [base.policy]
+    names = list(POLICIES) if "all" in names else names
+    cases = [bench.Case(name, replace(base, policy=name)) for name in names]  # type: ignore[arg-type]
+    parts = list(bench.WITHOUT) if "each" in without else without
+    return [*cases, *(bench.Case(f"without {part}", bench.WITHOUT[part](base)) for part in parts)]

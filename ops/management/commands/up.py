@@ -1,0 +1,202 @@
+"""All processes of Souffleur on one machine, supervised, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from xmlrpc.client import ServerProxy
+
+import psycopg
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from psycopg import sql
+from supervisor.xmlrpc import SupervisorTransport
+
+from asr import runtime
+from asr.weights import WeightsError
+from config.env import EnvError, read_env
+from config.layout import DATABASE_NAME, EmbeddedError, Layout
+from ops import embedded, leftovers
+from ops.stack import StackPlan, app_programs, embedded_programs, write_config
+
+SERVERS_WITHIN_S = 30.0
+STOPPED_WITHIN_S = 5.0
+POLL_S = 0.05
+SETTINGS_OPTIONS = {
+    "model": "asr_model",
+    "device": "asr_device",
+    "compute-type": "asr_compute_type",
+    "slots": "asr_slots",
+    "recogniser": "asr_recogniser",
+}
+
+
+class Command(BaseCommand):
+    """`manage.py up`: PostgreSQL and Redis (unless URLs are set), web, asr, translation, sweeps, beat."""
+
+    help = __doc__ or ""
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+        for option, name in SETTINGS_OPTIONS.items():
+            parser.add_argument(f"--{option}", metavar="VALUE", help=f"instead of {name.upper()}")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # Explicitly: a shell starts background jobs with SIGINT ignored.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _as_interrupt)
+        _override_settings(
+            {name: options[option.replace("-", "_")] for option, name in SETTINGS_OPTIONS.items()}
+        )
+        _keep_private(settings.VAR_DIR)
+        with _only_stack(settings.VAR_DIR):
+            try:
+                self._run(options["host"], options["port"])
+            except KeyboardInterrupt:
+                self.stdout.write("stopped")
+            except EmbeddedError as error:
+                raise CommandError(str(error)) from error
+
+    def _run(self, host: str, port: int) -> None:
+        _check_port(host, port)
+        places = settings.EMBEDDED
+        own_postgres, own_redis = not settings.ENV.database_url, not settings.ENV.redis_url
+        if own_redis:
+            embedded.prepare_folders(places)
+        if own_postgres:
+            embedded.prepare_postgres(places)
+            if places.home != settings.VAR_DIR:
+                self.stdout.write(
+                    f"PostgreSQL's user may not enter {settings.VAR_DIR}; data is in {places.home}"
+                )
+        if settings.ENV.asr_recogniser == "whisper":
+            self._fetch_model()
+        plan = StackPlan(
+            settings.VAR_DIR / "run",
+            embedded_programs(places, postgres=own_postgres, redis=own_redis),
+            app_programs(host=host, port=port, slots=runtime.slots(), spares=settings.ENV.asr_spares),
+        )
+        write_config(plan)
+        with _supervisord(plan) as supervisord:
+            self._prepare_database(own_postgres, supervisord)
+            rpc = ServerProxy(
+                "http://127.0.0.1", SupervisorTransport("", "", f"unix://{plan.control_socket}")
+            )
+            rpc.supervisor.startProcessGroup("souffleur", False)
+            self.stdout.write(f"souffleur: http://{host}:{port}/ (logs in {plan.folder})")
+            self.stdout.flush()
+            if supervisord.wait() != 0:
+                raise CommandError(f"supervisord ended; see {plan.folder / 'supervisord.log'}")
+
+    def _fetch_model(self) -> None:
+        try:
+            runtime.model_folder(progress=lambda message: self.stdout.write(message, ending="\n"))
+        except WeightsError as error:
+            raise CommandError(str(error)) from error
+
+    def _prepare_database(self, own: bool, supervisord: subprocess.Popen[bytes]) -> None:
+        if own:
+            _create_database(settings.EMBEDDED, supervisord)
+        call_command("migrate", verbosity=0, interactive=False)
+
+
+def _override_settings(values: dict[str, str | None]) -> None:
+    """Options win over the environment, here and in every child."""
+    given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    try:
+        settings.ENV = read_env(**given)
+    except EnvError as error:
+        raise CommandError(str(error)) from None
+    os.environ.update({name.upper(): value for name, value in given.items()})
+
+
+def _keep_private(var_dir: Path) -> None:
+    """What this stack writes is for whoever runs it; PostgreSQL's user passes through."""
+    if not var_dir.exists():
+        var_dir.mkdir(parents=True)
+        var_dir.chmod(0o700 if settings.EMBEDDED.system_user is None else 0o711)
+    os.umask(0o077)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _only_stack(var_dir: Path) -> Iterator[None]:
+    """One stack a var folder; what a killed one left behind is stopped first."""
+    with (var_dir / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError(
+                f"A stack runs in {var_dir} already; use another VAR_DIR and --port."
+            ) from None
+        os.environ[leftovers.MARK] = str(var_dir)
+        _stop_leftovers(var_dir)
+        try:
+            yield
+        finally:
+            _stop_leftovers(var_dir)
+
+
+def _stop_leftovers(var_dir: Path) -> None:
+    """Two servers on one data folder would ruin it: what does not end keeps a new stack from starting."""
+    alive = leftovers.end_stack_processes(var_dir)
+    if alive:
+        names = ", ".join(f"{process.pid} ({process.name()})" for process in alive)
+        raise CommandError(f"Processes of a stack in {var_dir} do not end: {names}")
+
+
+@contextlib.contextmanager
+def _supervisord(plan: StackPlan) -> Iterator[subprocess.Popen[bytes]]:
+    """Run supervisord in a session of its own: Ctrl-C reaches us, and we stop it in order."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(plan.config_file)],
+        start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=settings.BASE_DIR,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOPPED_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _create_database(places: Layout, supervisord: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + SERVERS_WITHIN_S
+    while True:
+        try:
+            with embedded.connect(places, database="postgres", autocommit=True) as db:
+                if not db.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE_NAME]).fetchone():
+                    db.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE_NAME)))
+                return
+        except psycopg.OperationalError as error:
+            if supervisord.poll() is not None or time.monotonic() > deadline:
+                raise CommandError(f"PostgreSQL did not start: {error}") from error
+            time.sleep(POLL_S)
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(f"Cannot listen on {host}:{port}: {error.strerror}") from error

@@ -1,0 +1,147 @@
+"""The processes of one machine as a supervisord configuration (manage.py up).
+
+supervisord starts, restarts and stops; this module only says what there is. Two groups: `servers` (PostgreSQL and
+Redis where embedded) come first and go last, `souffleur` is started once the database is migrated.
+"""
+
+from __future__ import annotations
+
+import configparser
+import shlex
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from config.layout import Layout
+from ops import embedded
+
+STOP_WAIT_S = 2  # then SIGKILL
+# PostgreSQL may run as another user, who reads the environment of its processes.
+NO_SECRETS = ["/usr/bin/env", "-i", "LANG=C.UTF-8"]
+CRASH = "KILL"  # Celery may take its time to stop; nothing is lost by not waiting (manage.py drill)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One supervised process."""
+
+    name: str
+    command: list[str]
+    stop_signal: str = "TERM"
+    user: str | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """What runs, and where its files are."""
+
+    folder: Path  # configuration, socket and logs of supervisord
+    servers: list[Program]
+    programs: list[Program]
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "supervisord.conf"
+
+    @property
+    def control_socket(self) -> Path:
+        return self.folder / "control.sock"
+
+
+def embedded_programs(places: Layout, *, postgres: bool, redis: bool) -> list[Program]:
+    """The servers that are not somebody else's."""
+    programs = []
+    if postgres:
+        command = [*NO_SECRETS, *embedded.postgres_command(places)]
+        programs.append(Program("postgres", command, stop_signal="INT", user=places.system_user))
+    if redis:
+        programs.append(Program("redis", [*NO_SECRETS, *embedded.redis_command(places)]))
+    return programs
+
+
+def app_programs(*, host: str, port: int, slots: int, spares: int) -> list[Program]:
+    """The processes of Souffleur itself (design.md, section 1)."""
+    python = sys.executable
+    worker = [
+        python,
+        "-m",
+        "celery",
+        "-A",
+        "config",
+        "worker",
+        "--without-mingle",
+        "--without-gossip",
+    ]
+    return [
+        Program(
+            "web",
+            [
+                python, "-m", "daphne", "-b", host, "-p", str(port), "--access-log", "/dev/null",
+                # a socket whose browser vanished is noticed within 27 s: its demand must end
+                "--ping-interval", "10", "--ping-timeout", "15",
+                "--websocket_timeout", "-1", "config.asgi:application",
+            ],
+        ),
+        Program(
+            "asr",
+            [
+                *worker, "-Q", "asr", "-P", "prefork", "-c", str(slots + spares), "--max-tasks-per-child", "1",
+                "-n", "asr@%%h",
+            ],
+            stop_signal=CRASH,
+        ),
+        Program("translation", [*worker, "-Q", "translation", "-P", "threads", "-c", "2", "-n", "translation@%%h"], CRASH),
+        Program("sweeps", [*worker, "-Q", "sweeps", "-P", "threads", "-c", "2", "-n", "sweeps@%%h"], CRASH),
+        Program("beat", [python, "-m", "celery", "-A", "config", "beat", "--pidfile="], CRASH),
+    ]  # fmt: skip
+
+
+def write_config(plan: StackPlan) -> None:
+    """Write `plan` as supervisord's own format."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    plan.folder.chmod(0o700)
+    config = configparser.RawConfigParser()
+    config["supervisord"] = {
+        "nodaemon": "true", "logfile": str(plan.folder / "supervisord.log"), "logfile_maxbytes": "5MB",
+        "pidfile": str(plan.folder / "supervisord.pid"), "childlogdir": str(plan.folder), "loglevel": "warn",
+        "silent": "true", "umask": "077",
+    }  # fmt: skip
+    config["unix_http_server"] = {"file": str(plan.control_socket), "chmod": "0700"}
+    config["rpcinterface:supervisor"] = {
+        "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+    }
+    groups = (("servers", plan.servers, 1, True), ("souffleur", plan.programs, 2, False))
+    for name, programs, priority, autostart in groups:
+        if programs:
+            config[f"group:{name}"] = {
+                "programs": ",".join(program.name for program in programs),
+                "priority": str(priority),
+            }
+        for program in programs:
+            config[f"program:{program.name}"] = _section(program, plan.folder, autostart=autostart)
+    with plan.config_file.open("w") as file:
+        config.write(file)
+
+
+def _section(program: Program, folder: Path, *, autostart: bool) -> dict[str, str]:
+    section = {
+        "command": shlex.join(program.command),
+        "autostart": str(autostart).lower(),
+        "autorestart": "true",
+        "startsecs": "1",  # what dies sooner is started again with growing pauses
+        "startretries": "100",
+        "stopsignal": program.stop_signal,
+        "stopwaitsecs": str(STOP_WAIT_S),
+        "killasgroup": "true",
+        "stopasgroup": str(program.stop_signal == CRASH).lower(),
+        "redirect_stderr": "true",
+        "stdout_logfile": str(folder / f"{program.name}.log"),
+        "stdout_logfile_maxbytes": "10MB",
+        "stdout_logfile_backups": "1",
+    }
+    if program.user:
+        section["user"] = program.user
+    if program.environment:
+        section["environment"] = ",".join(f'{key}="{value}"' for key, value in program.environment.items())
+    return section

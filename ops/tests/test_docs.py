@@ -1,0 +1,84 @@
+"""Documents say what is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from config.env import BASE_DIR, Env
+from ops.management.commands.licences_table import pinned_packages
+from ops.management.commands.settings_table import sections, settings_page
+
+DOCS = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *(f"docs/{path.name}" for path in (BASE_DIR / "docs").glob("*.md")),
+)
+UNNAMED = {"tests", "migrations"}
+
+
+def code_map() -> Iterator[str]:
+    """Every path that the map names."""
+    text = (BASE_DIR / "ARCHITECTURE.md").read_text().partition("## Code map")[2]
+    folders: list[str] = []
+    for line in text.split("```")[1].strip("\n").splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        names = re.split(r"\s{2,}", line.strip(), maxsplit=1)[0].split()
+        prefix = "".join(folders[:depth])
+        folders[depth:] = [names[0]]
+        yield from (prefix + name for name in names)
+
+
+def test_the_page_of_settings_is_the_one_that_the_code_makes() -> None:
+    again = "DEBUG=1 .venv/bin/python manage.py settings_table > docs/settings.md"
+    assert (BASE_DIR / "docs" / "settings.md").read_text() == settings_page(), again
+
+
+def test_every_pinned_package_stands_on_the_page_of_licences() -> None:
+    page = (BASE_DIR / "docs" / "licences.md").read_text()
+    again = "DEBUG=1 .venv/bin/python manage.py licences_table > docs/licences.md"
+    assert [name for name in pinned_packages() if f"| {name} |" not in page] == [], again
+    assert "not stated" not in page
+
+
+def test_every_setting_is_in_a_section() -> None:
+    assert [name for _, names in sections() for name in names] == list(Env.model_fields)
+
+
+def test_every_path_of_the_code_map_exists() -> None:
+    assert [name for name in code_map() if not (BASE_DIR / name).exists()] == []
+
+
+def test_the_code_map_names_every_package_and_every_folder_at_the_top() -> None:
+    named = {name.rstrip("/") for name in code_map()}
+    folders = [path.parent.relative_to(BASE_DIR) for path in BASE_DIR.glob("[!.]*/**/__init__.py")]
+    packages = {
+        str(folder) for folder in folders if not UNNAMED & set(folder.parts) and folder.name != "management"
+    }
+    assert packages <= named
+    assert {"script", "deploy", "docs", "manage.py"} <= named
+
+
+@pytest.mark.parametrize("source", ["requirements.in", "requirements-dev.in"])
+def test_every_direct_dependency_has_a_reason(source: str) -> None:
+    lines = [line for line in (BASE_DIR / source).read_text().splitlines() if line and line[0] not in "-#"]
+    required = [re.split(r"[^A-Za-z0-9_.-]", line)[0].rstrip("~=<>") for line in lines]
+    heading = {"requirements.in": "## Runtime", "requirements-dev.in": "## Development"}[source]
+    section = (BASE_DIR / "docs" / "dependencies.md").read_text().partition(heading)[2].partition("\n## ")[0]
+    explained = re.findall(r"^\| ([\w.-]+) \| \S", section, re.MULTILINE)
+    assert sorted(set(explained) - {"package"}) == sorted(required)
+
+
+@pytest.mark.parametrize("page", DOCS)
+def test_links_between_documents_lead_somewhere(page: str) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", (BASE_DIR / page).read_text())
+    assert [link for link in links if not (BASE_DIR / page).parent.joinpath(link).exists()] == []
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = [int(path.name[:4]) for path in sorted((BASE_DIR / "docs" / "decisions").glob("*.md"))]
+    assert numbers == list(range(1, len(numbers) + 1))

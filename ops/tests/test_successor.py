@@ -1,0 +1,40 @@
+"""A successor with the real model and audio waiting, at places where whole stretches were lost behind the seam."""
+
+import pytest
+
+from asr.engine.tests import speech
+from ops.faults.seams import Boundary, doubled_words, lost_stretches, successor
+from ops.measure.talk import ReferenceWord, Talk
+
+SEAMS_MS = [111_172, 118_652, 143_013, 177_480, 190_428]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("waiting_s", [10, 16])
+@pytest.mark.parametrize("committed_ms", SEAMS_MS)
+def test_no_stretch_is_lost_or_doubled_behind_a_seam_with_audio_waiting(committed_ms, waiting_s):
+    talk = speech.talk("talk_en_dev")
+    stored = [word.text for word in talk.words if (word.start_ms + word.end_ms) / 2 < committed_ms]
+    boundary = Boundary(committed_ms, (" ".join(stored),))
+    row = successor(speech.whisper(), talk, boundary, waiting_s, [talk.reference], live_s=0)
+    assert (row.missing, row.doubled) == (0, 0), row.text
+
+
+def test_lost_and_doubled_words_are_counted_in_stretches():
+    text = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    words = tuple(ReferenceWord(part, 500 * at, 500 * at + 400) for at, part in enumerate(text))
+    talk = Talk("count", "en", None, " ".join(text), words, ())
+    assert (
+        lost_stretches(
+            talk, [talk.reference], ["One two.", "Three four five six seven eight nine ten."], 9000
+        )
+        == []
+    )
+    assert lost_stretches(talk, [talk.reference], ["One two.", "Seven eight nine ten."], 9000) == [4]
+    assert lost_stretches(talk, [talk.reference], ["One two.", "Six seven eight nine ten."], 9000) == []
+    assert (
+        lost_stretches(talk, ["One two. Seven eight nine ten."], ["One two.", "Seven eight nine ten."], 9000)
+        == []
+    )
+    assert doubled_words(["One two three."], ["Two three four."]) == 2
+    assert doubled_words(["One two."], ["Three four."]) == 0

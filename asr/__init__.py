@@ -1,1 +1,1 @@
-"""Sound to sentences: the engine, its weights, and the process that serves one room."""
+"""Sound to sentences: the recogniser, its weights, and the process that serves one room."""

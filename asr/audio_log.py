@@ -24,7 +24,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
-from asr.engine.decode import Checkpoint
+from asr.audio.decode import Checkpoint
 from rooms.outages import Unavailable, is_outage
 
 __all__ = ["AsyncAudioLog", "AudioLog", "AudioLogTaken", "AudioLogUnavailable", "Entry", "Limits"]
@@ -83,7 +83,7 @@ class AudioLogUnavailable(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a recorder sent at once; `kind` is one of asr.engine.decode.Kind."""
+    """What a recorder sent at once; `kind` is one of asr.audio.decode.Kind."""
 
     entry_id: str
     kind: str

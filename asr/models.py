@@ -77,7 +77,7 @@ class Session(models.Model):
     committed_ms = models.PositiveIntegerField(default=0)
     delay_s = models.FloatField(default=0.0)
     counters = models.JSONField(
-        default=dict, blank=True, help_text="What the engine counted (asr/engine/counters.py)."
+        default=dict, blank=True, help_text="What the engine counted (asr/recognise/counters.py)."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True)

@@ -10,9 +10,9 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
-from asr.engine.opus import packet_samples
-from asr.engine.recogniser import SAMPLE_RATE_HZ, SAMPLES_PER_MS
-from asr.engine.webm_writer import webm_block, webm_cluster, webm_header
+from asr.audio.opus import packet_samples
+from asr.audio.samples import SAMPLE_RATE_HZ, SAMPLES_PER_MS
+from asr.audio.webm_writer import webm_block, webm_cluster, webm_header
 
 __all__ = ["Blob", "Format", "NotAudioError", "read_audio", "record"]
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from django.conf import settings
 
 from asr import weights
-from asr.engine import live
-from asr.engine.counters import Counters
-from asr.engine.options import EngineOptions
-from asr.engine.recogniser import Recogniser
-from asr.engine.scripted import ScriptedRecogniser
-from asr.engine.session import Captioner
-from asr.engine.whisper import Whisper
+from asr.caption.captioner import Captioner
 from asr.machine import cores, cuda_devices, gpu_free_bytes
 from asr.models import Session
+from asr.recognise import live
+from asr.recognise.counters import Counters
+from asr.recognise.options import EngineOptions
+from asr.recognise.recogniser import Recogniser
+from asr.recognise.scripted import ScriptedRecogniser
+from asr.recognise.whisper import Whisper
 from transcripts.selectors import last_spoken
 
 CORES_PER_ROOM = 2  # measured: one room with Whisper base takes up to one core and decodes in bursts

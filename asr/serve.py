@@ -10,14 +10,14 @@ from typing import TypeVar
 
 from django.conf import settings
 
+from asr.audio.decode import Checkpoint, Pcm, StreamDecoder
 from asr.audio_log import AudioLog, AudioLogUnavailable, Entry
-from asr.engine.counters import Counters
-from asr.engine.decode import Checkpoint, Pcm, StreamDecoder
-from asr.engine.session import LONGEST_FILL_MS, Captioner, CaptionEvent
+from asr.caption.captioner import LONGEST_FILL_MS, Captioner, CaptionEvent
 from asr.heart import Heart
 from asr.leases import Lease, LeaseLost, Progress, announce_ready, claim, finish
 from asr.models import Session
 from asr.patience import until_answered
+from asr.recognise.counters import Counters
 from asr.sink import Sink, SpokenClock
 
 TRIM_EVERY_S = 2.0

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from asr.caption.captioner import CaptionEvent, Notice, PartialText, SentenceReady
 from asr.delay import DelayMeter
-from asr.engine.session import CaptionEvent, Notice, PartialText, SentenceReady
 from asr.leases import Lease, held
 from asr.patience import until_answered
 from transcripts import live

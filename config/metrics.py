@@ -11,8 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from asr.engine.counters import Counters
 from asr.models import Session
+from asr.recognise.counters import Counters
 from asr.selectors import counter_totals, max_active_rooms
 
 GAUGES_AMONG_COUNTERS = {"shed_level"}
@@ -43,7 +43,7 @@ class RoomsCollector(Collector):
 def _engine_totals() -> Iterator[Metric]:
     names = [field.name for field in fields(Counters) if field.name not in GAUGES_AMONG_COUNTERS]
     for name, value in counter_totals(names).items():
-        total = CounterMetricFamily(f"souffleur_asr_{name}", "Over all sessions (asr/engine/counters.py)")
+        total = CounterMetricFamily(f"souffleur_asr_{name}", "Over all sessions (asr/recognise/counters.py)")
         total.add_metric([], value)
         yield total
 

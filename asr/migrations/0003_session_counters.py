@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='session',
             name='counters',
-            field=models.JSONField(blank=True, default=dict, help_text='What the engine counted (asr/engine/counters.py).'),
+            field=models.JSONField(blank=True, default=dict, help_text='What the engine counted (asr/recognise/counters.py).'),
         ),
     ]

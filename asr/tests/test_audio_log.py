@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 import redis
 
+from asr.audio.decode import Checkpoint, StreamDecoder
+from asr.audio.tests.recordings import chromium_blobs, decode, entries
 from asr.audio_log import EXPIRE_S, AsyncAudioLog, AudioLog, AudioLogUnavailable, Limits, close_async_clients
-from asr.engine.decode import Checkpoint, StreamDecoder
-from asr.engine.tests.recordings import chromium_blobs, decode, entries
 from asr.tests.real_redis import RealRedis
 
 

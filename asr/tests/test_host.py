@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from asr.engine.tests.recordings import as_wav, chromium_blobs, tones
+from asr.audio.tests.recordings import as_wav, chromium_blobs, tones
 from asr.host import Host, HostLostError, HostOptions, HostRefusedError
 from asr.recorder import Blob, record_file
 from asr.tests.scripted_room import ScriptedRoom, scripted_room

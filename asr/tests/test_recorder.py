@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from asr.engine.tests.recordings import DATA, alike, as_wav, decode, entries, muxed_tones, spread, tones
+from asr.audio.tests.recordings import DATA, alike, as_wav, decode, entries, muxed_tones, spread, tones
 from asr.recorder import Blob, NotAudioError, record_file
 
 

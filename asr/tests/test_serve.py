@@ -13,11 +13,11 @@ from django.db import connection, connections
 
 from asr import runtime
 from asr.audio_log import AudioLog
+from asr.caption.captioner import Captioner, PartialText, SentenceReady
 from asr.ending import close_room
-from asr.engine.scripted import ScriptedRecogniser
-from asr.engine.session import Captioner, PartialText, SentenceReady
 from asr.heart import Heart
 from asr.leases import Lease, LeaseLost, Progress, succeed
+from asr.recognise.scripted import ScriptedRecogniser
 from asr.serve import (
     LOG_ENDS_WITHIN_S,
     READ_COUNT,

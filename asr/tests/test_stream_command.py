@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from asr.engine.decode import classify
-from asr.engine.tests.recordings import alike, as_wav, decode, spread, tones
+from asr.audio.decode import classify
+from asr.audio.tests.recordings import alike, as_wav, decode, spread, tones
 from asr.tests.scripted_room import ScriptedRoom, scripted_room
 
 BASE_DIR = Path(__file__).parents[2]

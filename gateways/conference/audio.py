@@ -14,8 +14,8 @@ from django.conf import settings
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
+from asr.audio.decode import classify
 from asr.audio_log import AsyncAudioLog, AudioLogTaken, AudioLogUnavailable
-from asr.engine.decode import classify
 from gateways.conference.background import is_cancelled
 
 QUEUED_BLOBS = 512  # while Redis is away

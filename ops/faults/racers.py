@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from asr import ending, leases, presence, services, sweeps
-from asr.engine.session import SentenceReady
+from asr.caption.captioner import SentenceReady
 from asr.leases import Lease, LeaseLost, Progress
 from asr.models import Session, Worker
 from asr.sink import Sink, SpokenClock

@@ -18,12 +18,13 @@ import jiwer
 from rich.console import Console
 from rich.table import Table
 
-from asr.engine.counters import Counters
-from asr.engine.live import LiveRecogniser
-from asr.engine.options import EngineOptions
-from asr.engine.recogniser import SAMPLES_PER_MS, Recogniser
-from asr.engine.session import Captioner, CaptionEvent, SentenceReady
-from asr.engine.whisper import Whisper
+from asr.audio.samples import SAMPLES_PER_MS
+from asr.caption.captioner import Captioner, CaptionEvent, SentenceReady
+from asr.recognise.counters import Counters
+from asr.recognise.live import LiveRecogniser
+from asr.recognise.options import EngineOptions
+from asr.recognise.recogniser import Recogniser
+from asr.recognise.whisper import Whisper
 from ops.faults.races import Output
 from ops.measure.normalise import words_of
 from ops.measure.talk import Talk, load_talk

@@ -21,7 +21,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from asr.engine.recogniser import SAMPLE_RATE_HZ, Samples
+from asr.audio.samples import SAMPLE_RATE_HZ, Samples
 from asr.recorder import Blob, record
 from asr.sample import SAMPLE
 from ops.measure.normalise import words_of

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from rich.table import Table
 
-from asr.engine.counters import Counters
-from asr.engine.live import LiveRecogniser
-from asr.engine.options import EngineOptions
-from asr.engine.recogniser import Recogniser
-from asr.engine.session import Captioner
-from asr.engine.whisper import Whisper
+from asr.caption.captioner import Captioner
+from asr.recognise.counters import Counters
+from asr.recognise.live import LiveRecogniser
+from asr.recognise.options import EngineOptions
+from asr.recognise.recogniser import Recogniser
+from asr.recognise.whisper import Whisper
 
 from .replay import RealClock, Run, VirtualClock, peak_rss_mb, replay
 from .score import Row, RunFacts, error_rates, score

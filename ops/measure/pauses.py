@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from asr.engine.recogniser import SAMPLES_PER_MS, Samples
-from asr.engine.vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad
+from asr.audio.samples import SAMPLES_PER_MS, Samples
+from asr.audio.vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad
 
 from .talk import ReferenceWord, Talk, read_audio
 

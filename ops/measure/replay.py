@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from asr.engine.recogniser import SAMPLE_RATE_HZ, SAMPLES_PER_MS, Samples
-from asr.engine.session import Captioner, CaptionEvent, PartialText, SentenceReady
+from asr.audio.samples import SAMPLE_RATE_HZ, SAMPLES_PER_MS, Samples
+from asr.caption.captioner import Captioner, CaptionEvent, PartialText, SentenceReady
 
 from .score import FinalPiece, RunFacts, Seen
 from .talk import Talk

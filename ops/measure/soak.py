@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from asr.engine.recogniser import SAMPLE_RATE_HZ
+from asr.audio.samples import SAMPLE_RATE_HZ
 
 from .score import Seen, committed
 from .talk import Talk

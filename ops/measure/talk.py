@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from asr.engine.recogniser import SAMPLE_RATE_HZ, Samples
+from asr.audio.samples import SAMPLE_RATE_HZ, Samples
 
 
 @dataclass(frozen=True)

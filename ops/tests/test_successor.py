@@ -2,7 +2,7 @@
 
 import pytest
 
-from asr.engine.tests import speech
+from asr.recognise.tests import speech
 from ops.faults.seams import Boundary, doubled_words, lost_stretches, successor
 from ops.measure.talk import ReferenceWord, Talk
 

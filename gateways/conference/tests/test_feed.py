@@ -14,8 +14,8 @@ from django.db import connections
 from django.utils import timezone
 
 from asr.audio_log import AsyncAudioLog, close_async_clients
+from asr.caption.captioner import PartialText, SentenceReady
 from asr.ending import close_room, close_to_viewers, finish_session
-from asr.engine.session import PartialText, SentenceReady
 from asr.models import Session
 from asr.selectors import VIEWERS_STAY
 from asr.services import restart_session

@@ -12,11 +12,11 @@ import psutil
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
-from asr.engine.live import LiveRecogniser
-from asr.engine.options import EngineOptions, Policy
-from asr.engine.recogniser import Recogniser
-from asr.engine.session import Captioner
-from asr.engine.whisper import Whisper
+from asr.caption.captioner import Captioner
+from asr.recognise.live import LiveRecogniser
+from asr.recognise.options import EngineOptions, Policy
+from asr.recognise.recogniser import Recogniser
+from asr.recognise.whisper import Whisper
 from asr.recorder import read_audio, record
 from asr.weights import WeightsError, find_or_fetch
 from ops.bench.live import ROOM, talk_of

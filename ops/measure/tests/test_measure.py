@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from asr.engine.options import EngineOptions
-from asr.engine.scripted import ScriptedRecogniser, scripted_word
-from asr.engine.session import Captioner
+from asr.caption.captioner import Captioner
+from asr.recognise.options import EngineOptions
+from asr.recognise.scripted import ScriptedRecogniser, scripted_word
 from ops.measure import bench, soak
 from ops.measure.normalise import normalised
 from ops.measure.replay import VirtualClock, replay

@@ -1,0 +1,1 @@
+"""Words to sentences: the captioner. No Django, no clock of its own, no I/O."""

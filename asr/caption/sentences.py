@@ -1,0 +1,165 @@
+"""Confirmed words become sentences: `sentencex` knows the language's rules, we know when text is settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sentencex
+
+from asr.recognise.punctuation import TERMINAL, ends_sentence
+from asr.recognise.recogniser import Word
+
+_CLAUSE = (",", ";", ":", "–", "—", "、", "，", "；")
+_FOLLOWER = "Xaver"  # no language's splitter knows it: asks about a boundary at the end of the text
+_DOTTED_I = frozenset({"tr", "az"})  # their capital i is not Python's: left as the model writes it
+_SHORTEST_CLAUSE_CHARS = 40
+MAX_PENDING_WORDS = 400
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A finished sentence and the words it is made of."""
+
+    words: tuple[Word, ...]
+    begins: bool = True  # False: it goes on where the text before has no full stop
+
+    @property
+    def text(self) -> str:
+        """The sentence as read, without outer spaces."""
+        text = "".join(word.text for word in self.words).strip()
+        return with_capital(text) if self.begins else text
+
+    @property
+    def start_ms(self) -> int:
+        """Start of its first word."""
+        return self.words[0].start_ms
+
+    @property
+    def end_ms(self) -> int:
+        """End of its last word."""
+        return self.words[-1].end_ms
+
+
+class SentenceAssembler:
+    """Collects confirmed words and gives them back as sentences, in order, each word once."""
+
+    def __init__(self, language: str, *, punctuation_split: bool = True, max_chars: int = 240) -> None:
+        self._language = language
+        self._punctuation_split = punctuation_split
+        self._max_chars = max_chars
+        self._words: list[Word] = []
+        self._capitals = language not in _DOTTED_I
+        self.begins = (
+            self._capitals
+        )  # the next sentence is one, not the rest of one that was cut or broken off
+
+    @property
+    def pending(self) -> tuple[Word, ...]:
+        """Confirmed words that are in no sentence yet."""
+        return tuple(self._words)
+
+    def add(self, words: tuple[Word, ...], *, more: bool = False) -> list[Sentence]:
+        """Take confirmed words; return the sentences that they complete (`more`: further words follow at once)."""
+        self._words.extend(words)
+        done = self._complete() if self._punctuation_split and not more else []
+        while self._text_length() > self._max_chars or len(self._words) > MAX_PENDING_WORDS:
+            done.append(self._take(self._clause_cut()))
+        return done
+
+    def finish(self) -> list[Sentence]:
+        """Everything pending becomes a sentence, because nothing will follow it soon."""
+        return [self._take(len(self._words))] if self._words else []
+
+    def _complete(self) -> list[Sentence]:
+        done: list[Sentence] = []
+        while self._words:
+            count = first_sentence_words(self._words, self._language)
+            if not count:
+                break
+            done.append(self._take(count))
+        return done
+
+    def _take(self, count: int) -> Sentence:
+        sentence = Sentence(tuple(self._words[:count]), self.begins)
+        del self._words[:count]
+        self.begins = self._capitals and ends_sentence(sentence.text)
+        return sentence
+
+    def _text_length(self) -> int:
+        return sum(len(word.text) for word in self._words)
+
+    def _clause_cut(self) -> int:
+        """Words up to the last clause mark that fits, else up to the widest gap in time."""
+        length, best = 0, 0
+        for index, word in enumerate(self._words[:-1]):
+            length += len(word.text)
+            if length > self._max_chars:
+                break
+            if length >= _SHORTEST_CLAUSE_CHARS and word.text.endswith(_CLAUSE):
+                best = index + 1
+        return best or self._widest_gap()
+
+    def _widest_gap(self) -> int:
+        """Words before the widest gap in the second half of what fits."""
+        fits, length = 0, 0
+        for word in self._words:
+            length += len(word.text)
+            if length > self._max_chars or fits >= MAX_PENDING_WORDS:
+                break
+            fits += 1
+        if fits < 2:
+            return 1
+        places = range(max(1, fits // 2), min(fits, len(self._words) - 1) + 1)
+        return max(
+            places, key=lambda at: (self._words[at].start_ms - self._words[at - 1].end_ms, at), default=fits
+        )
+
+
+def first_sentence_words(words: list[Word], language: str) -> int:
+    """How many words make the first complete sentence; 0 if none is complete.
+
+    The last sentence counts as complete if it ends with terminal punctuation that is no abbreviation
+    and no number ("3." may go on as "3.5" or "3. Mai").
+    """
+    text = "".join(word.text for word in words)
+    if not any(mark in text for mark in TERMINAL):
+        return 0
+    probe = f"{text.rstrip()} {_FOLLOWER}"
+    sentences = sentencex.segment(language, probe)
+    length = 0
+    for count, word in enumerate(words, 1):
+        length += len(word.text)
+        if not ends_sentence(word.text):
+            continue
+        if count == len(words) and _is_number(word.text):
+            return 0
+        next_text = words[count].text if count < len(words) else ""
+        if next_text and not next_text.startswith(" ") and next_text[:1].isalnum():
+            continue
+        if _boundary_at(sentences, length, probe):
+            return count
+    return 0
+
+
+def with_capital(text: str) -> str:
+    """The text with a capital at its start, where its first word is written small throughout ("iPhone" stays)."""
+    first = text[:1]
+    word = text.split(maxsplit=1)[0] if text else ""
+    return first.upper() + text[1:] if word.islower() and len(first.upper()) == 1 else text
+
+
+def _is_number(text: str) -> bool:
+    return text.strip().rstrip("".join(TERMINAL)).replace(",", "").replace(".", "").isdigit()
+
+
+def _boundary_at(sentences: list[str], length: int, probe: str) -> bool:
+    """True if a sentence of the splitter ends at character `length` (spaces aside)."""
+    wanted = len("".join(probe[:length].split()))
+    seen = 0
+    for sentence in sentences[:-1]:
+        seen += len("".join(sentence.split()))
+        if seen == wanted:
+            return True
+        if seen > wanted:
+            return False
+    return False

@@ -1,0 +1,133 @@
+"""The captioner, on a scripted recogniser: resume, gaps, overlap, any cutting of the audio."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr.caption.captioner import Captioner, Notice, PartialText, SentenceReady
+from asr.recognise.options import EngineOptions
+from asr.recognise.recogniser import Hypothesis
+from asr.recognise.scripted import SENTENCE_MS, ScriptedRecogniser
+
+OPTIONS = EngineOptions()
+PER_MS = 16
+
+
+def sound(ms, seed=0):
+    return np.random.default_rng(seed).normal(0, 0.1, ms * PER_MS).astype(np.float32)
+
+
+def run(captioner, samples, cuts, start_ms=0):
+    """Feed in pieces that end at `cuts` (ms), polling in between; return all events."""
+    events, at = [], 0
+    for cut in [*cuts, len(samples) // PER_MS]:
+        captioner.feed(start_ms + at, samples[at * PER_MS : cut * PER_MS])
+        at = cut
+        while new := captioner.poll():
+            events.extend(new)
+    return events + captioner.flush()
+
+
+def sentences(events):
+    return [(e.start_ms, e.end_ms, e.text) for e in events if isinstance(e, SentenceReady)]
+
+
+cuttings = st.lists(st.integers(0, 9000), max_size=12).map(sorted)
+
+
+@given(cuttings)
+@settings(deadline=None)
+def test_sentences_do_not_depend_on_how_the_audio_was_cut(cuts):
+    samples = sound(9000)
+    whole = sentences(run(Captioner(ScriptedRecogniser, OPTIONS), samples, []))
+    assert sentences(run(Captioner(ScriptedRecogniser, OPTIONS), samples, cuts)) == whole
+    assert len(whole) == 5
+
+
+@given(st.integers(1, 8999), cuttings, st.sampled_from([0, 300, 5000]))
+@settings(deadline=None)
+def test_resume_from_the_committed_time_loses_and_doubles_nothing(killed_ms, cuts, lead_missing_ms):
+    samples = sound(9000)
+    samples[3000 * PER_MS : 3400 * PER_MS] = 0
+    whole = sentences(run(Captioner(ScriptedRecogniser, OPTIONS), samples, []))
+    first = Captioner(ScriptedRecogniser, OPTIONS)
+    first.feed(0, samples[: killed_ms * PER_MS])
+    before = []
+    while new := first.poll():
+        before.extend(new)
+    at = first.committed_ms
+    said = sentences(before)[-1][2] if sentences(before) else ""
+    second = Captioner(ScriptedRecogniser, OPTIONS, start_ms=at, line=1, said=said)
+    begin = min(at, second.heard_ms + lead_missing_ms)
+    later = [cut - begin for cut in cuts if cut > begin]
+    after = run(second, samples[begin * PER_MS :], later, start_ms=begin)
+    assert sentences(before) + sentences(after) == whole
+    assert not any(isinstance(event, Notice) for event in after)
+
+
+def test_gap_ends_the_text_and_goes_on_at_the_new_time():
+    captioner = Captioner(ScriptedRecogniser, OPTIONS)
+    captioner.feed(0, sound(1000))
+    captioner.feed(60_000, sound(2000))
+    events = []
+    while new := captioner.poll():
+        events.extend(new)
+    assert sentences(events)[0][:2] == (0, 1000)
+    assert sentences(events)[1][:2] == (60_000, 62_000)
+    assert Notice("audio_gap", 60_000) in events
+    assert [e.new_line for e in events if isinstance(e, SentenceReady)] == [True, True]
+
+
+def test_small_gap_is_silence_and_overlap_is_dropped():
+    captioner = Captioner(ScriptedRecogniser, OPTIONS)
+    captioner.feed(0, sound(1000))
+    captioner.feed(1500, sound(500))
+    captioner.feed(1000, sound(1000))
+    assert captioner.heard_ms == 2000
+    assert sentences(captioner.flush()) == [(0, 2000, "S0001w1 s0001w2 s0001w4.")]
+
+
+def test_partial_text_shows_what_is_not_yet_a_sentence():
+    captioner = Captioner(ScriptedRecogniser, OPTIONS)
+    captioner.feed(0, sound(1200))
+    events = captioner.poll()
+    assert events == [PartialText(0, "S0001w1 s0001w2", 0)]
+    assert captioner.committed_ms == 0
+
+
+def test_silence_says_nothing_and_moves_the_committed_time():
+    captioner = Captioner(ScriptedRecogniser, OPTIONS)
+    events = run(captioner, np.zeros(10_000 * PER_MS, dtype=np.float32), list(range(500, 10_000, 500)))
+    assert events == []
+    assert captioner.committed_ms >= 10_000 - SENTENCE_MS
+
+
+@given(st.integers(1, 8999))
+@settings(deadline=None)
+def test_audio_is_needed_from_where_a_successor_listens(killed_ms):
+    captioner = Captioner(ScriptedRecogniser, OPTIONS)
+    captioner.feed(0, sound(killed_ms))
+    while captioner.poll():
+        pass
+    successor = Captioner(ScriptedRecogniser, OPTIONS, captioner.committed_ms, line=1)
+    assert captioner.needed_ms == successor.heard_ms <= captioner.committed_ms
+
+
+class LowerCaseStub(ScriptedRecogniser):
+    """A scripted recogniser that never writes a capital."""
+
+    def poll(self):
+        return [
+            Hypothesis(tuple(replace(word, text=word.text.lower()) for word in event.words))
+            for event in super().poll()
+        ]
+
+
+@pytest.mark.parametrize(("said", "shown"), [("It ends.", "S0003w1"), ("It goes on,", "s0003w1")])
+def test_rest_of_a_sentence_that_was_cut_goes_on_without_a_capital(said, shown):
+    captioner = Captioner(LowerCaseStub, OPTIONS, 4000, line=1, said=said)
+    captioner.feed(4000, sound(600))
+    assert captioner.poll() == [PartialText(4000, shown, 0)]

@@ -1,0 +1,92 @@
+"""The protocol every recogniser speaks, and the values it speaks in.
+
+All times are milliseconds since the part's first sample; audio is mono float32 at 16 kHz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from asr.audio.samples import Samples
+
+
+@dataclass(frozen=True)
+class Word:
+    """One recognised word; `text` carries its leading space, so that texts concatenate."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    probability: float
+
+    def not_before(self, at_ms: int) -> Word:
+        """The same word, its times clipped."""
+        return replace(self, start_ms=max(at_ms, self.start_ms), end_ms=max(at_ms, self.end_ms))
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """Words that are final: they are never said again and never changed."""
+
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What is heard beyond the confirmed words; replaces the hypothesis before it."""
+
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class UtteranceEnd:
+    """A pause: everything spoken before `end_ms` is confirmed or dropped."""
+
+    end_ms: int
+
+
+@dataclass(frozen=True)
+class Reset:
+    """The recogniser gave up on audio before `at_ms` (reason: a word of a fixed vocabulary)."""
+
+    reason: str
+    at_ms: int
+
+
+@dataclass(frozen=True)
+class Unexplained:
+    """Seconds of speech at `at_ms` for which no try found words."""
+
+    at_ms: int
+
+
+Event = Confirmed | Hypothesis | UtteranceEnd | Reset | Unexplained
+
+
+class Recogniser(Protocol):
+    """Turns consecutive audio into events; one instance serves one stream of one room."""
+
+    @property
+    def heard_ms(self) -> int:
+        """End of the audio that was fed."""
+
+    @property
+    def settled_ms(self) -> int:
+        """Everything before this is confirmed or known to hold no speech."""
+
+    def feed(self, samples: Samples) -> None:
+        """Take consecutive audio; cheap, never decodes."""
+
+    def poll(self) -> list[Event]:
+        """Do at most one unit of work (one VAD pass, at most one decode); [] when there is nothing to do."""
+
+    def flush_steps(self) -> Iterator[list[Event]]:
+        """Confirm everything heard so far, one unit of work (as of `poll`) a step; more audio may follow."""
+
+    def flush(self) -> list[Event]:
+        """All of `flush_steps` at once."""
+
+
+MakeRecogniser = Callable[[int], Recogniser]

@@ -1,0 +1,95 @@
+"""A scripted recogniser: no model, words are a pure function of audio time. For tests where words do not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from asr.audio.samples import SAMPLES_PER_MS, Samples
+
+from .recogniser import Confirmed, Event, Hypothesis, Word
+
+SENTENCE_MS = 2000
+WORDS_PER_SENTENCE = 4
+WORD_MS = SENTENCE_MS // WORDS_PER_SENTENCE
+LOUD = 1e-3
+
+
+class ScriptedRecogniser:
+    """Says "S0001w1 s0001w2 …" for the first 2 s of sound, and so on; silence says nothing.
+
+    Sentence and word numbers follow from the part's time alone, so that a new one that starts at any settled
+    time goes on with the same words. A sentence is confirmed when its 2 s are over.
+    """
+
+    def __init__(self, start_ms: int = 0) -> None:
+        self._heard_samples = start_ms * SAMPLES_PER_MS
+        self._settled_ms = start_ms
+        self._loud: dict[int, bool] = {}  # number of a word's slot since the part began: any sound in it
+        self._shown: tuple[Word, ...] = ()
+
+    @property
+    def heard_ms(self) -> int:
+        """End of the audio that was fed."""
+        return self._heard_samples // SAMPLES_PER_MS
+
+    @property
+    def settled_ms(self) -> int:
+        """End of the last whole sentence slot."""
+        return self._settled_ms
+
+    def feed(self, samples: Samples) -> None:
+        """Note which words' slots hold sound."""
+        slot_samples = WORD_MS * SAMPLES_PER_MS
+        at = 0
+        while at < len(samples):
+            slot = self._heard_samples // slot_samples
+            count = min(len(samples) - at, (slot + 1) * slot_samples - self._heard_samples)
+            loud = bool(np.abs(samples[at : at + count]).max() > LOUD)
+            self._loud[slot] = self._loud.get(slot, False) or loud
+            self._heard_samples += count
+            at += count
+
+    def poll(self) -> list[Event]:
+        """Confirm one sentence slot that is over, or show the words of the one that is open."""
+        end_ms = self._settled_ms // SENTENCE_MS * SENTENCE_MS + SENTENCE_MS
+        if end_ms <= self.heard_ms:
+            return self._confirm(end_ms)
+        words = self._words(self.heard_ms // WORD_MS * WORD_MS)
+        if words == self._shown:
+            return []
+        self._shown = words
+        return [Hypothesis(words)]
+
+    def flush_steps(self) -> Iterator[list[Event]]:
+        """Confirm every slot that was begun, one a step."""
+        while self._settled_ms < self.heard_ms:
+            end_ms = self._settled_ms // SENTENCE_MS * SENTENCE_MS + SENTENCE_MS
+            yield self._confirm(min(end_ms, self.heard_ms))
+
+    def flush(self) -> list[Event]:
+        """Confirm every slot that was begun."""
+        return [event for events in self.flush_steps() for event in events]
+
+    def _confirm(self, end_ms: int) -> list[Event]:
+        words = self._words(-(-end_ms // WORD_MS) * WORD_MS)
+        self._settled_ms = end_ms
+        self._shown = ()
+        self._loud = {slot: loud for slot, loud in self._loud.items() if (slot + 1) * WORD_MS > end_ms}
+        if not words:
+            return []
+        last = words[-1]
+        return [Confirmed((*words[:-1], Word(last.start_ms, last.end_ms, last.text + ".", 1.0)))]
+
+    def _words(self, before_ms: int) -> tuple[Word, ...]:
+        slots = range(-(-self._settled_ms // WORD_MS), before_ms // WORD_MS)
+        loud = [slot for slot in slots if self._loud.get(slot)]
+        return tuple(scripted_word(slot, first=slot == loud[0]) for slot in loud)
+
+
+def scripted_word(slot: int, *, first: bool) -> Word:
+    """The word of a slot of half a second, numbered from 0 at the part's first sample."""
+    sentence, word = divmod(slot, WORDS_PER_SENTENCE)
+    letter = "S" if first else "s"
+    return Word(slot * WORD_MS, (slot + 1) * WORD_MS, f" {letter}{sentence + 1:04d}w{word + 1}", 1.0)

@@ -1,0 +1,201 @@
+"""The live recogniser with the real model: order, completeness, silence, freezing, load."""
+
+from itertools import pairwise
+
+import jiwer
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asr.audio.samples import SAMPLES_PER_MS
+from asr.caption.captioner import Captioner, PartialText, SentenceReady
+from asr.recognise.live import LiveRecogniser
+from asr.recognise.options import EngineOptions
+from asr.recognise.recogniser import Confirmed, Hypothesis, UtteranceEnd
+from ops.measure.normalise import words_of
+from ops.measure.score import Seen, rewrites
+
+from . import speech
+
+pytestmark = pytest.mark.model
+
+POLICIES = ["alignment", "local_agreement", "similarity", "utterance"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return speech.whisper()
+
+
+def drive(recogniser, samples, cuts):
+    """Feed pieces of the given lengths (ms), polling until there is nothing to do; return all events."""
+    events, at = [], 0
+    for length in cuts:
+        recogniser.feed(samples[at : at + length * SAMPLES_PER_MS])
+        at += length * SAMPLES_PER_MS
+        for _ in range(3):
+            events.extend(recogniser.poll())
+            assert recogniser.settled_ms <= recogniser.heard_ms
+    recogniser.feed(samples[at:])
+    while new := recogniser.poll():
+        events.extend(new)
+    return events + recogniser.flush()
+
+
+def confirmed(events):
+    return [word for event in events if isinstance(event, Confirmed) for word in event.words]
+
+
+@given(
+    st.lists(st.sampled_from([20, 90, 250, 300, 1000, 2500]), min_size=6, max_size=12),
+    st.sampled_from(POLICIES),
+)
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_final_text_is_in_order_and_never_rewritten_for_any_cutting(model, cuts, policy):
+    talk = speech.talk("talk_en_dev")
+    options = EngineOptions(policy=policy)
+    captioner = Captioner(lambda start_ms: LiveRecogniser(model, options, start_ms), options)
+    seen, sentences, confirmed_text, at = [], [], "", 0
+    pieces = [*cuts, 12_000 - min(12_000, sum(cuts))]
+    events = []
+    for length in pieces:
+        captioner.feed(at, talk.samples[at * 16 : (at + length) * 16])
+        at += length
+        events.extend(captioner.poll())
+    events.extend(captioner.flush())
+    for event in events:
+        if isinstance(event, SentenceReady):
+            sentences.append(event)
+            confirmed_text = ""
+        elif isinstance(event, PartialText):
+            confirmed_text = event.text[: event.confirmed_chars]
+        seen.append(Seen(0.0, " ".join([*(s.text for s in sentences), confirmed_text]), ""))
+    assert rewrites(seen) == 0
+    assert all(a.end_ms <= b.start_ms for a, b in pairwise(sentences))
+    assert len(sentences) > 0
+
+
+def caption(captioner, samples, from_ms, until_ms):
+    """Feed a stretch of a talk in pieces of 300 ms; return the sentences."""
+    events = []
+    for at in range(from_ms, until_ms, 300):
+        captioner.feed(at, samples[at * 16 : min(at + 300, until_ms) * 16])
+        events.extend(captioner.poll())
+    return [event.text for event in events if isinstance(event, SentenceReady)]
+
+
+def finish(captioner):
+    return [event.text for event in captioner.flush() if isinstance(event, SentenceReady)]
+
+
+GERMAN = EngineOptions(language="de")
+STRETCH_MS = 24_000
+
+
+def captioner_from(model, start_ms, line=0):
+    return Captioner(lambda at_ms: LiveRecogniser(model, GERMAN, at_ms), GERMAN, start_ms, line=line)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(model):
+    captioner = captioner_from(model, 0)
+    samples = speech.talk("talk_de_dev").samples
+    return words_of(" ".join([*caption(captioner, samples, 0, STRETCH_MS), *finish(captioner)]))
+
+
+@pytest.mark.parametrize("killed_ms", [7_000, 11_700, 17_300])
+def test_a_successor_begins_behind_the_last_sentence_and_doubles_or_loses_nothing(
+    model, uninterrupted, killed_ms
+):
+    samples = speech.talk("talk_de_dev").samples
+    killed = captioner_from(model, 0)
+    sentences = caption(killed, samples, 0, killed_ms)
+    successor = captioner_from(model, killed.committed_ms, line=1)
+    sentences += caption(successor, samples, killed.committed_ms, STRETCH_MS) + finish(successor)
+
+    said = words_of(" ".join(sentences))
+    changes = jiwer.process_words(" ".join(uninterrupted), " ".join(said))
+    assert changes.insertions + changes.deletions <= 2
+    assert changes.wer < 0.2
+    pairs = list(pairwise(said))
+    assert not any(pair == after for pair, after in zip(pairs, pairs[2:], strict=False))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_concatenated_finals_are_the_words_in_order_of_time(model, policy):
+    talk = speech.talk("talk_de_dev")
+    recogniser = LiveRecogniser(model, EngineOptions(language="de", policy=policy))
+    words = confirmed(drive(recogniser, talk.samples[: 20 * 16000], [300] * 60))
+    times = [(word.start_ms, word.end_ms) for word in words]
+    assert times == sorted(times)
+    assert all(start <= end for start, end in times)
+    text = "".join(word.text for word in words)
+    assert 25 <= len(words_of(text)) <= 45
+    assert "Landkreises" in text
+    assert recogniser.settled_ms == recogniser.heard_ms
+
+
+NOISES = ["silence", "white_noise", "tone", "applause", "breathing", "speech_shaped_noise"]
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_nothing_is_said_on_a_minute_without_speech(model, noise):
+    recogniser = LiveRecogniser(model, EngineOptions(language="de"))
+    assert confirmed(drive(recogniser, getattr(speech, noise)(), [300] * 199)) == []
+
+
+@pytest.mark.parametrize("voices", [6, 8, 24])
+def test_nothing_is_said_on_a_minute_of_babble(model, voices):
+    recogniser = LiveRecogniser(model, EngineOptions())
+    samples = speech.babble(speech.talk("talk_en_dev").samples, voices)[: 20 * 16_000]
+    assert confirmed(drive(recogniser, samples, [300] * 66)) == []
+
+
+def test_silence_costs_no_decode(model):
+    recogniser = LiveRecogniser(model, EngineOptions())
+    drive(recogniser, speech.silence(), [300] * 199)
+    assert recogniser.counters.decodes == 0
+
+
+def test_pause_ends_the_utterance_and_everything_in_it_is_final(model):
+    talk = speech.talk("talk_de_dev")
+    recogniser = LiveRecogniser(model, EngineOptions(language="de"))
+    samples = np.concatenate([talk.samples[: int(5.3 * 16000)], np.zeros(16000, dtype=np.float32)])
+    events = []
+    for at in range(0, len(samples), 1600):
+        recogniser.feed(samples[at : at + 1600])
+        events.extend(recogniser.poll())
+    ends = [index for index, event in enumerate(events) if isinstance(event, UtteranceEnd)]
+    assert ends
+    left = [
+        word.text for event in events[ends[-1] :] if isinstance(event, Hypothesis) for word in event.words
+    ]
+    assert all(text == "." for text in left)
+    assert "benannt" in "".join(word.text for word in confirmed(events))
+
+
+def test_forgets_audio_behind_it(model):
+    recogniser = LiveRecogniser(model, EngineOptions())
+    samples = speech.talk("talk_en_dev").samples[: 35 * 16000]
+    kept = []
+    for at in range(0, len(samples), 8000):
+        recogniser.feed(samples[at : at + 8000])
+        recogniser.poll()
+        kept.append(recogniser.kept_ms)
+    assert max(kept) <= 30_000
+
+
+def test_engine_that_is_far_behind_lowers_its_cost_and_catches_up(model):
+    samples = speech.talk("talk_en_dev").samples[: 40 * 16000]
+    recogniser = LiveRecogniser(model, EngineOptions(shed_delay_s=6.0))
+    recogniser.feed(samples)
+    levels = []
+    for _ in range(200):
+        if not recogniser.poll():
+            break
+        levels.append(recogniser.counters.shed_level)
+    assert max(levels) == 2
+    assert recogniser.counters.shed_level == 0
+    recogniser.flush()
+    assert recogniser.settled_ms == recogniser.heard_ms

@@ -1,0 +1,168 @@
+"""Across a rhetorical pause: what stood before it is context for what follows, and is never rewritten."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from asr.audio.samples import SAMPLES_PER_MS
+from asr.caption.captioner import Captioner, SentenceReady
+from asr.recognise.live import LiveRecogniser
+from asr.recognise.options import EngineOptions
+from asr.recognise.recogniser import Confirmed, Hypothesis, UtteranceEnd
+from asr.recognise.tests import speech
+from asr.recognise.whisper import DecodedWord, DecodeRequest
+from asr.sample import SAMPLE
+from ops.measure.normalise import words_of
+from ops.measure.talk import read_audio
+
+from .test_live_rules import ScriptedModel
+
+
+@pytest.fixture(scope="module")
+def sample():
+    """And so, my fellow Americans | ask not | what your country can do for you | ask what you can …"""
+    return read_audio(SAMPLE.path)
+
+
+def silence(ms):
+    return np.zeros(ms * SAMPLES_PER_MS, dtype=np.float32)
+
+
+def caption(recogniser, samples, blob_ms):
+    captioner = Captioner(recogniser, EngineOptions())
+    events = []
+    for at_ms in range(0, len(samples) // SAMPLES_PER_MS, blob_ms):
+        captioner.feed(at_ms, samples[at_ms * SAMPLES_PER_MS : (at_ms + blob_ms) * SAMPLES_PER_MS])
+        events.extend(captioner.poll())
+    return [event.text for event in [*events, *captioner.flush()] if isinstance(event, SentenceReady)]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("lead_ms", "blob_ms", "gain"),
+    [(0, 100, 1.0), (150, 300, 1.0), (350, 200, 0.3)],
+)
+def test_short_words_between_two_pauses_are_heard_with_what_stands_before_them(
+    sample, lead_ms, blob_ms, gain
+):
+    model = speech.whisper()
+    shifted = np.concatenate([silence(lead_ms), sample * np.float32(gain)])
+    sentences = caption(lambda at_ms: LiveRecogniser(model, EngineOptions(), at_ms), shifted, blob_ms)
+    text = " ".join(sentences)
+    assert words_of(text) == words_of(SAMPLE.reference)
+    assert "NOT" not in text
+    assert "Americans." not in text
+
+
+def spoken(seconds, *texts, probability=0.95):
+    """Words of 300 ms in the last second but one of the window; punctuation behind a word is no part of it."""
+    start_ms = round(seconds * 1000) - 1300
+    return [
+        DecodedWord(start_ms + i * 300, start_ms + i * 300 + 300, text, probability, probability, (7,) * len(text),
+                    len(text.rstrip(".")) or len(text), len(text.rstrip(".")) or len(text))
+        for i, text in enumerate(texts)
+    ]  # fmt: skip
+
+
+class Listener(ScriptedModel):
+    """Says a word and a full stop to each utterance, and keeps what it was asked."""
+
+    def __init__(self):
+        super().__init__(lambda seconds, request: spoken(seconds, f" word{len(request.prefix)}."))
+
+
+def play(recogniser, samples, blob_ms=300):
+    events = []
+    for at in range(0, len(samples), blob_ms * SAMPLES_PER_MS):
+        recogniser.feed(samples[at : at + blob_ms * SAMPLES_PER_MS])
+        events.extend(recogniser.poll())
+    return [*events, *recogniser.flush()]
+
+
+def utterance(sample):
+    """ "… my fellow Americans" and no pause behind it."""
+    return sample[: 2300 * SAMPLES_PER_MS]
+
+
+def first_request_behind(sample, pause_ms, **options):
+    model = Listener()
+    recogniser = LiveRecogniser(model, EngineOptions(policy="utterance", **options))
+    play(recogniser, np.concatenate([utterance(sample), silence(pause_ms), utterance(sample), silence(1000)]))
+    return model.requests[-1]
+
+
+def test_an_utterance_is_decoded_behind_the_words_of_the_one_before(sample):
+    assert first_request_behind(sample, 1000).prefix
+    assert first_request_behind(sample, 2000).prefix
+
+
+def test_a_long_pause_ends_the_context(sample):
+    assert not first_request_behind(sample, 5000).prefix
+
+
+def test_context_can_be_switched_off(sample):
+    assert not first_request_behind(sample, 1000, context_s=0.0).prefix
+
+
+def tell(events):
+    """Texts by kind, in order."""
+    return [
+        (type(event).__name__, "".join(word.text for word in event.words))
+        for event in events
+        if isinstance(event, Confirmed | Hypothesis) and event.words
+    ]
+
+
+def test_words_are_final_at_the_pause_and_their_full_stop_after_a_longer_one(sample):
+    recogniser = LiveRecogniser(Listener(), EngineOptions(policy="utterance"))
+    short = play_without_flush(recogniser, np.concatenate([utterance(sample), silence(1000)]))
+    assert tell(short) == [("Confirmed", " word0"), ("Hypothesis", ".")]
+    assert any(isinstance(event, UtteranceEnd) for event in short)
+    longer = play_without_flush(recogniser, silence(900))
+    assert tell(longer) == [("Confirmed", ".")]
+
+
+def play_without_flush(recogniser, samples, blob_ms=100):
+    events = []
+    for at in range(0, len(samples), blob_ms * SAMPLES_PER_MS):
+        recogniser.feed(samples[at : at + blob_ms * SAMPLES_PER_MS])
+        events.extend(recogniser.poll())
+    return events
+
+
+@pytest.mark.parametrize("pause_ms", [700, 1500, 2000, 6000])
+def test_every_full_stop_is_said_once_whatever_the_pause(sample, pause_ms):
+    def answer(seconds, request):
+        return spoken(seconds, " two.") if request.prefix else spoken(seconds, " one.")
+
+    recogniser = LiveRecogniser(ScriptedModel(answer), EngineOptions(policy="utterance"))
+    audio = np.concatenate([utterance(sample), silence(pause_ms), utterance(sample), silence(1000)])
+    words = [
+        word for event in play(recogniser, audio) if isinstance(event, Confirmed) for word in event.words
+    ]
+    text = "".join(word.text for word in words)
+    expected = {700: " one two.", 1500: " one. two.", 2000: " one. two.", 6000: " one. one."}
+    assert text == expected[pause_ms]
+    assert all(a.end_ms <= b.start_ms for a, b in pairwise(words))
+
+
+def test_noise_behind_a_pause_takes_no_full_stop_with_it(sample):
+    def answer(seconds, request):
+        return spoken(seconds, " two.", probability=0.1) if request.prefix else spoken(seconds, " one.")
+
+    recogniser = LiveRecogniser(ScriptedModel(answer), EngineOptions(policy="utterance"))
+    audio = np.concatenate([utterance(sample), silence(800), utterance(sample), silence(1000)])
+    assert tell(play(recogniser, audio))[-1] == ("Confirmed", ".")
+
+
+@pytest.mark.model
+def test_a_doubtful_beginning_without_punctuation_is_asked_again_behind_a_comma(sample):
+    model = speech.whisper()
+    window = sample[100 * SAMPLES_PER_MS : 4700 * SAMPLES_PER_MS]
+    prefix = tuple(model.encode_text(" And so my fellow Americans", "en"))
+    comma = tuple(model.encode_text(",", "en"))
+    request = DecodeRequest(language="en", prefix=prefix, joint=comma, beam_size=5, window_s=12.0)
+    decoded = model.decode(window, request)
+    assert words_of("".join(word.text for word in decoded.words)) == ["ask", "not"]
+    assert decoded.words[0].text == ","

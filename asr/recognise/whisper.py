@@ -1,0 +1,244 @@
+"""One Whisper model in memory: windows of any length in, words with times and probabilities out.
+
+Calls `ctranslate2.models.Whisper` directly, because everything built on faster-whisper pads a window to 30 s,
+and the encoder is most of the cost on a CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import ctranslate2
+import numpy as np
+import tokenizers
+from faster_whisper.tokenizer import Tokenizer
+from threadpoolctl import threadpool_limits
+
+from asr.audio.samples import SAMPLE_RATE_HZ, Samples
+
+from .mel import FRAMES_PER_S, HOP_SAMPLES, LogMel
+
+MAX_WINDOW_S = 30.0
+MAX_TOKENS = 448
+ALIGNMENT_MS_PER_STEP = 20
+SURE_JOINT = 0.6  # so probable, a first word behind the prefix needs no punctuation before it
+
+
+@dataclass(frozen=True)
+class DecodeRequest:
+    """How one window is decoded. Tokens are the model's; `prefix` is what the text must start with."""
+
+    language: str
+    prompt: tuple[int, ...] = ()
+    prefix: tuple[int, ...] = ()
+    beam_size: int = 1
+    max_new_tokens: int = 64
+    repetition_penalty: float = 1.1
+    pad_s: float = 1.0
+    window_s: float = 0.0  # at least this long; 0: the audio and its pad
+    penalty: Callable[[str], float] | None = None  # nats taken from the log-probability of a beam's text
+    joint: tuple[int, ...] = ()  # stands behind the prefix if the text goes on there bare and doubtfully
+
+
+@dataclass(frozen=True)
+class DecodedWord:
+    """A word inside a window: ms from the window's start, mean and lowest token probability, its tokens.
+
+    `text` and `tokens` include punctuation behind the word; the first `bare_tokens` tokens, that is the first
+    `bare_chars` characters, are the word without it.
+    """
+
+    start_ms: int
+    end_ms: int
+    text: str
+    probability: float
+    lowest: float
+    tokens: tuple[int, ...]
+    bare_chars: int
+    bare_tokens: int
+
+    def moved(self, by_ms: int) -> DecodedWord:
+        """The same word in a window that starts elsewhere."""
+        return replace(self, start_ms=self.start_ms + by_ms, end_ms=self.end_ms + by_ms)
+
+    def bare(self) -> DecodedWord:
+        """The word without the punctuation behind it."""
+        return replace(self, text=self.text[: self.bare_chars], tokens=self.tokens[: self.bare_tokens])
+
+    def punctuation(self) -> tuple[DecodedWord, ...]:
+        """What `bare` leaves out, as a piece of its own that starts where the word ends."""
+        text, tokens = self.text[self.bare_chars :], self.tokens[self.bare_tokens :]
+        if not tokens:
+            return ()
+        return (replace(self, start_ms=self.end_ms, text=text, tokens=tokens, bare_chars=0, bare_tokens=0),)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The words behind the prefix and how sure the model was."""
+
+    words: tuple[DecodedWord, ...]
+    new_tokens: int
+    ended: bool  # the model said that the text ends here (else the budget ended it)
+    no_speech: float
+    average_log_probability: float
+
+
+class Model(Protocol):
+    """What the live recogniser needs of a model."""
+
+    def decode(self, samples: Samples, request: DecodeRequest) -> Decoded:
+        """Decode one window of at most 30 s."""
+
+    def encode_text(self, text: str, language: str) -> list[int]:
+        """A text's tokens."""
+
+
+class Whisper:
+    """A loaded model; `decode` may be called from one thread at a time."""
+
+    def __init__(self, model: ctranslate2.models.Whisper, tokenizer: tokenizers.Tokenizer) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._by_language: dict[str, Tokenizer] = {}
+        self._mel = LogMel(model.n_mels)
+
+    @classmethod
+    def load(
+        cls, path: Path, *, device: str = "cpu", compute_type: str = "int8", threads: int = 2
+    ) -> Whisper:
+        """Load the weights in folder `path` and decode a second of silence, so that the first words are not late.
+
+        From then on numpy has one thread in this process: its other ones would spin beside every decode.
+        """
+        threadpool_limits(1, user_api="blas")
+        model = ctranslate2.models.Whisper(
+            str(path), device=device, compute_type=compute_type, intra_threads=threads, inter_threads=1
+        )
+        whisper = cls(model, tokenizers.Tokenizer.from_file(str(path / "tokenizer.json")))
+        silence = np.zeros(SAMPLE_RATE_HZ, dtype=np.float32)
+        whisper.decode(silence, DecodeRequest(language="en", max_new_tokens=4))
+        return whisper
+
+    def tokenizer(self, language: str) -> Tokenizer:
+        """The tokenizer for a language; unknown languages raise ValueError."""
+        if language not in self._by_language:
+            self._by_language[language] = Tokenizer(
+                self._tokenizer, self._model.is_multilingual, task="transcribe", language=language
+            )
+        return self._by_language[language]
+
+    def encode_text(self, text: str, language: str) -> list[int]:
+        """A text's tokens."""
+        return list(self.tokenizer(language).encode(text))
+
+    def decode(self, samples: Samples, request: DecodeRequest) -> Decoded:
+        """Decode one window of at most 30 s."""
+        samples = samples[: int(MAX_WINDOW_S * SAMPLE_RATE_HZ)]
+        seconds = min(MAX_WINDOW_S, max(len(samples) / SAMPLE_RATE_HZ + request.pad_s, request.window_s))
+        frames = int(np.ceil(seconds * FRAMES_PER_S / 2)) * 2
+        features = self._mel(samples, frames)
+        encoded = self._model.encode(ctranslate2.StorageView.from_array(features[np.newaxis]))
+        frames = len(samples) // HOP_SAMPLES
+        decoded = self._generate(encoded, request, frames)
+        first = decoded.words[0] if decoded.words else None
+        if request.joint and first and first.text.startswith(" ") and first.probability < SURE_JOINT:
+            decoded = self._generate(encoded, request, frames, request.joint)
+        return decoded
+
+    def _generate(
+        self,
+        encoded: ctranslate2.StorageView,
+        request: DecodeRequest,
+        frames: int,
+        joint: tuple[int, ...] = (),
+    ) -> Decoded:
+        """Text behind prefix and joint; the joint is the first of the new words."""
+        tokenizer = self.tokenizer(request.language)
+        start = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
+        before = [tokenizer.sot_prev, *request.prompt] if request.prompt else []
+        forced = [*request.prefix, *joint]
+        prompt = [*before, *start, *forced]
+        budget = min(request.max_new_tokens + len(forced), MAX_TOKENS // 2)
+        result = self._model.generate(
+            encoded,
+            [prompt],
+            beam_size=request.beam_size,
+            num_hypotheses=request.beam_size if request.penalty else 1,
+            repetition_penalty=request.repetition_penalty,
+            max_length=max(2 * budget, len(prompt) + budget),
+            return_scores=True,
+            return_no_speech_prob=True,
+        )[0]
+        beams = [[token for token in ids if token < tokenizer.eot] for ids in result.sequences_ids]
+        best = 0
+        if request.penalty is not None:
+            best = best_beam(beams, result.scores, request.penalty, tokenizer.decode, len(forced))
+        text = beams[best]
+        new = text[len(request.prefix) :]  # the model repeats the prefix
+        words = self._align(encoded, tokenizer, request.prefix, new, frames)
+        return Decoded(
+            words, len(new), len(text) < budget, float(result.no_speech_prob), float(result.scores[best])
+        )
+
+    def _align(
+        self,
+        encoded: ctranslate2.StorageView,
+        tokenizer: Tokenizer,
+        prefix: tuple[int, ...],
+        new: list[int],
+        frames: int,
+    ) -> tuple[DecodedWord, ...]:
+        """Times and probabilities of the new words; the prefix is aligned too, and left out."""
+        if not new or frames < 2:
+            return ()
+        text = [*prefix, *new]
+        found = self._model.align(
+            encoded, tokenizer.sot_sequence, [text], max(2, frames), median_filter_width=7
+        )[0]
+        pairs = np.array(found.alignments)
+        if not len(pairs):
+            return ()
+        starts = pairs[np.flatnonzero(np.diff(pairs[:, 0], prepend=-1)), 1] * ALIGNMENT_MS_PER_STEP
+        skip = len(prefix)
+        texts, groups = tokenizer.split_to_word_tokens([*new, tokenizer.eot])
+        return _join(texts, groups, starts[skip:], np.array(found.text_token_probs)[skip:])
+
+
+def best_beam(
+    beams: list[list[int]],
+    scores: list[float],
+    penalty: Callable[[str], float],
+    text_of: Callable[[list[int]], str],
+    skip: int = 0,
+) -> int:
+    """Which beam is best: mean log-probability of its tokens, less the penalty of the text behind `skip` tokens."""
+    worth = [
+        score - penalty(text_of(tokens[skip:])) / (len(tokens) + 1)
+        for tokens, score in zip(beams, scores, strict=True)
+    ]
+    return max(range(len(worth)), key=worth.__getitem__)
+
+
+def _join(
+    texts: list[str], groups: list[list[int]], starts: np.ndarray, probs: np.ndarray
+) -> tuple[DecodedWord, ...]:
+    """Words from token groups (the last group is the end token); punctuation joins the word before it."""
+    words: list[DecodedWord] = []
+    at = 0
+    for text, group in zip(texts[:-1], groups[:-1], strict=True):
+        end = at + len(group)
+        own = probs[at:end]
+        start_ms = int(starts[min(at, len(starts) - 1)])
+        end_ms = int(starts[min(end, len(starts) - 1)])
+        at = end
+        if words and not text.startswith(" ") and not any(c.isalnum() for c in text):
+            last = words[-1]
+            words[-1] = replace(last, text=last.text + text, tokens=(*last.tokens, *group))
+            continue
+        mean, lowest = float(own.mean()), float(own.min())
+        words.append(DecodedWord(start_ms, end_ms, text, mean, lowest, tuple(group), len(text), len(group)))
+    return tuple(words)

@@ -29,12 +29,15 @@ class EnvError(Exception):
     """The environment lacks a value or holds a wrong one; the message names the variables."""
 
 
-class Env(BaseSettings):
-    """The environment, parsed once at start-up."""
+class Section(BaseSettings):
+    """Settings that belong together; the first line of a section's own docstring heads them in docs/settings.md."""
 
     model_config = SettingsConfigDict(env_file=ENV_FILE, extra="ignore", frozen=True, env_ignore_empty=True)
 
-    # --- Django
+
+class DjangoEnv(Section):
+    """Django."""
+
     debug: bool = Field(False, description="Development only: tracebacks in answers, throw-away secrets.")
     secret_key: str = Field("", description="Django's signing key; at least 50 random characters.")
     allowed_hosts: Words = Field(
@@ -49,7 +52,10 @@ class Env(BaseSettings):
         "Europe/Berlin", description="The event's time zone; transcripts are dated in it."
     )
 
-    # --- where things are
+
+class PlacesEnv(Section):
+    """Where things are."""
+
     var_dir: Path = Field(BASE_DIR / "var", description="Data of the embedded servers, models, logs.")
     database_url: str = Field("", description="postgres://…; empty: the embedded PostgreSQL.")
     database_pool_size: int = Field(
@@ -70,7 +76,10 @@ class Env(BaseSettings):
     )
     redis_url: str = Field("", description="redis://…; empty: the embedded Redis.")
 
-    # --- who may speak
+
+class SpeakersEnv(Section):
+    """Who may speak."""
+
     host_password: str = Field("", description="The one password of all hosts (login name 'host').")
     host_passwords: dict[str, str] = Field(
         default={}, description='Several host logins as JSON, {"name": "password"}; each owns what it hosted.'
@@ -81,7 +90,10 @@ class Env(BaseSettings):
         60, ge=1, description="Failed logins an address may make a minute; a hall is one address."
     )
 
-    # --- rooms
+
+class RoomsEnv(Section):
+    """Rooms."""
+
     schedule_url: str = Field("", description="URL or path of the pretalx/frab schedule (JSON or XML).")
     schedule_hidden_tracks: Words = Field(default=[], description="Names of tracks to hide.")
     schedule_refresh_min: int = Field(60, ge=1, description="Minutes between two readings of the schedule.")
@@ -90,7 +102,10 @@ class Env(BaseSettings):
     newest_sentences: int = Field(20, ge=1, le=200, description="Sentences in a conference chunk.")
     retention_days: int = Field(0, ge=0, description="Stored transcripts are deleted after this; 0: never.")
 
-    # --- recogniser
+
+class RecogniserEnv(Section):
+    """Recogniser."""
+
     source_langs: Words = Field(
         default=DEFAULT_SOURCE_LANGS.split(), description="Languages that may be spoken."
     )
@@ -133,7 +148,10 @@ class Env(BaseSettings):
         description="Its main loop, or audio time while audio waits, stands still: stuck after this.",
     )
 
-    # --- translation
+
+class TranslationEnv(Section):
+    """Translation."""
+
     translation_engines: Words = Field(
         default=[],
         description="Engines in the order of preference (libretranslate, argos, bergamot, scripted); empty: LibreTranslate where LIBRETRANSLATE_URL is set, then Argos where packages are installed, then Bergamot.",
@@ -164,11 +182,18 @@ class Env(BaseSettings):
         0.0, ge=0, le=60, description="Seconds that the scripted engine takes for a text."
     )
 
-    # --- logs
+
+class LogsEnv(Section):
+    """Logs."""
+
     log_level: str = Field(
         "INFO", description="Least level of our own lines; libraries speak from WARNING on."
     )
     log_json: bool = Field(True, description="One JSON object a line; false: for people.")
+
+
+class Env(DjangoEnv, PlacesEnv, SpeakersEnv, RoomsEnv, RecogniserEnv, TranslationEnv, LogsEnv):
+    """The environment, parsed once at start-up."""
 
     @field_validator(
         "allowed_hosts",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from django.core.management.base import BaseCommand
 from pydantic.fields import FieldInfo
 
-from config.env import BASE_DIR, Env
+from config.env import BASE_DIR, Env, Section
 
 HEAD = """# Settings
 
@@ -29,7 +28,6 @@ Made by `manage.py settings_table` from `config/env.py`.
 """
 KINDS: dict[Any, str] = {bool: "0 or 1", int: "whole number", float: "number", str: "text", Path: "path"}
 BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
-SECTION = re.compile(r" {4}# --- (?P<section>.+)| {4}(?P<name>[a-z]\w*): ")
 
 
 class Command(BaseCommand):
@@ -46,7 +44,7 @@ def settings_page() -> str:
     """The whole page as Markdown."""
     lines = [HEAD]
     for section, names in sections():
-        lines.append(f"## {section[0].upper()}{section[1:]}\n\n| variable | value | default | meaning |")
+        lines.append(f"## {section}\n\n| variable | value | default | meaning |")
         lines.append("|---|---|---|---|")
         lines.extend(_row(name, Env.model_fields[name]) for name in names)
         lines.append("")
@@ -54,17 +52,10 @@ def settings_page() -> str:
 
 
 def sections() -> Iterator[tuple[str, list[str]]]:
-    """The settings as env.py groups them by its comments."""
-    section, names = "", list[str]()
-    for line in inspect.getsource(Env).splitlines():
-        found = SECTION.match(line)
-        if found and found["section"]:
-            if names:
-                yield section, names
-            section, names = found["section"], []
-        elif found and found["name"] in Env.model_fields:
-            names.append(found["name"])
-    yield section, names
+    """Each section's heading and its settings, in the order of config/env.py."""
+    for section in Env.__bases__:
+        if issubclass(section, Section):
+            yield (inspect.getdoc(section) or "").partition("\n")[0].rstrip("."), list(section.model_fields)
 
 
 def _row(name: str, info: FieldInfo) -> str:

@@ -111,14 +111,16 @@ async def waits_for_a_lock() -> None:
     """Wait until some transaction stands before what `locked` holds."""
 
     def waiting() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            return cursor.fetchone()[0] > 0
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                return cursor.fetchone()[0] > 0
+        finally:
+            connections.close_all()  # each call may have a thread of its own
 
     async with asyncio.timeout(WITHIN_S):
         while not await asyncio.to_thread(waiting):  # noqa: ASYNC110  (PostgreSQL tells nobody)
             await asyncio.sleep(0.01)
-    await asyncio.to_thread(connections.close_all)
 
 
 async def logged_until(holds: Callable[[list[Entry]], bool]) -> list[Entry]:

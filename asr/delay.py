@@ -1,4 +1,4 @@
-"""How late a session's text is (protocols.md 1.5). Pure; the clock is a parameter."""
+"""How late a session's text is (docs/wires/conference.md, chunk). Pure; the clock is a parameter."""
 
 from __future__ import annotations
 

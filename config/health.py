@@ -1,4 +1,4 @@
-"""GET /health: whether captions can be made now (protocols.md 1.1). Every client polls it each 5 s.
+"""GET /health: whether captions can be made now (docs/wires/conference.md). Every client polls it each 5 s.
 
 A client whose answer is not 200 closes its socket and throws its audio away, so a part that is missing makes the
 answer "degraded" and no more; see docs/decisions/0023. A thread for PostgreSQL and one for Redis ask each second and

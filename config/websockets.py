@@ -1,7 +1,7 @@
 """What Daphne's WebSocket protocol lacks for a caption server.
 
 1. Codes and reasons of a close: Daphne drops ASGI's `reason`, and Autobahn lets an application close with 1000 or
-   3000 to 4999 only; clients read 1003 and 1008 with a reason that they show to people (protocols.md 1.3).
+   3000 to 4999 only; clients read 1003 and 1008 with a reason that they show to people (docs/wires/conference.md).
 2. Back-pressure: Daphne hands every message to the transport, however slow the peer. Here a paused
    peer gets a queue that is bounded by messages; a message with the key `conflate` replaces its queued
    predecessor of the same name (a caption chunk is a whole state), and a peer whose queue

@@ -61,7 +61,7 @@ def embedded_programs(places: Layout, *, postgres: bool, redis: bool) -> list[Pr
 
 
 def app_programs(*, host: str, port: int, slots: int, spares: int) -> list[Program]:
-    """The processes of Souffleur itself (design.md, section 1)."""
+    """The processes of Souffleur itself (ARCHITECTURE.md)."""
     python = sys.executable
     worker = [
         python,

@@ -1,4 +1,4 @@
-"""A pretalx/frab schedule, JSON or XML, as talks (protocols.md 2). Pure: bytes in, values out.
+"""A pretalx/frab schedule, JSON or XML, as talks (docs/wires/schedule.md). Pure: bytes in, values out.
 
 What is no schedule is refused whole: BadInput, with a reason that names the place. A single event that cannot be read
 is skipped and reported: one typing error in one talk must not keep a conference's changes from its rooms. Whether a talk may be recorded fails closed: what the schedule does not clearly allow is not allowed.

@@ -161,7 +161,7 @@ def read_lines(part: Part, lang: str) -> list[ReadLine]:
 
 
 def transcript_text(room: Room, lang: str, identity: Identity | None) -> str:
-    """The stored transcript as text (protocols.md 1.6). Raises NotFound, Forbidden."""
+    """The stored transcript as text (docs/wires/conference.md). Raises NotFound, Forbidden."""
     parts = readable_sentences(room, lang, identity)
     zone = ZoneInfo(settings.ENV.event_time_zone)
     return render_text(

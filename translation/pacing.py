@@ -1,4 +1,4 @@
-"""What is translated next (protocols.md 1.7). Pure: values in, a decision out; clocks are parameters."""
+"""What is translated next (docs/wires/conference.md). Pure: values in, a decision out; clocks are parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conference's transcript chunk (protocols.md 1.5): the newest sentences as one whole state. Pure."""
+"""The conference's transcript chunk (docs/wires/conference.md): the newest sentences as one whole state. Pure."""
 
 from __future__ import annotations
 

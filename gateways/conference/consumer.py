@@ -1,4 +1,4 @@
-"""Host and viewer sockets of a room (protocols.md 1.3): parse, call services, encode."""
+"""Host and viewer sockets of a room (docs/wires/conference.md): parse, call services, encode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rooms, votes and transcripts in the shapes of the conference wire (protocols.md 1.1 and 1.2)."""
+"""Rooms, votes and transcripts in the shapes of the conference wire (docs/wires/conference.md)."""
 
 from zoneinfo import ZoneInfo
 

@@ -1,4 +1,4 @@
-"""Close codes and reasons of the conference sockets, exactly as clients show them (protocols.md 1.3)."""
+"""Close codes and reasons of the conference sockets, exactly as clients show them (docs/wires/conference.md)."""
 
 from __future__ import annotations
 

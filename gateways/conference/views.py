@@ -1,4 +1,4 @@
-"""The conference wire over HTTP (protocols.md 1.1 and 1.6): parse, call one service, encode."""
+"""The conference wire over HTTP (docs/wires/conference.md): parse, call one service, encode."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse

@@ -1,4 +1,4 @@
-"""The conference wire's bodies (protocols.md 1.1 and 1.2). Unknown fields from old clients are ignored here."""
+"""The conference wire's bodies (docs/wires/conference.md). Unknown fields from old clients are ignored here."""
 
 from typing import Annotated, Any, Literal, TypedDict, TypeVar
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +17,9 @@ DOCS = (
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
-    *(f"docs/{path.name}" for path in (BASE_DIR / "docs").glob("*.md")),
+    *(str(path.relative_to(BASE_DIR)) for path in sorted((BASE_DIR / "docs").rglob("*.md"))),
 )
+CODE = ("ops", "config", "rooms", "transcripts", "asr", "translation", "gateways")
 UNNAMED = {"tests", "migrations"}
 
 
@@ -31,6 +33,12 @@ def code_map() -> Iterator[str]:
         prefix = "".join(folders[:depth])
         folders[depth:] = [names[0]]
         yield from (prefix + name for name in names)
+
+
+def code_files() -> Iterator[Path]:
+    """Every Python file of ours but this one, which only speaks of pages."""
+    files = (path for folder in CODE for path in (BASE_DIR / folder).rglob("*.py"))
+    return (path for path in files if path != Path(__file__))
 
 
 def test_the_page_of_settings_is_the_one_that_the_code_makes() -> None:
@@ -76,10 +84,34 @@ def test_every_direct_dependency_has_a_reason(source: str) -> None:
 
 @pytest.mark.parametrize("page", DOCS)
 def test_links_between_documents_lead_somewhere(page: str) -> None:
-    links = re.findall(r"\]\((?!https?://)([^)#]+)", (BASE_DIR / page).read_text())
-    assert [link for link in links if not (BASE_DIR / page).parent.joinpath(link).exists()] == []
+    links = re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", (BASE_DIR / page).read_text())
+    assert [link for link in links if not leads_somewhere(BASE_DIR / page, *link)] == []
 
 
-def test_decisions_are_numbered_without_a_gap() -> None:
-    numbers = [int(path.name[:4]) for path in sorted((BASE_DIR / "docs" / "decisions").glob("*.md"))]
-    assert numbers == list(range(1, len(numbers) + 1))
+def leads_somewhere(page: Path, path: str, heading: str) -> bool:
+    """Is there such a file beside the page, and such a heading in it?"""
+    target = page.parent / path if path else page
+    if not target.exists() or not heading:
+        return target.exists()
+    headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+    return heading in {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
+def test_every_page_that_code_cites_is_there() -> None:
+    sources = list(code_files())
+    cited = {
+        (str(source.relative_to(BASE_DIR)), page)
+        for source in sources
+        for page in re.findall(r"\b[\w/-]+\.md\b", source.read_text("utf-8"))
+    }
+    assert {page for _, page in cited} >= {"docs/wires/conference.md", "ARCHITECTURE.md"}
+    assert [(source, page) for source, page in sorted(cited) if not (BASE_DIR / page).exists()] == []
+
+
+def test_every_decision_that_is_cited_is_there_and_has_a_number_of_its_own() -> None:
+    numbers = [path.name[:4] for path in sorted((BASE_DIR / "docs" / "decisions").glob("*.md"))]
+    assert numbers == sorted(set(numbers))
+    sources = list(code_files())
+    texts = [path.read_text("utf-8") for path in (*sources, *(BASE_DIR / "docs").rglob("*.md"))]
+    cited = {number for text in texts for number in re.findall(r"decisions?[/ (]+(\d{4})\b", text)}
+    assert cited - set(numbers) == set()

@@ -1,4 +1,4 @@
-"""A stored transcript as plain text (protocols.md 1.6)."""
+"""A stored transcript as plain text (docs/wires/conference.md)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

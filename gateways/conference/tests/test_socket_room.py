@@ -1,4 +1,4 @@
-"""Host and viewers in a room: order of messages, seats, grace, restart, ends (protocols.md 1.3 and 1.4)."""
+"""Host and viewers in a room: order of messages, seats, grace, restart, ends (docs/wires/conference.md)."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from asr.ending import close_room
 from asr.models import Session, Worker
+from asr.rooms.ending import close_room
 from asr.selectors import WORKER_LIVES_FOR
 from rooms.errors import Conflict
 

@@ -24,7 +24,7 @@ class AsrConfig(AppConfig):
 
 
 def _close(sender: Any, room: Any, **_: Any) -> None:
-    from asr.ending import forbid_room
+    from asr.rooms.ending import forbid_room
 
     forbid_room(room.pk)
 
@@ -38,6 +38,6 @@ def _lock_sessions(sender: Any, room_id: int, part_id: int | None, **_: Any) -> 
 
 
 def _remember(sender: Any, instance: Any, **_: Any) -> None:
-    from asr.ending import remember_counters
+    from asr.rooms.ending import remember_counters
 
     remember_counters(instance)

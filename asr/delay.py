@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 MEAN_OF = 4
 RECENT_S = 30.0  # a sentence that was late tells nothing of now for longer
 TOLD_STEP_S = 1.0
+KEPT_ARRIVALS = 4096  # at four blobs a second, a quarter of an hour
 
 
 class DelayMeter:
@@ -45,3 +46,31 @@ class DelayMeter:
         """The present delay, which is told with this."""
         self._told_s = self.value_s
         return self._told_s
+
+
+class SpokenClock:
+    """When each stretch of audio arrived, so that a delay is measured from the word and not from the queue."""
+
+    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._arrivals: deque[tuple[int, float]] = deque(maxlen=KEPT_ARRIVALS)
+
+    def arrived(self, end_ms: int, at_s: float) -> None:
+        """Audio up to `end_ms` came at `at_s`, seconds since the epoch."""
+        self._arrivals.append((end_ms, at_s))
+
+    def seconds_since(self, end_ms: int) -> float:
+        """Seconds from the arrival of the audio at `end_ms` until now; 0.0 where that is forgotten."""
+        for audio_ms, at_s in self._arrivals:
+            if audio_ms >= end_ms:
+                return max(0.0, self._now() - at_s)
+        return 0.0
+
+    def arrived_behind(self, text_ms: int) -> float | None:
+        """When the first audio behind `text_ms` arrived; None where there is none yet."""
+        first_at_s = None
+        for audio_ms, at_s in reversed(self._arrivals):
+            if audio_ms <= text_ms:
+                break
+            first_at_s = at_s
+        return first_at_s

@@ -15,9 +15,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from asr.ending import finish_session
 from asr.models import Session
 from asr.placement import request_process
+from asr.rooms.ending import finish_session
 from rooms.locks import locked
 from transcripts import live
 from transcripts.events import EngineReady, HostError

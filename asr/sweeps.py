@@ -10,12 +10,12 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from asr.audio_log import AudioLog
-from asr.ending import begin_closing, close_to_viewers, finish_session, forbid_room, forget_if_closed
 from asr.leases import Lease, LeaseLost, held, is_stale, succeed
 from asr.models import Session, Sweep
 from asr.placement import is_queued, kill_process, request_process
+from asr.rooms.ending import begin_closing, close_to_viewers, finish_session, forbid_room, forget_if_closed
+from asr.rooms.services import HOST_GONE_AFTER, begin_grace
 from asr.selectors import live_workers, room_end
-from asr.services import HOST_GONE_AFTER, begin_grace
 from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live

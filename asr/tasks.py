@@ -20,7 +20,7 @@ from asr.models import Worker
 from rooms.outages import is_outage
 from transcripts import live
 
-# asr.runtime and asr.serve bring the model's libraries: imported where a room is served. Web, sweeps and
+# asr.runtime and asr.process bring the model's libraries: imported where a room is served. Web, sweeps and
 # beat know these tasks too.
 
 WORKER_BEAT_S = 2.0
@@ -39,7 +39,7 @@ class RoomTask(Task[[int, int], None]):
 def serve_room(self: Any, session_id: int, generation: int) -> None:
     """Serve one session in this process until it closes."""
     from asr import runtime
-    from asr.serve import Place, serve
+    from asr.process import Place, serve
 
     try:
         serve(
@@ -63,8 +63,8 @@ def _note_queues(instance: Any, **_: Any) -> None:
     global _serves_asr
     _serves_asr = "asr" in instance.app.amqp.queues.consume_from
     if _serves_asr:
+        import asr.process
         import asr.runtime
-        import asr.serve
 
         asr.runtime.choice()  # as well: devices are counted once
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from asr.leases import Lease, announce_ready, claim
 from asr.models import Session, Worker
-from asr.services import HostRequest, HostSeat, join_as_host
+from asr.rooms.services import HostRequest, HostSeat, join_as_host
 from rooms.models import Room
 from rooms.tests.make import room as make_room
 from transcripts.services import PartTerms

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from asr.models import Session, Worker
-from asr.presence import leave_as_host
+from asr.rooms.presence import leave_as_host
 from asr.tests.make import aged, join, served, session_of
 
 pytestmark = pytest.mark.django_db

@@ -2,8 +2,7 @@
 
 import pytest
 
-from asr.delay import MEAN_OF, RECENT_S, DelayMeter
-from asr.sink import SpokenClock
+from asr.delay import MEAN_OF, RECENT_S, DelayMeter, SpokenClock
 
 
 class Clock:

@@ -16,7 +16,6 @@ from redis.exceptions import ResponseError
 
 import asr.tasks  # noqa: F401  (hears of failures)
 from asr.audio_log import AudioLogUnavailable
-from asr.ending import close_room
 from asr.leases import (
     MAX_DEATHS,
     Lease,
@@ -33,8 +32,9 @@ from asr.leases import (
 )
 from asr.models import Session, Sweep, Worker
 from asr.placement import QUEUE
-from asr.presence import leave_as_host
-from asr.services import restart_session
+from asr.rooms.ending import close_room
+from asr.rooms.presence import leave_as_host
+from asr.rooms.services import restart_session
 from asr.sweeps import sweep
 from asr.tests.make import TERMS, aged, join, served, session_of
 from config.database import serve_worker

@@ -14,7 +14,7 @@ SCRIPT = """
 import logging
 import django
 django.setup()
-for name in ("asr.serve", "websockets.client", "django.db.backends", "redis", "kombu", "celery.worker", "autobahn"):
+for name in ("asr.process", "websockets.client", "django.db.backends", "redis", "kombu", "celery.worker", "autobahn"):
     for level in (logging.DEBUG, logging.INFO, logging.WARNING):
         logging.getLogger(name).log(level, f"{name} at {logging.getLevelName(level)}")
 """
@@ -46,4 +46,4 @@ def test_a_worker_logs_at_the_level_of_the_settings() -> None:
     worker = SCRIPT.replace(
         "for name", "from config.celery import app\napp.log.setup(loglevel=40)\nfor name", 1
     )
-    assert "asr.serve at INFO" in logged("INFO", worker)
+    assert "asr.process at INFO" in logged("INFO", worker)

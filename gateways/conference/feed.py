@@ -15,7 +15,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from asr.ending import close_to_viewers
+from asr.rooms.ending import close_to_viewers
 from asr.selectors import RoomEnd, open_session, room_end
 from gateways.conference.background import is_cancelled
 from gateways.conference.chunk import Window

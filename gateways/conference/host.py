@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
-from asr import presence, services
+from asr.rooms import presence, services
 from gateways.conference import background, refusals
 from gateways.conference.audio import AudioWriter, RecorderHeader, recall_header, remember_header
 from gateways.conference.feed import Control

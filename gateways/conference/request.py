@@ -10,8 +10,8 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from asr.rooms.services import recordable_room
 from asr.selectors import open_session
-from asr.services import recordable_room
 from gateways.conference import refusals
 from gateways.conference.http import caller_address
 from rooms.access import Identity, identify

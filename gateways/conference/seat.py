@@ -9,7 +9,7 @@ from collections.abc import Callable
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
-from asr import presence, services
+from asr.rooms import presence, services
 from gateways.conference.request import SocketRequest
 from transcripts.services import PartTerms
 

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-import asr.ending
+import asr.rooms.ending
 import transcripts.selectors
 from gateways.conference import encode
 from gateways.conference.http import address_of, route
@@ -107,7 +107,7 @@ def close(request: HttpRequest, code: str) -> HttpResponse:
     identity = _by_key(body) or _by_password(request, body)
     if not identity.is_admin:
         raise Forbidden("admin_required", "Only an admin may close a room")
-    asr.ending.close_room(selectors.room_by_code(code).pk, by="admin over HTTP")
+    asr.rooms.ending.close_room(selectors.room_by_code(code).pk, by="admin over HTTP")
     return JsonResponse({"status": "ok"})
 
 

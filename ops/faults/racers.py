@@ -18,11 +18,13 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.utils import timezone
 
-from asr import ending, leases, presence, services, sweeps
+from asr import leases, sweeps
 from asr.caption.captioner import SentenceReady
+from asr.delay import SpokenClock
 from asr.leases import Lease, LeaseLost, Progress
 from asr.models import Session, Worker
-from asr.sink import Sink, SpokenClock
+from asr.rooms import ending, presence, services
+from asr.sinks.transcript import TranscriptSink
 from ops.faults.races import NO_SUCH_PID, OLD_PARTS
 from rooms.errors import DomainError
 from rooms.models import Room
@@ -52,7 +54,7 @@ class RacedRoom:
     def __init__(self, room: Room, part: Part, seat: services.HostSeat | None, lease: Lease) -> None:
         self.room, self.part = room, part
         self._seat, self._lease = seat, lease
-        self._sink = Sink(lease, part)
+        self._sink = TranscriptSink(lease, part)
         self._said = 0
 
     def speak(self) -> None:
@@ -224,7 +226,7 @@ def _visit(room: Room) -> None:
     seat, lease = _open(room, replace(TERMS, store=False))
     part = _part(lease)
     demand.lease("races-visit", {(room.pk, lang): 1 for lang in LANGS})
-    Sink(lease, part).handle(
+    TranscriptSink(lease, part).handle(
         [SentenceReady(2000 * n, 2000 * n + 2000, f"Visit {n}.", False) for n in range(5)],
         committed_ms=10_000, clock=SpokenClock(),
     )  # fmt: skip

@@ -15,11 +15,12 @@ from django.utils import timezone
 
 from asr.audio_log import AsyncAudioLog, close_async_clients
 from asr.caption.captioner import PartialText, SentenceReady
-from asr.ending import close_room, close_to_viewers, finish_session
+from asr.delay import SpokenClock
 from asr.models import Session
+from asr.rooms.ending import close_room, close_to_viewers, finish_session
+from asr.rooms.services import restart_session
 from asr.selectors import VIEWERS_STAY
-from asr.services import restart_session
-from asr.sink import Sink, SpokenClock
+from asr.sinks.transcript import TranscriptSink
 from asr.tests.make import TERMS, join, served, session_of
 from gateways.conference.feed import Member, follow, unfollow
 from transcripts import live
@@ -134,7 +135,7 @@ async def test_viewer_reads_what_was_said_then_every_change_and_nothing_twice():
 
 async def test_no_chunk_holds_the_same_words_twice_and_the_rest_of_them_comes():
     seat, socket = await opened(), Socket()
-    sink = await database_sync_to_async(lambda: Sink(served(seat), session_of(seat).part))()
+    sink = await database_sync_to_async(lambda: TranscriptSink(served(seat), session_of(seat).part))()
 
     @database_sync_to_async
     def hear(*events):
@@ -183,7 +184,7 @@ async def test_delay_grows_while_audio_waits_for_a_process_before_the_first_sent
 
 async def test_backlog_of_a_process_is_a_chunk_whenever_it_moves_by_a_second():
     seat, socket = await opened(), Socket()
-    sink = await database_sync_to_async(lambda: Sink(served(seat), session_of(seat).part))()
+    sink = await database_sync_to_async(lambda: TranscriptSink(served(seat), session_of(seat).part))()
     async with following(seat, socket):
         for waiting_s, told_s in ((0.5, 0), (3.0, 3), (3.4, 3), (12.0, 12)):
             await database_sync_to_async(sink.note_backlog)(time.time() - waiting_s)

@@ -13,12 +13,13 @@ from django.conf import settings
 from asr.audio.decode import Checkpoint, Pcm, StreamDecoder
 from asr.audio_log import AudioLog, AudioLogUnavailable, Entry
 from asr.caption.captioner import LONGEST_FILL_MS, Captioner, CaptionEvent
+from asr.delay import SpokenClock
 from asr.heart import Heart
 from asr.leases import Lease, LeaseLost, Progress, announce_ready, claim, finish
 from asr.models import Session
 from asr.patience import until_answered
 from asr.recognise.counters import Counters
-from asr.sink import Sink, SpokenClock
+from asr.sinks.transcript import TranscriptSink
 
 TRIM_EVERY_S = 2.0
 READ_BLOCK_MS = 100
@@ -87,7 +88,7 @@ class RoomProcess:
         self._captioner = captioner
         self._log = log
         self._counters = counters
-        self._sink = Sink(lease, session.part, wait=self._wait_for_database)
+        self._sink = TranscriptSink(lease, session.part, wait=self._wait_for_database)
         self._clock = SpokenClock()
         self._committed_ms = session.committed_ms
         self._undecodable = UndecodableWatch()

@@ -8,9 +8,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from asr.audio_log import AudioLog
-from asr.journal import note
 from asr.models import PastCounters, Session
 from asr.placement import kill_process
+from asr.rooms.journal import note
 from asr.selectors import is_running, newest_session, room_end
 from rooms.errors import Conflict
 from rooms.locks import locked

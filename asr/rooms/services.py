@@ -9,10 +9,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from asr.ending import begin_closing, lock_end, lock_open_session, part_of, tell
-from asr.journal import note
 from asr.models import Session
 from asr.placement import request_process
+from asr.rooms.ending import begin_closing, lock_end, lock_open_session, part_of, tell
+from asr.rooms.journal import note
 from asr.selectors import max_active_rooms, newest_session, open_session, room_end
 from rooms.errors import Conflict, Forbidden, NoCapacity, NotFound
 from rooms.locks import locked

@@ -14,11 +14,10 @@ from django.db import connection, connections
 from asr import runtime
 from asr.audio_log import AudioLog
 from asr.caption.captioner import Captioner, PartialText, SentenceReady
-from asr.ending import close_room
+from asr.delay import SpokenClock
 from asr.heart import Heart
 from asr.leases import Lease, LeaseLost, Progress, succeed
-from asr.recognise.scripted import ScriptedRecogniser
-from asr.serve import (
+from asr.process import (
     LOG_ENDS_WITHIN_S,
     READ_COUNT,
     STALL_S,
@@ -29,8 +28,10 @@ from asr.serve import (
     UndecodableWatch,
     serve,
 )
-from asr.services import restart_session
-from asr.sink import Sink, SpokenClock
+from asr.recognise.scripted import ScriptedRecogniser
+from asr.rooms.ending import close_room
+from asr.rooms.services import restart_session
+from asr.sinks.transcript import TranscriptSink
 from asr.sweeps import sweep
 from asr.tests.make import TERMS, join, served, session_of
 from asr.tests.real_redis import RealRedis
@@ -177,7 +178,7 @@ def until(holds):
 @pytest.mark.django_db
 class TestSink:
     def sink(self, seat):
-        return Sink(served(seat), session_of(seat).part, wait=lambda seconds: None)
+        return TranscriptSink(served(seat), session_of(seat).part, wait=lambda seconds: None)
 
     def test_sentence_and_progress_are_one_write(self):
         seat = join("A")
@@ -337,7 +338,7 @@ class TestServing:
     def test_next_generation_goes_on_behind_the_last_sentence(self):
         seat = join("A")
         self.said(seat, 4.5)
-        sink = Sink(served(seat), session_of(seat).part)
+        sink = TranscriptSink(served(seat), session_of(seat).part)
         sink.handle([SentenceReady(0, 2000, "Said before.", True)], committed_ms=2000, clock=SpokenClock())
         succeed(Lease(seat.session_id, 1))
         close_room(seat.room_id)

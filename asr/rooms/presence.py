@@ -6,9 +6,9 @@ from typing import Literal
 from django.db import transaction
 from django.utils import timezone
 
-from asr.ending import lock_open_session
 from asr.models import Session
-from asr.services import HostSeat, begin_grace
+from asr.rooms.ending import lock_open_session
+from asr.rooms.services import HostSeat, begin_grace
 
 SeatState = Literal["held", "taken_over", "lost", "over"]
 LogState = Literal["own", "shared", "over"]

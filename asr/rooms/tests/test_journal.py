@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from asr.ending import close_room, finish_session, forbid_room
 from asr.models import Session
-from asr.presence import leave_as_host
+from asr.rooms.ending import close_room, finish_session, forbid_room
+from asr.rooms.presence import leave_as_host
 from asr.sweeps import sweep
 from asr.tests.make import KEY, join, session_of
 

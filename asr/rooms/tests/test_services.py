@@ -8,12 +8,12 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from asr.ending import close_room, close_to_viewers, finish_session, forbid_room
 from asr.leases import held
 from asr.models import Session, Worker
-from asr.presence import Presence, keep_seat, leave_as_host, log_state
+from asr.rooms.ending import close_room, close_to_viewers, finish_session, forbid_room
+from asr.rooms.presence import Presence, keep_seat, leave_as_host, log_state
+from asr.rooms.services import restart_session
 from asr.selectors import room_end
-from asr.services import restart_session
 from asr.sweeps import sweep
 from asr.tests.make import KEY, TERMS, aged, join, served, session_of, slots
 from rooms.errors import Conflict, DomainError, Forbidden, NoCapacity, NotFound

@@ -1,15 +1,14 @@
-"""Engine events → rows and hints: the only way an ASR process writes."""
+"""A captioner's sentences → rows, and hints to who reads along: all that a room's ASR process writes."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from asr.caption.captioner import CaptionEvent, Notice, PartialText, SentenceReady
-from asr.delay import DelayMeter
+from asr.delay import DelayMeter, SpokenClock
 from asr.leases import Lease, held
 from asr.patience import until_answered
 from transcripts import live
@@ -18,39 +17,10 @@ from transcripts.models import Part
 from transcripts.selectors import count_sentences
 from transcripts.services import NewSentence, add_sentences
 
-KEPT_ARRIVALS = 4096  # at four blobs a second, a quarter of an hour
 logger = logging.getLogger(__name__)
 
 
-class SpokenClock:
-    """When each stretch of audio arrived, so that a delay is measured from the word and not from the queue."""
-
-    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
-        self._now = now
-        self._arrivals: deque[tuple[int, float]] = deque(maxlen=KEPT_ARRIVALS)
-
-    def arrived(self, end_ms: int, at_s: float) -> None:
-        """Audio up to `end_ms` came at `at_s`, seconds since the epoch."""
-        self._arrivals.append((end_ms, at_s))
-
-    def seconds_since(self, end_ms: int) -> float:
-        """Seconds from the arrival of the audio at `end_ms` until now; 0.0 where that is forgotten."""
-        for audio_ms, at_s in self._arrivals:
-            if audio_ms >= end_ms:
-                return max(0.0, self._now() - at_s)
-        return 0.0
-
-    def arrived_behind(self, text_ms: int) -> float | None:
-        """When the first audio behind `text_ms` arrived; None where there is none yet."""
-        first_at_s = None
-        for audio_ms, at_s in reversed(self._arrivals):
-            if audio_ms <= text_ms:
-                break
-            first_at_s = at_s
-        return first_at_s
-
-
-class Sink:
+class TranscriptSink:
     """Writes one generation's sentences, publishes its partials.
 
     A sentence is written in one transaction with the session's `committed_ms`, so that the next generation

@@ -1,0 +1,1 @@
+"""Where what a captioner gives out goes."""

@@ -1,6 +1,8 @@
 """The ASGI application: HTTP to Django, WebSockets to the gateways."""
 
 import os
+import sys
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -9,7 +11,7 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import re_path
 
-from config import bodies, database, websockets
+from config import database
 from config.celery import publish_only
 
 publish_only()
@@ -18,7 +20,18 @@ django_application = get_asgi_application()
 
 from gateways.conference.routing import websocket_urlpatterns  # noqa: E402  (needs the apps loaded)
 
-bodies.install()
-websockets.install()
-routes = [*websocket_urlpatterns, re_path("", websockets.nowhere)]  # type: ignore[arg-type]  # not a view
+if "daphne.server" in sys.modules:
+    from config import bodies, websockets
+
+    bodies.install()
+    websockets.install()
+
+
+async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """The application of paths that nobody serves: 403, and no traceback for whoever tries doors."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+routes = [*websocket_urlpatterns, re_path("", nowhere)]  # type: ignore[arg-type]  # not a view
 application = ProtocolTypeRouter({"http": django_application, "websocket": URLRouter(routes)})

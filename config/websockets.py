@@ -2,17 +2,15 @@
 
 1. Codes and reasons of a close: Daphne drops ASGI's `reason`, and Autobahn lets an application close with 1000 or
    3000 to 4999 only; clients read 1003 and 1008 with a reason that they show to people (docs/wires/conference.md).
-2. Back-pressure: Daphne hands every message to the transport, however slow the peer. Here a paused
-   peer gets a queue that is bounded by messages; a message with the key `conflate` replaces its queued
-   predecessor of the same name (a caption chunk is a whole state), and a peer whose queue
-   overflows is closed with 1013 and may come back.
+2. Back-pressure: Daphne hands every message to the transport, however slow the peer. Here `send` waits until the peer
+   reads, as other servers' do; gateways/common/outbox.py keeps what waits.
 3. Limits on what comes: a message longer than its path allows ends its socket with 1009 before it is read; messages that
    are not whole yet are bounded over all sockets; and while the application has not taken what came, no more is read.
 
 `install()` makes Daphne use it, whichever way the server was started.
 """
 
-from collections import deque
+import asyncio
 from typing import Any
 
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
@@ -20,9 +18,9 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from config.unfinished import UNFINISHED
-from gateways.conference.limits import message_limit_bytes
+from gateways.common.limits import message_limit_bytes
+from gateways.conference.limits import MESSAGE_BOUNDS
 
-QUEUE_LIMIT = 256
 UNTAKEN_MESSAGES, UNTAKEN_OF_LONGEST = 256, 2  # then the peer waits
 UNTAKEN_AGAIN = 4
 EARLY_BYTES = 64 * 1024  # sent before the socket was accepted
@@ -34,12 +32,14 @@ CLOSE_REASON_BYTES = 123
 
 @implementer(IPushProducer)
 class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
-    """One WebSocket: reasons on close, a bounded queue while the peer does not read."""
+    """One WebSocket: reasons on close, and limits both ways."""
 
-    _hears_out = False  # closed with `hear_out`: what the peer sent before it read of that still counts
+    _hears_out = False  # closed with `drain`: what the peer sent before it read of that still counts
 
     def onConnect(self, request: Any) -> Any:
-        self._longest_bytes = message_limit_bytes(request.path)
+        self._longest_bytes = message_limit_bytes(request.path, MESSAGE_BOUNDS)
+        self.writable = asyncio.Event()  # while the peer reads, or is gone
+        self.writable.set()
         self.maxFramePayloadSize = self.maxMessagePayloadSize = 0  # these would bind what we send as well
         self.closeHandshakeTimeout = CLOSE_WITHIN_S
         self.failByDrop = False  # whoever sends too much reads why
@@ -98,52 +98,33 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
             self.transport.resumeProducing()
 
     def onOpen(self) -> None:
-        self._paused = False
-        self._waiting: deque[dict[str, Any]] = deque()
         self.transport.unregisterProducer()  # the HTTP channel, whose connection this was
         self.transport.registerProducer(self, True)
         super().onOpen()
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        if hasattr(self, "_waiting"):
-            self._waiting.clear()
+        if hasattr(self, "writable"):
+            self.writable.set()
             self.transport.unregisterProducer()
         UNFINISHED.forget(self)
         super().onClose(wasClean, code, reason)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.close" and self.state != self.STATE_CONNECTING:
-            self._drain()
-            self._hears_out = bool(message.get("hear_out"))
+            self._hears_out = bool(message.get("drain"))
             self._close_with(message.get("code") or NORMAL, message.get("reason") or "")
-        elif message["type"] == "websocket.send" and getattr(self, "_paused", False):
-            self._enqueue(message)
         else:
             super().handle_reply(message)
 
     # --- IPushProducer: the transport tells whether the peer reads
     def pauseProducing(self) -> None:
-        self._paused = True
+        self.writable.clear()
 
     def resumeProducing(self) -> None:
-        self._paused = False
-        self._drain(until_paused=True)
+        self.writable.set()
 
     def stopProducing(self) -> None:
-        self._waiting.clear()
-
-    def _enqueue(self, message: dict[str, Any]) -> None:
-        key = message.get("conflate")
-        if key is not None:
-            for index, queued in enumerate(self._waiting):
-                if queued.get("conflate") == key:
-                    self._waiting[index] = message
-                    return
-        if len(self._waiting) >= QUEUE_LIMIT:
-            self._waiting.clear()
-            self._close_with(TRY_AGAIN_LATER, "Too slow")
-            return
-        self._waiting.append(message)
+        self.writable.set()
 
     def _close_with(self, code: int, reason: str) -> None:
         """Autobahn's sendClose refuses 1003 and 1008; the frame itself may carry them.
@@ -153,17 +134,17 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         text = reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
         self.sendCloseFrame(code=code, reasonUtf8=text.encode(), isReply=False)
 
-    def _drain(self, *, until_paused: bool = False) -> None:
-        while self._waiting and not (until_paused and self._paused):
-            super().handle_reply(self._waiting.popleft())
-
-
-async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """The application of paths that nobody serves: 403, and no traceback for whoever tries doors."""
-    await receive()
-    await send({"type": "websocket.close"})
-
 
 def install() -> None:
     """Let every Daphne server of this process use CaptionSocket."""
+    from daphne.server import Server  # installs Twisted's reactor, so only where Daphne runs
+
+    hand_over = Server.handle_reply
+
+    async def handle_reply(self: Any, protocol: Any, message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.send":
+            await protocol.writable.wait()
+        await hand_over(self, protocol, message)
+
+    Server.handle_reply = handle_reply
     WebSocketFactory.protocol = CaptionSocket

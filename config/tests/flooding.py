@@ -4,6 +4,7 @@ import asyncio
 import json
 
 from config import bodies, websockets
+from gateways.common.outbox import Outbox
 
 BLOCK = "x" * 65_536
 MESSAGES = 2_000  # 125 MB
@@ -40,13 +41,15 @@ async def measure(scope, receive, send):
 
 
 async def flood(scope, receive, send):
-    """/state sends the same state over and over, /events as many events, /few a few; a text `go` begins it."""
+    """/state shows the same state over and over, /events puts as many events, /few a few; a text `go` begins it."""
+    outbox = Outbox(send)
     while (await receive()).get("text") != "go":
         pass
-    more = {"conflate": "state"} if scope["path"] == "/state" else {}
+    say = outbox.show if scope["path"] == "/state" else outbox.put
     for number in range(FEW if scope["path"] == "/few" else MESSAGES):
-        await send({"type": "websocket.send", "text": json.dumps({"number": number, "block": BLOCK}), **more})
+        say(json.dumps({"number": number, "block": BLOCK}))
         await asyncio.sleep(0)
-    await send({"type": "websocket.send", "text": json.dumps({"number": -1})})
+    outbox.put(json.dumps({"number": -1}))
     while (await receive())["type"] != "websocket.disconnect":
         pass
+    outbox.stop()

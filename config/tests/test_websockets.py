@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from config.tests.flooding import FEW, MESSAGES
-from gateways.conference.limits import HOST_MESSAGE_BYTES, OTHER_MESSAGE_BYTES
+from gateways.common.limits import HOST_MESSAGE_BYTES, VIEWER_MESSAGE_BYTES
 
 pytestmark = pytest.mark.stack
 WITHIN_S = 30
@@ -99,7 +99,7 @@ async def closed(socket) -> tuple[int, str]:
 @pytest.mark.parametrize("prefix", ["", "/backend"])
 async def test_viewer_says_four_kilobytes_and_a_host_four_megabytes(daphne, prefix):
     url, _ = daphne
-    longest = {"client": OTHER_MESSAGE_BYTES, "host": HOST_MESSAGE_BYTES}
+    longest = {"client": VIEWER_MESSAGE_BYTES, "host": HOST_MESSAGE_BYTES}
     for role, limit in longest.items():
         async with connect(f"{url}{prefix}/room/A/{role}/en/de", max_size=None) as socket:
             await socket.send(b"x" * limit)

@@ -12,10 +12,11 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseError
 
+from gateways.common.limits import TokenBucket
+from gateways.common.outbox import Close, Outbox
 from gateways.conference import background, refusals
 from gateways.conference.feed import Control, Member, RoomFeed, follow, unfollow
 from gateways.conference.host import HostSocket
-from gateways.conference.limits import TokenBucket
 from gateways.conference.refusals import Refusal
 from gateways.conference.request import parse
 from rooms.errors import DomainError
@@ -31,6 +32,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """One browser in a room. It is always accepted first and then refused, so that it can read why."""
 
     channel_layer_alias = ""  # the hub subscribes for all sockets of the process
+    _outbox: Outbox  # everything but the handshake's answer goes through it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,6 +49,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """However it ends (in order, cut off by the server, by an error), nothing that it held outlives it."""
+        self._outbox = Outbox(send)
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -86,8 +89,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if not self._gone:
             self._gone, self._hears_out = True, hear_out
             self._log_refusal(refusal)
-            close = {"type": "websocket.close", "code": refusal.code, "reason": refusal.reason}
-            await self.base_send({**close, "hear_out": hear_out})
+            self._outbox.close(Close(refusal.code, refusal.reason, drain=hear_out))
 
     def _log_refusal(self, refusal: Refusal) -> None:
         """A host's at INFO; the ends of a whole hall's sockets, or of strangers', at DEBUG."""
@@ -103,7 +105,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def send_json_text(self, text: str) -> None:
         """Send one message as it is."""
         if not self._gone:
-            await self.send(text_data=text)
+            self._outbox.put(text)
 
     async def send_present_chunk(self) -> None:
         """Once more what everybody has."""
@@ -131,6 +133,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     def _end(self) -> None:
         if not self._ended.is_set():
             self._gone = True
+            self._outbox.stop()
             self._ended.set()
             if self._host is not None:  # first of all: nobody renews the seat of a socket that is gone
                 background.spawn(self._host.leave())
@@ -160,9 +163,8 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.refuse(refusals.INTERNAL)
 
     async def _send_chunk(self, chunk: str) -> None:
-        # `conflate`: a slow reader gets the newest whole state, not all of them (config/websockets.py)
         if not self._gone and not self._closing:
-            await self.base_send({"type": "websocket.send", "text": chunk, "conflate": "chunk"})
+            self._outbox.show(chunk)  # a whole state: a slow reader gets the newest, not all of them
 
     def _on_control(self, event: Control) -> None:
         if self._host is not None:

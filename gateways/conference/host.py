@@ -15,10 +15,10 @@ from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
 from asr.rooms import presence, services
+from gateways.common.limits import TokenBucket
 from gateways.conference import background, refusals
 from gateways.conference.audio import AudioWriter, RecorderHeader, recall_header, remember_header
 from gateways.conference.feed import Control
-from gateways.conference.limits import TokenBucket
 from gateways.conference.request import SocketRequest
 from gateways.conference.seat import Seat
 from rooms.errors import DomainError

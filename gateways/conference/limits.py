@@ -1,36 +1,10 @@
-"""How much one client may send: messages by role, a token bucket. Pure; the clock is a parameter."""
-
-from __future__ import annotations
+"""How long messages may be on this wire's sockets, by the role in the path."""
 
 import re
-import time
-from collections.abc import Callable
+from typing import Final
 
-# A host's page sends blobs of some kB and now and then, after a break, what it kept; a viewer's has nothing to say.
-HOST_MESSAGE_BYTES, OTHER_MESSAGE_BYTES = 4 << 20, 4 << 10
-_HOST_PATH = re.compile(r"^/(?:backend/)?room/[^/]*/host(?:/|$)")
+from gateways.common.limits import HOST_MESSAGE_BYTES, MessageBound
 
-
-def message_limit_bytes(path: str) -> int:
-    """The longest message that a socket of this path may send, by the role in it."""
-    return HOST_MESSAGE_BYTES if _HOST_PATH.match(path) else OTHER_MESSAGE_BYTES
-
-
-class TokenBucket:
-    """`rate_per_s` on average, `burst` at once."""
-
-    def __init__(
-        self, *, rate_per_s: float, burst: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._rate, self._burst, self._clock = rate_per_s, burst, clock
-        self._tokens, self._at = burst, clock()
-
-    def take(self, amount: float = 1.0) -> bool:
-        """Spend `amount`; False where there is not enough, and then nothing is spent."""
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        if amount > self._tokens:
-            return False
-        self._tokens -= amount
-        return True
+MESSAGE_BOUNDS: Final = [
+    MessageBound(re.compile(r"^/(?:backend/)?room/[^/]*/host(?:/|$)"), HOST_MESSAGE_BYTES),
+]

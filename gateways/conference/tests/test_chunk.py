@@ -1,4 +1,4 @@
-"""The transcript chunk, and how much a client may send: pure."""
+"""The transcript chunk: pure."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from gateways.conference.audio import RecorderHeader
 from gateways.conference.chunk import Window
-from gateways.conference.limits import TokenBucket
 from gateways.conference.request import _origin_allowed
 from transcripts.events import Partial, SentenceChanged, SentenceRemoved
 
@@ -151,22 +150,6 @@ def test_whatever_the_order_of_hints_the_chunk_is_the_same(order):
     for number in order:
         shuffled.apply(events[number])
     assert straight.render() == shuffled.render()
-
-
-class TestTokenBucket:
-    def test_burst_then_the_rate(self):
-        now = 0.0
-        bucket = TokenBucket(rate_per_s=2, burst=3, clock=lambda: now)
-        assert [bucket.take() for _ in range(4)] == [True, True, True, False]
-        now = 0.5
-        assert [bucket.take() for _ in range(2)] == [True, False]
-        now = 1000.0
-        assert [bucket.take() for _ in range(4)] == [True, True, True, False]
-
-    def test_what_is_refused_costs_nothing(self):
-        bucket = TokenBucket(rate_per_s=1, burst=3, clock=lambda: 0.0)
-        assert not bucket.take(4)
-        assert bucket.take(3)
 
 
 class TestRecorderHeader:

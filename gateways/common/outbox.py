@@ -1,0 +1,137 @@
+"""What one peer is still to get: durable events in a bounded queue, and the newest state in one slot.
+
+Whoever has something to say puts it here and goes on; a task of the peer's own sends it. So nobody waits for a peer that
+does not read, whichever ASGI server runs, as long as that server's `send` waits until the peer reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+QUEUED_EVENTS: Final = 256
+CLOSE_WITHIN_S: Final = 5.0  # what waits may take this long before the close goes ahead of it
+TRY_AGAIN_LATER: Final = 1013
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """How a socket ends. `drain`: go on receiving until the peer has answered (config/sockets)."""
+
+    code: int
+    reason: str
+    drain: bool = False
+
+    def message(self) -> dict[str, Any]:
+        """As ASGI says it, and `drain` beside it for servers that know it."""
+        return {"type": "websocket.close", "code": self.code, "reason": self.reason, "drain": self.drain}
+
+
+TOO_SLOW: Final = Close(TRY_AGAIN_LATER, "Too slow")
+
+
+class Outbox:
+    """One socket's. Use it in one event loop; no method waits.
+
+    Events come in their order. The state takes the last place each time it changes: it is never older than the event before
+    it. A peer that lets more than `queued_events` wait is closed with TOO_SLOW and may come back.
+    """
+
+    def __init__(
+        self, send: Send, *, queued_events: int = QUEUED_EVENTS, close_within_s: float = CLOSE_WITHIN_S
+    ) -> None:
+        self._send, self._queued_events, self._close_within_s = send, queued_events, close_within_s
+        self._events: deque[str] = deque()
+        self._state: str | None = None
+        self._after_state = 0  # of the events, so many came after the state
+        self._close: Close | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._stopped = False
+
+    def put(self, event: str) -> None:
+        """Send `event`, a text that must not be lost."""
+        if not self._takes():
+            return
+        if len(self._events) >= self._queued_events:
+            self._events.clear()
+            self._state = None
+            self.close(TOO_SLOW, now=True)
+            return
+        self._events.append(event)
+        if self._state is not None:
+            self._after_state += 1
+        self._wake()
+
+    def show(self, state: str) -> None:
+        """Send `state` instead of the one that may still wait."""
+        if self._takes():
+            self._state, self._after_state = state, 0
+            self._wake()
+
+    def close(self, close: Close, *, now: bool = False) -> None:
+        """Send what waits, then close; `now`, or after `close_within_s`, close without it. Only the first call counts."""
+        if not self._takes():
+            return
+        self._close = close
+        if now:
+            self._close_now()
+        else:
+            self._deadline = asyncio.get_running_loop().call_later(self._close_within_s, self._close_now)
+            self._wake()
+
+    def stop(self) -> None:
+        """The socket is gone: nothing is sent any more."""
+        self._stopped = True
+        self._events.clear()
+        self._state = None
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _takes(self) -> bool:
+        return not self._stopped and self._close is None
+
+    def _wake(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._send_all())
+
+    def _close_now(self) -> None:
+        """Whatever is being sent is given up: its peer does not read."""
+        if self._task is not None:
+            self._task.cancel()
+        self._events.clear()
+        self._state = None
+        self._task = asyncio.get_running_loop().create_task(self._send_all())
+
+    async def _send_all(self) -> None:
+        """Until nothing waits. A task ends then: thousands of peers that get nothing cost nothing."""
+        try:
+            while (text := self._next()) is not None:
+                await self._send({"type": "websocket.send", "text": text})
+            if self._close is not None:
+                if self._deadline is not None:
+                    self._deadline.cancel()
+                close, self._stopped = self._close, True
+                await self._send(close.message())
+        except OSError:
+            self._stopped = True  # the peer is gone, which the server tells its socket
+        except Exception:
+            self._stopped = True
+            logger.exception("socket cannot be written")
+        finally:
+            if self._task is asyncio.current_task():
+                self._task = None
+
+    def _next(self) -> str | None:
+        if self._state is not None and len(self._events) == self._after_state:
+            state, self._state, self._after_state = self._state, None, 0
+            return state
+        return self._events.popleft() if self._events else None

@@ -18,9 +18,11 @@ from django.utils import timezone
 from asr.models import Session
 from asr.placement import request_process
 from asr.rooms.ending import finish_session
+from asr.rooms.state import tell_state
 from rooms.locks import locked
 from transcripts import live
 from transcripts.events import EngineReady, HostError
+from transcripts.services import note_delay
 
 MAX_DEATHS = 5
 DEATHS_WITHIN_S = 300
@@ -108,6 +110,7 @@ def announce_ready(lease: Lease) -> None:
             session.state = Session.State.LIVE
             session.save(update_fields=["state"])
         if session.room_id is not None:
+            tell_state(session.room_id)
             transaction.on_commit(partial(live.publish_room, session.room_id, EngineReady(session.pk)))
 
 
@@ -135,6 +138,8 @@ def beat(lease: Lease, progress: Progress) -> str:
                 "progress_at",
             ]
         )
+        if session.room_id is not None and session.state == Session.State.LIVE:
+            note_delay(room_id=session.room_id, session=session.pk, delay_s=progress.delay_s)
         return session.state
 
 

@@ -5,9 +5,7 @@ may be lost. Each class becomes a plain dict at the wire of the layer (`encode`)
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
-
-RoomState = Literal["waiting", "live", "grace", "closing", "closed"]
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class Delays:
 class StateChanged:
     """The room's life: read the session again if more than this matters."""
 
-    state: RoomState
+    state: str  # of transcripts.models.RoomState.Name
     opening: int = 0
     part: int = 0
     source_lang: str = ""

@@ -44,6 +44,42 @@ class Track(models.Model):
         return f"{self.room_id} {self.lang} v{self.version}"
 
 
+class RoomState(models.Model):
+    """What viewers see of a room's life. Whoever transcribes the room writes it; who follows the room reads it here."""
+
+    class Name(models.TextChoices):
+        WAITING = "waiting"  # open, but no process hears yet
+        LIVE = "live"
+        GRACE = "grace"  # open, but its host is gone
+        CLOSING = "closing"  # no host any more; the last sentences still come
+        CLOSED = "closed"
+
+    OPEN = (Name.WAITING, Name.LIVE, Name.GRACE)
+
+    room = models.OneToOneField(
+        Room, on_delete=models.CASCADE, primary_key=True, related_name="transcript_state"
+    )
+    state = models.CharField(max_length=8, choices=Name.choices)
+    since = models.DateTimeField(default=timezone.now)
+    opening = models.PositiveIntegerField(default=0)
+    first_part = models.PositiveIntegerField(default=1, help_text="Number of the opening's first part.")
+    part = models.PositiveIntegerField(default=0, help_text="Number of its newest part.")
+    source_lang = models.CharField(max_length=16, blank=True)
+    session = models.PositiveBigIntegerField(
+        null=True, help_text="What the writer calls the stretch of audio that is open. Null: none is."
+    )
+    hears = models.BooleanField(default=False, help_text="A process takes the audio.")
+    grace_until = models.DateTimeField(null=True, help_text="The room closes then unless a host comes.")
+    leave_at = models.DateTimeField(
+        null=True, help_text="Everybody is sent away then, whatever is still to come."
+    )
+    delay_s = models.FloatField(default=0.0, help_text="From a word to its text, as the process said last.")
+    delay_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.room_id} {self.state}"
+
+
 class Sentence(models.Model):
     """A sentence in one language. Its translations have the same (part, index) in other tracks.
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
-from transcripts.events import SentenceChanged, SentenceRemoved
-from transcripts.models import SPEAKER_UNKNOWN, Part, Sentence, Track
+from transcripts.events import SentenceChanged, SentenceRemoved, StateChanged
+from transcripts.models import SPEAKER_UNKNOWN, Part, RoomState, Sentence, Track
 from transcripts.signals import about_to_delete, part_ended, sentences_committed
 
 
@@ -202,6 +202,29 @@ def forget_unstored(*, room: Room, opening: int | None = None) -> None:
         transaction.on_commit(partial(live.publish_track, room.pk, track.lang, removed))
 
 
+@transaction.atomic
+def put_room_state(new: RoomState) -> None:
+    """Write the state of a room where it differs, and tell it. Two writers of one room must exclude each other."""
+    old = locked(RoomState.objects.filter(pk=new.room_id)).first()
+    if old is not None and _same_state(old, new):
+        return
+    if old is not None and old.state == new.state:
+        new.since = old.since
+    if old is not None and old.session == new.session:
+        new.delay_s, new.delay_at = old.delay_s, old.delay_at
+    new.save(force_insert=old is None, force_update=old is not None)
+    until = new.grace_until
+    left = None if until is None else max(0.0, (until - timezone.now()).total_seconds())
+    event = StateChanged(new.state, new.opening, new.part, new.source_lang, left)
+    transaction.on_commit(partial(live.publish_room, new.room_id, event))
+
+
+def note_delay(*, room_id: int, session: int, delay_s: float) -> None:
+    """The process of this session says how late its text is."""
+    rows = RoomState.objects.filter(pk=room_id, session=session)
+    rows.update(delay_s=delay_s, delay_at=timezone.now())
+
+
 def lock_for_deletion(*, room_id: int, part_id: int | None = None) -> None:
     """Lock a room, or a part of it, with all that goes with it. Call in the transaction that deletes it.
 
@@ -210,6 +233,7 @@ def lock_for_deletion(*, room_id: int, part_id: int | None = None) -> None:
     list(locked(Room.objects.filter(pk=room_id).only("pk")))
     about_to_delete.send(Part, room_id=room_id, part_id=part_id)
     if part_id is None:
+        list(locked(RoomState.objects.filter(pk=room_id).only("pk")))
         list(locked(Track.objects.filter(room_id=room_id).only("pk")))
     sentences = Sentence.objects.filter(track__room_id=room_id)
     list(locked((sentences.filter(part_id=part_id) if part_id else sentences).only("pk")))
@@ -256,6 +280,13 @@ def _next_line(part: Part, current: int) -> int:
         part__room_id=part.room_id, part__opening=part.opening, track__lang=F("part__source_lang")
     ).aggregate(line=Max("line"))["line"]
     return max(current, -1 if highest is None else highest) + 1
+
+
+def _same_state(old: RoomState, new: RoomState) -> bool:
+    told = (
+        "state", "opening", "first_part", "part", "source_lang", "session", "hears", "grace_until", "leave_at",
+    )  # fmt: skip
+    return all(getattr(old, name) == getattr(new, name) for name in told)
 
 
 def _is_current(source: Sentence | None, item: Translation) -> bool:

@@ -4,23 +4,23 @@ from copy import copy
 from functools import partial
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from asr.audio_log import AudioLog
 from asr.models import PastCounters, Session
 from asr.placement import kill_process
 from asr.rooms.journal import note
+from asr.rooms.state import lock_end, tell_state
 from asr.selectors import is_running, newest_session, room_end
 from rooms.errors import Conflict
 from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
-from transcripts.events import HostReplaced, RoomClosed, SessionClosing, SessionReplaced, StateChanged
+from transcripts.events import HostReplaced, RoomClosed, SessionClosing, SessionReplaced
 from transcripts.models import Part
 from transcripts.services import end_part, forget_unstored
 
-ENDING_LOCK = 0x50FF1F  # with a room: opening it and ending its last session must not interleave
 ROOM_CLOSED = "Room closed"
 
 
@@ -56,8 +56,7 @@ def begin_closing(session: Session, *, by: str) -> None:
         tell(session.room_id, SessionClosing(session.pk))
     if not session.replaced:
         note("room closing", session, by=by)
-        part = part_of(session)
-        tell(part.room_id, StateChanged("closing", part.opening, part.number, session.source_lang))
+        tell_state(part_of(session).room_id)
 
 
 @transaction.atomic
@@ -73,9 +72,8 @@ def close_to_viewers(room_id: int) -> None:
         return
     session.closed_to_viewers_at = timezone.now()
     session.save(update_fields=["closed_to_viewers_at"])
-    part = part_of(session)
     note("room closed to viewers, text is still to come", session)
-    tell(room_id, StateChanged("closing", part.opening, part.number, session.source_lang))
+    tell_state(room_id)
 
 
 @transaction.atomic
@@ -94,10 +92,11 @@ def finish_session(session: Session, *, state: str = Session.State.CLOSED) -> No
     if is_running(part.room_id):
         if not is_running(part.room_id, opening=part.opening):  # another opening goes on
             forget_unstored(room=part.room, opening=part.opening)
+        tell_state(part.room_id)
         return
     # Text first, then the end, then what is forgotten: viewers have read the last sentences by then.
     note("room closed", session, state=state)
-    tell(part.room_id, StateChanged("closed", part.opening, part.number, session.source_lang))
+    tell_state(part.room_id)
     tell(part.room_id, RoomClosed(ROOM_CLOSED, part.opening))
     forget_unstored(room=part.room)
 
@@ -143,12 +142,6 @@ def lock_open_session(room_id: int) -> Session | None:
     return locked(open_sessions).first()
 
 
-def lock_end(room_id: int) -> None:
-    """Hold the right to open the room or to end it, until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENDING_LOCK, room_id % 2**31])
-
-
 def part_of(session: Session) -> Part:
     """The part that a room's session writes."""
     if session.part is None:
@@ -156,8 +149,6 @@ def part_of(session: Session) -> Part:
     return session.part
 
 
-def tell(
-    room_id: int, event: StateChanged | HostReplaced | RoomClosed | SessionClosing | SessionReplaced
-) -> None:
+def tell(room_id: int, event: HostReplaced | RoomClosed | SessionClosing | SessionReplaced) -> None:
     """Publish once the transaction is committed."""
     transaction.on_commit(partial(live.publish_room, room_id, event))

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from asr.models import Session
 from asr.rooms.ending import lock_open_session
 from asr.rooms.services import HostSeat, begin_grace
+from asr.rooms.state import tell_state
 
 SeatState = Literal["held", "taken_over", "lost", "over"]
 LogState = Literal["own", "shared", "over"]
@@ -36,8 +38,16 @@ def keep_seat(seat: HostSeat) -> Presence:
         return Presence("taken_over" if same_key else "lost", session.pk)
     # The row may have changed since: a renewal that comes late must not bring back a host that has left.
     mine = Session.objects.filter(pk=session.pk, host_connection_id=seat.connection_id, host_left=False)
-    mine.filter(state__in=Session.OPEN).update(host_seen_at=timezone.now(), grace_until=None)
+    mine = mine.filter(state__in=Session.OPEN)
+    if not mine.filter(grace_until=None).update(host_seen_at=timezone.now()):
+        _end_grace(mine.filter(grace_until__isnull=False), seat.room_id)
     return Presence("held", session.pk)
+
+
+@transaction.atomic
+def _end_grace(session: QuerySet[Session], room_id: int) -> None:
+    if session.update(host_seen_at=timezone.now(), grace_until=None):
+        tell_state(room_id)
 
 
 @transaction.atomic

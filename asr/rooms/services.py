@@ -11,13 +11,14 @@ from django.utils import timezone
 
 from asr.models import Session
 from asr.placement import request_process
-from asr.rooms.ending import begin_closing, lock_end, lock_open_session, part_of, tell
+from asr.rooms.ending import begin_closing, lock_open_session, part_of, tell
 from asr.rooms.journal import note
+from asr.rooms.state import lock_end, tell_state
 from asr.selectors import max_active_rooms, newest_session, open_session, room_end
 from rooms.errors import Conflict, Forbidden, NoCapacity, NotFound
 from rooms.locks import locked
 from rooms.models import ROOM_CODE, Room, passes
-from transcripts.events import HostReplaced, SessionReplaced, StateChanged
+from transcripts.events import HostReplaced, SessionReplaced
 from transcripts.models import Part
 from transcripts.services import PartTerms, open_part
 
@@ -81,7 +82,7 @@ def join_as_host(request: HostRequest) -> HostSeat:
         room.save(update_fields=["source_lang"])
     part = part_of(session)
     tell(room.pk, HostReplaced(session.host_connection_id))
-    tell(room.pk, StateChanged("live", part.opening, part.number, session.source_lang))
+    tell_state(room.pk)
     return HostSeat(
         room.pk, session.pk, part.opening, session.host_connection_id, session.host_key, session.host_fence,
         ready=session.state == Session.State.LIVE, fresh=before is None or before.pk != session.pk,
@@ -94,11 +95,7 @@ def begin_grace(session: Session) -> None:
     session.host_seen_at = None
     session.grace_until = timezone.now() + timedelta(seconds=settings.ENV.grace_s)
     session.save(update_fields=["host_seen_at", "grace_until"])
-    part = part_of(session)
-    tell(
-        part.room_id,
-        StateChanged("grace", part.opening, part.number, session.source_lang, settings.ENV.grace_s),
-    )
+    tell_state(part_of(session).room_id)
 
 
 @transaction.atomic
@@ -111,7 +108,9 @@ def restart_session(*, room_id: int, connection_id: str) -> int:
     session = lock_open_session(room_id)
     if session is None or session.host_connection_id != connection_id:
         raise Conflict("not_host", "Not the host of this room")
-    return _replace(session).pk
+    successor = _replace(session)
+    tell_state(room_id)
+    return successor.pk
 
 
 def recordable_room(code: str, *, lock: bool = False) -> Room:

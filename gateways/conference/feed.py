@@ -152,7 +152,7 @@ class RoomFeed:
             self._note_delays(event)
         elif isinstance(event, StateChanged):
             another = event.opening != self._opening or event.source_lang not in self._langs
-            if another or event.state == "closing":
+            if another or event.state in ("closing", "closed"):
                 self._stale.set()
         else:
             self._put_out(event)

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from asr.ending import close_room, finish_session
-from asr.services import restart_session
 from channels.db import database_sync_to_async
 from django.db import connections
 
 from asr.audio_log import close_async_clients
+from asr.rooms.ending import close_room, finish_session
+from asr.rooms.services import restart_session
 from asr.tests.make import TERMS, join, session_of
 from gateways.conference.feed import Member, follow, unfollow
 from transcripts import live

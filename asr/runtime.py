@@ -13,7 +13,7 @@ from asr import weights
 from asr.caption.captioner import Captioner
 from asr.machine import cores, cuda_devices, gpu_free_bytes
 from asr.models import Session
-from asr.recognise import live
+from asr.recognise import streaming
 from asr.recognise.counters import Counters
 from asr.recognise.options import EngineOptions
 from asr.recognise.recogniser import Recogniser
@@ -84,7 +84,7 @@ def load() -> None:
 
 
 def make_captioner(session: Session, counters: Counters) -> Captioner:
-    """The captioner of a session, from where its sentences end; see `Seam` for how it goes on there."""
+    """The captioner of a session, from where its sentences end; see `ResumePoint` for how it goes on there."""
     options = engine_options(session)
     model = _model
 
@@ -93,10 +93,16 @@ def make_captioner(session: Session, counters: Counters) -> Captioner:
             return ScriptedRecogniser(start_ms)
         if model is None:
             raise RuntimeError("load() comes first")
-        return live.make_recogniser(model, options, start_ms, counters=counters)
+        return streaming.make_recogniser(model, options, start_ms, counters=counters)
 
-    said = last_spoken(session.part) if session.part is not None else ""
-    return Captioner(make_recogniser, options, session.committed_ms, line=1 if said else 0, said=said)
+    committed_text = last_spoken(session.part) if session.part is not None else ""
+    return Captioner(
+        make_recogniser,
+        options,
+        session.committed_ms,
+        line=1 if committed_text else 0,
+        committed_text=committed_text,
+    )
 
 
 def engine_options(session: Session) -> EngineOptions:

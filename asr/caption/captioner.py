@@ -9,18 +9,18 @@ import numpy as np
 
 from asr.audio.samples import SAMPLES_PER_MS, Samples
 from asr.recognise.options import EngineOptions
-from asr.recognise.punctuation import ends_sentence
-from asr.recognise.recogniser import Confirmed, Event, Hypothesis, MakeRecogniser, Reset, Unexplained, Word
+from asr.recognise.recogniser import Committed, Event, Hypothesis, MakeRecogniser, Reset, Unexplained, Word
+from asr.recognise.text import ends_sentence
 
-from .seam import Seam
-from .sentences import Sentence, SentenceAssembler, with_capital
+from .resume import ResumePoint
+from .sentences import CompletedSentence, SentenceAssembler, with_capital
 
 LONGEST_FILL_MS = 1000
 
 
 @dataclass(frozen=True)
 class SentenceReady:
-    """A sentence that will never change here; `spoken_to_text_ms` is how late its last word was confirmed."""
+    """A sentence that will never change here; `spoken_to_text_ms` is how late its last word was committed."""
 
     start_ms: int
     end_ms: int
@@ -53,8 +53,8 @@ CaptionEvent = SentenceReady | PartialText | Notice
 class Captioner:
     """Composes a recogniser and the splitting into sentences for one stream.
 
-    `make_recogniser(start_ms)` is called at the start and after each gap in the audio. A captioner that goes on at
-    `start_ms`, behind the sentence `said`, wants audio from `heard_ms` on, which is earlier: see `Seam`.
+    `make_recogniser(start_ms)` is called at the start and after each gap in the audio. A captioner that resumes at
+    `start_ms`, behind the sentence `committed_text`, is fed from `heard_ms` on, which is earlier: see `ResumePoint`.
     """
 
     def __init__(
@@ -63,59 +63,59 @@ class Captioner:
         options: EngineOptions,
         start_ms: int = 0,
         line: int = 0,
-        said: str = "",
+        committed_text: str = "",
     ) -> None:
         self._make = make_recogniser
         self._options = options
-        self._seam: Seam | None = Seam(start_ms, said) if start_ms else None
-        self._recogniser = make_recogniser(self._seam.lead_ms if self._seam else start_ms)
+        self._resume: ResumePoint | None = ResumePoint(start_ms, committed_text) if start_ms else None
+        self._recogniser = make_recogniser(self._resume.overlap_start_ms if self._resume else start_ms)
         self._begun = False
         self._assembler = SentenceAssembler(
             options.language,
             punctuation_split=options.punctuation_split,
             max_chars=options.max_sentence_chars,
         )
-        self._assembler.begins &= not said or ends_sentence(said)
+        self._assembler.begins &= not committed_text or ends_sentence(committed_text)
         self._committed_ms = start_ms
         self._last_end_ms: int | None = start_ms if line else None
         self._partial = PartialText(start_ms, "")
         self._hypothesis: tuple[Word, ...] = ()
-        self._due: list[CaptionEvent] = []
+        self._queued: list[CaptionEvent] = []
         self.line = line
 
     @property
     def heard_ms(self) -> int:
-        """End of the audio that was taken."""
+        """End of the audio that was fed."""
         return self._recogniser.heard_ms
 
     @property
     def committed_ms(self) -> int:
-        """Resume here: everything before is in sentences that were given out, or is not speech."""
-        if self._assembler.pending or self._due:
+        """Resume here: everything before is in sentences that were emitted, or is not speech."""
+        if self._assembler.pending or self._queued:
             return self._committed_ms
-        return max(self._committed_ms, self._recogniser.settled_ms)
+        return max(self._committed_ms, self._recogniser.finalised_ms)
 
     @property
     def text_ms(self) -> int:
-        """Up to here audio is text that was given out, final or not, or holds none."""
+        """Audio up to here is in text that was emitted, final or not, or holds no speech."""
         shown_ms = self._hypothesis[-1].end_ms if self._hypothesis else 0
-        return max(self._recogniser.settled_ms, shown_ms)
+        return max(self._recogniser.finalised_ms, shown_ms)
 
     @property
     def needed_ms(self) -> int:
-        """Audio before this is never needed again: a successor listens from here."""
-        return Seam(self.committed_ms).lead_ms
+        """Audio before this is never needed again: the next generation is fed from here."""
+        return ResumePoint(self.committed_ms).overlap_start_ms
 
     def feed(self, start_ms: int, samples: Samples) -> None:
-        """Take audio that starts at `start_ms`: what was heard before is dropped, a gap is bridged or ends the text."""
+        """Append audio from `start_ms`: an overlap is dropped, a short gap is filled, a long one ends the text."""
         if not self._begun:
             self._begin(start_ms)
         gap_ms = start_ms - self.heard_ms
         if gap_ms > LONGEST_FILL_MS:
             flushed = self.flush()
-            self._due = [*flushed, Notice("audio_gap", start_ms)]
+            self._queued = [*flushed, Notice("audio_gap", start_ms)]
             self._recogniser = self._make(start_ms)
-            self._seam = None
+            self._resume = None
             self._committed_ms = start_ms
         elif gap_ms > 0:
             self._recogniser.feed(np.zeros(gap_ms * SAMPLES_PER_MS, dtype=np.float32))
@@ -125,79 +125,81 @@ class Captioner:
             self._recogniser.feed(samples)
 
     def _begin(self, start_ms: int) -> None:
-        """The first audio: the lead may be missing, or a part of it."""
+        """The first audio: the overlap may be missing, or a part of it."""
         self._begun = True
-        if self._seam and start_ms > self.heard_ms:
-            self._recogniser = self._make(min(start_ms, self._seam.at_ms))
+        if self._resume and start_ms > self.heard_ms:
+            self._recogniser = self._make(min(start_ms, self._resume.at_ms))
 
     def poll(self) -> list[CaptionEvent]:
         """Do at most one unit of work; return what is new."""
-        return self._translate(self._recogniser.poll())
+        return self._caption_events(self._recogniser.poll())
 
     def flush_steps(self) -> Iterator[list[CaptionEvent]]:
-        """Everything heard becomes sentences, one unit of work a step: each may be written before the next."""
+        """All audio fed becomes sentences, one unit of work per step: each may be written before the next."""
         for events in self._recogniser.flush_steps():
-            yield self._translate(events)
-        last = self._translate([])
-        last.extend(self._give(self._assembler.finish()))
+            yield self._caption_events(events)
+        last = self._caption_events([])
+        last.extend(self._emit(self._assembler.finish()))
         last.extend(self._changed_partial())
         yield last
 
     def flush(self) -> list[CaptionEvent]:
-        """Everything heard becomes sentences, now."""
+        """All audio fed becomes sentences, now."""
         return [event for events in self.flush_steps() for event in events]
 
-    def _translate(self, events: list[Event]) -> list[CaptionEvent]:
-        given: list[CaptionEvent] = self._due
-        self._due = []
+    def _caption_events(self, events: list[Event]) -> list[CaptionEvent]:
+        emitted: list[CaptionEvent] = self._queued
+        self._queued = []
         for event in events:
-            if isinstance(event, Confirmed):
+            if isinstance(event, Committed):
                 self._hypothesis = ()
-                given.extend(self._confirm(event.words))
+                emitted.extend(self._commit(event.words))
             elif isinstance(event, Hypothesis):
-                self._hypothesis = event.words[self._seam.before(event.words) if self._seam else 0 :]
+                self._hypothesis = event.words[
+                    self._resume.count_before(event.words) if self._resume else 0 :
+                ]
             elif isinstance(event, Reset):
                 self._hypothesis = ()
-                given.append(Notice("recogniser_reset", event.at_ms))
+                emitted.append(Notice("recogniser_reset", event.at_ms))
             elif isinstance(event, Unexplained):
-                given.append(Notice("speech_without_words", event.at_ms))
+                emitted.append(Notice("speech_without_words", event.at_ms))
             else:
                 self._hypothesis = ()
-        given.extend(self._give(self._finish_after_silence()))
-        given.extend(self._changed_partial())
-        return given
+        emitted.extend(self._emit(self._finish_after_silence()))
+        emitted.extend(self._changed_partial())
+        return emitted
 
-    def _confirm(self, words: tuple[Word, ...]) -> list[CaptionEvent]:
+    def _commit(self, words: tuple[Word, ...]) -> list[CaptionEvent]:
         """Words behind a long pause never join the sentence before the pause."""
-        given: list[CaptionEvent] = []
-        words = self._behind_seam(words)
+        emitted: list[CaptionEvent] = []
+        words = self._after_overlap(words)
         for word in words:
             pending = self._assembler.pending
             if pending and word.start_ms - pending[-1].end_ms >= self._options.sentence_pause_ms:
-                given.extend(self._give(self._assembler.finish()))
-            given.extend(self._give(self._assembler.add((word,), more=word is not words[-1])))
-        return given
+                emitted.extend(self._emit(self._assembler.finish()))
+            emitted.extend(self._emit(self._assembler.add((word,), more=word is not words[-1])))
+        return emitted
 
-    def _behind_seam(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
-        """Without the words of the lead; whatever follows a word behind the seam is behind it too."""
-        seam = self._seam
-        if seam is None:
+    def _after_overlap(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
+        """Without the words of the overlap; whatever follows a word behind the resume point is behind it too."""
+        resume = self._resume
+        if resume is None:
             return words
-        words = words[seam.before(words) :]
+        words = words[resume.count_before(words) :]
         if words:
-            self._seam = None
-            words = tuple(word.not_before(seam.at_ms) for word in words)
+            self._resume = None
+            words = tuple(word.not_before(resume.at_ms) for word in words)
         return words
 
-    def _finish_after_silence(self) -> list[Sentence]:
+    def _finish_after_silence(self) -> list[CompletedSentence]:
         pending = self._assembler.pending
         if not pending or self._hypothesis:
             return []
-        silence_ms = self._recogniser.settled_ms - pending[-1].end_ms
+        silence_ms = self._recogniser.finalised_ms - pending[-1].end_ms
         return self._assembler.finish() if silence_ms >= self._options.sentence_pause_ms else []
 
-    def _give(self, sentences: list[Sentence]) -> list[CaptionEvent]:
-        given: list[CaptionEvent] = []
+    def _emit(self, sentences: list[CompletedSentence]) -> list[CaptionEvent]:
+        emitted: list[CaptionEvent] = []
         for sentence in sentences:
             last_end_ms, self._last_end_ms = self._last_end_ms, sentence.end_ms
             new_line = last_end_ms is None or sentence.start_ms - last_end_ms >= self._options.line_pause_ms
@@ -206,21 +208,21 @@ class Captioner:
             if not sentence.text:
                 continue
             late_ms = max(0, self.heard_ms - sentence.end_ms)
-            given.append(
+            emitted.append(
                 SentenceReady(
                     sentence.start_ms, sentence.end_ms, sentence.text, new_line, spoken_to_text_ms=late_ms
                 )
             )
-        return given
+        return emitted
 
     def _changed_partial(self) -> list[CaptionEvent]:
-        confirmed = "".join(word.text for word in self._assembler.pending)
-        whole = confirmed + "".join(word.text for word in self._hypothesis)
+        committed_text = "".join(word.text for word in self._assembler.pending)
+        whole = committed_text + "".join(word.text for word in self._hypothesis)
         words = (*self._assembler.pending, *self._hypothesis)
         skipped = len(whole) - len(whole.lstrip())
         start_ms = words[0].start_ms if words else self._committed_ms
         text = with_capital(whole.strip()) if self._assembler.begins else whole.strip()
-        partial = PartialText(start_ms, text, max(0, len(confirmed.rstrip()) - skipped))
+        partial = PartialText(start_ms, text, max(0, len(committed_text.rstrip()) - skipped))
         if partial == self._partial or not (partial.text or self._partial.text):
             return []
         self._partial = partial

@@ -1,4 +1,4 @@
-"""Confirmed words become sentences: `sentencex` knows the language's rules, we know when text is settled."""
+"""Committed words become sentences: `sentencex` knows the language's rules, this module when text is final."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 import sentencex
 
-from asr.recognise.punctuation import TERMINAL, ends_sentence
 from asr.recognise.recogniser import Word
+from asr.recognise.text import TERMINAL, ends_sentence
 
 _CLAUSE = (",", ";", ":", "–", "—", "、", "，", "；")
-_FOLLOWER = "Xaver"  # no language's splitter knows it: asks about a boundary at the end of the text
+_FOLLOWER = "Xaver"  # no language's splitter knows it: probes for a boundary at the end of the text
 _DOTTED_I = frozenset({"tr", "az"})  # their capital i is not Python's: left as the model writes it
 _SHORTEST_CLAUSE_CHARS = 40
 MAX_PENDING_WORDS = 400
 
 
 @dataclass(frozen=True)
-class Sentence:
+class CompletedSentence:
     """A finished sentence and the words it is made of."""
 
     words: tuple[Word, ...]
@@ -41,7 +41,7 @@ class Sentence:
 
 
 class SentenceAssembler:
-    """Collects confirmed words and gives them back as sentences, in order, each word once."""
+    """Collects committed words and returns them as sentences, in order, each word once."""
 
     def __init__(self, language: str, *, punctuation_split: bool = True, max_chars: int = 240) -> None:
         self._language = language
@@ -55,32 +55,32 @@ class SentenceAssembler:
 
     @property
     def pending(self) -> tuple[Word, ...]:
-        """Confirmed words that are in no sentence yet."""
+        """Committed words that are in no sentence yet."""
         return tuple(self._words)
 
-    def add(self, words: tuple[Word, ...], *, more: bool = False) -> list[Sentence]:
-        """Take confirmed words; return the sentences that they complete (`more`: further words follow at once)."""
+    def add(self, words: tuple[Word, ...], *, more: bool = False) -> list[CompletedSentence]:
+        """Append committed words; return the sentences that they complete (`more`: further words follow at once)."""
         self._words.extend(words)
         done = self._complete() if self._punctuation_split and not more else []
         while self._text_length() > self._max_chars or len(self._words) > MAX_PENDING_WORDS:
-            done.append(self._take(self._clause_cut()))
+            done.append(self._pop_sentence(self._clause_cut()))
         return done
 
-    def finish(self) -> list[Sentence]:
+    def finish(self) -> list[CompletedSentence]:
         """Everything pending becomes a sentence, because nothing will follow it soon."""
-        return [self._take(len(self._words))] if self._words else []
+        return [self._pop_sentence(len(self._words))] if self._words else []
 
-    def _complete(self) -> list[Sentence]:
-        done: list[Sentence] = []
+    def _complete(self) -> list[CompletedSentence]:
+        done: list[CompletedSentence] = []
         while self._words:
             count = first_sentence_words(self._words, self._language)
             if not count:
                 break
-            done.append(self._take(count))
+            done.append(self._pop_sentence(count))
         return done
 
-    def _take(self, count: int) -> Sentence:
-        sentence = Sentence(tuple(self._words[:count]), self.begins)
+    def _pop_sentence(self, count: int) -> CompletedSentence:
+        sentence = CompletedSentence(tuple(self._words[:count]), self.begins)
         del self._words[:count]
         self.begins = self._capitals and ends_sentence(sentence.text)
         return sentence

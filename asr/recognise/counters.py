@@ -1,4 +1,8 @@
-"""What the engine counts; the Django side exports it as metrics."""
+"""What the recogniser counts; the Django side exports it as metrics.
+
+Field names are the metrics' names, which dashboards query, and keep their old words: `second_looks` are final passes,
+`holes` deletions, `phantoms_dropped` known hallucinations, `unexplained` stretches of speech that no retry transcribed.
+"""
 
 from __future__ import annotations
 

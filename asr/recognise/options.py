@@ -1,4 +1,4 @@
-"""Everything about the engine that may be chosen, in one value."""
+"""Every option of the recogniser in one value."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class EngineOptions:
 
     language: str = "en"
     min_chunk_size_s: float = 0.4  # no decode before this much new audio
-    confidence_validation: bool = True  # a word of high probability needs no second opinion
+    confidence_validation: bool = True  # a word of high probability is committed after a single pass
     punctuation_split: bool = True  # sentences end at punctuation (else only at pauses)
     vac: bool = True  # voice activity controls what is decoded
-    beam_size: int = 5  # of the second look
-    live_beam_size: int = 5  # of the passes while speech goes on
+    beam_size: int = 5  # of the final pass
+    live_beam_size: int = 5  # of the partial passes while speech goes on
     buffer_trimming: Trimming = "sentence"
     buffer_trimming_s: float = 8.0
 
@@ -32,13 +32,13 @@ class EngineOptions:
     abstract: str = ""
     glossary: tuple[str, ...] = ()
     prompt: bool = True
-    lexicon: bool = True  # among the beams, words that the language knows are preferred
+    lexicon: bool = True  # n-best rescoring with word frequencies
 
     # Commit by alignment and confidence
     sure_probability: float = 0.9  # a word at least this probable …
     sure_margin_ms: int = 300  # … is final when it ends this far before the end of the audio
-    confirm_probability: float = 0.8  # the same for confident words
-    confirm_margin_ms: int = 500
+    commit_probability: float = 0.8  # the same for confident words
+    commit_margin_ms: int = 500
     agree_margin_ms: int = 200  # a word that two passes agree on, this far before the end, is final
     pause_bonus_ms: int = 500  # words before a pause count as so much farther from the end
     doubt_probability: float = 0.5  # a word less probable than this waits longer, agreed on or not
@@ -67,7 +67,7 @@ class EngineOptions:
     window_pad_s: float = 1.0  # … and holds this much silence behind the audio
     tokens_per_s: float = 8.0
     repetition_penalty: float = 1.0
-    second_look: bool = True
-    second_look_window_s: float = 30.0
+    final_pass: bool = True
+    final_pass_window_s: float = 30.0
     freeze_reset_s: float = 20.0
     shed_delay_s: float = 10.0

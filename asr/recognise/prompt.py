@@ -1,4 +1,4 @@
-"""What the model is told before it listens: the talk's words, and what was said last. Bounded."""
+"""The decoder's prompt: the talk's words, and the last committed ones. Bounded."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import re
 from collections import deque
 from collections.abc import Callable
 
-from .guards import bare
 from .options import EngineOptions
-from .punctuation import ends_sentence
+from .text import ends_sentence, normalised
 
 TALK_TOKENS = 60
 RECENT_TOKENS = 60
@@ -25,40 +24,40 @@ class Prompt:
         text = talk_text(options)
         self._talk = tuple(encode(" " + text)[:TALK_TOKENS]) if text and options.prompt else ()
         self._recent: deque[str] = deque(maxlen=RECENT_WORDS)
-        self._muted = False
+        self._recent_suppressed = False
 
     @property
-    def said(self) -> list[str]:
-        """The last confirmed words outside the window, for comparing."""
-        return [bare(text) for text in self._recent]
+    def recent(self) -> list[str]:
+        """The last committed words outside the window, normalised."""
+        return [normalised(text) for text in self._recent]
 
     @property
-    def sentence_begins(self) -> bool:
-        """Nothing was said before the window, or a sentence ended there."""
+    def at_sentence_start(self) -> bool:
+        """No words precede the window, or a sentence ended there."""
         return not self._recent or ends_sentence(self._recent[-1])
 
     def tokens(self) -> tuple[int, ...]:
-        """Prompt for the next decode: the talk, then what was said last if the sentence goes on."""
+        """Prompt for the next decode: the talk, then the last committed words if the sentence goes on."""
         if not self._on:
             return ()
-        if self._muted:
+        if self._recent_suppressed:
             return self._talk
         recent = self._encode("".join(self._recent))[-RECENT_TOKENS:] if self._recent else []
         return (*self._talk, *recent)
 
-    def say(self, texts: list[str]) -> None:
-        """Words that left the window."""
+    def append(self, texts: list[str]) -> None:
+        """Add words evicted from the window."""
         self._recent.extend(texts)
-        self._muted = False
+        self._recent_suppressed = False
 
-    def pause(self) -> None:
-        """An utterance ended: behind a full stop, what was said last tells little of what comes."""
+    def end_utterance(self) -> None:
+        """An utterance ended: behind a full stop the last words predict little of what follows."""
         if self._recent and ends_sentence(self._recent[-1]):
-            self._muted = True
+            self._recent_suppressed = True
 
-    def mute(self) -> None:
-        """The model looped: leave out what was said last until new words leave the window."""
-        self._muted = True
+    def suppress_recent(self) -> None:
+        """The model looped: leave out the last words until new ones are evicted from the window."""
+        self._recent_suppressed = True
 
 
 def talk_terms(options: EngineOptions) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The protocol every recogniser speaks, and the values it speaks in.
+"""The protocol of recognisers, and the values in it.
 
 All times are milliseconds since the part's first sample; audio is mono float32 at 16 kHz.
 """
@@ -27,22 +27,22 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Confirmed:
-    """Words that are final: they are never said again and never changed."""
+class Committed:
+    """Words that are final: never repeated and never changed."""
 
     words: tuple[Word, ...]
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """What is heard beyond the confirmed words; replaces the hypothesis before it."""
+    """The tentative words behind the committed ones; replaces the previous hypothesis."""
 
     words: tuple[Word, ...]
 
 
 @dataclass(frozen=True)
 class UtteranceEnd:
-    """A pause: everything spoken before `end_ms` is confirmed or dropped."""
+    """A pause: everything spoken before `end_ms` is committed or dropped."""
 
     end_ms: int
 
@@ -57,12 +57,12 @@ class Reset:
 
 @dataclass(frozen=True)
 class Unexplained:
-    """Seconds of speech at `at_ms` for which no try found words."""
+    """Seconds of speech at `at_ms` for which no retry found words."""
 
     at_ms: int
 
 
-Event = Confirmed | Hypothesis | UtteranceEnd | Reset | Unexplained
+Event = Committed | Hypothesis | UtteranceEnd | Reset | Unexplained
 
 
 class Recogniser(Protocol):
@@ -73,17 +73,17 @@ class Recogniser(Protocol):
         """End of the audio that was fed."""
 
     @property
-    def settled_ms(self) -> int:
-        """Everything before this is confirmed or known to hold no speech."""
+    def finalised_ms(self) -> int:
+        """Everything before this is committed or known to hold no speech."""
 
     def feed(self, samples: Samples) -> None:
-        """Take consecutive audio; cheap, never decodes."""
+        """Take consecutive audio; greedy, never decodes."""
 
     def poll(self) -> list[Event]:
         """Do at most one unit of work (one VAD pass, at most one decode); [] when there is nothing to do."""
 
     def flush_steps(self) -> Iterator[list[Event]]:
-        """Confirm everything heard so far, one unit of work (as of `poll`) a step; more audio may follow."""
+        """Commit all audio fed so far, one unit of work (as of `poll`) per step; more audio may follow."""
 
     def flush(self) -> list[Event]:
         """All of `flush_steps` at once."""

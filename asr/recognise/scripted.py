@@ -8,7 +8,7 @@ import numpy as np
 
 from asr.audio.samples import SAMPLES_PER_MS, Samples
 
-from .recogniser import Confirmed, Event, Hypothesis, Word
+from .recogniser import Committed, Event, Hypothesis, Word
 
 SENTENCE_MS = 2000
 WORDS_PER_SENTENCE = 4
@@ -17,15 +17,15 @@ LOUD = 1e-3
 
 
 class ScriptedRecogniser:
-    """Says "S0001w1 s0001w2 …" for the first 2 s of sound, and so on; silence says nothing.
+    """Recognises "S0001w1 s0001w2 …" for the first 2 s of sound, and so on; silence has no words.
 
-    Sentence and word numbers follow from the part's time alone, so that a new one that starts at any settled
-    time goes on with the same words. A sentence is confirmed when its 2 s are over.
+    Sentence and word numbers follow from the part's time alone, so that a new one that starts at any finalised
+    time continues with the same words. A sentence is committed when its 2 s are over.
     """
 
     def __init__(self, start_ms: int = 0) -> None:
         self._heard_samples = start_ms * SAMPLES_PER_MS
-        self._settled_ms = start_ms
+        self._finalised_ms = start_ms
         self._loud: dict[int, bool] = {}  # number of a word's slot since the part began: any sound in it
         self._shown: tuple[Word, ...] = ()
 
@@ -35,9 +35,9 @@ class ScriptedRecogniser:
         return self._heard_samples // SAMPLES_PER_MS
 
     @property
-    def settled_ms(self) -> int:
+    def finalised_ms(self) -> int:
         """End of the last whole sentence slot."""
-        return self._settled_ms
+        return self._finalised_ms
 
     def feed(self, samples: Samples) -> None:
         """Note which words' slots hold sound."""
@@ -52,10 +52,10 @@ class ScriptedRecogniser:
             at += count
 
     def poll(self) -> list[Event]:
-        """Confirm one sentence slot that is over, or show the words of the one that is open."""
-        end_ms = self._settled_ms // SENTENCE_MS * SENTENCE_MS + SENTENCE_MS
+        """Commit one sentence slot that is over, or show the words of the one that is open."""
+        end_ms = self._finalised_ms // SENTENCE_MS * SENTENCE_MS + SENTENCE_MS
         if end_ms <= self.heard_ms:
-            return self._confirm(end_ms)
+            return self._commit(end_ms)
         words = self._words(self.heard_ms // WORD_MS * WORD_MS)
         if words == self._shown:
             return []
@@ -63,27 +63,27 @@ class ScriptedRecogniser:
         return [Hypothesis(words)]
 
     def flush_steps(self) -> Iterator[list[Event]]:
-        """Confirm every slot that was begun, one a step."""
-        while self._settled_ms < self.heard_ms:
-            end_ms = self._settled_ms // SENTENCE_MS * SENTENCE_MS + SENTENCE_MS
-            yield self._confirm(min(end_ms, self.heard_ms))
+        """Commit every slot that was begun, one per step."""
+        while self._finalised_ms < self.heard_ms:
+            end_ms = self._finalised_ms // SENTENCE_MS * SENTENCE_MS + SENTENCE_MS
+            yield self._commit(min(end_ms, self.heard_ms))
 
     def flush(self) -> list[Event]:
-        """Confirm every slot that was begun."""
+        """Commit every slot that was begun."""
         return [event for events in self.flush_steps() for event in events]
 
-    def _confirm(self, end_ms: int) -> list[Event]:
+    def _commit(self, end_ms: int) -> list[Event]:
         words = self._words(-(-end_ms // WORD_MS) * WORD_MS)
-        self._settled_ms = end_ms
+        self._finalised_ms = end_ms
         self._shown = ()
         self._loud = {slot: loud for slot, loud in self._loud.items() if (slot + 1) * WORD_MS > end_ms}
         if not words:
             return []
         last = words[-1]
-        return [Confirmed((*words[:-1], Word(last.start_ms, last.end_ms, last.text + ".", 1.0)))]
+        return [Committed((*words[:-1], Word(last.start_ms, last.end_ms, last.text + ".", 1.0)))]
 
     def _words(self, before_ms: int) -> tuple[Word, ...]:
-        slots = range(-(-self._settled_ms // WORD_MS), before_ms // WORD_MS)
+        slots = range(-(-self._finalised_ms // WORD_MS), before_ms // WORD_MS)
         loud = [slot for slot in slots if self._loud.get(slot)]
         return tuple(scripted_word(slot, first=slot == loud[0]) for slot in loud)
 

@@ -1,4 +1,4 @@
-"""One decode of the window, and the guards that cut from it what was not spoken."""
+"""One decode of the window, and the guards that remove hallucinated words from it."""
 
 from __future__ import annotations
 
@@ -8,34 +8,32 @@ from functools import partial
 
 from asr.audio.samples import SAMPLES_PER_MS, Samples
 
-from . import guards
+from . import hallucination
 from .counters import Counters
-from .ear import Ear
-from .holes import first_hole
-from .lexicon import Lexicon
+from .deletions import first_deletion
+from .front_end import VadFrontEnd
 from .options import EngineOptions
 from .prompt import Prompt, talk_terms
+from .rescoring import Lexicon
 from .whisper import Decoded, DecodedWord, DecodeRequest, Model
-from .window import Window
+from .window import DecodeWindow
 
-LOOP_PENALTY = 1.15  # for a second try where the model looped; it costs honest little words
-REPEATED_MS = 300  # words of before the window that start it once more, this early, are dropped
-CONTEXT_DOUBT = (
-    0.3  # with speech in the context the model hardly says that there is none: so much surer it must be
-)
-SMALL_BEGINNING_NATS = 1.0  # what follows a small letter reads otherwise: "and saw my" for "And so, my"
+LOOP_PENALTY = 1.15  # for the retry where the model looped; it costs short function words
+REPEATED_MS = 300  # words from before the window repeated this early in it are dropped
+CONTEXT_DOUBT = 0.3  # speech in the context lowers the no-speech probability: words must be this much surer
+LOWER_CASE_START_NATS = 1.0  # a lower-case start leads to another reading: "and saw my" for "And so, my"
 SPARE_TOKENS = 8  # a budget never falls below this
 
 
 class Transcriber:
-    """Turns the window into words behind its confirmed ones (ms from the window's start)."""
+    """Decodes the window into words behind its committed ones (ms from the window's start)."""
 
     def __init__(
         self,
         model: Model,
         options: EngineOptions,
-        ear: Ear,
-        window: Window,
+        front_end: VadFrontEnd,
+        window: DecodeWindow,
         *,
         counters: Counters,
         clock: Callable[[], float],
@@ -44,112 +42,118 @@ class Transcriber:
         self.counters = counters
         self._model = model
         self._options = options
-        self._ear = ear
+        self._front_end = front_end
         self._window = window
         self._clock = clock
         self._lexicon = Lexicon(options.language, talk_terms(options)) if options.lexicon else None
         self._comma = tuple(model.encode_text(",", options.language))
-        self._no_speech = 0.0  # the model's probability of it, in the last decode
+        self._no_speech = 0.0  # of the last decode
 
-    def live(self, *, cheap: bool) -> tuple[DecodedWord, ...]:
-        """A pass while speech goes on, over all that was heard: words up to where the model skipped some."""
-        gate = self._ear.gate
-        decoded = self._decode(self._ear.at_ms, final=False, beam_size=1 if cheap else None)
-        words = self.before_hole(self._guarded(decoded, gate.speech_end_ms))
-        if not self._window.begun and (self._is_echo(words) or not guards.is_trusted(words, self._no_speech)):
+    def partial_pass(self, *, greedy: bool) -> tuple[DecodedWord, ...]:
+        """A pass while speech goes on, over the whole window: words up to the first deletion."""
+        gate = self._front_end.gate
+        decoded = self._decode(self._front_end.at_ms, final=False, beam_size=1 if greedy else None)
+        words = self.before_deletion(self._guarded(decoded, gate.speech_end_ms))
+        if not self._window.begun and (
+            self._is_echo(words) or not hallucination.is_trusted(words, self._no_speech)
+        ):
             return ()
         return words
 
     def may_begin(self, words: tuple[DecodedWord, ...]) -> bool:
-        """May a live pass confirm these words? Doubtful ones behind a context wait for the pause, where they are tried."""
+        """May a partial pass commit these words? Doubtful ones wait for the pause, where they are decoded alone."""
         return self._window.begun or not self._doubtful(words)
 
-    def last(
-        self, end_ms: int, speech_end_ms: int, *, look: bool = False, cheap: bool = False
+    def decode_words(
+        self, end_ms: int, speech_end_ms: int, *, final_pass: bool = False, greedy: bool = False
     ) -> tuple[DecodedWord, ...]:
-        """The final words up to `end_ms`; `look`: in the full window and with all beams."""
-        beam_size = self._options.beam_size if look else 1 if cheap else None
-        decoded = self._decode(end_ms, final=True, beam_size=beam_size, look=look)
+        """The words up to `end_ms`, to be committed; `final_pass`: in the full window and with all beams."""
+        beam_size = self._options.beam_size if final_pass else 1 if greedy else None
+        decoded = self._decode(end_ms, final=True, beam_size=beam_size, final_pass=final_pass)
         return self.plausible(self._guarded(decoded, speech_end_ms), decoded, end_ms)
 
-    def before_hole(self, words: tuple[DecodedWord, ...]) -> tuple[DecodedWord, ...]:
-        """The words up to a stretch of speech for which the model found no words: it skipped some."""
+    def before_deletion(self, words: tuple[DecodedWord, ...]) -> tuple[DecodedWord, ...]:
+        """The words up to the first deletion: speech that the model skipped."""
         window = self._window
-        hole = first_hole(words, self._ear.gate, window_ms=window.start_ms, from_ms=window.last_ms)
-        if hole is None:
+        deletion = first_deletion(
+            words, self._front_end.gate, window_ms=window.start_ms, from_ms=window.last_ms
+        )
+        if deletion is None:
             return words
         self.counters.holes += 1
-        return words[: hole.count]
+        return words[: deletion.count]
 
     def plausible(
         self, words: tuple[DecodedWord, ...], decoded: Decoded | None, end_ms: int
     ) -> tuple[DecodedWord, ...]:
-        """Drop the text of a whole utterance when it is probably invented."""
+        """Drop the text of a whole utterance when it is probably hallucinated."""
         if not words or self._window.begun:
             return words
-        said = words
+        judged = words
         if self._doubtful(words):
             decoded = self._alone(end_ms)
-            said = decoded.words
-            words = () if self._window.said and self._is_echo(words) else words
-        silent = decoded is not None and guards.is_no_speech(decoded)
-        if silent or not guards.is_trusted(said, self._no_speech):
+            judged = decoded.words
+            words = () if self._window.committed and self._is_echo(words) else words
+        silent = decoded is not None and hallucination.is_no_speech(decoded)
+        if silent or not hallucination.is_trusted(judged, self._no_speech):
             self.counters.no_speech_dropped += 1
             return ()
-        if guards.is_phantom(words, self._options.language):
+        if hallucination.is_hallucination(words, self._options.language):
             self.counters.phantoms_dropped += 1
             return ()
         return words
 
-    def leave(self, count: int) -> None:
-        """Let the first confirmed words leave the window."""
-        self.prompt.say(self._window.leave(count))
+    def evict(self, count: int) -> None:
+        """Evict the first committed words from the window."""
+        self.prompt.append(self._window.evict(count))
 
     def start_window(self, at_ms: int) -> None:
-        """Begin the window elsewhere."""
+        """Move the window's start."""
         self._window.start(at_ms)
-        self._ear.forget_before(at_ms)
+        self._front_end.evict_before(at_ms)
 
     def restart_window(self) -> None:
-        """The model says nothing behind the prefix: begin anew behind the last confirmed word."""
+        """The model finds nothing behind the prefix: restart behind the last committed word."""
         self.counters.restarts += 1
         at_ms = self._window.last_ms
-        self.leave(len(self._window.said))
-        self.prompt.mute()
+        self.evict(len(self._window.committed))
+        self.prompt.suppress_recent()
         self.start_window(at_ms)
         self._window.decoded_ms = at_ms
 
     def _doubtful(self, words: tuple[DecodedWord, ...]) -> bool:
         """Behind a context or a prompt: may these words come from it, or does it make speech look like silence?
 
-        With a room's title as prompt the model takes honest beginnings for silence with 0.4 to 0.5.
+        With a room's title as prompt the model gives real beginnings a no-speech probability of 0.4 to 0.5.
         """
-        if not self._window.said:
-            return bool(self.prompt.tokens()) and not guards.is_trusted(words, self._no_speech)
-        return self._is_echo(words) or not guards.is_trusted(words, self._no_speech + CONTEXT_DOUBT)
+        if not self._window.committed:
+            return bool(self.prompt.tokens()) and not hallucination.is_trusted(words, self._no_speech)
+        return self._is_echo(words) or not hallucination.is_trusted(words, self._no_speech + CONTEXT_DOUBT)
 
     def _is_echo(self, words: tuple[DecodedWord, ...]) -> bool:
-        """Words that the model places in the context, before the utterance began."""
-        before_ms = self._window.opened_ms - self._window.start_ms
-        return bool(self._window.said and words) and words[-1].end_ms <= before_ms
+        """The model places these words in the context, before the utterance began."""
+        before_ms = self._window.utterance_start_ms - self._window.start_ms
+        return bool(self._window.committed and words) and words[-1].end_ms <= before_ms
 
     def _alone(self, end_ms: int) -> Decoded:
-        """The open utterance without its context: only so the model says whether it is speech at all."""
+        """Decode the current utterance without its context, which would lower the no-speech probability."""
         window = self._window
         request = replace(self._request(end_ms, final=True, beam_size=1), prompt=(), prefix=(), joint=())
-        return self._timed(self._ear.between(window.opened_ms, end_ms), request)
+        return self._timed(self._front_end.between(window.utterance_start_ms, end_ms), request)
 
-    def _decode(self, end_ms: int, *, final: bool, beam_size: int | None, look: bool = False) -> Decoded:
-        """Decode up to `end_ms`; once more, without what led it astray, if the model looped."""
-        samples = self._ear.between(self._window.start_ms, end_ms)
+    def _decode(
+        self, end_ms: int, *, final: bool, beam_size: int | None, final_pass: bool = False
+    ) -> Decoded:
+        """Decode up to `end_ms`; if the model looped, once more without the prompt."""
+        samples = self._front_end.between(self._window.start_ms, end_ms)
         request = self._request(end_ms, final=final, beam_size=beam_size)
-        if look:
+        if final_pass:
             self.counters.second_looks += 1
-            request = replace(request, window_s=self._options.second_look_window_s)
+            request = replace(request, window_s=self._options.final_pass_window_s)
         decoded = self._timed(samples, request)
-        if guards.without_loop(decoded.words)[1] or not decoded.ended:
+        if hallucination.without_loop(decoded.words)[1] or not decoded.ended:
             self.counters.loops_cut += 1
-            self.prompt.mute()
+            self.prompt.suppress_recent()
             decoded = self._timed(samples, replace(request, prompt=(), repetition_penalty=LOOP_PENALTY))
         return decoded
 
@@ -166,14 +170,16 @@ class Transcriber:
             pad_s=options.window_pad_s,
             window_s=options.window_s,
             penalty=partial(self._penalty, whole=final),
-            joint=self._comma if window.goes_on_bare else (),
+            joint=self._comma if window.lacks_punctuation else (),
         )
 
     def _penalty(self, text: str, *, whole: bool) -> float:
-        """What a beam is worth less: for words that nobody knows, and for a sentence that begins with a small letter."""
-        small = self.prompt.sentence_begins and not self._window.said and text.lstrip()[:1].islower()
+        """Nats that a beam loses: for unknown words, and for a sentence that begins in lower case."""
+        lower_case = (
+            self.prompt.at_sentence_start and not self._window.committed and text.lstrip()[:1].islower()
+        )
         unknown = self._lexicon.penalty(text, whole=whole) if self._lexicon else 0.0
-        return unknown + SMALL_BEGINNING_NATS * small
+        return unknown + LOWER_CASE_START_NATS * lower_case
 
     def _timed(self, samples: Samples, request: DecodeRequest) -> Decoded:
         started = self._clock()
@@ -187,10 +193,10 @@ class Transcriber:
         return decoded
 
     def _guarded(self, decoded: Decoded, speech_end_ms: int) -> tuple[DecodedWord, ...]:
-        """Cut loops, words behind the speech, and repetitions of what was said before the window."""
-        words, _ = guards.without_loop(decoded.words)
-        words, late = guards.without_late(words, speech_end_ms - self._window.start_ms)
+        """Cut loops, words behind the speech, and repetitions of the text before the window."""
+        words, _ = hallucination.without_loop(decoded.words)
+        words, late = hallucination.without_late(words, speech_end_ms - self._window.start_ms)
         self.counters.late_words_cut += late
-        if not self._window.said:
-            words = guards.without_said(words, self.prompt.said, REPEATED_MS)
+        if not self._window.committed:
+            words = hallucination.without_repeated(words, self.prompt.recent, REPEATED_MS)
         return words

@@ -24,7 +24,7 @@ from .mel import FRAMES_PER_S, HOP_SAMPLES, LogMel
 MAX_WINDOW_S = 30.0
 MAX_TOKENS = 448
 ALIGNMENT_MS_PER_STEP = 20
-SURE_JOINT = 0.6  # so probable, a first word behind the prefix needs no punctuation before it
+SURE_JOINT = 0.6  # a first word behind the prefix at least this probable needs no punctuation before it
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,17 @@ class DecodeRequest:
     pad_s: float = 1.0
     window_s: float = 0.0  # at least this long; 0: the audio and its pad
     penalty: Callable[[str], float] | None = None  # nats taken from the log-probability of a beam's text
-    joint: tuple[int, ...] = ()  # stands behind the prefix if the text goes on there bare and doubtfully
+    joint: tuple[
+        int, ...
+    ] = ()  # forced behind the prefix if the text would go on doubtfully and unpunctuated
 
 
 @dataclass(frozen=True)
 class DecodedWord:
     """A word inside a window: ms from the window's start, mean and lowest token probability, its tokens.
 
-    `text` and `tokens` include punctuation behind the word; the first `bare_tokens` tokens, that is the first
-    `bare_chars` characters, are the word without it.
+    `text` and `tokens` include punctuation behind the word; the first `word_tokens` tokens, that is the first
+    `word_chars` characters, are the word without it.
     """
 
     start_ms: int
@@ -57,23 +59,23 @@ class DecodedWord:
     probability: float
     lowest: float
     tokens: tuple[int, ...]
-    bare_chars: int
-    bare_tokens: int
+    word_chars: int
+    word_tokens: int
 
     def moved(self, by_ms: int) -> DecodedWord:
         """The same word in a window that starts elsewhere."""
         return replace(self, start_ms=self.start_ms + by_ms, end_ms=self.end_ms + by_ms)
 
-    def bare(self) -> DecodedWord:
+    def without_punctuation(self) -> DecodedWord:
         """The word without the punctuation behind it."""
-        return replace(self, text=self.text[: self.bare_chars], tokens=self.tokens[: self.bare_tokens])
+        return replace(self, text=self.text[: self.word_chars], tokens=self.tokens[: self.word_tokens])
 
     def punctuation(self) -> tuple[DecodedWord, ...]:
-        """What `bare` leaves out, as a piece of its own that starts where the word ends."""
-        text, tokens = self.text[self.bare_chars :], self.tokens[self.bare_tokens :]
+        """What `without_punctuation` leaves out, as a piece of its own that starts where the word ends."""
+        text, tokens = self.text[self.word_chars :], self.tokens[self.word_tokens :]
         if not tokens:
             return ()
-        return (replace(self, start_ms=self.end_ms, text=text, tokens=tokens, bare_chars=0, bare_tokens=0),)
+        return (replace(self, start_ms=self.end_ms, text=text, tokens=tokens, word_chars=0, word_tokens=0),)
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,13 @@ class Decoded:
 
     words: tuple[DecodedWord, ...]
     new_tokens: int
-    ended: bool  # the model said that the text ends here (else the budget ended it)
+    ended: bool  # by the model's end token, else by the token budget
     no_speech: float
     average_log_probability: float
 
 
 class Model(Protocol):
-    """What the live recogniser needs of a model."""
+    """What the streaming recogniser needs of a model."""
 
     def decode(self, samples: Samples, request: DecodeRequest) -> Decoded:
         """Decode one window of at most 30 s."""
@@ -176,7 +178,7 @@ class Whisper:
         beams = [[token for token in ids if token < tokenizer.eot] for ids in result.sequences_ids]
         best = 0
         if request.penalty is not None:
-            best = best_beam(beams, result.scores, request.penalty, tokenizer.decode, len(forced))
+            best = rescore(beams, result.scores, request.penalty, tokenizer.decode, len(forced))
         text = beams[best]
         new = text[len(request.prefix) :]  # the model repeats the prefix
         words = self._align(encoded, tokenizer, request.prefix, new, frames)
@@ -208,19 +210,19 @@ class Whisper:
         return _join(texts, groups, starts[skip:], np.array(found.text_token_probs)[skip:])
 
 
-def best_beam(
+def rescore(
     beams: list[list[int]],
     scores: list[float],
     penalty: Callable[[str], float],
     text_of: Callable[[list[int]], str],
     skip: int = 0,
 ) -> int:
-    """Which beam is best: mean log-probability of its tokens, less the penalty of the text behind `skip` tokens."""
-    worth = [
+    """N-best rescoring: the best beam by mean log-probability of its tokens, less the penalty of the text behind `skip`."""
+    rescored = [
         score - penalty(text_of(tokens[skip:])) / (len(tokens) + 1)
         for tokens, score in zip(beams, scores, strict=True)
     ]
-    return max(range(len(worth)), key=worth.__getitem__)
+    return max(range(len(rescored)), key=rescored.__getitem__)
 
 
 def _join(

@@ -1,4 +1,4 @@
-"""The stretch of audio that is decoded again and again, and what is known of the words in it."""
+"""The stretch of audio that each pass decodes, and the words known in it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .options import Trimming
-from .punctuation import ends_sentence
 from .recogniser import Word
+from .text import ends_sentence, has_letters
 from .whisper import DecodedWord
 
 
-def without_stop(words: tuple[DecodedWord, ...]) -> tuple[tuple[DecodedWord, ...], tuple[DecodedWord, ...]]:
+def split_punctuation(
+    words: tuple[DecodedWord, ...],
+) -> tuple[tuple[DecodedWord, ...], tuple[DecodedWord, ...]]:
     """The words, and the punctuation behind the last of them."""
     if not words:
         return (), ()
     *before, last = words
     if not has_letters(last.text):
         return tuple(before), (last,)
-    return (*before, last.bare()), last.punctuation()
-
-
-def has_letters(text: str) -> bool:
-    """False for what is punctuation alone."""
-    return any(map(str.isalnum, text))
+    return (*before, last.without_punctuation()), last.punctuation()
 
 
 @dataclass(frozen=True)
-class Said:
-    """A confirmed word whose audio is still in the window."""
+class CommittedWord:
+    """A committed word whose audio is still in the window."""
 
     word: Word
     tokens: tuple[int, ...]
@@ -36,139 +33,143 @@ class Said:
 
 @dataclass(frozen=True)
 class Cut:
-    """Where a window may be cut: the confirmed words before the cut, and the time."""
+    """Where a window may be cut: the committed words before the cut, and the time."""
 
     count: int
     at_ms: int
 
 
-class Window:
-    """Starts at `start_ms`; its confirmed words are the prefix of every decode, the hypothesis stands behind them.
+class DecodeWindow:
+    """Starts at `start_ms`; its committed words are the forced prefix of every decode, the hypothesis follows them.
 
-    The first `context` of the confirmed words belong to the utterance before; the open one begins at `opened_ms`.
+    The first `context` of the committed words belong to the previous utterance; the current one begins at
+    `utterance_start_ms`.
     """
 
     def __init__(self, start_ms: int) -> None:
         self.start_ms = start_ms
-        self.opened_ms = start_ms
+        self.utterance_start_ms = start_ms
         self.context = 0
-        self.stop: tuple[Said, ...] = ()  # punctuation at the pause before: what follows decides about it
+        self.held_punctuation: tuple[CommittedWord, ...] = ()  # of the last pause; what follows decides on it
         self.decoded_ms = start_ms  # end of the audio of the last pass
-        self.settled_ms = start_ms  # everything before is confirmed or no speech
-        self.said: list[Said] = []
+        self.finalised_ms = start_ms  # everything before is committed or no speech
+        self.committed: list[CommittedWord] = []
         self.hypothesis: tuple[DecodedWord, ...] = ()
 
     @property
     def begun(self) -> bool:
-        """The open utterance has confirmed words in the window."""
-        return len(self.said) > self.context
+        """The current utterance has committed words in the window."""
+        return len(self.committed) > self.context
 
     @property
-    def goes_on_bare(self) -> bool:
-        """The open utterance has no words yet, and behind those before it stands no punctuation that is final."""
-        return bool(self.said) and not self.begun and self.said[-1].word.text[-1:].isalnum()
+    def lacks_punctuation(self) -> bool:
+        """The current utterance has no words yet, and no committed punctuation stands behind the context before it."""
+        return bool(self.committed) and not self.begun and self.committed[-1].word.text[-1:].isalnum()
 
     @property
     def last_ms(self) -> int:
-        """End of the last confirmed word of the open utterance, else where it begins."""
-        return max(self.start_ms, self.opened_ms, self.said[-1].word.end_ms if self.said else 0)
+        """End of the last committed word of the current utterance, else its beginning."""
+        return max(
+            self.start_ms, self.utterance_start_ms, self.committed[-1].word.end_ms if self.committed else 0
+        )
 
     @property
     def prefix(self) -> tuple[int, ...]:
-        """Tokens of the confirmed words."""
-        return tuple(token for said in self.said for token in said.tokens)
+        """Tokens of the committed words."""
+        return tuple(token for each in self.committed for token in each.tokens)
 
     def absolute(self, word: DecodedWord, until_ms: int) -> Word:
-        """The word on the part's timeline, never before the last confirmed one nor behind `until_ms`."""
-        floor_ms = self.said[-1].word.end_ms if self.said else self.settled_ms
-        if self.said and not has_letters(word.text):
+        """The word on the part's timeline, never before the last committed one nor behind `until_ms`."""
+        floor_ms = self.committed[-1].word.end_ms if self.committed else self.finalised_ms
+        if self.committed and not has_letters(word.text):
             return Word(floor_ms, floor_ms, word.text, word.probability)  # punctuation behind the last word
-        floor_ms = max(floor_ms, min(self.opened_ms, until_ms))
+        floor_ms = max(floor_ms, min(self.utterance_start_ms, until_ms))
         start_ms = max(floor_ms, min(until_ms, self.start_ms + word.start_ms))
         end_ms = max(start_ms, min(until_ms, self.start_ms + word.end_ms))
         return Word(start_ms, end_ms, word.text, word.probability)
 
-    def confirm(self, words: Sequence[DecodedWord], until_ms: int) -> tuple[Word, ...]:
+    def commit(self, words: Sequence[DecodedWord], until_ms: int) -> tuple[Word, ...]:
         """Make words final; returns them on the part's timeline.
 
-        Words behind the context say themselves what punctuation stands between; others leave the stop as it was.
+        Words behind a context bring the punctuation in between with them; without a context the held one stays.
         """
-        confirmed = []
+        committed = []
         if words:
-            confirmed += [] if self.context else [stop.word for stop in self.stop]
-            self.stop = ()
+            committed += [] if self.context else [each.word for each in self.held_punctuation]
+            self.held_punctuation = ()
         for word in words:
             absolute = self.absolute(word, until_ms)
-            confirmed.append(absolute)
-            self.said.append(Said(absolute, word.tokens))
-        if confirmed:
-            self.settle(confirmed[-1].end_ms)
-        return tuple(confirmed)
+            committed.append(absolute)
+            self.committed.append(CommittedWord(absolute, word.tokens))
+        if committed:
+            self.finalise_until(committed[-1].end_ms)
+        return tuple(committed)
 
-    def hold(self, stop: Sequence[DecodedWord]) -> None:
-        """Punctuation at a pause: it stands behind the last confirmed word until `confirm` or `believe_stop`."""
-        if stop and self.said and self.said[-1].word.text[-1:].isalnum():
-            at_ms = self.said[-1].word.end_ms
-            self.stop = tuple(
-                Said(Word(at_ms, at_ms, word.text, word.probability), word.tokens) for word in stop
+    def hold_punctuation(self, punctuation: Sequence[DecodedWord]) -> None:
+        """Punctuation at a pause: tentative behind the last committed word until `commit` or `commit_punctuation`."""
+        if punctuation and self.committed and self.committed[-1].word.text[-1:].isalnum():
+            at_ms = self.committed[-1].word.end_ms
+            self.held_punctuation = tuple(
+                CommittedWord(Word(at_ms, at_ms, word.text, word.probability), word.tokens)
+                for word in punctuation
             )
 
-    def believe_stop(self) -> tuple[Word, ...]:
-        """Nothing follows the pause at once: its punctuation is final."""
-        stop, self.stop = self.stop, ()
-        if self.said:
-            self.said.extend(stop)
-            self.context = len(self.said)
-        return tuple(said.word for said in stop)
+    def commit_punctuation(self) -> tuple[Word, ...]:
+        """Nothing follows the pause soon: its punctuation is final."""
+        punctuation, self.held_punctuation = self.held_punctuation, ()
+        if self.committed:
+            self.committed.extend(punctuation)
+            self.context = len(self.committed)
+        return tuple(each.word for each in punctuation)
 
-    def settle(self, at_ms: int) -> None:
-        """Everything before a time is confirmed or no speech."""
-        self.settled_ms = max(self.settled_ms, at_ms)
+    def finalise_until(self, at_ms: int) -> None:
+        """Everything before a time is committed or no speech."""
+        self.finalised_ms = max(self.finalised_ms, at_ms)
 
     def cut(self, trimming: Trimming) -> Cut | None:
-        """Behind a confirmed sentence, or in the widest gap between confirmed words; None with fewer than two."""
-        said = self.said
-        if len(said) < 2:
+        """Behind a committed sentence, or in the widest gap between committed words; None with fewer than two."""
+        committed = self.committed
+        if len(committed) < 2:
             return None
-        ends = [i + 1 for i, each in enumerate(said[:-1]) if ends_sentence(each.word.text)]
+        ends = [i + 1 for i, each in enumerate(committed[:-1]) if ends_sentence(each.word.text)]
         if trimming == "segment" or not ends:
-            ends = list(range(max(1, len(said) // 2), len(said)))
+            ends = list(range(max(1, len(committed) // 2), len(committed)))
         count = (
             ends[-1]
             if trimming == "sentence" and len(ends) == 1
-            else max(ends, key=lambda i: (said[i].word.start_ms - said[i - 1].word.end_ms, i))
+            else max(ends, key=lambda i: (committed[i].word.start_ms - committed[i - 1].word.end_ms, i))
         )
-        return Cut(count, (said[count - 1].word.end_ms + said[count].word.start_ms) // 2)
+        return Cut(count, (committed[count - 1].word.end_ms + committed[count].word.start_ms) // 2)
 
-    def leave(self, count: int) -> list[str]:
-        """Take the first confirmed words out of the window; returns their texts."""
-        texts = [said.word.text for said in self.said[:count]]
-        del self.said[:count]
+    def evict(self, count: int) -> list[str]:
+        """Evict the first committed words from the window; returns their texts."""
+        texts = [each.word.text for each in self.committed[:count]]
+        del self.committed[:count]
         self.context = max(0, self.context - count)
         return texts
 
     def keep_as_context(self, longest_ms: int) -> list[str]:
         """The utterance ended: the words of its last part stay, with their audio; returns the others' texts."""
-        end_ms = self.said[-1].word.end_ms if self.said else self.start_ms
-        count = sum(said.word.start_ms < end_ms - longest_ms for said in self.said)
+        end_ms = self.committed[-1].word.end_ms if self.committed else self.start_ms
+        count = sum(each.word.start_ms < end_ms - longest_ms for each in self.committed)
         if count:
-            cut_ms = end_ms if count == len(self.said) else self.said[count].word.start_ms
-            self.start((self.said[count - 1].word.end_ms + cut_ms) // 2)
-        texts = self.leave(count)
-        self.context = len(self.said)
+            cut_ms = end_ms if count == len(self.committed) else self.committed[count].word.start_ms
+            self.start((self.committed[count - 1].word.end_ms + cut_ms) // 2)
+        texts = self.evict(count)
+        self.context = len(self.committed)
         return texts
 
     def context_end(self) -> Cut | None:
-        """Where the open utterance's own words begin, once there are some; punctuation belongs to what it ends."""
+        """Where the current utterance's own words begin, once there are some, and not with punctuation."""
         count = self.context
-        while count < len(self.said) and not has_letters(self.said[count].word.text):
+        while count < len(self.committed) and not has_letters(self.committed[count].word.text):
             count += 1
-        if not self.context or count == len(self.said):
+        if not self.context or count == len(self.committed):
             return None
-        return Cut(count, max(self.opened_ms, self.said[count - 1].word.end_ms))
+        return Cut(count, max(self.utterance_start_ms, self.committed[count - 1].word.end_ms))
 
     def start(self, at_ms: int) -> None:
-        """Begin at another time; the words of the hypothesis keep theirs."""
+        """Move the window's start; the words of the hypothesis keep their times."""
         moved_ms = self.start_ms - at_ms
         self.hypothesis = tuple(word.moved(moved_ms) for word in self.hypothesis)
         self.start_ms = at_ms

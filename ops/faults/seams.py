@@ -21,9 +21,9 @@ from rich.table import Table
 from asr.audio.samples import SAMPLES_PER_MS
 from asr.caption.captioner import Captioner, CaptionEvent, SentenceReady
 from asr.recognise.counters import Counters
-from asr.recognise.live import LiveRecogniser
 from asr.recognise.options import EngineOptions
 from asr.recognise.recogniser import Recogniser
+from asr.recognise.streaming import StreamingRecogniser
 from asr.recognise.whisper import Whisper
 from ops.faults.races import Output
 from ops.measure.normalise import words_of
@@ -66,11 +66,11 @@ def make_captioner(
     """The captioner of a session, from its beginning or as the successor at a boundary."""
 
     def make(start_ms: int) -> Recogniser:
-        return LiveRecogniser(model, options, start_ms, counters=counters)
+        return StreamingRecogniser(model, options, start_ms, counters=counters)
 
     if boundary is None:
         return Captioner(make, options)
-    return Captioner(make, options, boundary.committed_ms, line=1, said=boundary.sentences[-1])
+    return Captioner(make, options, boundary.committed_ms, line=1, committed_text=boundary.sentences[-1])
 
 
 def play(captioner: Captioner, talk: Talk, *, waiting_until_ms: int, until_ms: int) -> Iterator[CaptionEvent]:

@@ -13,9 +13,9 @@ from rich.table import Table
 
 from asr.caption.captioner import Captioner
 from asr.recognise.counters import Counters
-from asr.recognise.live import LiveRecogniser
 from asr.recognise.options import EngineOptions
 from asr.recognise.recogniser import Recogniser
+from asr.recognise.streaming import StreamingRecogniser
 from asr.recognise.whisper import Whisper
 
 from .replay import RealClock, Run, VirtualClock, peak_rss_mb, replay
@@ -29,7 +29,7 @@ WITHOUT: dict[str, Callable[[EngineOptions], EngineOptions]] = {
     "prompt": lambda options: replace(options, prompt=False),
     "lexicon": lambda options: replace(options, lexicon=False),
     "trimming": lambda options: replace(options, buffer_trimming_s=28.0),
-    "second-look": lambda options: replace(options, second_look=False),
+    "second-look": lambda options: replace(options, final_pass=False),
     "live-beam": lambda options: replace(options, live_beam_size=1),
     "doubt": lambda options: replace(options, doubt_probability=0.0),
     "short-windows": lambda options: replace(options, window_s=30.0),
@@ -68,7 +68,7 @@ def run_case(talk: Talk, model: Whisper, case: Case, *, virtual: bool) -> tuple[
     counters = Counters()
 
     def make(start_ms: int) -> Recogniser:
-        return LiveRecogniser(model, options, start_ms, counters=counters)
+        return StreamingRecogniser(model, options, start_ms, counters=counters)
 
     clock = VirtualClock() if virtual else RealClock()
     run = replay(talk, Captioner(make, options), policy=case.name, clock=clock)

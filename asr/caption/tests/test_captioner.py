@@ -49,7 +49,7 @@ def test_sentences_do_not_depend_on_how_the_audio_was_cut(cuts):
 
 @given(st.integers(1, 8999), cuttings, st.sampled_from([0, 300, 5000]))
 @settings(deadline=None)
-def test_resume_from_the_committed_time_loses_and_doubles_nothing(killed_ms, cuts, lead_missing_ms):
+def test_resume_from_the_committed_time_loses_and_doubles_nothing(killed_ms, cuts, overlap_missing_ms):
     samples = sound(9000)
     samples[3000 * PER_MS : 3400 * PER_MS] = 0
     whole = sentences(run(Captioner(ScriptedRecogniser, OPTIONS), samples, []))
@@ -59,9 +59,9 @@ def test_resume_from_the_committed_time_loses_and_doubles_nothing(killed_ms, cut
     while new := first.poll():
         before.extend(new)
     at = first.committed_ms
-    said = sentences(before)[-1][2] if sentences(before) else ""
-    second = Captioner(ScriptedRecogniser, OPTIONS, start_ms=at, line=1, said=said)
-    begin = min(at, second.heard_ms + lead_missing_ms)
+    committed_text = sentences(before)[-1][2] if sentences(before) else ""
+    second = Captioner(ScriptedRecogniser, OPTIONS, start_ms=at, line=1, committed_text=committed_text)
+    begin = min(at, second.heard_ms + overlap_missing_ms)
     later = [cut - begin for cut in cuts if cut > begin]
     after = run(second, samples[begin * PER_MS :], later, start_ms=begin)
     assert sentences(before) + sentences(after) == whole
@@ -107,7 +107,7 @@ def test_silence_says_nothing_and_moves_the_committed_time():
 
 @given(st.integers(1, 8999))
 @settings(deadline=None)
-def test_audio_is_needed_from_where_a_successor_listens(killed_ms):
+def test_audio_is_needed_from_where_the_next_generation_begins(killed_ms):
     captioner = Captioner(ScriptedRecogniser, OPTIONS)
     captioner.feed(0, sound(killed_ms))
     while captioner.poll():
@@ -126,8 +126,8 @@ class LowerCaseStub(ScriptedRecogniser):
         ]
 
 
-@pytest.mark.parametrize(("said", "shown"), [("It ends.", "S0003w1"), ("It goes on,", "s0003w1")])
-def test_rest_of_a_sentence_that_was_cut_goes_on_without_a_capital(said, shown):
-    captioner = Captioner(LowerCaseStub, OPTIONS, 4000, line=1, said=said)
+@pytest.mark.parametrize(("before", "shown"), [("It ends.", "S0003w1"), ("It goes on,", "s0003w1")])
+def test_rest_of_a_sentence_that_was_cut_goes_on_without_a_capital(before, shown):
+    captioner = Captioner(LowerCaseStub, OPTIONS, 4000, line=1, committed_text=before)
     captioner.feed(4000, sound(600))
     assert captioner.poll() == [PartialText(4000, shown, 0)]

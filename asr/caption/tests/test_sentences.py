@@ -1,4 +1,4 @@
-"""Confirmed words become sentences, in order, each word once."""
+"""Committed words become sentences, in order, each word once."""
 
 import pytest
 from hypothesis import given
@@ -71,7 +71,7 @@ def test_numbers_and_abbreviations_end_no_sentence(language, text):
         assert texts(SentenceAssembler(language), sequence(text), one_by_one) == [text]
 
 
-def test_number_split_over_two_confirmations_stays_whole():
+def test_number_split_over_two_commits_stays_whole():
     assembler = SentenceAssembler("en")
     assert texts(assembler, (Word(0, 300, " Version", 1.0), Word(300, 600, " 3.", 1.0))) == []
     assert texts(assembler, (Word(600, 900, "5", 1.0), Word(900, 1200, " works.", 1.0))) == [

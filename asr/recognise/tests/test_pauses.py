@@ -7,16 +7,16 @@ import pytest
 
 from asr.audio.samples import SAMPLES_PER_MS
 from asr.caption.captioner import Captioner, SentenceReady
-from asr.recognise.live import LiveRecogniser
 from asr.recognise.options import EngineOptions
-from asr.recognise.recogniser import Confirmed, Hypothesis, UtteranceEnd
+from asr.recognise.recogniser import Committed, Hypothesis, UtteranceEnd
+from asr.recognise.streaming import StreamingRecogniser
 from asr.recognise.tests import speech
 from asr.recognise.whisper import DecodedWord, DecodeRequest
 from asr.sample import SAMPLE
 from ops.measure.normalise import words_of
 from ops.measure.talk import read_audio
 
-from .test_live_rules import ScriptedModel
+from .test_streaming_rules import ScriptedModel
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +40,15 @@ def caption(recogniser, samples, blob_ms):
 
 @pytest.mark.model
 @pytest.mark.parametrize(
-    ("lead_ms", "blob_ms", "gain"),
+    ("delay_ms", "blob_ms", "gain"),
     [(0, 100, 1.0), (150, 300, 1.0), (350, 200, 0.3)],
 )
 def test_short_words_between_two_pauses_are_heard_with_what_stands_before_them(
-    sample, lead_ms, blob_ms, gain
+    sample, delay_ms, blob_ms, gain
 ):
     model = speech.whisper()
-    shifted = np.concatenate([silence(lead_ms), sample * np.float32(gain)])
-    sentences = caption(lambda at_ms: LiveRecogniser(model, EngineOptions(), at_ms), shifted, blob_ms)
+    shifted = np.concatenate([silence(delay_ms), sample * np.float32(gain)])
+    sentences = caption(lambda at_ms: StreamingRecogniser(model, EngineOptions(), at_ms), shifted, blob_ms)
     text = " ".join(sentences)
     assert words_of(text) == words_of(SAMPLE.reference)
     assert "NOT" not in text
@@ -81,13 +81,13 @@ def play(recogniser, samples, blob_ms=300):
 
 
 def utterance(sample):
-    """ "… my fellow Americans" and no pause behind it."""
-    return sample[: 2300 * SAMPLES_PER_MS]
+    """ "… fellow Americans" and no pause behind it: a second of speech, which one scripted word accounts for."""
+    return sample[1200 * SAMPLES_PER_MS : 2300 * SAMPLES_PER_MS]
 
 
 def first_request_behind(sample, pause_ms, **options):
     model = Listener()
-    recogniser = LiveRecogniser(model, EngineOptions(policy="utterance", **options))
+    recogniser = StreamingRecogniser(model, EngineOptions(policy="utterance", **options))
     play(recogniser, np.concatenate([utterance(sample), silence(pause_ms), utterance(sample), silence(1000)]))
     return model.requests[-1]
 
@@ -105,22 +105,22 @@ def test_context_can_be_switched_off(sample):
     assert not first_request_behind(sample, 1000, context_s=0.0).prefix
 
 
-def tell(events):
+def texts_by_kind(events):
     """Texts by kind, in order."""
     return [
         (type(event).__name__, "".join(word.text for word in event.words))
         for event in events
-        if isinstance(event, Confirmed | Hypothesis) and event.words
+        if isinstance(event, Committed | Hypothesis) and event.words
     ]
 
 
 def test_words_are_final_at_the_pause_and_their_full_stop_after_a_longer_one(sample):
-    recogniser = LiveRecogniser(Listener(), EngineOptions(policy="utterance"))
+    recogniser = StreamingRecogniser(Listener(), EngineOptions(policy="utterance"))
     short = play_without_flush(recogniser, np.concatenate([utterance(sample), silence(1000)]))
-    assert tell(short) == [("Confirmed", " word0"), ("Hypothesis", ".")]
+    assert texts_by_kind(short) == [("Committed", " word0"), ("Hypothesis", ".")]
     assert any(isinstance(event, UtteranceEnd) for event in short)
     longer = play_without_flush(recogniser, silence(900))
-    assert tell(longer) == [("Confirmed", ".")]
+    assert texts_by_kind(longer) == [("Committed", ".")]
 
 
 def play_without_flush(recogniser, samples, blob_ms=100):
@@ -132,14 +132,14 @@ def play_without_flush(recogniser, samples, blob_ms=100):
 
 
 @pytest.mark.parametrize("pause_ms", [700, 1500, 2000, 6000])
-def test_every_full_stop_is_said_once_whatever_the_pause(sample, pause_ms):
+def test_every_full_stop_is_committed_once_whatever_the_pause(sample, pause_ms):
     def answer(seconds, request):
         return spoken(seconds, " two.") if request.prefix else spoken(seconds, " one.")
 
-    recogniser = LiveRecogniser(ScriptedModel(answer), EngineOptions(policy="utterance"))
+    recogniser = StreamingRecogniser(ScriptedModel(answer), EngineOptions(policy="utterance"))
     audio = np.concatenate([utterance(sample), silence(pause_ms), utterance(sample), silence(1000)])
     words = [
-        word for event in play(recogniser, audio) if isinstance(event, Confirmed) for word in event.words
+        word for event in play(recogniser, audio) if isinstance(event, Committed) for word in event.words
     ]
     text = "".join(word.text for word in words)
     expected = {700: " one two.", 1500: " one. two.", 2000: " one. two.", 6000: " one. one."}
@@ -151,9 +151,9 @@ def test_noise_behind_a_pause_takes_no_full_stop_with_it(sample):
     def answer(seconds, request):
         return spoken(seconds, " two.", probability=0.1) if request.prefix else spoken(seconds, " one.")
 
-    recogniser = LiveRecogniser(ScriptedModel(answer), EngineOptions(policy="utterance"))
+    recogniser = StreamingRecogniser(ScriptedModel(answer), EngineOptions(policy="utterance"))
     audio = np.concatenate([utterance(sample), silence(800), utterance(sample), silence(1000)])
-    assert tell(play(recogniser, audio))[-1] == ("Confirmed", ".")
+    assert texts_by_kind(play(recogniser, audio))[-1] == ("Committed", ".")
 
 
 @pytest.mark.model

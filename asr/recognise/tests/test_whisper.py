@@ -1,7 +1,7 @@
 """Choosing among beams, and the model itself."""
 
 from asr.recognise.tests import speech
-from asr.recognise.whisper import DecodeRequest, best_beam
+from asr.recognise.whisper import DecodeRequest, rescore
 
 ENGLISH = {1: " the", 2: " art", 3: " of", 4: " printing", 5: " prinding"}
 
@@ -17,19 +17,19 @@ def unknown(text):
 def test_a_better_spelt_beam_wins_over_one_that_is_a_little_more_probable():
     beams, scores = [[1, 2, 3, 5], [1, 2, 3, 4]], [-0.20, -0.35]
 
-    assert best_beam(beams, scores, unknown, text_of) == 1
+    assert rescore(beams, scores, unknown, text_of) == 1
 
 
 def test_a_much_more_probable_beam_wins_though_it_is_spelt_worse():
     beams, scores = [[1, 2, 3, 5], [1, 2, 3, 4]], [-0.20, -0.90]
 
-    assert best_beam(beams, scores, unknown, text_of) == 0
+    assert rescore(beams, scores, unknown, text_of) == 0
 
 
 def test_the_prefix_is_not_judged_again():
     beams, scores = [[5, 1], [5, 2]], [-0.20, -0.21]
 
-    assert best_beam(beams, scores, unknown, text_of, skip=1) == 0
+    assert rescore(beams, scores, unknown, text_of, skip=1) == 0
 
 
 def test_the_model_gives_the_beam_that_costs_least():

@@ -13,9 +13,9 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from asr.caption.captioner import Captioner
-from asr.recognise.live import LiveRecogniser
 from asr.recognise.options import EngineOptions, Policy
 from asr.recognise.recogniser import Recogniser
+from asr.recognise.streaming import StreamingRecogniser
 from asr.recognise.whisper import Whisper
 from asr.recorder import read_audio, record
 from asr.weights import WeightsError, find_or_fetch
@@ -132,7 +132,7 @@ class Command(BaseCommand):
         process, memory = psutil.Process(), list[tuple[float, float]]()
 
         def make(start_ms: int) -> Recogniser:
-            return LiveRecogniser(model, engine, start_ms)
+            return StreamingRecogniser(model, engine, start_ms)
 
         clock = VirtualClock() if options["virtual"] else RealClock()
         run = replay(

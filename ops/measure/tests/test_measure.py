@@ -99,8 +99,8 @@ def test_medians_are_taken_per_figure():
 
 
 def test_options_are_set_by_name():
-    options = bench.parse_options(["beam_size=2", "vac=no", "confirm_probability=0.7"], EngineOptions())
-    assert (options.beam_size, options.vac, options.confirm_probability) == (2, False, 0.7)
+    options = bench.parse_options(["beam_size=2", "vac=no", "commit_probability=0.7"], EngineOptions())
+    assert (options.beam_size, options.vac, options.commit_probability) == (2, False, 0.7)
     with pytest.raises(ValueError, match="No option"):
         bench.parse_options(["beams=2"], EngineOptions())
 

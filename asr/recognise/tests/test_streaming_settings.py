@@ -1,7 +1,7 @@
-"""Any settings that config/env.py allows, any audio, any feeding: the recogniser ends, and says each word once.
+"""Any settings that config/env.py allows, any audio, any feeding: the recogniser ends, and commits each word once.
 
 No model but in the last test: `NumberedModel` stands in for Whisper where words do not matter. It reads the number of
-every word from the audio itself, so that a word that is said twice or out of order shows.
+every word from the audio itself, so that a word that is repeated or out of order shows.
 """
 
 from itertools import pairwise
@@ -12,9 +12,9 @@ from annotated_types import Ge, Gt, Le
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from asr.recognise.live import LiveRecogniser
 from asr.recognise.options import EngineOptions
-from asr.recognise.recogniser import Confirmed
+from asr.recognise.recogniser import Committed
+from asr.recognise.streaming import StreamingRecogniser
 from asr.recognise.whisper import Decoded, DecodedWord
 from config.env import Env
 
@@ -27,7 +27,7 @@ MOST_DECODES = 40 * SECONDS
 
 
 class NumberedModel:
-    """A stand-in for Whisper: says the number of every word that the window holds whole, as far as `says` lets it."""
+    """A stand-in for Whisper: reads the number of every word that is whole in the window; `says` gives its probability."""
 
     def __init__(self, says):
         self._says = says
@@ -41,11 +41,11 @@ class NumberedModel:
         assert self.decodes < MOST_DECODES, "decodes for ever"
         numbers = np.round((samples - np.round(samples / COARSE) * COARSE) / FINE).astype(int)
         edges = np.flatnonzero(np.diff(numbers, prepend=-1, append=-1))
-        said = max(request.prefix, default=0)
+        committed = max(request.prefix, default=0)
         words = [
             _word(int(numbers[start]), start // 16, end // 16, self._says(int(numbers[start])))
             for start, end in pairwise(edges)
-            if end - start >= WORD_SAMPLES and numbers[start] > said
+            if end - start >= WORD_SAMPLES and numbers[start] > committed
         ]
         words = [word for word in words if word.probability]
         return Decoded(tuple(words), len(words), True, 0.0, -0.1)
@@ -120,21 +120,21 @@ any_pieces = st.lists(st.sampled_from([20, 100, 260, 1000, 4000, 15_000]), min_s
 
 
 def play(recogniser, samples, pieces):
-    """Feed pieces of these lengths (ms) over and over, polling in between; the words that were confirmed."""
+    """Feed pieces of these lengths (ms) over and over, polling in between; the words that were committed."""
     events, at, piece = [], 0, 0
     while at < len(samples):
         length = pieces[piece % len(pieces)] * 16
         recogniser.feed(samples[at : at + length])
         at, piece = at + length, piece + 1
         events.extend(recogniser.poll())
-        assert recogniser.settled_ms <= recogniser.heard_ms
+        assert recogniser.finalised_ms <= recogniser.heard_ms
     events.extend(recogniser.flush())
-    return [word for event in events if isinstance(event, Confirmed) for word in event.words]
+    return [word for event in events if isinstance(event, Committed) for word in event.words]
 
 
 def assert_whole(recogniser, words):
-    """Everything heard is settled, and the words stand in the order of their times."""
-    assert recogniser.settled_ms == recogniser.heard_ms
+    """All audio is finalised, and the words are in the order of their times."""
+    assert recogniser.finalised_ms == recogniser.heard_ms
     assert all(word.start_ms <= word.end_ms for word in words)
     assert all(before.end_ms <= word.start_ms for before, word in pairwise(words))
 
@@ -143,8 +143,8 @@ def assert_whole(recogniser, words):
 @example(EngineOptions(vac=False, buffer_trimming_s=1.01), [100], "speech", "is never sure")
 @example(EngineOptions(vac=False, buffer_trimming_s=3.9), [15_000], "speech", "hears nothing")
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_any_settings_end_and_say_each_word_once_in_order(options, pieces, sound, model):
-    recogniser = LiveRecogniser(NumberedModel(MODELS[model]), options)
+def test_any_settings_end_and_commit_each_word_once_in_order(options, pieces, sound, model):
+    recogniser = StreamingRecogniser(NumberedModel(MODELS[model]), options)
     words = play(recogniser, SOUNDS[sound], pieces)
     assert_whole(recogniser, words)
     numbers = [int(word.text.strip(" w.")) for word in words]
@@ -154,7 +154,7 @@ def test_any_settings_end_and_say_each_word_once_in_order(options, pieces, sound
 @given(any_options, any_pieces)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_settings_lose_only_words_that_a_cut_divides(options, pieces):
-    recogniser = LiveRecogniser(NumberedModel(MODELS["hears every word"]), options)
+    recogniser = StreamingRecogniser(NumberedModel(MODELS["hears every word"]), options)
     words = play(recogniser, SOUNDS["speech"], pieces)
     assert_whole(recogniser, words)
     if not options.vac:
@@ -175,7 +175,7 @@ def test_any_settings_lose_only_words_that_a_cut_divides(options, pieces):
     ],
 )
 def test_extreme_settings_end_with_the_real_model(options):
-    recogniser = LiveRecogniser(speech.whisper(), options)
+    recogniser = StreamingRecogniser(speech.whisper(), options)
     samples = np.concatenate(
         [speech.talk("talk_en_dev").samples[: 9 * 16_000], speech.white_noise()[: 3 * 16_000]]
     )

@@ -1,7 +1,7 @@
-"""Which words are words: what a beam is worth less for words that its language does not know.
+"""N-best rescoring: the penalty of a beam for words that its language does not have.
 
-Whisper's small models spell what they did not understand; among the other beams there is often the word that was
-said. The beams are scored again with word frequencies (`wordfreq`): a coarse unigram language model.
+Whisper's small models spell phonetically what they did not understand; among the other beams there is often the word
+that was spoken. The beams are rescored with word frequencies (`wordfreq`): a coarse unigram language model.
 """
 
 from __future__ import annotations

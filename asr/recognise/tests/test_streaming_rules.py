@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from asr.recognise.live import LiveRecogniser
 from asr.recognise.options import EngineOptions
 from asr.recognise.prompt import Prompt
-from asr.recognise.recogniser import Confirmed, Hypothesis, Reset, Unexplained
+from asr.recognise.recogniser import Committed, Hypothesis, Reset, Unexplained
+from asr.recognise.streaming import StreamingRecogniser
 from asr.recognise.whisper import Decoded, DecodedWord
 
 SECOND = np.full(16_000, 0.1, dtype=np.float32)
@@ -32,7 +32,7 @@ class ScriptedModel:
         return Decoded(tuple(words), len(words), True, 0.0, -0.1)
 
 
-def said(texts, start_ms=0, step_ms=1000, probability=0.95):
+def decoded_words(texts, start_ms=0, step_ms=1000, probability=0.95):
     return [
         DecodedWord(
             start_ms + i * step_ms,
@@ -53,18 +53,18 @@ def play(recogniser, seconds):
     for _ in range(seconds):
         recogniser.feed(SECOND)
         events.extend(recogniser.poll())
-        assert recogniser.settled_ms <= recogniser.heard_ms
+        assert recogniser.finalised_ms <= recogniser.heard_ms
     return events
 
 
 def numbered(seconds, request):
-    """A word a second, numbered; the prefix holds those that were said."""
+    """A word a second, numbered; the prefix holds those that are committed."""
     done = len(request.prefix)
-    return said([f"word{n}" for n in range(done, int(seconds))], start_ms=1000 * done)
+    return decoded_words([f"word{n}" for n in range(done, int(seconds))], start_ms=1000 * done)
 
 
-def test_speech_without_output_resets_behind_what_was_heard_and_says_so():
-    recogniser = LiveRecogniser(ScriptedModel(lambda seconds, request: []), ALWAYS_SPEECH)
+def test_speech_without_output_resets_behind_the_audio_fed_and_reports_it():
+    recogniser = StreamingRecogniser(ScriptedModel(lambda seconds, request: []), ALWAYS_SPEECH)
     events = play(recogniser, 45)
     resets = [event for event in events if isinstance(event, Reset)]
     assert [event.reason for event in resets] == ["no_output", "no_output"]
@@ -73,32 +73,34 @@ def test_speech_without_output_resets_behind_what_was_heard_and_says_so():
 
 
 def test_words_are_confirmed_once_though_the_model_repeats_itself():
-    recogniser = LiveRecogniser(ScriptedModel(numbered), ALWAYS_SPEECH)
+    recogniser = StreamingRecogniser(ScriptedModel(numbered), ALWAYS_SPEECH)
     events = play(recogniser, 7)
-    words = [word.text for event in events if isinstance(event, Confirmed) for word in event.words]
+    words = [word.text for event in events if isinstance(event, Committed) for word in event.words]
     assert words == [f" word{n}" for n in range(len(words))]
     assert len(words) >= 5
 
 
 def test_loop_is_never_confirmed():
-    recogniser = LiveRecogniser(
-        ScriptedModel(lambda s, r: said(["and", "on"] * 20, step_ms=40)), ALWAYS_SPEECH
+    recogniser = StreamingRecogniser(
+        ScriptedModel(lambda s, r: decoded_words(["and", "on"] * 20, step_ms=40)), ALWAYS_SPEECH
     )
     play(recogniser, 2)
     assert recogniser.counters.loops_cut == 2
 
 
-def test_words_behind_a_hole_in_the_text_wait_for_another_look():
+def test_words_behind_a_deletion_wait_for_another_pass():
     def skipping(seconds, request):
         return (
-            said(["start"]) + said(["end"], start_ms=int(seconds * 1000) - 1000) if not request.prefix else []
+            decoded_words(["start"]) + decoded_words(["end"], start_ms=int(seconds * 1000) - 1000)
+            if not request.prefix
+            else []
         )
 
-    recogniser = LiveRecogniser(ScriptedModel(skipping), ALWAYS_SPEECH)
+    recogniser = StreamingRecogniser(ScriptedModel(skipping), ALWAYS_SPEECH)
     events = play(recogniser, 4)
     assert recogniser.counters.holes > 0
     shown = {
-        word.text for event in events if isinstance(event, Hypothesis | Confirmed) for word in event.words
+        word.text for event in events if isinstance(event, Hypothesis | Committed) for word in event.words
     }
     assert " start" in shown
 
@@ -106,9 +108,11 @@ def test_words_behind_a_hole_in_the_text_wait_for_another_look():
 def test_window_never_grows_past_its_bound_though_nothing_is_agreed_on():
     calls = iter(range(10_000))
     model = ScriptedModel(
-        lambda seconds, request: said([f"x{next(calls)}"], start_ms=int(seconds * 1000) - 1000, step_ms=900)
+        lambda seconds, request: decoded_words(
+            [f"x{next(calls)}"], start_ms=int(seconds * 1000) - 1000, step_ms=900
+        )
     )
-    recogniser = LiveRecogniser(model, EngineOptions(vac=False, policy="local_agreement"))
+    recogniser = StreamingRecogniser(model, EngineOptions(vac=False, policy="local_agreement"))
     for _ in range(60):
         recogniser.feed(SECOND)
         recogniser.poll()
@@ -120,64 +124,66 @@ def test_prompt_holds_title_speakers_and_glossary_and_is_bounded():
         vac=False, title="On printing", speakers=("William Morris",), glossary=("Schoeffer",) * 500
     )
     model = ScriptedModel(numbered)
-    play(LiveRecogniser(model, options), 2)
+    play(StreamingRecogniser(model, options), 2)
     assert 5 <= len(model.requests[0].prompt) <= 120
 
 
-def test_what_was_said_last_is_told_only_while_the_sentence_goes_on():
+def test_the_last_words_are_in_the_prompt_only_while_the_sentence_goes_on():
     prompt = Prompt(EngineOptions(title="Type"), lambda text: text.split())
 
-    prompt.say([" the", " invention"])
-    prompt.pause()
+    prompt.append([" the", " invention"])
+    prompt.end_utterance()
     assert prompt.tokens() == ("Type.", "the", "invention")
 
-    prompt.say([" of", " printing."])
-    prompt.pause()
+    prompt.append([" of", " printing."])
+    prompt.end_utterance()
     assert prompt.tokens() == ("Type.",)
 
-    prompt.say([" It", " is"])
+    prompt.append([" It", " is"])
     assert prompt.tokens()[-2:] == ("It", "is")
 
 
 def test_token_budget_follows_the_speech_that_has_no_words_yet():
     model = ScriptedModel(numbered)
-    play(LiveRecogniser(model, ALWAYS_SPEECH), 8)
+    play(StreamingRecogniser(model, ALWAYS_SPEECH), 8)
     assert all(request.max_new_tokens <= 8 * 4 + 8 for request in model.requests[3:])
 
 
 def test_one_late_word_in_a_long_window_does_not_stop_the_stream():
     def one_late_word(seconds, request):
-        return said(["late"], start_ms=12_000) if seconds > 13.2 and not request.prefix else []
+        return decoded_words(["late"], start_ms=12_000) if seconds > 13.2 and not request.prefix else []
 
-    recogniser = LiveRecogniser(ScriptedModel(one_late_word), EngineOptions(vac=False, freeze_reset_s=600))
+    recogniser = StreamingRecogniser(
+        ScriptedModel(one_late_word), EngineOptions(vac=False, freeze_reset_s=600)
+    )
     play(recogniser, 60)
     recogniser.flush()
-    assert recogniser.settled_ms == recogniser.heard_ms
+    assert recogniser.finalised_ms == recogniser.heard_ms
     assert recogniser.kept_ms <= 30_000
 
 
 def flushed(answer, seconds=6):
-    """Speech of some seconds, settled at once: the model, the recogniser, its events and its words."""
+    """Some seconds of speech, finalised at once: the model, the recogniser, its events and its words."""
     model = ScriptedModel(answer)
-    recogniser = LiveRecogniser(model, ALWAYS_SPEECH)
+    recogniser = StreamingRecogniser(model, ALWAYS_SPEECH)
     recogniser.feed(np.concatenate([SECOND] * seconds))
     events = recogniser.flush()
-    words = [word for event in events if isinstance(event, Confirmed) for word in event.words]
+    words = [word for event in events if isinstance(event, Committed) for word in event.words]
     return model, recogniser, events, words
 
 
 @pytest.mark.parametrize(
     "skipping",
     [
-        lambda: said(["first"]) + said(["last"], start_ms=5000),
-        lambda: said(["first", "second"]),
-        lambda: said(["last"], start_ms=4000),
+        lambda: decoded_words(["first"]) + decoded_words(["last"], start_ms=5000),
+        lambda: decoded_words(["first", "second"]),
+        lambda: decoded_words(["last"], start_ms=4000),
         list,
     ],
 )
 def test_speech_that_the_last_decode_left_out_is_decoded_again(skipping):
     def answer(seconds, request):
-        return skipping() if seconds > 5.9 else said([f"word{n}" for n in range(int(seconds))])
+        return skipping() if seconds > 5.9 else decoded_words([f"word{n}" for n in range(int(seconds))])
 
     _, recogniser, events, words = flushed(answer)
     ends = [0, *(word.end_ms for word in words)]
@@ -187,9 +193,9 @@ def test_speech_that_the_last_decode_left_out_is_decoded_again(skipping):
     assert recogniser.counters.hole_retries == 1
 
 
-def test_speech_that_no_try_finds_words_for_is_counted_and_said_and_the_tries_are_bounded():
+def test_speech_that_no_retry_finds_words_for_is_counted_and_reported_and_the_retries_are_bounded():
     def answer(seconds, request):
-        return said(["only"]) if seconds > 5.9 else []
+        return decoded_words(["only"]) if seconds > 5.9 else []
 
     model, recogniser, events, words = flushed(answer)
     assert [word.text for word in words] == [" only"]
@@ -201,7 +207,11 @@ def test_speech_that_no_try_finds_words_for_is_counted_and_said_and_the_tries_ar
 
 def test_words_behind_unexplained_speech_are_kept():
     def answer(seconds, request):
-        return said(["first"]) + said(["last"], start_ms=5000, step_ms=900) if seconds > 5.9 else []
+        return (
+            decoded_words(["first"]) + decoded_words(["last"], start_ms=5000, step_ms=900)
+            if seconds > 5.9
+            else []
+        )
 
     _, recogniser, _, words = flushed(answer)
     assert [word.text for word in words] == [" first", " last"]
@@ -212,9 +222,9 @@ def test_words_behind_unexplained_speech_are_kept():
 @pytest.mark.parametrize("trimming", ["sentence", "segment"])
 def test_window_is_trimmed_and_no_word_is_lost_by_it(trimming):
     options = EngineOptions(vac=False, buffer_trimming=trimming, buffer_trimming_s=4.0)
-    recogniser = LiveRecogniser(ScriptedModel(numbered), options)
+    recogniser = StreamingRecogniser(ScriptedModel(numbered), options)
     events = play(recogniser, 40) + recogniser.flush()
-    words = [word for event in events if isinstance(event, Confirmed) for word in event.words]
+    words = [word for event in events if isinstance(event, Committed) for word in event.words]
     assert len(words) >= 37
     assert all(a.end_ms <= b.start_ms for a, b in pairwise(words))
     assert recogniser.kept_ms < 12_000
@@ -225,7 +235,7 @@ class SilenceBehindAPrompt(ScriptedModel):
 
     def __init__(self, no_speech_alone):
         super().__init__(
-            lambda seconds, request: said([f"w{i}" for i in range(int(seconds))], probability=0.7)
+            lambda seconds, request: decoded_words([f"w{i}" for i in range(int(seconds))], probability=0.7)
         )
         self._no_speech_alone = no_speech_alone
 
@@ -237,10 +247,10 @@ class SilenceBehindAPrompt(ScriptedModel):
 @pytest.mark.parametrize(("no_speech_alone", "words"), [(0.01, 4), (0.6, 0)])
 def test_speech_that_only_a_prompt_makes_look_like_silence_is_kept(no_speech_alone, words):
     options = EngineOptions(vac=False, title="A talk about words")
-    recogniser = LiveRecogniser(SilenceBehindAPrompt(no_speech_alone), options)
+    recogniser = StreamingRecogniser(SilenceBehindAPrompt(no_speech_alone), options)
     play(recogniser, 4)
-    confirmed = [word for event in recogniser.flush() if isinstance(event, Confirmed) for word in event.words]
-    assert len(confirmed) == words
+    committed = [word for event in recogniser.flush() if isinstance(event, Committed) for word in event.words]
+    assert len(committed) == words
 
 
 def test_a_beginning_that_the_context_makes_the_model_skip_is_decoded_again_without_it():
@@ -251,13 +261,13 @@ def test_a_beginning_that_the_context_makes_the_model_skip_is_decoded_again_with
     def answer(seconds, request):
         own, context_ms = request.prefix.count(8), 1000 * request.prefix.count(7)
         before_ms = context_ms + 900 if context_ms else 0
-        words = said(texts, start_ms=before_ms, step_ms=500)
+        words = decoded_words(texts, start_ms=before_ms, step_ms=500)
         if context_ms and not own:  # three words are missing
             words = [replace(words[3], start_ms=before_ms + 200), *words[4:]]
         return [replace(word, tokens=(8,)) for word in words[own:] if word.end_ms <= 1000 * seconds]
 
     model = ScriptedModel(numbered)
-    recogniser = LiveRecogniser(model, ALWAYS_SPEECH)
+    recogniser = StreamingRecogniser(model, ALWAYS_SPEECH)
     events = play(recogniser, 4)
     events += recogniser.flush()
     model._answer = answer
@@ -265,7 +275,7 @@ def test_a_beginning_that_the_context_makes_the_model_skip_is_decoded_again_with
     for _ in range(4):
         events += recogniser.poll()
         recogniser.feed(SECOND[:8000])
-    words = [word.text.strip() for event in events if isinstance(event, Confirmed) for word in event.words]
+    words = [word.text.strip() for event in events if isinstance(event, Committed) for word in event.words]
     words = [word for word in words if not word.startswith("word")]
     assert words == texts[: len(words)]
     assert len(words) >= 6

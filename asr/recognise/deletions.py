@@ -1,7 +1,7 @@
-"""Where a decode has no words although somebody speaks: the model skipped some. Pure.
+"""Deletions: speech for which a decode has no words. Pure.
 
-The model's times do not always show it as a gap: what it skips it also hides in the next word, which then seems to last
-too long. So both count together: speech before a word, and speech under it beyond what such a word takes to say.
+The model's times do not always show a deletion as a gap: the next word may be stretched over it and seem to last too
+long. So both count together: speech before a word, and speech under it beyond what such a word takes to say.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from asr.audio.vad import SpeechGate
 
 from .whisper import DecodedWord
 
-# Measured on 2952 decoded words of both talks, and of the English one with pauses: honest words reach 480, a skipped
+# Measured on 2952 decoded words of both talks, and of the English one with pauses: correct words reach 480, a skipped
 # sentence of four words behind a lost connection left 920 (docs/performance.md).
-HOLE_MS = 700
-LAST_HOLE_MS = 1300  # behind the last word, where breath and an echo count as speech too
-WORD_MS, CHARACTER_MS, DIGIT_MS = 250, 80, 320  # the longest that honest words take to say
+DELETION_MS = 700
+TRAILING_DELETION_MS = 1300  # behind the last word, where breath and an echo count as speech too
+WORD_MS, CHARACTER_MS, DIGIT_MS = 250, 80, 320  # the longest that correct words take to say
 
 
 @dataclass(frozen=True)
-class Hole:
+class Deletion:
     """Speech without words, behind the first `count` words; times of the part."""
 
     count: int
@@ -30,18 +30,18 @@ class Hole:
     speech_ms: int
 
 
-def first_hole(
+def first_deletion(
     words: Sequence[DecodedWord], gate: SpeechGate, *, window_ms: int, from_ms: int
-) -> Hole | None:
-    """The first one before a word's end. `window_ms`: where the words' times count from; `from_ms`: known up to here."""
+) -> Deletion | None:
+    """The first deletion before a word's end. `window_ms`: origin of the words' times; `from_ms`: where to begin."""
     last_ms = from_ms
     for count, word in enumerate(words):
         start_ms, end_ms = max(last_ms, window_ms + word.start_ms), window_ms + word.end_ms
         before_ms = gate.speech_between_ms(last_ms, start_ms)
         too_long_ms = max(0, gate.speech_between_ms(start_ms, end_ms) - longest_ms(word.text))
-        if before_ms + too_long_ms >= HOLE_MS:  # the word itself was said last
-            said_ms = max(start_ms, end_ms - longest_ms(word.text))
-            return Hole(count, last_ms, said_ms, before_ms + too_long_ms)
+        if before_ms + too_long_ms >= DELETION_MS:  # the word itself is at the end
+            word_ms = max(start_ms, end_ms - longest_ms(word.text))
+            return Deletion(count, last_ms, word_ms, before_ms + too_long_ms)
         last_ms = max(last_ms, end_ms)
     return None
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asr.recognise.lexicon import Lexicon
+from asr.recognise.rescoring import Lexicon
 
 
 def test_words_of_the_language_cost_nothing():

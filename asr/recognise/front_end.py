@@ -1,4 +1,4 @@
-"""What is heard: the audio that is still needed, and where speech is in it."""
+"""The VAD front end: the audio that is still needed, and where speech is in it."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ VAD_BATCH_WINDOWS = 320  # of one pass, so that a backlog never holds up a poll 
 
 
 class Speech(Enum):
-    """What one more stretch of audio brought."""
+    """How one more VAD window changed the gate."""
 
     GOES_ON = 0
     BEGINS = 1
     ENDS = 2
 
 
-class Ear:
-    """Audio in; the gate follows it, window by window, as far as it is told to."""
+class VadFrontEnd:
+    """Buffers audio, runs the VAD over it, and advances the gate window by window under its caller's control."""
 
     def __init__(self, options: EngineOptions, start_ms: int) -> None:
         self.gate = SpeechGate(options.vad_threshold, options.pause_ms)
-        self.at_ms = start_ms  # the gate has heard up to here
+        self.at_ms = start_ms  # the gate has advanced up to here
         self._vac = options.vac
         self._audio = AudioBuffer(start_ms)
         self._vad = SileroVad()
         self._vad_ms = start_ms  # the VAD ran up to here
-        self._windows: deque[tuple[int, float]] = deque()  # its results that the gate has not taken
+        self._windows: deque[tuple[int, float]] = deque()  # (start, probability), not consumed by the gate
 
     @property
     def heard_ms(self) -> int:
@@ -48,32 +48,32 @@ class Ear:
 
     @property
     def waiting(self) -> bool:
-        """There are windows that the gate has not taken."""
+        """There are windows that the gate has not consumed."""
         return bool(self._windows)
 
     @property
     def behind(self) -> bool:
-        """There is audio that the gate, or the VAD before it, has not taken."""
+        """There is audio that the gate, or the VAD before it, has not consumed."""
         return self.waiting or self.heard_ms - self._vad_ms >= WINDOW_MS
 
     def feed(self, samples: Samples) -> None:
-        """Take consecutive audio."""
+        """Append consecutive audio."""
         self._audio.append(samples)
 
-    def listen(self) -> None:
-        """Run the VAD over audio that it has not seen."""
+    def run_vad(self) -> None:
+        """Run the VAD over audio that it has not processed."""
         count = min(VAD_BATCH_WINDOWS, (self.heard_ms - self._vad_ms) // WINDOW_MS)
         if count <= 0:
             return
         samples = self._audio.between(self._vad_ms, self._vad_ms + count * WINDOW_MS)
         count = len(samples) // WINDOW_SAMPLES
-        heard = self._vad(samples[: count * WINDOW_SAMPLES]) if self._vac else np.ones(count)
-        for probability in heard:
+        probabilities = self._vad(samples[: count * WINDOW_SAMPLES]) if self._vac else np.ones(count)
+        for probability in probabilities:
             self._windows.append((self._vad_ms, float(probability)))
             self._vad_ms += WINDOW_MS
 
     def step(self) -> Speech:
-        """Let the gate take the next window that waits."""
+        """Advance the gate by one window."""
         start_ms, probability = self._windows.popleft()
         was_speaking = self.gate.speaking
         ended = self.gate.take(start_ms, probability)
@@ -86,7 +86,7 @@ class Ear:
         """The audio between two times, as far as it is kept."""
         return self._audio.between(start_ms, end_ms)
 
-    def forget_before(self, at_ms: int) -> None:
-        """Free what is older than a time; never what the VAD has not heard."""
+    def evict_before(self, at_ms: int) -> None:
+        """Free audio before a time, but never audio that the VAD has not processed."""
         self._audio.forget_before(min(at_ms, self._vad_ms))
         self.gate.forget_before(at_ms)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from asr.audio.samples import SAMPLES_PER_MS
 from asr.caption.captioner import Captioner, PartialText, SentenceReady
-from asr.recognise.live import LiveRecogniser
 from asr.recognise.options import EngineOptions
-from asr.recognise.recogniser import Confirmed, Hypothesis, UtteranceEnd
+from asr.recognise.recogniser import Committed, Hypothesis, UtteranceEnd
+from asr.recognise.streaming import StreamingRecogniser
 from ops.measure.normalise import words_of
 from ops.measure.score import Seen, rewrites
 
@@ -36,15 +36,15 @@ def drive(recogniser, samples, cuts):
         at += length * SAMPLES_PER_MS
         for _ in range(3):
             events.extend(recogniser.poll())
-            assert recogniser.settled_ms <= recogniser.heard_ms
+            assert recogniser.finalised_ms <= recogniser.heard_ms
     recogniser.feed(samples[at:])
     while new := recogniser.poll():
         events.extend(new)
     return events + recogniser.flush()
 
 
-def confirmed(events):
-    return [word for event in events if isinstance(event, Confirmed) for word in event.words]
+def committed(events):
+    return [word for event in events if isinstance(event, Committed) for word in event.words]
 
 
 @given(
@@ -55,7 +55,7 @@ def confirmed(events):
 def test_final_text_is_in_order_and_never_rewritten_for_any_cutting(model, cuts, policy):
     talk = speech.talk("talk_en_dev")
     options = EngineOptions(policy=policy)
-    captioner = Captioner(lambda start_ms: LiveRecogniser(model, options, start_ms), options)
+    captioner = Captioner(lambda start_ms: StreamingRecogniser(model, options, start_ms), options)
     seen, sentences, confirmed_text, at = [], [], "", 0
     pieces = [*cuts, 12_000 - min(12_000, sum(cuts))]
     events = []
@@ -94,7 +94,7 @@ STRETCH_MS = 24_000
 
 
 def captioner_from(model, start_ms, line=0):
-    return Captioner(lambda at_ms: LiveRecogniser(model, GERMAN, at_ms), GERMAN, start_ms, line=line)
+    return Captioner(lambda at_ms: StreamingRecogniser(model, GERMAN, at_ms), GERMAN, start_ms, line=line)
 
 
 @pytest.fixture(scope="module")
@@ -114,53 +114,53 @@ def test_a_successor_begins_behind_the_last_sentence_and_doubles_or_loses_nothin
     successor = captioner_from(model, killed.committed_ms, line=1)
     sentences += caption(successor, samples, killed.committed_ms, STRETCH_MS) + finish(successor)
 
-    said = words_of(" ".join(sentences))
-    changes = jiwer.process_words(" ".join(uninterrupted), " ".join(said))
+    words = words_of(" ".join(sentences))
+    changes = jiwer.process_words(" ".join(uninterrupted), " ".join(words))
     assert changes.insertions + changes.deletions <= 2
     assert changes.wer < 0.2
-    pairs = list(pairwise(said))
+    pairs = list(pairwise(words))
     assert not any(pair == after for pair, after in zip(pairs, pairs[2:], strict=False))
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_concatenated_finals_are_the_words_in_order_of_time(model, policy):
     talk = speech.talk("talk_de_dev")
-    recogniser = LiveRecogniser(model, EngineOptions(language="de", policy=policy))
-    words = confirmed(drive(recogniser, talk.samples[: 20 * 16000], [300] * 60))
+    recogniser = StreamingRecogniser(model, EngineOptions(language="de", policy=policy))
+    words = committed(drive(recogniser, talk.samples[: 20 * 16000], [300] * 60))
     times = [(word.start_ms, word.end_ms) for word in words]
     assert times == sorted(times)
     assert all(start <= end for start, end in times)
     text = "".join(word.text for word in words)
     assert 25 <= len(words_of(text)) <= 45
     assert "Landkreises" in text
-    assert recogniser.settled_ms == recogniser.heard_ms
+    assert recogniser.finalised_ms == recogniser.heard_ms
 
 
 NOISES = ["silence", "white_noise", "tone", "applause", "breathing", "speech_shaped_noise"]
 
 
 @pytest.mark.parametrize("noise", NOISES)
-def test_nothing_is_said_on_a_minute_without_speech(model, noise):
-    recogniser = LiveRecogniser(model, EngineOptions(language="de"))
-    assert confirmed(drive(recogniser, getattr(speech, noise)(), [300] * 199)) == []
+def test_a_minute_without_speech_yields_no_words(model, noise):
+    recogniser = StreamingRecogniser(model, EngineOptions(language="de"))
+    assert committed(drive(recogniser, getattr(speech, noise)(), [300] * 199)) == []
 
 
 @pytest.mark.parametrize("voices", [6, 8, 24])
-def test_nothing_is_said_on_a_minute_of_babble(model, voices):
-    recogniser = LiveRecogniser(model, EngineOptions())
+def test_a_minute_of_babble_yields_no_words(model, voices):
+    recogniser = StreamingRecogniser(model, EngineOptions())
     samples = speech.babble(speech.talk("talk_en_dev").samples, voices)[: 20 * 16_000]
-    assert confirmed(drive(recogniser, samples, [300] * 66)) == []
+    assert committed(drive(recogniser, samples, [300] * 66)) == []
 
 
 def test_silence_costs_no_decode(model):
-    recogniser = LiveRecogniser(model, EngineOptions())
+    recogniser = StreamingRecogniser(model, EngineOptions())
     drive(recogniser, speech.silence(), [300] * 199)
     assert recogniser.counters.decodes == 0
 
 
 def test_pause_ends_the_utterance_and_everything_in_it_is_final(model):
     talk = speech.talk("talk_de_dev")
-    recogniser = LiveRecogniser(model, EngineOptions(language="de"))
+    recogniser = StreamingRecogniser(model, EngineOptions(language="de"))
     samples = np.concatenate([talk.samples[: int(5.3 * 16000)], np.zeros(16000, dtype=np.float32)])
     events = []
     for at in range(0, len(samples), 1600):
@@ -172,11 +172,11 @@ def test_pause_ends_the_utterance_and_everything_in_it_is_final(model):
         word.text for event in events[ends[-1] :] if isinstance(event, Hypothesis) for word in event.words
     ]
     assert all(text == "." for text in left)
-    assert "benannt" in "".join(word.text for word in confirmed(events))
+    assert "benannt" in "".join(word.text for word in committed(events))
 
 
-def test_forgets_audio_behind_it(model):
-    recogniser = LiveRecogniser(model, EngineOptions())
+def test_audio_behind_the_window_is_evicted(model):
+    recogniser = StreamingRecogniser(model, EngineOptions())
     samples = speech.talk("talk_en_dev").samples[: 35 * 16000]
     kept = []
     for at in range(0, len(samples), 8000):
@@ -188,7 +188,7 @@ def test_forgets_audio_behind_it(model):
 
 def test_engine_that_is_far_behind_lowers_its_cost_and_catches_up(model):
     samples = speech.talk("talk_en_dev").samples[: 40 * 16000]
-    recogniser = LiveRecogniser(model, EngineOptions(shed_delay_s=6.0))
+    recogniser = StreamingRecogniser(model, EngineOptions(shed_delay_s=6.0))
     recogniser.feed(samples)
     levels = []
     for _ in range(200):
@@ -198,4 +198,4 @@ def test_engine_that_is_far_behind_lowers_its_cost_and_catches_up(model):
     assert max(levels) == 2
     assert recogniser.counters.shed_level == 0
     recogniser.flush()
-    assert recogniser.settled_ms == recogniser.heard_ms
+    assert recogniser.finalised_ms == recogniser.heard_ms

@@ -1,0 +1,139 @@
+"""Commit policies: how many words at the head of a hypothesis are final. Pure; one object per stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from rapidfuzz import fuzz
+
+from .options import EngineOptions
+from .recogniser import Word
+from .text import normalised
+
+
+class CommitPolicy(Protocol):
+    """Decides from successive hypotheses; their words never include what is committed already."""
+
+    def count_final(self, words: Sequence[Word], audio_end_ms: int) -> int:
+        """How many words are final now, judged by a hypothesis over audio up to `audio_end_ms`."""
+
+    def reset(self) -> None:
+        """An utterance ended: the next hypothesis does not continue this one."""
+
+
+class AlignmentPolicy:
+    """A word is final when it is probable and ends safely before the end of the audio, or when two passes agree."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        self._previous: tuple[str, ...] = ()
+
+    def count_final(self, words: Sequence[Word], audio_end_ms: int) -> int:
+        """Count words up to the first that is neither safe nor agreed on."""
+        options = self._options
+        texts = tuple(normalised(word.text) for word in words)
+        count = 0
+        for word in words:
+            distance_ms = audio_end_ms - word.end_ms
+            safe = options.confidence_validation and self._is_safe(word.probability, distance_ms)
+            doubtful = word.probability < options.doubt_probability
+            wait_ms = options.doubt_margin_ms if doubtful else options.agree_margin_ms
+            agreed = texts[: count + 1] == self._previous[: count + 1] and distance_ms >= wait_ms
+            if not (safe or agreed or distance_ms >= options.certain_margin_ms):
+                break
+            count += 1
+        self._previous = texts[count:]
+        return count
+
+    def reset(self) -> None:
+        """Discard the previous hypothesis."""
+        self._previous = ()
+
+    def _is_safe(self, probability: float, distance_ms: int) -> bool:
+        """May it be committed after one pass? Measured: within these bounds one word in a hundred still changes."""
+        options = self._options
+        if probability >= options.sure_probability:
+            return distance_ms >= options.sure_margin_ms
+        return probability >= options.commit_probability and distance_ms >= options.commit_margin_ms
+
+
+class LocalAgreementPolicy:
+    """LocalAgreement-2 (Macháček et al. 2023): the longest common prefix of two consecutive hypotheses is final."""
+
+    def __init__(self) -> None:
+        self._previous: tuple[str, ...] = ()
+
+    def count_final(self, words: Sequence[Word], audio_end_ms: int) -> int:
+        """Count the words that two passes agree on."""
+        texts = tuple(normalised(word.text) for word in words)
+        count = 0
+        while count < min(len(texts), len(self._previous)) and texts[count] == self._previous[count]:
+            count += 1
+        self._previous = texts[count:]
+        return count
+
+    def reset(self) -> None:
+        """Discard the previous hypothesis."""
+        self._previous = ()
+
+
+class SimilarityPolicy:
+    """A word is final when it is similar enough (QRatio) to the word at its position in the previous hypothesis.
+
+    After `fallback_threshold` + 1 rounds without a final word, the best-matching prefix is final.
+    """
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        self._previous: tuple[str, ...] = ()
+        self._idle_rounds = 0
+
+    def count_final(self, words: Sequence[Word], audio_end_ms: int) -> int:
+        """Count the similar words, or fall back."""
+        texts = tuple(normalised(word.text) for word in words)
+        ratios = [fuzz.QRatio(new, old) for new, old in zip(texts, self._previous, strict=False)]
+        count = 0
+        while count < len(ratios) and ratios[count] >= self._options.qratio_threshold:
+            count += 1
+        if count == 0 and texts and self._previous:
+            self._idle_rounds += 1
+            if self._options.fallback and self._idle_rounds > self._options.fallback_threshold:
+                count = _best_prefix(texts, self._previous)
+        if count:
+            self._idle_rounds = 0
+        self._previous = texts[count:]
+        return count
+
+    def reset(self) -> None:
+        """Discard the previous hypothesis."""
+        self._previous = ()
+        self._idle_rounds = 0
+
+
+class UtterancePolicy:
+    """Nothing is final before a pause or a forced cut: lowest cost, highest delay."""
+
+    def count_final(self, words: Sequence[Word], audio_end_ms: int) -> int:
+        """Never."""
+        return 0
+
+    def reset(self) -> None:
+        """Keeps no state."""
+
+
+def _best_prefix(new: tuple[str, ...], old: tuple[str, ...]) -> int:
+    """Length of the prefix of `new` that best matches the prefix of `old` of the same length."""
+    lengths = range(1, min(len(new), len(old)) + 1)
+    return max(lengths, key=lambda n: (fuzz.QRatio(" ".join(new[:n]), " ".join(old[:n])), n), default=0)
+
+
+def make_commit_policy(options: EngineOptions) -> CommitPolicy:
+    """The policy that `options.policy` names."""
+    if options.policy == "alignment":
+        return AlignmentPolicy(options)
+    if options.policy == "local_agreement":
+        return LocalAgreementPolicy()
+    if options.policy == "similarity":
+        return SimilarityPolicy(options)
+    return UtterancePolicy()

@@ -142,10 +142,10 @@ def succeeded(choice: Choice, *, seconds: float) -> bool:
         weight = LATENCY_WEIGHT if row.latency_s else 1.0
         row.latency_s = round((1 - weight) * row.latency_s + weight * seconds, 4)
         row.answered_at = now
-        opened = _close(row, "latency_s", "answered_at")
+        opened = _close(row, choice, "latency_s", "answered_at")
         failing = PairState.objects.filter(engine=name, failures__gt=0)
         for pair in locked(failing.filter(source=choice.source, target=choice.target)):
-            opened = _close(pair) or opened
+            opened = _close(pair, choice) or opened
         if opened:  # the others may be back as well
             update_in_order(failing.filter(opened_at__isnull=False), retry_at=now)
     _end_trial(choice)
@@ -247,11 +247,20 @@ def _end_trial(choice: Choice) -> None:
         EngineState.objects.filter(name=choice.engine.name).update(tried_at=None)
 
 
-def _close(row: EngineState | PairState, *also: str) -> bool:
+def _close(row: EngineState | PairState, choice: Choice, *also: str) -> bool:
+    """True: it was open. A call that was under way when it opened does not close it, and none a time that was named."""
     was_open = row.opened_at is not None
+    if was_open and (not choice.trial or _has_named_time(row)):
+        row.save(update_fields=also)
+        return False
     row.failures, row.opened_at, row.retry_at = 0, None, None
     row.save(update_fields=["failures", "opened_at", "retry_at", *also])
     return was_open
+
+
+def _has_named_time(row: EngineState | PairState) -> bool:
+    """Whether the engine said when to come back; our own pauses, and those of trials, are shorter."""
+    return row.retry_at is not None and row.retry_at > timezone.now() + TRIAL_EVERY
 
 
 def _count_failure(row: EngineState | PairState, error: EngineError, *, trial: bool) -> bool:
@@ -265,7 +274,8 @@ def _count_failure(row: EngineState | PairState, error: EngineError, *, trial: b
         if wait_s is None:
             wait_s = backoff_s(row.failures - OPENS_AFTER + 1, most_s=RETRY_MOST_S)
         again = now + timedelta(seconds=wait_s)
-        row.retry_at = again if trial or row.retry_at is None else max(again, row.retry_at)
+        shortens = trial and not _has_named_time(row)
+        row.retry_at = again if shortens or row.retry_at is None else max(again, row.retry_at)
         row.opened_at = row.opened_at or now
     row.save(update_fields=["failures", "last_error", "last_error_at", "opened_at", "retry_at"])
     return was_used and row.opened_at is not None

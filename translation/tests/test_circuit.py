@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from transcripts.models import Sentence
+from transcripts.services import PartTerms, open_part
 from translation import chain, circuit, due, selectors, services
 from translation.circuit import Choice, Unavailable
 from translation.engines.base import BUSY, FAILED, TIMEOUT, UNREACHABLE, Engine, EngineError
@@ -118,6 +119,40 @@ def test_an_engine_that_says_when_to_come_back_is_left_alone_until_then(remote):
     after = chosen("en", "pt")
     assert isinstance(after, Unavailable)
     assert after.again_at == waits.again_at
+
+
+@pytest.mark.parametrize("trial", [False, True])
+@pytest.mark.parametrize("error", [None, EngineError(UNREACHABLE)])
+def test_a_call_that_was_under_way_does_not_shorten_what_the_engine_asked_for(remote, error, trial):
+    under_way: Choice | Unavailable = Choice(remote, "en", "de")
+    if trial:
+        fail(remote, EngineError(UNREACHABLE))
+        later()
+        under_way = chosen("en", "de")
+    assert isinstance(under_way, Choice)
+    assert under_way.trial is trial
+    fail(remote, EngineError(BUSY, retry_after_s=30.0), times=1)
+    if error is None:
+        assert not circuit.succeeded(under_way, seconds=0.1)
+    else:
+        circuit.failed(under_way, error)
+    waits = chosen("en", "pt")
+    assert isinstance(waits, Unavailable)
+    assert waits.again_at is not None
+    assert (waits.again_at - timezone.now()).total_seconds() > 28
+
+
+def test_a_turn_with_two_spoken_languages_asks_an_engine_that_named_a_time_once(remote, server):
+    part = spoken_part()
+    say(part, "First.")
+    terms = PartTerms("pt", store=True, public=True, owner="host")
+    say(open_part(room=part.room, terms=terms, opening=part.opening), "Segunda.")
+    demand(part, "de")
+    server.mode, server.retry_after = "busy", "30"
+    due.find()
+    Cycle.objects.update(batch=4)
+    turns(1)
+    assert server.answered.count("/translate") == 1
 
 
 def test_nothing_at_all_is_asked_before_the_time_that_an_engine_named(remote, server):

@@ -14,9 +14,9 @@ from pathlib import Path
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from asr.host import Host, HostOptions
-from asr.recorder import Blob
-from gateways.conference.client import Caption, Key, Viewer, captions
+from asr.audio.recorder import Blob
+from gateways.conference.client.host import Host, HostOptions
+from gateways.conference.client.viewer import Caption, Key, Viewer, captions
 from ops.measure.normalise import normalised
 
 QUIET_S = 2.0  # nothing new for so long, and nothing unfinished: the text is complete

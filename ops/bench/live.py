@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from asr.recorder import Blob
-from gateways.conference.client import Caption, Key
+from asr.audio.recorder import Blob
+from gateways.conference.client.viewer import Caption, Key
 from ops.demonstration import Observed, Stored, Talk, result_line, stream_talk
 from ops.faults.stack import BASE_DIR, Stack
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from asr.recorder import Blob
-from gateways.conference.client import Caption, Key
+from asr.audio.recorder import Blob
+from gateways.conference.client.viewer import Caption, Key
 from ops.bench.live import ROOM, CpuMeter
 from ops.demonstration import stream_talk
 from ops.faults.stack import Stack

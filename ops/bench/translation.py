@@ -13,9 +13,9 @@ from typing import Any
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from asr.host import Host
-from asr.recorder import Blob
-from gateways.conference.client import Key, Viewer, captions
+from asr.audio.recorder import Blob
+from gateways.conference.client.host import Host
+from gateways.conference.client.viewer import Key, Viewer, captions
 from ops.faults.stack import Stack
 
 QUIET_S = 6.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from psycopg import Error as DatabaseError
 
-from asr.host import Host, HostLostError, HostRefusedError
-from asr.recorder import Blob
+from asr.audio.recorder import Blob
+from gateways.conference.client.host import Host, HostLostError, HostRefusedError
 from ops.faults.faults import all_text, fill_redis, kill_asr_child, kill_program, stop_asr_child, until
 from ops.faults.speech import RealSpeech
 from ops.faults.stack import Stack

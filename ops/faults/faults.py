@@ -16,8 +16,8 @@ from typing import Any
 import psutil
 from psycopg import Error as DatabaseError
 
-from asr.host import Host, HostLostError
-from asr.recorder import Blob
+from asr.audio.recorder import Blob
+from gateways.conference.client.host import Host, HostLostError
 from ops.faults.speech import Speech, Unsent
 from ops.faults.stack import Stack
 from ops.faults.watch import Watch

@@ -21,8 +21,8 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
+from asr.audio.recorder import Blob, record
 from asr.audio.samples import SAMPLE_RATE_HZ, Samples
-from asr.recorder import Blob, record
 from asr.sample import SAMPLE
 from ops.measure.normalise import words_of
 from ops.measure.talk import ReferenceWord, Talk, load_talk, read_audio

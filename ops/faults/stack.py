@@ -23,8 +23,8 @@ import requests
 from redis import Redis
 from supervisor.xmlrpc import SupervisorTransport
 
-from asr.host import Host, HostOptions
 from config.layout import layout
+from gateways.conference.client.host import Host, HostOptions
 from ops import embedded
 from ops.leftovers import stack_processes
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from gateways.conference.client import Viewer, captions
+from gateways.conference.client.viewer import Viewer, captions
 from ops.faults.stack import Stack
 
 BACK_AFTER_S = 0.05

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateways.conference.client import Caption
+from gateways.conference.client.viewer import Caption
 from ops.bench import load
 from ops.bench.recogniser import Reader
 

@@ -14,9 +14,9 @@ import pytest
 from celery import Celery
 from redis import Redis
 
-from asr.host import Host
 from asr.placement import QUEUE, TASK
 from config.layout import celery_url, layout
+from gateways.conference.client.host import Host
 from ops.faults.stack import Stack, running_stack
 
 pytestmark = pytest.mark.stack

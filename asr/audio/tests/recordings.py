@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.audio.decode import Pcm, StreamDecoder
-from asr.recorder import record_file
+from asr.audio.recorder import record_file
 
 DATA = Path(__file__).parent / "data"
 Entry = tuple[str, str, bytes]

@@ -12,8 +12,8 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from asr.recorder import Blob
-from gateways.conference.client import Viewer
+from asr.audio.recorder import Blob
+from gateways.conference.client.viewer import Viewer
 from ops.faults.speech import sound
 from ops.faults.stack import HOST_PASSWORD, Stack
 

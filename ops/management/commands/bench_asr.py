@@ -12,12 +12,12 @@ import psutil
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
+from asr.audio.recorder import read_audio, record
 from asr.caption.captioner import Captioner
 from asr.recognise.options import EngineOptions, Policy
 from asr.recognise.recogniser import Recogniser
 from asr.recognise.streaming import StreamingRecogniser
 from asr.recognise.whisper import Whisper
-from asr.recorder import read_audio, record
 from asr.weights import WeightsError, find_or_fetch
 from ops.bench.live import ROOM, talk_of
 from ops.bench.recogniser import measure_through_stack

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.table import Table
 
-from asr.recorder import Blob, read_audio, record
+from asr.audio.recorder import Blob, read_audio, record
 from asr.sample import SAMPLE
 from ops.bench.live import ROOM, LiveFigures, measure_live, talk_of
 from ops.demonstration import Talk

@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from asr.recorder import Blob, read_audio, record
+from asr.audio.recorder import Blob, read_audio, record
 from asr.sample import SAMPLE
 from ops.bench import load
 from ops.bench.translation import Delays, talk

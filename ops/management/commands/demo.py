@@ -20,11 +20,11 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import F
 
-from asr.host import HostLostError, HostOptions, HostRefusedError
-from asr.recorder import NotAudioError, read_audio, record
+from asr.audio.recorder import NotAudioError, read_audio, record
 from asr.sample import SAMPLE
 from asr.selectors import is_running
-from gateways.conference.client import Caption, Key
+from gateways.conference.client.host import HostLostError, HostOptions, HostRefusedError
+from gateways.conference.client.viewer import Caption, Key
 from ops.demonstration import Stored, Talk, describe, result_line, stream_talk
 from rooms.models import Room
 from transcripts.models import Sentence

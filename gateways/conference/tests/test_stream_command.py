@@ -14,9 +14,9 @@ from django.core.management import CommandError, call_command
 
 from asr.audio.decode import classify
 from asr.audio.tests.recordings import alike, as_wav, decode, spread, tones
-from asr.tests.scripted_room import ScriptedRoom, scripted_room
+from gateways.conference.tests.scripted_room import ScriptedRoom, scripted_room
 
-BASE_DIR = Path(__file__).parents[2]
+BASE_DIR = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from asr.host import Host, HostLostError, HostOptions, HostRefusedError
-from asr.recorder import Blob, NotAudioError, record_file
+from asr.audio.recorder import Blob, NotAudioError, record_file
+from gateways.conference.client.host import Host, HostLostError, HostOptions, HostRefusedError
 
 COME_BACK_TRIES = 30
 COME_BACK_EVERY_S = 1.0

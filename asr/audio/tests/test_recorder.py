@@ -9,8 +9,8 @@ import av
 import numpy as np
 import pytest
 
+from asr.audio.recorder import Blob, NotAudioError, record_file
 from asr.audio.tests.recordings import DATA, alike, as_wav, decode, entries, muxed_tones, spread, tones
-from asr.recorder import Blob, NotAudioError, record_file
 
 
 def test_blobs_are_about_250_ms_follow_each_other_and_hold_everything():

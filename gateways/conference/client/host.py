@@ -23,7 +23,7 @@ import requests
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
-from asr.recorder import Blob, Format
+from asr.audio.recorder import Blob, Format
 
 __all__ = ["Host", "HostLostError", "HostOptions", "HostRefusedError"]
 

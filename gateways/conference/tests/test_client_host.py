@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from asr.audio.recorder import Blob, record_file
 from asr.audio.tests.recordings import as_wav, chromium_blobs, tones
-from asr.host import Host, HostLostError, HostOptions, HostRefusedError
-from asr.recorder import Blob, record_file
-from asr.tests.scripted_room import ScriptedRoom, scripted_room
+from gateways.conference.client.host import Host, HostLostError, HostOptions, HostRefusedError
+from gateways.conference.tests.scripted_room import ScriptedRoom, scripted_room
 
 
 @pytest.fixture

@@ -127,6 +127,11 @@ def identify_password(password: str, *, address: str | None = None) -> Identity:
     return found
 
 
+def is_personal(owner: str) -> bool:
+    """Whether a login is one person's: of HOST_PASSWORDS, not the password that all hosts share, nor the admins'."""
+    return owner in settings.ENV.host_passwords
+
+
 def revoke(keys: "list[AccessKey]") -> int:
     """Make these keys worthless at once; how many were still good."""
     hashes = [key.hash for key in keys]

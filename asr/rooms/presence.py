@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from asr.models import Session
 from asr.rooms.ending import lock_open_session
-from asr.rooms.services import HostSeat, begin_grace
+from asr.rooms.services import HostSeat, begin_grace, is_same_host
 from asr.rooms.state import tell_state
 
 SeatState = Literal["held", "taken_over", "lost", "over"]
@@ -20,7 +20,7 @@ LogState = Literal["own", "shared", "over"]
 class Presence:
     """How a host's socket stands. `session_id`: the room's open session.
 
-    held: it is the host; taken_over: another socket with the same key is; lost: somebody else is; over: nobody,
+    held: it is the host; taken_over: another socket of the same host is; lost: somebody else is; over: nobody,
     the room is closing or closed.
     """
 
@@ -34,8 +34,8 @@ def keep_seat(seat: HostSeat) -> Presence:
     if session is None:
         return Presence("over")
     if session.host_connection_id != seat.connection_id:
-        same_key = seat.key != "" and session.host_key == seat.key
-        return Presence("taken_over" if same_key else "lost", session.pk)
+        is_ours = is_same_host(seat.key, seat.owner, session)
+        return Presence("taken_over" if is_ours else "lost", session.pk)
     # The row may have changed since: a renewal that comes late must not bring back a host that has left.
     mine = Session.objects.filter(pk=session.pk, host_connection_id=seat.connection_id, host_left=False)
     mine = mine.filter(state__in=Session.OPEN)

@@ -15,6 +15,7 @@ from asr.rooms.ending import begin_closing, lock_open_session, part_of, tell
 from asr.rooms.journal import note
 from asr.rooms.state import lock_end, tell_state
 from asr.selectors import max_active_rooms, newest_session, open_session, room_end
+from rooms.access import is_personal
 from rooms.errors import Conflict, Forbidden, NoCapacity, NotFound
 from rooms.locks import locked
 from rooms.models import ROOM_CODE, Room, passes
@@ -53,6 +54,7 @@ class HostSeat:
     opening: int
     connection_id: str
     key: str
+    owner: str
     fence: int
     ready: bool
     fresh: bool
@@ -84,7 +86,7 @@ def join_as_host(request: HostRequest) -> HostSeat:
     tell(room.pk, HostReplaced(session.host_connection_id))
     tell_state(room.pk)
     return HostSeat(
-        room.pk, session.pk, part.opening, session.host_connection_id, session.host_key, session.host_fence,
+        room.pk, session.pk, part.opening, session.host_connection_id, session.host_key, part.owner, session.host_fence,
         ready=session.state == Session.State.LIVE, fresh=before is None or before.pk != session.pk,
     )  # fmt: skip
 
@@ -167,7 +169,7 @@ def _new_session(part: Part) -> Session:
 
 def _seat_host(session: Session, request: HostRequest, before: Session | None) -> None:
     """Give the seat of `session` to this request; `before`: the open session that it found."""
-    if before is not None and not _same_key(request, before):
+    if before is not None and not is_same_host(request.key, request.terms.owner, before):
         session.host_fence = before.host_fence + 1
     session.host_connection_id = str(uuid.uuid4())
     session.host_key = request.key
@@ -181,14 +183,20 @@ def _seat_host(session: Session, request: HostRequest, before: Session | None) -
     )  # fmt: skip
 
 
-def _same_key(request: HostRequest, session: Session) -> bool:
-    """A password is everybody's who knows it; a key is one login's."""
-    return request.key != "" and session.host_key == request.key
+def is_same_host(key: str, owner: str, session: Session) -> bool:
+    """Whether who shows this key has the session's seat: with this key, or with another one of a personal login.
+
+    A password is everybody's who knows it, and so is the login of all hosts.
+    """
+    if not key:
+        return False
+    return session.host_key == key or (is_personal(owner) and part_of(session).owner == owner)
 
 
 def _takes_over(request: HostRequest, session: Session) -> bool:
-    """The same browser's next socket. Connection ids are public (the room list), so its key must be the same."""
-    return session.host_connection_id == (request.connection_id or None) and _same_key(request, session)
+    """The same browser's next socket. Connection ids are public (the room list): they alone prove nothing."""
+    names_it = session.host_connection_id == (request.connection_id or None)
+    return names_it and is_same_host(request.key, request.terms.owner, session)
 
 
 def _terms_of_rejoin(request: HostRequest, session: Session) -> PartTerms:

@@ -73,6 +73,22 @@ class TestJoining:
         with pytest.raises(Conflict, match="Multiple hosts not allowed"):
             join("A", connection_id=seat.connection_id, key="")
 
+    def test_personal_login_takes_over_with_its_next_key_and_a_shared_one_does_not(self, settings):
+        settings.ENV = settings.ENV.model_copy(update={"host_passwords": {"ada": "a", "bob": "b"}})
+        ada, bob, everybody = (replace(TERMS, owner=owner) for owner in ("ada", "bob", "host"))
+        first = join("A", terms=ada)
+        for terms, key in ((bob, "b" * 64), (everybody, "b" * 64), (ada, "")):
+            with pytest.raises(Conflict, match="Multiple hosts not allowed"):
+                join("A", terms=terms, key=key, connection_id=first.connection_id)
+        with pytest.raises(Conflict, match="Multiple hosts not allowed"):
+            join("A", terms=ada, key="b" * 64)
+        second = join("A", terms=ada, key="b" * 64, connection_id=first.connection_id)
+        assert (second.session_id, second.fence) == (first.session_id, first.fence)
+        assert keep_seat(first) == Presence("taken_over", first.session_id)
+        shared = join("B", terms=everybody)
+        with pytest.raises(Conflict, match="Multiple hosts not allowed"):
+            join("B", terms=everybody, key="b" * 64, connection_id=shared.connection_id)
+
     def test_another_host_of_an_abandoned_room_shuts_the_older_one_s_audio_out(self):
         first = join("A")
         aged(first, host_seen_at=11)

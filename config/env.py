@@ -186,7 +186,7 @@ class TranslationEnv(Section):
 class LogsEnv(Section):
     """Logs."""
 
-    log_level: str = Field(
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="Least level of our own lines; libraries speak from WARNING on."
     )
     log_json: bool = Field(True, description="One JSON object a line; false: for people.")
@@ -211,6 +211,11 @@ class Env(DjangoEnv, PlacesEnv, SpeakersEnv, RoomsEnv, RecogniserEnv, Translatio
             return json.loads(value)
         separator = "," if "," in value else None
         return [word.strip() for word in value.split(separator) if word.strip()]
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
 
     @field_validator("event_time_zone")
     @classmethod

@@ -45,10 +45,15 @@ def test_logins_are_the_names_that_own_what_they_hosted():
         ({"host_passwords": {"x" * 65: "ada-secret"}}, "1 to 64 characters"),
         ({"default_source_lang": "tlh"}, "DEFAULT_SOURCE_LANG"),
         ({"event_time_zone": "Mars/Olympus"}, "EVENT_TIME_ZONE"),
+        ({"log_level": "chatty"}, "LOG_LEVEL"),
     ],
 )
 def test_wrong_environment_is_refused_by_name(changes, named):
     assert named in refused(**changes)
+
+
+def test_level_of_the_log_is_taken_in_small_letters():
+    assert read_env(**{**GOOD, "log_level": "debug"}).log_level == "DEBUG"
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o640, 0o660, 0o644])

@@ -195,6 +195,6 @@ def succeed(lease: Lease, *, died: bool = True) -> None:
 def _fail(session: Session) -> None:
     logger.error("session failed", extra={"session": session.pk, "deaths": len(session.deaths)})
     if session.room_id is not None and session.closed_to_viewers_at is None:
-        error = HostError("asr_failed", "Transcription failed repeatedly; the room was closed")
+        error = HostError("asr_failed")
         transaction.on_commit(partial(live.publish_room, session.room_id, error))
     finish_session(session, state=Session.State.FAILED)

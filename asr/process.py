@@ -28,13 +28,6 @@ READ_COUNT = 64
 UNDECODABLE_AFTER_S = 5.0
 LOG_ENDS_WITHIN_S = 5.0  # the host's web process hears of a closing at once, by the row within 2 s
 STALL_S = 4.0  # a page that lost its connection is back before; sooner, and the word that was being said is cut in two
-NO_AUDIO = "No audio could be decoded from what this browser sends"
-_UNDECODABLE = {
-    "no_header": f"{NO_AUDIO}: the beginning of a recording is missing; start it again",
-    "format_unknown": f"{NO_AUDIO}: it is neither WebM nor Ogg",
-    "codec_not_opus": f"{NO_AUDIO}: its codec is not Opus",
-    "damaged": f"{NO_AUDIO}: it is damaged",
-}
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -134,7 +127,7 @@ class RoomProcess:
         if self._stall.over(bool(entries)):
             self._flush()  # nobody should wait for the last words before a silence
         if self._undecodable.expired():
-            self._sink.error("undecodable_audio", _UNDECODABLE.get(self._decoder.problem or "", NO_AUDIO))
+            self._sink.error("undecodable_audio", problem=self._decoder.problem or "unknown")
         if not closing or entries or not self._log_end.reached():
             return False
         self._feed(self._decoder.flush())

@@ -28,7 +28,6 @@ WAITING_TOLD_AFTER = timedelta(seconds=5)
 WAITING_TOLD_EVERY_S = 60
 PAUSED_AFTER = timedelta(seconds=6)  # three sweeps are missing
 GIVEN_UP_AFTER = timedelta(minutes=10)  # closing, and no process takes it: nobody waits for its text any more
-WAITING = "All engines are busy or starting; your audio is kept and will be transcribed"
 logger = logging.getLogger(__name__)
 
 
@@ -107,7 +106,7 @@ def _tell_waiting(session: Session) -> None:
         return  # the host could not be told either
     if first and session.room_id is not None:
         logger.warning("waits for a process", extra={"session": session.pk, "room": session.room_id})
-        live.publish_room(session.room_id, HostError("waiting_for_engine", WAITING))
+        live.publish_room(session.room_id, HostError("waiting_for_engine"))
 
 
 def _is_silent(session: Session, *, by_outage: bool) -> bool:

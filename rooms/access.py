@@ -65,7 +65,7 @@ def login(password: str, role: Power | None, address: str) -> Login:
     """
     identity = identify_password(password, address=address)
     if role == "admin" and not identity.is_admin:
-        raise Forbidden("admin_required", "This password does not give the role admin")
+        raise Forbidden("role_not_given")
     key = secrets.token_hex(16)
     expires_at = timezone.now() + timedelta(hours=settings.ENV.key_lifetime_hours)
     AccessKey.objects.create(
@@ -123,7 +123,7 @@ def identify_password(password: str, *, address: str | None = None) -> Identity:
     if found is None:
         if address is not None:
             throttle.count_failure(address)
-        raise Unauthenticated("wrong_password", "Wrong password")
+        raise Unauthenticated("wrong_password")
     return found
 
 
@@ -159,7 +159,7 @@ def _digest(password: str) -> bytes:
 
 
 def _wrong_key() -> Unauthenticated:
-    return Unauthenticated("wrong_key", "Unknown, expired or revoked key")
+    return Unauthenticated("wrong_key")
 
 
 def _cache_key(hashed: str) -> str:
@@ -184,7 +184,7 @@ def _remembered(hashed: str) -> Identity:
     except (RedisError, OSError):
         entry = None
     if entry is None:
-        raise DomainError("not_ready", "Not ready", retry=True)
+        raise DomainError("not_ready", retry=True)
     power, owner, expires_at = entry
     if datetime.fromisoformat(expires_at) <= timezone.now():
         raise _wrong_key()

@@ -16,6 +16,7 @@ from rooms.locks import update_in_order
 from rooms.models import AccessKey, Room, Vote
 from rooms.selectors import votes_for
 from rooms.services import import_schedule, tell_recording_forbidden
+from rooms.words import schedule_words
 
 if TYPE_CHECKING:
     RoomModelForm = forms.ModelForm[Room]
@@ -115,7 +116,7 @@ class RoomAdmin(RoomModelAdmin):
             level = messages.WARNING if changes.waiting or changes.unreadable else messages.SUCCESS
             self.message_user(request, changes.summary(), level)
         except DomainError as error:
-            self.message_user(request, error.reason, messages.ERROR)
+            self.message_user(request, schedule_words(error), messages.ERROR)
         return redirect("admin:rooms_room_changelist")
 
 

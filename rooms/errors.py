@@ -1,6 +1,6 @@
 """The errors that a caller can do something about.
 
-DomainError            code: a stable word for programs; reason: for people; retry: whether waiting helps
+DomainError            code: a stable word for programs; parameters: what it is about; retry: whether waiting helps
 ├── NotFound
 ├── Forbidden          the caller is known and may not
 ├── Unauthenticated    the caller's key or password is wrong, expired or missing
@@ -8,18 +8,34 @@ DomainError            code: a stable word for programs; reason: for people; ret
 ├── BadInput           the caller's bytes, text or values
 └── NoCapacity         every slot is taken
 
-Each edge (HTTP, WebSocket, gRPC) maps the class or the code to its own status in one table.
+They have no words for people. Each edge (a gateway, the admin, a command) maps the class or the code to its own status
+in one table, and the code to its own words in another (`in_words`).
 """
+
+from collections.abc import Mapping
+
+Parameter = str | int
 
 
 class DomainError(Exception):
-    """A refusal with a stable `code`, a `reason` a person can read, and whether trying again may help."""
+    """A refusal: a stable `code`, the `parameters` that words may name, and whether trying again may help."""
 
-    def __init__(self, code: str, reason: str = "", *, retry: bool = False) -> None:
-        super().__init__(reason or code)
+    def __init__(self, code: str, *, retry: bool = False, **parameters: Parameter) -> None:
+        super().__init__(code)
         self.code = code
-        self.reason = reason or code
+        self.parameters = parameters
         self.retry = retry
+
+    def __str__(self) -> str:
+        """For tracebacks."""
+        named = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+        return f"{self.code} ({named})" if named else self.code
+
+
+def in_words(code: str, parameters: Mapping[str, Parameter], words: Mapping[str, str]) -> str:
+    """An edge's words for a code, a template filled with the parameters; the bare code where it has none."""
+    template = words.get(code)
+    return code if template is None else template.format_map(parameters)
 
 
 class NotFound(DomainError):

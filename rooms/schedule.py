@@ -75,7 +75,7 @@ def parse_schedule(data: bytes, *, zone: ZoneInfo) -> Schedule:
     can be read.
     """
     if len(data) > MAX_BYTES:
-        raise BadInput("schedule_too_large", f"The schedule is larger than {MAX_BYTES} bytes")
+        raise BadInput("schedule_too_large", max_bytes=MAX_BYTES)
     start = data[:200].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"<"):
         conference = conference_from_xml(data)
@@ -84,17 +84,17 @@ def parse_schedule(data: bytes, *, zone: ZoneInfo) -> Schedule:
     else:
         broken("neither JSON nor XML")
     context = _Context(zone, _text(conference.get("time_zone_name")), _colours(conference.get("tracks")))
-    talks, unreadable, reason = [], [], "no events in it"
+    talks, unreadable, problem = [], [], "no events in it"
     for event, room in _events(conference):
         try:
             talks.append(_talk(context, event, room))
         except BadInput as error:
-            reason = error.reason
+            problem = str(error.parameters["problem"])
             unreadable.append(_code_of(event))
         except RecursionError:
             broken("nested too deeply")
     if not talks:
-        broken(reason)
+        broken(problem)
     return Schedule(_with_unique_codes(talks), tuple(unreadable))
 
 

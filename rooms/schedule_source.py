@@ -43,7 +43,7 @@ def fetch(source: str, known: Validators, *, clock: Callable[[], float] = time.m
     if not separator:
         return _from_file(Path(source), known)
     if scheme.lower() not in ("http", "https"):
-        raise BadInput("bad_schedule_source", "The schedule must be an http or https address, or a file")
+        raise BadInput("bad_schedule_source")
     try:
         return _from_web(source, known, deadline=clock() + TOTAL_TIMEOUT_S, clock=clock)
     except requests.RequestException as error:
@@ -92,8 +92,8 @@ def _from_web(url: str, known: Validators, *, deadline: float, clock: Callable[[
 
 def _check_size(data: bytes | bytearray) -> None:
     if len(data) > MAX_BYTES:
-        raise BadInput("schedule_too_large", f"The schedule is larger than {MAX_BYTES} bytes")
+        raise BadInput("schedule_too_large", max_bytes=MAX_BYTES)
 
 
 def _unreachable(why: str) -> DomainError:
-    return DomainError("schedule_unreachable", f"The schedule cannot be read: {why}", retry=True)
+    return DomainError("schedule_unreachable", problem=why, retry=True)

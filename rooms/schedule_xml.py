@@ -16,9 +16,9 @@ MAX_ELEMENTS = 500_000
 _FIELDS = "room title subtitle type date start duration abstract slug track language url description logo feedback_url"
 
 
-def broken(what: str) -> NoReturn:
+def broken(problem: str) -> NoReturn:
     """Refuse a schedule, in either form."""
-    raise BadInput("broken_schedule", f"The schedule cannot be used: {what}")
+    raise BadInput("broken_schedule", problem=problem)
 
 
 def conference_from_xml(data: bytes) -> dict[str, Any]:

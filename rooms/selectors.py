@@ -16,7 +16,7 @@ def room_by_code(code: str) -> Room:
     """The room, listed or not. Raises NotFound."""
     room = Room.objects.filter(code=code).first() if passes(ROOM_CODE, code) else None
     if room is None:
-        raise NotFound("room_not_found", "There is no such room")
+        raise NotFound("room_not_found", room=code)
     return room
 
 
@@ -56,7 +56,7 @@ def votable_room(code: str) -> Room:
     """The talk that this vote is for. Raises NotFound."""
     room = _votable().filter(code=code).first() if passes(ROOM_CODE, code) else None
     if room is None:
-        raise NotFound("talk_not_found", "There is no such talk to vote on")
+        raise NotFound("talk_not_found", room=code)
     return room
 
 

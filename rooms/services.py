@@ -77,7 +77,7 @@ def import_schedule(source: str = "", *, force: bool = False, confirmed: bool = 
     """
     source = source or settings.ENV.schedule_url
     if not source:
-        raise BadInput("no_schedule", "No schedule: set SCHEDULE_URL")
+        raise BadInput("no_schedule")
     cache_key = _validators_key(source)
     known = Validators() if force or not Room.objects.filter(in_schedule=True).exists() else _known(cache_key)
     fetched = fetch(source, known)
@@ -149,7 +149,7 @@ def cast_vote(code: str, *, vote: bool) -> int:
     Vote.objects.get_or_create(room=room)
     stored = locked(Vote.objects.filter(room=room)).get()
     if not vote and stored.count == 0:
-        raise Conflict("no_votes", "There is no vote to remove")
+        raise Conflict("no_votes")
     stored.count += 1 if vote else -1
     stored.save(update_fields=["count"])
     return stored.count

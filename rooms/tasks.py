@@ -24,7 +24,9 @@ def import_schedule() -> None:
     try:
         services.import_schedule()
     except DomainError as error:
-        logger.error("schedule not imported", extra={"code": error.code, "reason": error.reason})
+        logger.error(
+            "schedule not imported", extra={"code": error.code, "problem": error.parameters.get("problem")}
+        )
 
 
 @signals.worker_ready.connect

@@ -37,7 +37,7 @@ def count_failure(address: str, *, clock: Clock = time.time) -> None:
         return
     if failures <= limit + 1:
         logger.warning("wrong passwords from one address are slowed down", extra={"limit_per_minute": limit})
-    raise DomainError("too_many_attempts", "Too many wrong passwords from here: wait a moment", retry=True)
+    raise DomainError("too_many_attempts", retry=True)
 
 
 def _failures_with_this_one(address: str, now_s: float) -> float:

@@ -4,7 +4,7 @@ Durable events carry their track's version; a receiver that sees a gap reads Pos
 may be lost. Each class becomes a plain dict at the wire of the layer (`encode`), and back (`decode`).
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -102,17 +102,16 @@ class HostReplaced:
 
 @dataclass(frozen=True, slots=True)
 class HostError:
-    """Something only the host should read."""
+    """Something only the host should read; `parameters`: what a gateway's words for the code may name."""
 
     code: str
-    message: str
+    parameters: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RoomClosed:
     """Everyone who came to this opening, or to an older one, goes: the room is closed."""
 
-    reason: str
     opening: int
 
 

@@ -133,7 +133,7 @@ def readable_sentences(room: Room, lang: str, identity: Identity | None) -> list
         room=room, pk__in=Sentence.objects.filter(track__lang=lang).values("part_id")
     )
     if not having.exists():
-        raise NotFound("no_transcript", "Nothing stored in this language")
+        raise NotFound("no_transcript")
     wanted = Sentence.objects.filter(Q(track__lang=lang) | Q(track__lang=F("part__source_lang")))
     parts = list(
         having.filter(pk__in=readable_parts(identity).values("pk"))
@@ -141,7 +141,7 @@ def readable_sentences(room: Room, lang: str, identity: Identity | None) -> list
         .prefetch_related(Prefetch("sentences", queryset=wanted.select_related("track").order_by("index")))
     )
     if not parts:
-        raise Forbidden("no_access", "No access to this transcript")
+        raise Forbidden("no_access")
     return parts
 
 

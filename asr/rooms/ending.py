@@ -21,8 +21,6 @@ from transcripts.events import HostReplaced, RoomClosed, SessionClosing, Session
 from transcripts.models import Part
 from transcripts.services import end_part, forget_unstored
 
-ROOM_CLOSED = "Room closed"
-
 
 @transaction.atomic
 def close_room(room_id: int, *, by: str = "admin") -> None:
@@ -32,7 +30,7 @@ def close_room(room_id: int, *, by: str = "admin") -> None:
     """
     session = lock_open_session(room_id)
     if session is None:
-        raise Conflict("not_active", "Room not active")
+        raise Conflict("not_active")
     begin_closing(session, by=by)
 
 
@@ -43,7 +41,7 @@ def begin_closing(session: Session, *, by: str) -> None:
     """
     now = timezone.now()
     session.state = Session.State.CLOSING
-    session.close_reason = ROOM_CLOSED
+    session.close_reason = by
     session.host_seen_at = None
     session.grace_until = None
     session.closing_at = session.progress_at = now
@@ -97,7 +95,7 @@ def finish_session(session: Session, *, state: str = Session.State.CLOSED) -> No
     # Text first, then the end, then what is forgotten: viewers have read the last sentences by then.
     note("room closed", session, state=state)
     tell_state(part.room_id)
-    tell(part.room_id, RoomClosed(ROOM_CLOSED, part.opening))
+    tell(part.room_id, RoomClosed(part.opening))
     forget_unstored(room=part.room)
 
 

@@ -72,7 +72,7 @@ def join_as_host(request: HostRequest) -> HostSeat:
     if session is None:
         session = _open(room, request.terms)
     elif _host_is_connected(session) and not _takes_over(request, session):
-        raise Conflict("multiple_hosts", "Multiple hosts not allowed")
+        raise Conflict("multiple_hosts")
     elif _terms(part_of(session)) != (terms := _terms_of_rejoin(request, session)):
         session = _replace(session, terms=terms)  # another language, preference or login: a part of its own
     _seat_host(session, request, before)
@@ -109,7 +109,7 @@ def restart_session(*, room_id: int, connection_id: str) -> int:
     locked(Room.objects.filter(pk=room_id)).get()
     session = lock_open_session(room_id)
     if session is None or session.host_connection_id != connection_id:
-        raise Conflict("not_host", "Not the host of this room")
+        raise Conflict("not_host")
     successor = _replace(session)
     tell_state(room_id)
     return successor.pk
@@ -123,9 +123,9 @@ def recordable_room(code: str, *, lock: bool = False) -> Room:
     rows = Room.objects.filter(code=code)
     room = (locked(rows) if lock else rows).first() if passes(ROOM_CODE, code) else None
     if room is None or not (room.published or open_session(room.pk)):
-        raise NotFound("room_not_found", f"Room <{code}> not found")
+        raise NotFound("room_not_found", room=code)
     if room.do_not_record:
-        raise Forbidden("do_not_record", f"Audio recording not allowed in room <{code}>")
+        raise Forbidden("do_not_record", room=code)
     return room
 
 
@@ -135,10 +135,7 @@ def _open(room: Room, terms: PartTerms) -> Session:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CAPACITY_LOCK])
     slots = max_active_rooms()
     if Session.objects.filter(state__in=Session.OPEN).count() >= slots:
-        raise NoCapacity(
-            "capacity",
-            f"Unable to activate room <{room.code}>: Maximum capacity of {slots} instances reached",
-        )
+        raise NoCapacity("capacity", room=room.code, slots=slots)
     before = newest_session(room.pk)
     # Viewers of a room that is not over yet stay, and its lines are counted on.
     goes_on = before is not None and not room_end(room.pk).over

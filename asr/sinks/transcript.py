@@ -64,9 +64,9 @@ class TranscriptSink:
                 logger.warning("recogniser notice", extra=fields)
         self._tell_partial()
 
-    def error(self, code: str, message: str) -> None:
+    def error(self, code: str, **parameters: str) -> None:
         """Something the host should know."""
-        self._tell(HostError(code, message))
+        self._tell(HostError(code, parameters))
 
     def _commit(self, sentences: Sequence[SentenceReady], committed_ms: int) -> None:
         rows = [

@@ -29,7 +29,7 @@ HEADER_LASTS_S = 24 * 3600
 MAX_HEADER_BYTES = 64 * 1024
 _CLUSTER, _OGG_PAGE = b"\x1f\x43\xb6\x75", b"OggS"
 _SIMPLE_BLOCK = b"\xa3"
-Report = Callable[[str, str], Awaitable[None]]
+Report = Callable[[str], Awaitable[None]]  # an error's code, for the host
 logger = logging.getLogger(__name__)
 
 
@@ -202,7 +202,7 @@ class AudioWriter:
             self._told.discard("audio_backlog")
         elif "audio_backlog" not in self._told:
             self._told.add("audio_backlog")
-            await report("audio_backlog", "10 minutes of audio wait; what comes now is lost")
+            await report("audio_backlog")
 
     async def _append(self, log: AsyncAudioLog, kind: str, blob: bytes, report: Report | None = None) -> bool:
         """Try until Redis takes it, or says that too much waits. The host is told once an outage."""
@@ -214,9 +214,7 @@ class AudioWriter:
                 if report and "audio_waits" not in self._told and time.monotonic() - began >= TELL_AFTER_S:
                     self._told.add("audio_waits")
                     logger.warning("audio log takes nothing", extra={"session": self.session_id})
-                    await report(
-                        "audio_waits", "Audio cannot be stored now; it is kept and transcribed later"
-                    )
+                    await report("audio_waits")
                 await asyncio.sleep(REDIS_RETRY_S)
             else:
                 self._told.discard("audio_waits")

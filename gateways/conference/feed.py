@@ -40,7 +40,6 @@ from transcripts.live import room_group, track_group
 
 CHECK_EVERY_S = 3.0
 DELAY_MOVES_S = 1.0
-ROOM_CLOSED = "Room closed"
 Control = EngineReady | SessionClosing | SessionReplaced | HostReplaced | HostError | RoomClosed
 logger = logging.getLogger(__name__)
 
@@ -252,7 +251,7 @@ class RoomFeed:
     def _compare_text(self, record: _Record, meanwhile: list[SentenceChanged | SentenceRemoved]) -> None:
         if record.opening != self._opening:
             if self._opening:  # its lines are counted anew: who saw the old ones must begin anew
-                self._put_out(RoomClosed(ROOM_CLOSED, self._opening))
+                self._put_out(RoomClosed(self._opening))
             self._opening, self._versions = record.opening, {}
             self._window = Window(settings.ENV.newest_sentences, first_part=record.first_part)
         if record.snapshot.versions != self._versions:
@@ -267,7 +266,7 @@ class RoomFeed:
         due_in_s = record.end.due_in_s
         self._end_due_at = None if due_in_s is None else time.monotonic() + due_in_s
         if record.end.over:
-            self._put_out(RoomClosed(ROOM_CLOSED, record.opening))
+            self._put_out(RoomClosed(record.opening))
         elif record.session_id is not None and old is not None and old != record.session_id:
             self._put_out(SessionReplaced(old, record.session_id))
         if record.ready and record.session_id is not None:

@@ -16,7 +16,7 @@ from django.db import Error as DatabaseError
 
 from asr.rooms import presence, services
 from gateways.common.limits import TokenBucket
-from gateways.conference import background, refusals
+from gateways.conference import background, refusals, words
 from gateways.conference.audio import AudioWriter, RecorderHeader, recall_header, remember_header
 from gateways.conference.feed import Control
 from gateways.conference.request import SocketRequest
@@ -96,7 +96,7 @@ class HostSocket:
     async def receive(self, text: str | None, blob: bytes | None) -> None:
         """A message of the browser."""
         if not self._messages.take() or not self._bytes.take(len(blob or text or "")):
-            await self._error("too_many_messages", "More messages or bytes than any recorder sends")
+            await self._error("too_many_messages")
             await self._consumer.refuse(refusals.TOO_MANY_MESSAGES)
         elif blob is not None:
             await self._take_audio(blob)
@@ -111,7 +111,7 @@ class HostSocket:
                 self._hear_no_more()
                 writer.drop()
         elif isinstance(event, HostError):
-            await self._error(event.code, event.message)
+            await self._error(event.code, event.parameters)
         elif isinstance(event, EngineReady) and event.session_id == writer.session_id:
             await self._say_ready(event.session_id)
         elif _concerns(event, seat, writer):
@@ -163,7 +163,7 @@ class HostSocket:
             self._losing = False
         elif not self._losing:
             self._losing = True
-            await self._error("audio_lost", "Audio could not be stored and was lost")
+            await self._error("audio_lost")
 
     async def _take_text(self, text: str) -> None:
         if _signal(text) == RESTART:
@@ -176,15 +176,15 @@ class HostSocket:
         _, writer = self._place()
         starting = self._ready_said_for < writer.session_id
         if starting or time.monotonic() - self._restarted_at < RESTART_EVERY_S:
-            await self._error("too_many_restarts", "The engine is being restarted already")
+            await self._error("too_many_restarts")
             return
         try:
             await self._seat.restart(writer.switch)  # what was said before belongs to the part before it
             self._restarted_at = time.monotonic()
         except DomainError as error:
-            await self._error(error.code, error.reason)
+            await self._error(error.code)
         except DatabaseError:
-            await self._error("not_ready", "The engine cannot be restarted now")
+            await self._error("not_ready")
 
     async def _stay(self) -> None:
         """Renew the seat until the socket is gone, or the seat."""
@@ -245,7 +245,8 @@ class HostSocket:
     async def _info(self, info: dict[str, object]) -> None:
         await self._consumer.send_json_text(json.dumps({"info": info}))
 
-    async def _error(self, code: str, message: str) -> None:
+    async def _error(self, code: str, parameters: dict[str, str] | None = None) -> None:
+        message = words.host_message(code, parameters or {})
         await self._consumer.send_json_text(json.dumps({"error": {"code": code, "message": message}}))
         # A page takes anything without `info` for a chunk, this error too.
         await self._consumer.send_present_chunk()

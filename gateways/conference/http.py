@@ -11,14 +11,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt
 
+from gateways.conference import words
 from gateways.conference.wire import BodyTooLarge
 from rooms import errors
+from rooms.errors import DomainError
 
 View = Callable[..., HttpResponse]
 
 # By code first, then by class; what is in neither is "not ready".
 STATUS_BY_CODE = {"too_many_attempts": 429}
-STATUS_BY_CLASS: list[tuple[type[errors.DomainError], int]] = [
+STATUS_BY_CLASS: list[tuple[type[DomainError], int]] = [
     (BodyTooLarge, 413),
     (errors.BadInput, 400),
     (errors.Unauthenticated, 401),
@@ -30,7 +32,7 @@ NOT_READY = 503
 RETRY_AFTER_S = 1
 
 
-def status_of(error: errors.DomainError) -> int:
+def status_of(error: DomainError) -> int:
     """The HTTP status of a refusal."""
     by_class = next((status for kind, status in STATUS_BY_CLASS if isinstance(error, kind)), NOT_READY)
     return STATUS_BY_CODE.get(error.code, by_class)
@@ -47,7 +49,7 @@ def route(*methods: str, statuses: Mapping[int, int] = MappingProxyType({})) -> 
         @wraps(view)
         def wrapped(request: HttpRequest, **captured: Any) -> HttpResponse:
             if request.method not in methods:
-                response: HttpResponse = failure(405, "Method not allowed")
+                response: HttpResponse = failure(405, DomainError("method_not_allowed"))
                 response["Allow"] = ", ".join(methods)
             else:
                 response = _answer(view, request, captured)
@@ -60,9 +62,9 @@ def route(*methods: str, statuses: Mapping[int, int] = MappingProxyType({})) -> 
     return decorate
 
 
-def failure(status: int, detail: str) -> JsonResponse:
+def failure(status: int, error: DomainError) -> JsonResponse:
     """A refusal; clients only look at `status`."""
-    return JsonResponse({"status": "fail", "detail": detail}, status=status)
+    return JsonResponse({"status": "fail", "detail": words.detail(error)}, status=status)
 
 
 def address_of(request: HttpRequest) -> str:
@@ -79,10 +81,10 @@ def caller_address(peer: str | None, forwarded_for: str) -> str:
 def _answer(view: View, request: HttpRequest, captured: dict[str, Any]) -> HttpResponse:
     try:
         return view(request, **captured)
-    except errors.DomainError as error:
-        response = failure(status_of(error), error.reason)
+    except DomainError as error:
+        response = failure(status_of(error), error)
     except (OperationalError, InterfaceError):
-        response = failure(NOT_READY, "Not ready")
+        response = failure(NOT_READY, DomainError("not_ready"))
     if response.status_code in (429, NOT_READY):
         response["Retry-After"] = str(RETRY_AFTER_S)
     return response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateways.conference import words
 from rooms.errors import DomainError
 
 UNSUPPORTED_DATA = 1003
@@ -31,8 +32,6 @@ INTERNAL = Refusal(UNSUPPORTED_DATA, "Internal server error", "internal")
 REPLACED = Refusal(NORMAL, "", "replaced")  # quietly: the same browser, or its successor, has the seat
 TOO_MANY_MESSAGES = Refusal(POLICY_VIOLATION, "Too many messages", "too_many_messages")
 
-_KNOWN = ("room_not_found", "do_not_record", "capacity", "multiple_hosts")
-
 
 def unsupported_source(lang: str) -> Refusal:
     """The language cannot be transcribed."""
@@ -53,8 +52,9 @@ def unsupported_target(lang: str) -> Refusal:
 
 
 def of_error(error: DomainError) -> Refusal:
-    """The services' errors carry the wire's own words."""
-    return Refusal(UNSUPPORTED_DATA, error.reason, error.code) if error.code in _KNOWN else INTERNAL
+    """What a service refused, in this wire's words."""
+    reason = words.close_reason(error)
+    return INTERNAL if reason is None else Refusal(UNSUPPORTED_DATA, reason, error.code)
 
 
 def _short(text: str) -> str:

@@ -86,7 +86,7 @@ def transcript(request: HttpRequest, code: str, lang: str) -> HttpResponse:
     """A room's stored transcript as text; what everybody may read needs no key, worn out or not."""
     body = read_body(request, CredentialsBody)
     if not passes(LANGUAGE_CODE, lang):
-        raise NotFound("no_transcript", "Nothing stored in this language")
+        raise NotFound("no_transcript")
     room = selectors.room_by_code(code)
     refused: DomainError | None = None
     try:
@@ -106,7 +106,7 @@ def close(request: HttpRequest, code: str) -> HttpResponse:
     body = read_body(request, CredentialsBody)
     identity = _by_key(body) or _by_password(request, body)
     if not identity.is_admin:
-        raise Forbidden("admin_required", "Only an admin may close a room")
+        raise Forbidden("admin_required")
     asr.rooms.ending.close_room(selectors.room_by_code(code).pk, by="admin over HTTP")
     return JsonResponse({"status": "ok"})
 
@@ -119,5 +119,5 @@ def _by_key(body: CredentialsBody) -> Identity | None:
 def _by_password(request: HttpRequest, body: CredentialsBody) -> Identity:
     """Raises Unauthenticated, DomainError "too_many_attempts"."""
     if body.password is None:
-        raise Unauthenticated("no_credentials", "A key or a password is needed")
+        raise Unauthenticated("no_credentials")
     return access.identify_password(body.password, address=address_of(request))

@@ -99,12 +99,10 @@ def read_body(request: HttpRequest, model: type[Model]) -> Model:
     """The body as `model`; empty counts as {}. Raises BadInput, BodyTooLarge."""
     data = request.read(MAX_BODY_BYTES + 1)
     if len(data) > MAX_BODY_BYTES:
-        raise BodyTooLarge("body_too_large", "The body is too large")
+        raise BodyTooLarge("body_too_large")
     try:
         return model.model_validate_json(data.strip() or b"{}")
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
         field = problem["loc"][0] if problem["loc"] else ""
-        raise BadInput(
-            "bad_body", f"Missing or wrong: {field}" if field else "Malformed JSON object"
-        ) from None
+        raise (BadInput("bad_field", field=field) if field else BadInput("malformed_body")) from None

@@ -104,7 +104,7 @@ class TestWithoutPostgres:
         key = access.login("ada's", None, ADDRESS).key
         access.revoke(list(AccessKey.objects.all()))
         lost_postgres()
-        with pytest.raises(DomainError, match="Not ready"):
+        with pytest.raises(DomainError, match="not_ready"):
             access.identify_key(key)
 
     def test_unknown_key_is_not_called_wrong_while_nobody_can_tell(self, lost_postgres):

@@ -237,5 +237,5 @@ def test_import_without_a_configured_schedule_says_what_to_set(env):
     from rooms.services import import_schedule
 
     env(schedule_url="")
-    with pytest.raises(BadInput, match="SCHEDULE_URL"):
+    with pytest.raises(BadInput, match="no_schedule"):
         import_schedule()

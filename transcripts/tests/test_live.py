@@ -50,7 +50,7 @@ async def test_events_arrive_in_the_order_of_their_commits_whatever_their_group(
         if len(came) == len(sent):
             enough.set()
 
-    sent = [*removed(1, 2), RoomClosed("Room closed", 1), *removed(3)]
+    sent = [*removed(1, 2), RoomClosed(1), *removed(3)]
     for group in (live.room_group(ROOM), live.track_group(ROOM, LANG)):
         await hub().subscribe(group, note)
     live.publish_track(ROOM, LANG, sent[:2])
@@ -68,7 +68,7 @@ async def test_no_commit_waits_for_a_silent_redis_and_news_go_on_when_it_answers
         began = time.monotonic()
         for version in range(50):
             live.publish_track(ROOM, LANG, removed(version))
-            live.publish_room(ROOM, RoomClosed("Room closed", 1))
+            live.publish_room(ROOM, RoomClosed(1))
         assert time.monotonic() - began < live.TIMEOUT_S  # each waited for that long
         await asyncio.to_thread(live.flush)
         assert time.monotonic() - began < 10 * live.TIMEOUT_S

@@ -46,7 +46,7 @@ class TestJoining:
         for connection_id, key in (
             ("", KEY), ("x" * 36, KEY), (seat.connection_id, "b" * 64), (seat.connection_id, ""),
         ):  # fmt: skip
-            with pytest.raises(Conflict, match="Multiple hosts not allowed"):
+            with pytest.raises(Conflict, match="multiple_hosts"):
                 join("A", connection_id=connection_id, key=key)
         assert (list(Session.objects.values()), list(Part.objects.values())) == before
 
@@ -70,7 +70,7 @@ class TestJoining:
 
     def test_password_never_takes_over_whoever_shows_it(self):
         seat = join("A", key="")
-        with pytest.raises(Conflict, match="Multiple hosts not allowed"):
+        with pytest.raises(Conflict, match="multiple_hosts"):
             join("A", connection_id=seat.connection_id, key="")
 
     def test_personal_login_takes_over_with_its_next_key_and_a_shared_one_does_not(self, settings):
@@ -151,12 +151,10 @@ class TestJoining:
     def test_refused_where_every_slot_is_taken_and_dead_workers_have_none(self):
         slots(1)
         join("A")
-        with pytest.raises(
-            NoCapacity, match="Unable to activate room <B>: Maximum capacity of 1 instances reached"
-        ):
+        with pytest.raises(NoCapacity, match="room='B', slots=1"):
             join("B")
         Worker.objects.update(beat_at=timezone.now() - timedelta(seconds=11))
-        with pytest.raises(NoCapacity, match="Maximum capacity of 0 instances reached"):
+        with pytest.raises(NoCapacity, match="slots=0"):
             join("C")
         assert Session.objects.count() == Part.objects.count() == 1
 
@@ -322,7 +320,7 @@ class TestEnding:
     def test_closing_twice_is_a_conflict(self):
         seat = join("A")
         close_room(seat.room_id)
-        with pytest.raises(Conflict, match="Room not active"):
+        with pytest.raises(Conflict, match="not_active"):
             close_room(seat.room_id)
 
     def test_forbidden_room_ends_at_once_with_all_its_parts(self):

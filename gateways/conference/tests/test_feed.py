@@ -243,7 +243,7 @@ async def test_end_of_an_older_opening_is_not_the_end_of_who_came_to_the_next():
             await say(second, "New words.")
             await new.until(lambda: new.texts() == ["New words."])
             await old.until(lambda: old.closed)
-            live.publish_room(first.room_id, RoomClosed("Room closed", first.opening))
+            live.publish_room(first.room_id, RoomClosed(first.opening))
             await say(second, "More.")
             await new.until(lambda: new.texts() == ["New words.", "More."])
             assert not new.closed

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rooms.errors import DomainError
 from rooms.services import import_schedule
+from rooms.words import schedule_words
 
 
 class Command(BaseCommand):
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         try:
             changes = import_schedule(options["source"], force=True, confirmed=options["confirm"])
         except DomainError as error:
-            raise CommandError(error.reason) from error
+            raise CommandError(schedule_words(error)) from error
         if changes.waiting:
             raise CommandError(f"{changes.summary()} (--confirm)")
         self.stdout.write(changes.summary())

@@ -49,7 +49,7 @@ class DjangoEnv(Section):
     https_only: bool = Field(True, description="Secure cookies, HSTS and redirect to https outside DEBUG.")
     cors_allowed_origins: Words = Field(default=[], description="Origins of browser clients on other hosts.")
     event_time_zone: str = Field(
-        "Europe/Berlin", description="The event's time zone; transcripts are dated in it."
+        "Europe/Berlin", description="Time zone of the first event: transcripts and days are dated in it."
     )
 
 
@@ -94,8 +94,12 @@ class SpeakersEnv(Section):
 class RoomsEnv(Section):
     """Rooms."""
 
-    schedule_url: str = Field("", description="URL or path of the pretalx/frab schedule (JSON or XML).")
-    schedule_hidden_tracks: Words = Field(default=[], description="Names of tracks to hide.")
+    schedule_url: str = Field(
+        "", description="URL or path of the first event's pretalx/frab schedule (JSON or XML)."
+    )
+    schedule_hidden_tracks: Words = Field(
+        default=[], description="Names of the first event's tracks to hide."
+    )
     schedule_refresh_min: int = Field(60, ge=1, description="Minutes between two readings of the schedule.")
     room_list_ahead_min: int = Field(30, ge=0, description="Talks are listed this long before they start.")
     grace_s: float = Field(300, gt=0, description="A room waits this long for its host to come back.")

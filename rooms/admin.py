@@ -11,11 +11,13 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 
 from rooms import access
-from rooms.errors import DomainError
+from rooms.admin_events import EventAdmin, HallAdmin, say_result
+from rooms.errors import BadInput
 from rooms.locks import update_in_order
 from rooms.models import AccessKey, Room, Vote
+from rooms.schedule_import import import_schedules
 from rooms.selectors import votes_for
-from rooms.services import import_schedule, tell_recording_forbidden
+from rooms.services import tell_recording_forbidden
 from rooms.words import schedule_words
 
 if TYPE_CHECKING:
@@ -27,9 +29,12 @@ else:
     RoomModelForm = forms.ModelForm
     RoomModelAdmin = VoteModelAdmin = KeyModelAdmin = admin.ModelAdmin
 
+__all__ = ["AccessKeyAdmin", "EventAdmin", "HallAdmin", "RoomAdmin", "VoteAdmin"]
+
 # The next import would overwrite these in a room that the schedule made.
 OWNED_BY_SCHEDULE = (
-    "code", "title", "abstract", "track", "colour", "location", "presenters", "starts_at", "ends_at", "language",
+    "event", "hall", "code", "title", "abstract", "track", "colour", "location", "presenters", "starts_at", "ends_at",
+    "language",
 )  # fmt: skip
 
 
@@ -48,8 +53,12 @@ class RoomForm(RoomModelForm):
         return [name.strip() for name in names]
 
     def clean(self) -> dict[str, Any] | None:
-        """A room does not end before it starts."""
+        """A room does not end before it starts, and its hall is of its event."""
         cleaned = super().clean()
+        if hall := self.cleaned_data.get("hall"):
+            self.cleaned_data["event"] = event = self.cleaned_data.get("event") or hall.event
+            if hall.event != event:
+                self.add_error("hall", "A hall of another event.")
         starts_at, ends_at = self.cleaned_data.get("starts_at"), self.cleaned_data.get("ends_at")
         if starts_at and ends_at and ends_at <= starts_at:
             self.add_error("ends_at", "It must end after it starts.")
@@ -65,7 +74,7 @@ class RoomAdmin(RoomModelAdmin):
     list_display = (
         "code", "title", "location", "starts_at", "language", "origin", "published", "do_not_record", "votes",
     )  # fmt: skip
-    list_filter = ("published", "origin", "do_not_record", "in_schedule", "track", "location")
+    list_filter = ("published", "origin", "do_not_record", "in_schedule", "event", "track", "location")
     list_select_related = ("vote",)
     list_per_page = 50
     search_fields = ("code", "title", "location", "track")
@@ -106,17 +115,16 @@ class RoomAdmin(RoomModelAdmin):
         return [path("import-schedule/", view, name="rooms_room_import_schedule"), *super().get_urls()]
 
     def import_schedule(self, request: HttpRequest) -> HttpResponse:
-        """Read the schedule now and say what changed."""
+        """Read every event's schedule now and say what changed."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not (self.has_add_permission(request) and self.has_change_permission(request)):
             raise PermissionDenied
-        try:
-            changes = import_schedule(force=True, confirmed="confirmed" in request.POST)
-            level = messages.WARNING if changes.waiting or changes.unreadable else messages.SUCCESS
-            self.message_user(request, changes.summary(), level)
-        except DomainError as error:
-            self.message_user(request, schedule_words(error), messages.ERROR)
+        results = import_schedules(force=True, confirmed="confirmed" in request.POST)
+        for event, result in results.items():
+            say_result(request, event, result)
+        if not results:
+            messages.error(request, schedule_words(BadInput("no_schedule")))
         return redirect("admin:rooms_room_changelist")
 
 

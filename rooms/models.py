@@ -1,5 +1,8 @@
 """Who may speak, when, and in which room."""
 
+from typing import Any
+from zoneinfo import ZoneInfo
+
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -7,6 +10,7 @@ from django.utils import timezone
 
 ROOM_CODE = RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", "Letters, digits, - and _; at most 64.")
 LANGUAGE_CODE = RegexValidator(r"^[a-z]{2,3}(-[A-Za-z]{2,8})?$", "A language code such as en or zh-Hans.")
+SLUG = RegexValidator(r"^[-a-zA-Z0-9_]{1,100}\Z", "Letters, digits, - and _.")
 COLOUR = RegexValidator(r"^#[0-9a-fA-F]{6}$", "A colour such as #1a7f37.")
 
 
@@ -19,13 +23,82 @@ def passes(validator: RegexValidator, text: str) -> bool:
     return True
 
 
+def known_time_zone(name: str) -> None:
+    """Raises ValidationError for what is no IANA time zone."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValidationError("Not an IANA time zone, for instance Europe/Berlin.") from error
+
+
+class Event(models.Model):
+    """One conference: it has a time zone, and perhaps a schedule. The settings seed the first (rooms/seed.py)."""
+
+    slug = models.SlugField(unique=True)
+    title = models.CharField(max_length=200)
+    time_zone = models.CharField(
+        max_length=64, validators=[known_time_zone], help_text="Its transcripts are dated in it."
+    )
+    schedule_url = models.CharField(
+        max_length=1000, blank=True, help_text="Address of its pretalx or frab schedule, JSON or XML."
+    )
+    hidden_tracks = models.JSONField(default=list, blank=True, help_text="Names of tracks to hide.")
+    from_settings = models.BooleanField(default=False, editable=False)
+    seeded_with = models.JSONField(default=dict, editable=False, help_text="What the settings said last.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("created_at", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["from_settings"],
+                condition=models.Q(from_settings=True),
+                name="one_event_of_the_settings",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone that its days begin in."""
+        return ZoneInfo(self.time_zone)
+
+
+class Hall(models.Model):
+    """A place of an event where one talk follows another. A screen there shows its slug all day: it never changes."""
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="halls")
+    name = models.CharField(max_length=200, help_text="As the schedule has it.")
+    slug = models.SlugField(max_length=100, unique=True, help_text="In the address that its screen shows.")
+
+    class Meta:
+        ordering = ("event_id", "name")
+        constraints = (models.UniqueConstraint(fields=["event", "name"], name="hall_name"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Room(models.Model):
-    """One talk of the schedule, or one room made by hand: the place that a host opens and viewers watch."""
+    """One talk of the schedule, or one room made by hand: the place that a host opens and viewers watch.
+
+    `location` is where it is in the schedule's words; `hall` is the same place as something that screens follow.
+    """
 
     class Origin(models.TextChoices):
         SCHEDULE = "schedule"
         MANUAL = "manual"
 
+    event = models.ForeignKey(
+        Event,
+        on_delete=models.PROTECT,
+        related_name="rooms",
+        blank=True,
+        help_text="Empty: the settings' event.",
+    )
+    hall = models.ForeignKey(Hall, on_delete=models.SET_NULL, null=True, blank=True, related_name="rooms")
     code = models.CharField(max_length=64, unique=True, validators=[ROOM_CODE])
     title = models.CharField(max_length=500)
     abstract = models.TextField(blank=True)
@@ -57,6 +130,14 @@ class Room(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.title}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A room that was given no event belongs to the settings'."""
+        if not self.event_id:
+            from rooms.seed import settings_event
+
+            self.event = settings_event()
+        super().save(*args, **kwargs)
 
 
 class Vote(models.Model):

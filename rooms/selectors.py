@@ -1,20 +1,22 @@
 """Reads of rooms."""
 
 from collections.abc import Collection
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from rooms.errors import NotFound
-from rooms.models import ROOM_CODE, Room, passes
+from rooms.models import ROOM_CODE, SLUG, Hall, Room, passes
+
+SOMEWHERE_TODAY = timedelta(hours=25)  # a day that the clocks change may have
 
 
 def room_by_code(code: str) -> Room:
     """The room, listed or not. Raises NotFound."""
-    room = Room.objects.filter(code=code).first() if passes(ROOM_CODE, code) else None
+    rooms = Room.objects.select_related("event")
+    room = rooms.filter(code=code).first() if passes(ROOM_CODE, code) else None
     if room is None:
         raise NotFound("room_not_found", room=code)
     return room
@@ -26,12 +28,45 @@ def listed_rooms(active: Collection[int], *, now: datetime | None = None) -> Que
     `active`: primary keys of active rooms. Talks marked do-not-record are in no list.
     """
     now = now or timezone.now()
-    ahead = timedelta(minutes=settings.ENV.room_list_ahead_min)
-    soon = Q(starts_at__lte=now + ahead, ends_at__gt=now)
+    soon = Q(starts_at__lte=now + _ahead(), ends_at__gt=now)
     wanted = Q(pk__in=active) | Q(published=True) & (Q(origin=Room.Origin.MANUAL) | soon)
     return Room.objects.filter(wanted, do_not_record=False).order_by(
         F("starts_at").asc(nulls_last=True), "code"
     )
+
+
+def hall_by_slug(slug: str) -> Hall:
+    """The hall that a screen shows. Raises NotFound."""
+    hall = Hall.objects.select_related("event").filter(slug=slug).first() if passes(SLUG, slug) else None
+    if hall is None:
+        raise NotFound("hall_not_found")
+    return hall
+
+
+def room_on_now(hall: Hall, active: Collection[int], *, now: datetime | None = None) -> Room | None:
+    """What a screen in this hall shows: the room in which somebody speaks, else the talk that is due, else a room
+    that was made by hand for no time; of several the one that began last. None: nothing is on, see `next_in`.
+
+    `active`: primary keys of active rooms. One that is opened long before its time (a sound check) is not on yet.
+    Talks marked do-not-record are on no screen.
+    """
+    now = now or timezone.now()
+    timeless = Q(starts_at=None)
+    open_now = Q(pk__in=active) & (timeless | Q(starts_at__lte=now + _ahead()))
+    due = Q(published=True, starts_at__lte=now, ends_at__gt=now)
+    by_hand = timeless & Q(published=True, origin=Room.Origin.MANUAL)
+    rank = Case(When(open_now, Value(0)), When(due, Value(1)), default=Value(2), output_field=IntegerField())
+    rooms = Room.objects.filter(open_now | due | by_hand, hall=hall, do_not_record=False)
+    newest_first = (F("starts_at").desc(nulls_last=True), "-pk")
+    return rooms.select_related("event").annotate(rank=rank).order_by("rank", *newest_first).first()
+
+
+def next_in(hall: Hall, *, now: datetime | None = None) -> Room | None:
+    """The next talk in this hall that may be captioned."""
+    later = Room.objects.filter(
+        hall=hall, published=True, do_not_record=False, starts_at__gt=now or timezone.now()
+    )
+    return later.select_related("event").order_by("starts_at", "pk").first()
 
 
 def spoken_lang(room: Room) -> str:
@@ -43,13 +78,11 @@ def spoken_lang(room: Room) -> str:
     )
 
 
-def votable_rooms(*, now: datetime | None = None) -> QuerySet[Room]:
-    """The schedule's talks of today, in the event's time zone, that may be voted on, with their votes."""
-    zone = ZoneInfo(settings.ENV.event_time_zone)
-    today = (now or timezone.now()).astimezone(zone).date()
-    first = datetime.combine(today, time(), zone)
-    last = datetime.combine(today + timedelta(days=1), time(), zone)
-    return _votable().filter(starts_at__gte=first, starts_at__lt=last).order_by("starts_at", "code")
+def votable_rooms(*, now: datetime | None = None) -> list[Room]:
+    """The schedules' talks of today, in each event's time zone, that may be voted on, with their votes, by start."""
+    now = now or timezone.now()
+    about = _votable().filter(starts_at__gt=now - SOMEWHERE_TODAY, starts_at__lt=now + SOMEWHERE_TODAY)
+    return [room for room in about.order_by("starts_at", "code") if _is_today(room, now)]
 
 
 def votable_room(code: str) -> Room:
@@ -65,7 +98,19 @@ def votes_for(room: Room) -> int:
     return room.vote.count if hasattr(room, "vote") else 0
 
 
+def _ahead() -> timedelta:
+    """So long before its start a talk is listed and may be opened."""
+    return timedelta(minutes=settings.ENV.room_list_ahead_min)
+
+
 def _votable() -> QuerySet[Room]:
     return Room.objects.filter(
         origin=Room.Origin.SCHEDULE, published=True, do_not_record=False
-    ).select_related("vote")
+    ).select_related("vote", "event")
+
+
+def _is_today(room: Room, now: datetime) -> bool:
+    zone = room.event.zone
+    return (
+        room.starts_at is not None and room.starts_at.astimezone(zone).date() == now.astimezone(zone).date()
+    )

@@ -1,32 +1,25 @@
-"""Writes of rooms: the schedule, votes, the language last spoken, and what may not be recorded."""
+"""Writes of rooms: what a schedule says, votes, and what may not be recorded."""
 
-import hashlib
-import logging
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
-from django.core.cache import cache
 from django.db import connection, transaction
-from redis.exceptions import RedisError
 
-from rooms.errors import BadInput, Conflict
+from rooms.errors import Conflict
+from rooms.halls import halls_named
 from rooms.locks import locked
-from rooms.models import Room, Vote
-from rooms.schedule import Schedule, ScheduledTalk, parse_schedule, recording_of
-from rooms.schedule_source import Validators, fetch
+from rooms.models import Event, Hall, Room, Vote
+from rooms.schedule import Schedule, ScheduledTalk, recording_of
+from rooms.seed import settings_event
 from rooms.selectors import votable_room
 from rooms.signals import recording_forbidden
-
-logger = logging.getLogger(__name__)
 
 FEW_TALKS = 2  # so many may vanish unasked, however small the schedule is
 SCHEDULE_LOCK = 0x5C4ED  # one import at a time, whoever started it
 _COPIED = ("title", "abstract", "track", "colour", "location", "starts_at", "ends_at", "language")
-_WRITTEN = (*_COPIED, "presenters", "do_not_record", "published", "schedule_event", "in_schedule")
+_WRITTEN = (*_COPIED, "hall", "presenters", "do_not_record", "published", "schedule_event", "in_schedule")
 
 
 @dataclass(slots=True)
@@ -43,6 +36,7 @@ class ScheduleChanges:
     unpublished: int = 0
     forbidden: int = 0
     taken_by_hand: int = 0
+    taken_by_event: int = 0
     recording_unknown: int = 0
     unreadable: int = 0
     waiting: int = 0
@@ -65,39 +59,18 @@ class ScheduleChanges:
             text += f" Skipped, they cannot be read: {self.unreadable}."
         if self.taken_by_hand:
             text += f" Left out, a room made by hand has their code: {self.taken_by_hand}."
+        if self.taken_by_event:
+            text += f" Left out, a talk of another event has their code: {self.taken_by_event}."
         return text
 
 
-def import_schedule(source: str = "", *, force: bool = False, confirmed: bool = False) -> ScheduleChanges:
-    """Read the schedule (the configured one by default) and apply it.
-
-    `force`: also when it is as it was; `confirmed`: a person knows that most talks vanish.
-
-    Raises BadInput and DomainError "schedule_unreachable"; nothing has changed then.
-    """
-    source = source or settings.ENV.schedule_url
-    if not source:
-        raise BadInput("no_schedule")
-    cache_key = _validators_key(source)
-    known = Validators() if force or not Room.objects.filter(in_schedule=True).exists() else _known(cache_key)
-    fetched = fetch(source, known)
-    if fetched.data is None:
-        return ScheduleChanges(not_changed=True)
-    schedule = parse_schedule(fetched.data, zone=ZoneInfo(settings.ENV.event_time_zone))
-    changes = apply_schedule(schedule, confirmed=confirmed)
-    if not changes.waiting:
-        _know(cache_key, fetched.validators)
-    logger.log(
-        logging.WARNING if changes.waiting or changes.unreadable else logging.INFO,
-        "schedule waits for a person" if changes.waiting else "schedule read",
-        extra={f"talks_{name}": count for name, count in asdict(changes).items()},
-    )
-    return changes
-
-
 @transaction.atomic
-def apply_schedule(schedule: Schedule, *, confirmed: bool = False) -> ScheduleChanges:
-    """Make the schedule's rooms what its talks say; rooms made by hand stay as they are.
+def apply_schedule(
+    schedule: Schedule, *, event: Event | None = None, confirmed: bool = False
+) -> ScheduleChanges:
+    """Make the event's rooms what the talks of its schedule say; those of others and those made by hand stay.
+
+    `event` None: the one of the settings.
 
     A talk that vanished, or whose track is hidden, is unpublished, never deleted. What an admin set by hand
     (published, do not record) stays until the schedule itself says something new; do-not-record in the
@@ -106,9 +79,10 @@ def apply_schedule(schedule: Schedule, *, confirmed: bool = False) -> ScheduleCh
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEDULE_LOCK])
-    ours = locked(Room.objects.filter(origin=Room.Origin.SCHEDULE))
-    rooms = {room.code: room for room in ours}
-    taken = set(Room.objects.filter(origin=Room.Origin.MANUAL).values_list("code", flat=True))
+    event = event or settings_event()
+    ours = Room.objects.filter(origin=Room.Origin.SCHEDULE, event=event)
+    rooms = {room.code: room for room in locked(ours.select_related("hall"))}
+    taken = dict(Room.objects.exclude(pk__in=ours).values_list("code", "origin"))
     changes = ScheduleChanges(unreadable=len(schedule.unreadable))
     named = {talk.code for talk in schedule.talks} | set(schedule.unreadable)
     vanished = [room for room in rooms.values() if room.in_schedule and room.code not in named]
@@ -124,7 +98,8 @@ def apply_schedule(schedule: Schedule, *, confirmed: bool = False) -> ScheduleCh
         told = [*unreadable, *(room for room, _ in spoken_of)]
         Room.objects.bulk_update(told, ["do_not_record", "schedule_event"], batch_size=200)
         return changes
-    created, updated = _apply_talks(schedule.talks, rooms, taken, changes)
+    imported = _Import(event, rooms, taken, halls_named(event, (talk.location for talk in schedule.talks)))
+    created, updated = _apply_talks(schedule.talks, imported, changes)
     for room in vanished:
         changes.unpublished += room.published
         room.published = room.in_schedule = False
@@ -155,25 +130,36 @@ def cast_vote(code: str, *, vote: bool) -> int:
     return stored.count
 
 
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """What an import finds: the event, its rooms by code, the origin of others' by code, its halls by name."""
+
+    event: Event
+    rooms: dict[str, Room]
+    taken: dict[str, str]
+    halls: dict[str, Hall]
+
+
 def _apply_talks(
-    talks: Iterable[ScheduledTalk], rooms: dict[str, Room], taken: set[str], changes: ScheduleChanges
+    talks: Iterable[ScheduledTalk], found: _Import, changes: ScheduleChanges
 ) -> tuple[list[Room], list[Room]]:
     """New rooms, and rooms that are no longer what they were."""
-    hidden = {name.strip().casefold() for name in settings.ENV.schedule_hidden_tracks}
+    hidden = {name.strip().casefold() for name in found.event.hidden_tracks}
     created, updated = [], []
     for talk in talks:
-        if talk.code in taken:
-            changes.taken_by_hand += 1
+        if origin := found.taken.get(talk.code):
+            changes.taken_by_hand += origin == Room.Origin.MANUAL
+            changes.taken_by_event += origin == Room.Origin.SCHEDULE
             continue
         changes.recording_unknown += talk.recording == "unknown"
         in_schedule = talk.track.casefold() not in hidden
-        room = rooms.get(talk.code)
+        room = found.rooms.get(talk.code)
         if room is None:
-            room = Room(code=talk.code, origin=Room.Origin.SCHEDULE, published=False)
+            room = Room(event=found.event, code=talk.code, origin=Room.Origin.SCHEDULE, published=False)
             created.append(room)
-            _apply_talk(room, talk, in_schedule=in_schedule)
+            _apply_talk(room, talk, found, in_schedule=in_schedule)
             room.do_not_record = talk.recording != "allowed"
-        elif _update_room(room, talk, in_schedule=in_schedule, changes=changes):
+        elif _update_room(room, talk, found, in_schedule=in_schedule, changes=changes):
             updated.append(room)
     return created, updated
 
@@ -199,48 +185,30 @@ def _stop_recording(room: Room, event: dict[str, Any], changes: ScheduleChanges)
         room.schedule_event = event
 
 
-def _apply_talk(room: Room, talk: ScheduledTalk, *, in_schedule: bool) -> None:
+def _apply_talk(room: Room, talk: ScheduledTalk, found: _Import, *, in_schedule: bool) -> None:
     if in_schedule != room.in_schedule:
         room.published = in_schedule
     room.in_schedule = in_schedule
     for name in _COPIED:
         setattr(room, name, getattr(talk, name))
+    room.hall = found.halls.get(talk.location)
     room.presenters = list(talk.presenters)
     room.schedule_event = talk.event
 
 
-def _update_room(room: Room, talk: ScheduledTalk, *, in_schedule: bool, changes: ScheduleChanges) -> bool:
+def _update_room(
+    room: Room, talk: ScheduledTalk, found: _Import, *, in_schedule: bool, changes: ScheduleChanges
+) -> bool:
     """Apply the talk to its room; whether that changed anything."""
     before = _values(room)
     if _is_allowed(room, talk):
         room.do_not_record = False
     else:
         _stop_recording(room, talk.event, changes)
-    _apply_talk(room, talk, in_schedule=in_schedule)
+    _apply_talk(room, talk, found, in_schedule=in_schedule)
     changes.unpublished += bool(before["published"]) and not room.published
     return before != _values(room)
 
 
 def _values(room: Room) -> dict[str, object]:
     return {name: getattr(room, name) for name in _WRITTEN}
-
-
-def _validators_key(source: str) -> str:
-    """Another source, other hidden tracks: another question."""
-    asked = "\n".join([source, *settings.ENV.schedule_hidden_tracks, settings.ENV.event_time_zone])
-    return f"rooms:schedule:{hashlib.sha256(asked.encode()).hexdigest()}"
-
-
-def _known(cache_key: str) -> Validators:
-    try:
-        stored = cache.get(cache_key) or {}
-    except (RedisError, OSError):
-        return Validators()
-    return Validators(**{field.name: str(stored.get(field.name, "")) for field in fields(Validators)})
-
-
-def _know(cache_key: str, validators: Validators) -> None:
-    try:
-        cache.set(cache_key, asdict(validators), timeout=7 * 24 * 3600)
-    except (RedisError, OSError):
-        logger.warning("schedule's version not remembered: no cache")

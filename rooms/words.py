@@ -3,7 +3,7 @@
 from rooms.errors import DomainError, in_words
 
 WORDS = {
-    "no_schedule": "No schedule: set SCHEDULE_URL",
+    "no_schedule": "No schedule: set SCHEDULE_URL, or give an event an address",
     "bad_schedule_source": "The schedule must be an http or https address, or a file",
     "schedule_too_large": "The schedule is larger than {max_bytes} bytes",
     "schedule_unreachable": "The schedule cannot be read: {problem}",

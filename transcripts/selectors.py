@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from rooms.access import Identity
@@ -163,7 +161,7 @@ def read_lines(part: Part, lang: str) -> list[ReadLine]:
 def transcript_text(room: Room, lang: str, identity: Identity | None) -> str:
     """The stored transcript as text (docs/wires/conference.md). Raises NotFound, Forbidden."""
     parts = readable_sentences(room, lang, identity)
-    zone = ZoneInfo(settings.ENV.event_time_zone)
+    zone = room.event.zone
     return render_text(
         [
             TextPart(

@@ -1,7 +1,5 @@
 """Rooms, votes and transcripts in the shapes of the conference wire (docs/wires/conference.md)."""
 
-from zoneinfo import ZoneInfo
-
 from django.conf import settings
 
 from asr.selectors import ActiveRoom, active_rooms, max_active_rooms
@@ -28,7 +26,7 @@ def room_list() -> RoomListView:
 
 def vote(room: Room) -> VoteView:
     """The talk with every field that the schedule gives it, and its votes."""
-    starts_at = room.starts_at.astimezone(ZoneInfo(settings.ENV.event_time_zone)) if room.starts_at else None
+    starts_at = room.starts_at.astimezone(room.event.zone) if room.starts_at else None
     minutes = (
         int((room.ends_at - room.starts_at).total_seconds() // 60) if room.ends_at and room.starts_at else 0
     )

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from rooms.models import Room
 from rooms.schedule import MAX_BYTES
-from rooms.services import import_schedule as import_now
+from rooms.schedule_import import import_schedule as import_now
 from rooms.tasks import import_schedule as import_task
 from rooms.tests.make import DATA, event, schedule
 

@@ -9,6 +9,7 @@ from django.db import connection
 from rooms.errors import BadInput, Conflict, NotFound
 from rooms.models import Room, Vote
 from rooms.schedule import Schedule
+from rooms.schedule_import import import_schedule
 from rooms.services import apply_schedule, cast_vote, tell_recording_forbidden
 from rooms.signals import recording_forbidden
 from rooms.tests.make import ON_STAGE, room, talk
@@ -168,7 +169,9 @@ class TestApply:
     def test_query_count_does_not_depend_on_the_number_of_talks(self, django_assert_num_queries):
         def queries_for(count):
             apply_schedule(Schedule([talk(f"T{number}") for number in range(count)]))
-            with django_assert_num_queries(6):  # savepoint, lock, rooms, taken codes, update, release
+            with django_assert_num_queries(
+                8
+            ):  # savepoint, lock, event, rooms, taken codes, halls, update, release
                 apply_schedule(Schedule([talk(f"T{number}", title="Renamed") for number in range(count)]))
             Room.objects.all().delete()
 
@@ -233,9 +236,8 @@ def test_votes_at_once_are_all_counted_and_removals_stop_at_zero():
     assert Vote.objects.get().count == 0
 
 
+@pytest.mark.django_db
 def test_import_without_a_configured_schedule_says_what_to_set(env):
-    from rooms.services import import_schedule
-
     env(schedule_url="")
     with pytest.raises(BadInput, match="no_schedule"):
         import_schedule()

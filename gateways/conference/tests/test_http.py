@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from asr.models import Session
 from gateways.conference.wire import MAX_BODY_BYTES
-from rooms.models import AccessKey, Room
+from rooms.models import AccessKey, Event, Room
 from rooms.schedule import Schedule
 from rooms.services import apply_schedule
 from rooms.tests.make import room, talk
@@ -349,9 +349,9 @@ class TestRoomList:
 
 
 class TestVotes:
-    def test_list_is_the_golden_file(self, wire, settings):
+    def test_list_is_the_golden_file(self, wire):
         at = datetime.now(UTC).replace(hour=12, minute=5, second=0, microsecond=0)
-        settings.ENV = settings.ENV.model_copy(update={"event_time_zone": "UTC"})
+        Event.objects.update(time_zone="UTC")
         event = {
             "guid": "0a0a", "code": None, "id": 101, "logo": None, "date": "old", "room": None, "slug": "camp-101",
             "url": None, "title": "old", "subtitle": "", "track": None, "type": "Talk", "language": "en",

@@ -15,7 +15,7 @@ from gateways.conference import refusals, seat
 from gateways.conference.tests.test_http import ADMIN, HOST, Wire, activate, say, today
 from gateways.conference.wire import MAX_BODY_BYTES
 from rooms.errors import DomainError
-from rooms.models import Room
+from rooms.models import Event, Room
 from rooms.tests.make import room
 from transcripts.services import PartTerms
 
@@ -234,7 +234,8 @@ def test_without_postgresql(settings, tmp_path):
 
 def test_an_error_of_ours_is_a_500_that_tells_nothing(settings):
     settings.SECURE_SSL_REDIRECT = False
-    settings.ENV = settings.ENV.model_copy(update={"event_time_zone": "No/Where"})
+    today()
+    Event.objects.update(time_zone="No/Where")
     answer = Client(raise_request_exception=False).get("/vote")
     assert answer.status_code == 500
     assert b"No/Where" not in answer.content

@@ -1,4 +1,4 @@
-"""Admin: engines with their state and speed, languages of rooms, pinned languages, who reads what."""
+"""Admin: engines with their state and latency, jobs, pinned languages, demand."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from django.utils import timezone
 
 from translation import circuit, selectors, services
 from translation.demand import begin
-from translation.models import Cycle, Demand, EngineState, PairState, PinnedLanguage
-from translation.store import wake_failing
+from translation.models import Demand, EngineState, Job, PairState, PinnedLanguage
+from translation.store import retry_failing
 
 if TYPE_CHECKING:
     EngineModelAdmin = admin.ModelAdmin[EngineState]
     PairModelAdmin = admin.ModelAdmin[PairState]
-    CycleModelAdmin = admin.ModelAdmin[Cycle]
+    JobModelAdmin = admin.ModelAdmin[Job]
     PinModelAdmin = admin.ModelAdmin[PinnedLanguage]
     DemandModelAdmin = admin.ModelAdmin[Demand]
 else:
-    EngineModelAdmin = PairModelAdmin = CycleModelAdmin = PinModelAdmin = DemandModelAdmin = admin.ModelAdmin
+    EngineModelAdmin = PairModelAdmin = JobModelAdmin = PinModelAdmin = DemandModelAdmin = admin.ModelAdmin
 
 
 class Watched:
-    """Rows that the workers make: seen here, not written."""
+    """Rows that the workers write: read-only here."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Made by workers."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """They go by themselves."""
+        """Deleted by sweeps."""
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -49,10 +49,10 @@ class EngineAdmin(Watched, EngineModelAdmin):
 
     @admin.display(description="state")
     def state(self, engine: EngineState) -> str:
-        """In use, or left alone since when."""
+        """In use, or for how long its circuit has been open."""
         if engine.opened_at is None:
             return "answers" if circuit.answers(engine) else "silent"
-        return f"left alone for {(timezone.now() - engine.opened_at).total_seconds():.0f} s"
+        return f"circuit open for {(timezone.now() - engine.opened_at).total_seconds():.0f} s"
 
     @admin.display(description="latency")
     def latency(self, engine: EngineState) -> str:
@@ -66,10 +66,10 @@ class EngineAdmin(Watched, EngineModelAdmin):
 
     @admin.action(description="Use the selected engines again now", permissions=["change"])
     def use_again(self, request: HttpRequest, queryset: QuerySet[EngineState]) -> None:
-        """Close their circuits; whoever waits goes on."""
+        """Close their circuits; waiting jobs are due at once."""
         names = list(queryset.values_list("name", flat=True))
         circuit.close(names)
-        wake_failing()
+        retry_failing()
         self.message_user(request, f"{len(names)} engines are used again.", messages.SUCCESS)
 
 
@@ -90,9 +90,9 @@ class PairAdmin(Watched, PairModelAdmin):
     list_filter = ("engine", "last_error")
 
 
-@admin.register(Cycle)
-class CycleAdmin(Watched, CycleModelAdmin):
-    """Each language of each room that is being translated, or was lately."""
+@admin.register(Job)
+class JobAdmin(Watched, JobModelAdmin):
+    """Each language of each room that is being translated, or was recently."""
 
     list_display = ("room", "lang", "kind", "state", "delay", "failures", "last_error", "worker")
     list_filter = ("lang", "last_error")
@@ -101,29 +101,29 @@ class CycleAdmin(Watched, CycleModelAdmin):
     actions = ("retry",)
 
     @admin.display(description="kind")
-    def kind(self, cycle: Cycle) -> str:
+    def kind(self, job: Job) -> str:
         """Live, or the completion of a part that ended."""
-        return "live" if cycle.part is None else f"completes part {cycle.part.number}"
+        return "live" if job.part is None else f"completes part {job.part.number}"
 
     @admin.display(description="state")
-    def state(self, cycle: Cycle) -> str:
-        """What its next step waits for."""
-        if cycle.token:
+    def state(self, job: Job) -> str:
+        """What it waits for."""
+        if job.token:
             return "translating"
-        if cycle.due_at is None:
-            return "up to date" if not cycle.last_error else "given up"
-        wait_s = (cycle.due_at - timezone.now()).total_seconds()
+        if job.due_at is None:
+            return "up to date" if not job.last_error else "given up"
+        wait_s = (job.due_at - timezone.now()).total_seconds()
         return "waits for a worker" if wait_s <= 0 else f"next try in {wait_s:.1f} s"
 
     @admin.display(description="delay")
-    def delay(self, cycle: Cycle) -> str:
-        """Mean of its last four translations, or what waits longer."""
-        delay_s = selectors.delay_s([(cycle.delays, cycle.waiting_s)])
+    def delay(self, job: Job) -> str:
+        """Mean of its last four translations, or the age of what waits longer."""
+        delay_s = selectors.delay_s([(job.delays, job.waiting_s)])
         return "" if delay_s is None else f"{delay_s:.2f} s"
 
     @admin.action(description="Try again now, given-up texts too", permissions=["change"])
-    def retry(self, request: HttpRequest, queryset: QuerySet[Cycle]) -> None:
-        """Forget failures."""
+    def retry(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """Clear failures."""
         count = queryset.count()
         services.retry(queryset)
         self.message_user(request, f"{count} languages are tried again.", messages.SUCCESS)
@@ -147,7 +147,7 @@ class PinnedLanguageAdmin(PinModelAdmin):
 
 @admin.register(Demand)
 class DemandAdmin(Watched, DemandModelAdmin):
-    """Who reads what: leases of the web processes."""
+    """Demand: leases of the web processes."""
 
     list_display = ("room", "lang", "readers", "holder", "expires_at")
     list_filter = ("lang",)

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EngineSettings:
     """What the settings say about engines."""
 
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ class Choice:
 
 def engines() -> tuple[Engine, ...]:
     """The chain: for each pair the first that offers it is used. The same objects for the same settings."""
-    return _build(_choice())
+    return _build(_settings())
 
 
 def package_folder() -> Path:
@@ -51,7 +51,7 @@ def local_pairs(engine: Engine) -> frozenset[Pair]:
         return frozenset()
 
 
-def _choice() -> Choice:
+def _settings() -> EngineSettings:
     env = settings.ENV
     names = tuple(env.translation_engines) or tuple(
         name
@@ -62,7 +62,7 @@ def _choice() -> Choice:
         )
         if there
     )
-    return Choice(
+    return EngineSettings(
         names,
         Address(env.libretranslate_url, env.libretranslate_api_key, env.translation_timeout_s),
         package_folder(),
@@ -72,11 +72,11 @@ def _choice() -> Choice:
 
 
 @functools.lru_cache(maxsize=4)
-def _build(choice: Choice) -> tuple[Engine, ...]:
+def _build(chosen: EngineSettings) -> tuple[Engine, ...]:
     makers: dict[str, Callable[[], Engine]] = {
-        "libretranslate": lambda: LibreTranslate(choice.address),
-        "argos": lambda: Argos(choice.packages, threads=choice.threads),
+        "libretranslate": lambda: LibreTranslate(chosen.address),
+        "argos": lambda: Argos(chosen.packages, threads=chosen.threads),
         "bergamot": Bergamot,
-        "scripted": lambda: ScriptedEngine(text_s=choice.scripted_text_s),
+        "scripted": lambda: ScriptedEngine(text_s=chosen.scripted_text_s),
     }
-    return tuple(makers[name]() for name in choice.names)
+    return tuple(makers[name]() for name in chosen.names)

@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """An engine that may be called for a pair. `trial`: it was left alone; one call of one text tries it.
+class EngineChoice:
+    """An engine that may be called for a pair. `trial`: its circuit is open, this call with one text is the trial.
 
     `in_order`: nothing had failed when it was chosen.
     """
@@ -86,7 +86,7 @@ def pairs_of(engine: Engine, known: dict[str, EngineState]) -> frozenset[Pair]:
 
 def engine_for(
     source: str, target: str, *, engines: Sequence[Engine], known: Known | None = None
-) -> Choice | Unavailable:
+) -> EngineChoice | Unavailable:
     """The first engine that offers the pair and may be called; may be the one call that tries it again."""
     known = known or Known()
     again: list[datetime] = []
@@ -97,7 +97,7 @@ def engine_for(
         opened = [row for row in rows if row.opened_at is not None]
         if not opened or _may_try(engine.name, opened):
             in_order = not any(row.failures for row in rows)
-            return Choice(engine, source, target, trial=bool(opened), in_order=in_order)
+            return EngineChoice(engine, source, target, trial=bool(opened), in_order=in_order)
         waits = [row.retry_at for row in opened]
         if (state := known.engines.get(engine.name)) is not None and state.tried_at is not None:
             waits.append(state.tried_at + TRIAL_EVERY)
@@ -106,7 +106,7 @@ def engine_for(
 
 
 class Routes:
-    """Which engine a pair's next call goes to, by what is known at one moment; nothing is tried for it."""
+    """Which engine a pair's next call goes to, from one snapshot of the circuits; takes no trial."""
 
     def __init__(self, engines: Sequence[Engine]) -> None:
         self._one = engines[0].name if len(engines) == 1 else ""
@@ -117,8 +117,8 @@ class Routes:
             rows += PairState.objects.filter(opened_at__isnull=False)
         self._waiting = {self._key(row) for row in rows if row.retry_at and row.retry_at > timezone.now()}
 
-    def lane_of(self, source: str, target: str) -> str:
-        """The engine's name; the chain's first where none may be called, so that somebody finds out."""
+    def engine_of(self, source: str, target: str) -> str:
+        """The engine's name; the chain's first where none may be called, so that the failure is recorded."""
         if self._one:
             return self._one
         offering = [name for name, pairs in self._engines if codes.offers(pairs, source, target)]
@@ -130,7 +130,7 @@ class Routes:
         return (row.name, "", "") if isinstance(row, EngineState) else (row.engine, row.source, row.target)
 
 
-def succeeded(choice: Choice, *, seconds: float) -> bool:
+def succeeded(choice: EngineChoice, *, seconds: float) -> bool:
     """A call came back. True: a circuit was open and is closed now."""
     name = choice.engine.name
     if choice.in_order and time.monotonic() - _noted_at.get(name, float("-inf")) < NOTED_EVERY_S:
@@ -154,7 +154,7 @@ def succeeded(choice: Choice, *, seconds: float) -> bool:
     return opened
 
 
-def failed(choice: Choice, error: EngineError) -> None:
+def failed(choice: EngineChoice, error: EngineError) -> None:
     """A call failed, and not for its text; several in a row open the circuit of the pair, or of the engine."""
     with transaction.atomic():
         row: EngineState | PairState
@@ -171,7 +171,7 @@ def failed(choice: Choice, error: EngineError) -> None:
 
 
 def any_open() -> bool:
-    """Whether some engine, or a pair of one, is left alone at the moment."""
+    """Whether the circuit of some engine or pair is open."""
     return any(model.objects.filter(opened_at__isnull=False).exists() for model in (EngineState, PairState))
 
 
@@ -183,11 +183,11 @@ def close(names: Sequence[str]) -> None:
 
 
 def check(engine: Engine) -> bool:
-    """Ask an engine for its languages, and what is left alone for a word. True: something was, and is back."""
+    """Read an engine's languages, and try what has an open circuit. True: it was closed by this."""
     row, _ = EngineState.objects.get_or_create(name=engine.name)
     if row.retry_at is not None and row.retry_at > timezone.now():
-        return False  # it asked to be left alone, or a call of somebody's tries it
-    choice = Choice(engine, "", "")
+        return False  # it asked for a pause, or another process's call is the trial
+    choice = EngineChoice(engine, "", "")
     try:
         pairs = sorted(engine.languages())
         EngineState.objects.filter(pk=row.pk).update(
@@ -212,8 +212,8 @@ def answers(row: EngineState | None) -> bool:
     return row.answered_at > timezone.now() - ANSWER_LASTS
 
 
-def _trial(engine: Engine, row: EngineState, pairs: Sequence[Pair]) -> Choice | None:
-    """A pair to try, where one is left alone and it is time."""
+def _trial(engine: Engine, row: EngineState, pairs: Sequence[Pair]) -> EngineChoice | None:
+    """A pair to try, where a circuit is open and its time has come."""
     opened = (
         PairState.objects.filter(engine=engine.name, opened_at__isnull=False).order_by("retry_at").first()
     )
@@ -221,7 +221,7 @@ def _trial(engine: Engine, row: EngineState, pairs: Sequence[Pair]) -> Choice | 
     if not rows or not pairs or not _may_try(engine.name, rows):
         return None
     source, target = (opened.source, opened.target) if opened is not None else pairs[0]
-    return Choice(engine, source, target, trial=True)
+    return EngineChoice(engine, source, target, trial=True)
 
 
 def _may_try(engine: str, rows: Sequence[EngineState | PairState]) -> bool:
@@ -241,13 +241,13 @@ def _may_try(engine: str, rows: Sequence[EngineState | PairState]) -> bool:
     )
 
 
-def _end_trial(choice: Choice) -> None:
+def _end_trial(choice: EngineChoice) -> None:
     """It has its answer: another pair may be tried."""
     if choice.trial:
         EngineState.objects.filter(name=choice.engine.name).update(tried_at=None)
 
 
-def _close(row: EngineState | PairState, choice: Choice, *also: str) -> bool:
+def _close(row: EngineState | PairState, choice: EngineChoice, *also: str) -> bool:
     """True: it was open. A call that was under way when it opened does not close it, and none a time that was named."""
     was_open = row.opened_at is not None
     if was_open and (not choice.trial or _has_named_time(row)):
@@ -264,7 +264,7 @@ def _has_named_time(row: EngineState | PairState) -> bool:
 
 
 def _count_failure(row: EngineState | PairState, error: EngineError, *, trial: bool) -> bool:
-    """True: it was in use until now. Calls that were under way do not shorten what is waited for."""
+    """True: it was in use until now. Calls that were under way do not shorten the wait."""
     now = timezone.now()
     row.failures += 1
     row.last_error, row.last_error_at = error.code, now
@@ -281,5 +281,5 @@ def _count_failure(row: EngineState | PairState, error: EngineError, *, trial: b
     return was_used and row.opened_at is not None
 
 
-def _facts(choice: Choice) -> dict[str, str]:
+def _facts(choice: EngineChoice) -> dict[str, str]:
     return {"engine": choice.engine.name, "source": choice.source, "target": choice.target}

@@ -1,7 +1,7 @@
-"""Claims: which worker does what next, and the right to write its result.
+"""Claims: which worker gets which job next, and the right to write its result.
 
-One worker works on a language of a room at a time. A claim ends by itself when its worker is silent, and what
-that worker sends later is refused, because its token is gone.
+One worker works on a job at a time. A claim expires when its worker does not renew it, and what that worker writes later
+is refused, because its token is gone.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from django.utils import timezone
 from rooms.locks import locked, update_in_order
 from transcripts.models import Part
 from translation import pacing
-from translation.models import Cycle
+from translation.models import Job
 
-# One lock for every choice of what is next: two workers must not choose the same.
+# One lock for choosing: two workers must not choose the same job.
 CHOICE_LOCK = 0x50FF1F
-NO_ENGINE = "no_engine"  # of Cycle.last_error: nobody makes this language
+NO_ENGINE = "no_engine"  # of Job.last_error: no engine offers this language
 
 
 class ClaimLost(Exception):
-    """Somebody else works on this by now; stop without writing."""
+    """The claim expired and may be another worker's; stop without writing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to write for a cycle."""
+    """The right to write for a job."""
 
-    cycle_id: int
+    job_id: int
     token: str
     room_id: int
     lang: str
     begun_at: datetime
-    cycle: Cycle = field(compare=False)  # as it was when it was claimed
-    lane: str = ""  # the engine that it was claimed for
+    job: Job = field(compare=False)  # as it was when it was claimed
+    engine: str = ""  # that its slot was reserved of
 
 
 @contextmanager
@@ -54,106 +54,109 @@ def choosing() -> Iterator[None]:
         yield
 
 
-def take(
+def claim_next(
     worker: str,
     *,
     most: int = 1,
     free: Mapping[str, int] | None = None,
-    lane_of: Callable[[str, str], str] = lambda source, target: "",
+    engine_of: Callable[[str, str], str] = lambda source, target: "",
 ) -> list[list[Claim]]:
-    """Claim the next turns, if anything is due: at most `most`, and no more of an engine than `free` says.
+    """Claim the next groups of jobs, if any are due: at most `most`, and per engine no more than `free` says.
 
-    A turn is one language of one room, or several of one room that are quick.
+    A group is one job, or several quick ones of a room.
     """
     now = timezone.now()
     with choosing():
-        facts = _facts(now, lane_of)
-        turns = pacing.pick(facts, now=now.timestamp(), most=most, free=free)
-        if not turns:
+        facts = _facts(now, engine_of)
+        groups = pacing.pick(facts, now=now.timestamp(), most=most, free=free)
+        if not groups:
             return []
-        rows = Cycle.objects.filter(pk__in=[item.pk for turn in turns for item in turn]).order_by()
-        values = {"worker": worker, "claimed_until": now + _lasts(), "begun_at": now, "due_at": None}
+        rows = Job.objects.filter(pk__in=[item.pk for group in groups for item in group]).order_by()
+        values = {"worker": worker, "claimed_until": now + _claim_duration(), "begun_at": now, "due_at": None}
         token = str(uuid.uuid4())
         update_in_order(rows, token=token, **values)
         claimed = {row.pk: row for row in rows.select_related("part")}
         return [
-            [Claim(item.pk, token, item.room, item.lang, now, claimed[item.pk], item.lane) for item in turn]
-            for turn in turns
+            [
+                Claim(item.pk, token, item.room, item.lang, now, claimed[item.pk], item.engine)
+                for item in group
+            ]
+            for group in groups
         ]
 
 
 @contextmanager
-def held(claims: Sequence[Claim]) -> Iterator[dict[int, Cycle]]:
-    """A transaction with the rows locked of those claims that hold still, by their keys."""
+def hold(claims: Sequence[Claim]) -> Iterator[dict[int, Job]]:
+    """A transaction with the rows of those claims locked that are still valid, by their keys."""
     with transaction.atomic():
-        rows = Cycle.objects.filter(pk__in=[claim.cycle_id for claim in claims])
-        tokens = {claim.cycle_id: claim.token for claim in claims}
+        rows = Job.objects.filter(pk__in=[claim.job_id for claim in claims])
+        tokens = {claim.job_id: claim.token for claim in claims}
         yield {row.pk: row for row in locked(rows) if row.token == tokens[row.pk]}
 
 
 def renew(claim: Claim) -> None:
-    """Say that this worker still works. Raises ClaimLost."""
-    mine = Cycle.objects.filter(pk=claim.cycle_id, token=claim.token)
-    if not mine.update(claimed_until=timezone.now() + _lasts()):
+    """Renew the claim. Raises ClaimLost."""
+    mine = Job.objects.filter(pk=claim.job_id, token=claim.token)
+    if not mine.update(claimed_until=timezone.now() + _claim_duration()):
         raise ClaimLost
 
 
-def let_go(cycle: Cycle, *, in_s: float | None, patient: bool = False) -> float | None:
-    """End the claim of a locked row; due again `in_s`, or earlier where it was woken meanwhile unless `patient`.
+def release(job: Job, *, in_s: float | None, patient: bool = False) -> float | None:
+    """End the claim of a locked row; due again `in_s`, or earlier if it was made due meanwhile, unless `patient`.
 
     Returns the seconds until it is due, None where it is not. The caller saves the row.
     """
     now = timezone.now()
     wanted = None if in_s is None else now + timedelta(seconds=in_s)
-    woken = None if patient and wanted is not None else cycle.due_at
-    cycle.due_at = min((at for at in (wanted, woken) if at is not None), default=None)
-    cycle.token, cycle.worker, cycle.claimed_until = "", "", None
-    return None if cycle.due_at is None else max(0.0, (cycle.due_at - now).total_seconds())
+    woken = None if patient and wanted is not None else job.due_at
+    job.due_at = min((at for at in (wanted, woken) if at is not None), default=None)
+    job.token, job.worker, job.claimed_until = "", "", None
+    return None if job.due_at is None else max(0.0, (job.due_at - now).total_seconds())
 
 
-def make_due(cycles: Sequence[int]) -> int:
-    """Something is to do in these cycles. Returns in how many of them.
+def make_due(jobs: Sequence[int]) -> int:
+    """Make idle jobs due. Returns how many were.
 
-    What is due later, for its pace or after a failure, stays so; what is being worked on is looked at after it.
+    Jobs that are due later, for pacing or after a failure, stay so; claimed ones are read again at their claim's end.
     """
-    return update_in_order(Cycle.objects.filter(due_at=None, pk__in=cycles), due_at=timezone.now())
+    return update_in_order(Job.objects.filter(due_at=None, pk__in=jobs), due_at=timezone.now())
 
 
-def give_up(turn: Sequence[Claim]) -> None:
-    """End claims whose result could not be written: what they were for is due again."""
-    for claim in turn:
-        Cycle.objects.filter(pk=claim.cycle_id, token=claim.token).update(
+def abandon(group: Sequence[Claim]) -> None:
+    """End claims whose result could not be written: their jobs are due again."""
+    for claim in group:
+        Job.objects.filter(pk=claim.job_id, token=claim.token).update(
             token="", worker="", claimed_until=None, due_at=timezone.now()
         )
 
 
-def free_lost(*, worker: str | None = None) -> int:
-    """Make due again what dead workers had: those that are silent, or all of `worker`, which has just started."""
+def release_lost(*, worker: str | None = None) -> int:
+    """Make the jobs of dead workers due again: expired claims, or all of `worker`, which has just started."""
     now = timezone.now()
-    lost = Cycle.objects.exclude(token="")
+    lost = Job.objects.exclude(token="")
     lost = lost.filter(worker=worker) if worker else lost.filter(claimed_until__lt=now)
     return update_in_order(lost, token="", worker="", claimed_until=None, due_at=now)
 
 
-def _lasts() -> timedelta:
+def _claim_duration() -> timedelta:
     return timedelta(seconds=2 * settings.ENV.translation_timeout_s + 5)
 
 
-def _facts(now: datetime, lane_of: Callable[[str, str], str]) -> list[pacing.Cycle]:
-    """Everything in the rooms where something is due."""
-    due = Cycle.objects.filter(due_at__lte=now).order_by().values("room")
+def _facts(now: datetime, engine_of: Callable[[str, str], str]) -> list[pacing.Candidate]:
+    """All jobs of the rooms where one is due."""
+    due = Job.objects.filter(due_at__lte=now).order_by().values("room")
     newest = Part.objects.filter(room=OuterRef("room")).order_by("-number").values("source_lang")[:1]
     names = ["pk", "room", "lang", "due_at", "begun_at", "token", "claimed_until", "part", "source", "quick"]
-    rows = Cycle.objects.filter(room__in=due).order_by()
+    rows = Job.objects.filter(room__in=due).order_by()
     rows = rows.annotate(source=Coalesce("part__source_lang", Subquery(newest)))
     return [
-        pacing.Cycle(
+        pacing.Candidate(
             pk=pk, room=room, lang=lang,
             due_at=due_at.timestamp() if due_at else None,
             begun_at=begun_at.timestamp() if begun_at else 0.0,
             claimed=bool(token) and claimed_until is not None and claimed_until > now,
             background=part is not None,
-            lane=lane_of(source or "", lang),
+            engine=engine_of(source or "", lang),
             quick=quick,
         )
         for pk, room, lang, due_at, begun_at, token, claimed_until, part, source, quick in rows.values_list(*names)

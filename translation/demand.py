@@ -1,4 +1,4 @@
-"""Who reads which language: leases that a process renews for its readers, so that its death ends them."""
+"""Which languages have readers: leases that a process renews, so that they expire with it."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
-from translation.models import Cycle, Demand, PinnedLanguage
-from translation.wake import bell
+from translation.models import Demand, Job, PinnedLanguage
+from translation.wake import wake_up
 
 LEASE = timedelta(seconds=20)
 RENEW_EVERY_S = 6.0
-Wanted = tuple[int, str]  # room, language
+Demanded = tuple[int, str]  # room, language
 logger = logging.getLogger(__name__)
 
 
-def lease(holder: str, readers: Mapping[Wanted, int]) -> None:
-    """Take or renew the leases of `holder`. Languages that nobody else reads begin to be wanted now."""
+def lease(holder: str, readers: Mapping[Demanded, int]) -> None:
+    """Take or renew the leases of `holder`. Demand for languages that nobody else reads begins now."""
     if not readers:
         return
     now = timezone.now()
     rooms = {room_id for room_id, _ in readers}
-    wanted = set(Demand.objects.filter(room__in=rooms, expires_at__gt=now).values_list("room_id", "lang"))
-    wanted |= set(PinnedLanguage.objects.filter(room__in=rooms).values_list("room_id", "lang"))
+    demanded = set(Demand.objects.filter(room__in=rooms, expires_at__gt=now).values_list("room_id", "lang"))
+    demanded |= set(PinnedLanguage.objects.filter(room__in=rooms).values_list("room_id", "lang"))
     Demand.objects.bulk_create(
         [
             Demand(room_id=room_id, lang=lang, holder=holder, readers=count, expires_at=now + LEASE)
@@ -42,15 +42,15 @@ def lease(holder: str, readers: Mapping[Wanted, int]) -> None:
         unique_fields=["room", "lang", "holder"],
         update_fields=["readers", "expires_at"],
     )
-    for room_id, lang in set(readers) - wanted:
+    for room_id, lang in set(readers) - demanded:
         begin(room_id, lang)
 
 
 def begin(room_id: int, lang: str) -> None:
-    """From now on somebody wants this language: delays count from here, and the newest sentences come at once."""
-    if not Cycle.objects.filter(room_id=room_id, lang=lang, part=None).update(wanted_at=timezone.now()):
-        Cycle.objects.bulk_create([Cycle(room_id=room_id, lang=lang)], ignore_conflicts=True)
-    bell.ring()
+    """Demand begins: delays count from here, and the newest sentences are translated at once."""
+    if not Job.objects.filter(room_id=room_id, lang=lang, part=None).update(demanded_at=timezone.now()):
+        Job.objects.bulk_create([Job(room_id=room_id, lang=lang)], ignore_conflicts=True)
+    wake_up.notify()
 
 
 def drop(holder: str, room_id: int, lang: str) -> None:
@@ -63,12 +63,12 @@ class Readers:
 
     def __init__(self) -> None:
         self._holder = f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        self._counts: Counter[Wanted] = Counter()
+        self._counts: Counter[Demanded] = Counter()
         self._lock = asyncio.Lock()
         self._renewal: asyncio.Task[None] | None = None
 
     async def hold(self, room_id: int, lang: str) -> None:
-        """One more reader. Does not fail: what PostgreSQL misses now it is told with the next renewal."""
+        """One more reader. Does not fail: what PostgreSQL misses now comes with the next renewal."""
         async with self._lock:
             self._counts[room_id, lang] += 1
             if self._counts[room_id, lang] == 1:
@@ -94,7 +94,7 @@ class Readers:
             async with self._lock:
                 await self._write(dict(self._counts))
 
-    async def _write(self, readers: dict[Wanted, int]) -> None:
+    async def _write(self, readers: dict[Demanded, int]) -> None:
         try:
             await database_sync_to_async(lease)(self._holder, readers)
         except DatabaseError:

@@ -1,4 +1,4 @@
-"""What there is to do, found in the database: nothing that was said is remembered by a message alone."""
+"""Which jobs are due, found in the database: no message is needed to remember a sentence."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from django.utils import timezone
 from transcripts.models import Part, Track
 from translation import claims, services
 from translation.engines import codes
-from translation.models import Cycle, Demand, PinnedLanguage
+from translation.models import Demand, Job, PinnedLanguage
 
 ENDED_LATELY = timedelta(hours=1)
-REMEMBERED = 10_000
+SEEN_MOST = 10_000
 
 
 def find() -> int:
-    """Make due all that lacks translations, in live rooms and in parts that ended lately. Returns how many languages."""
-    _add_missing_cycles()
-    found = find_said()
+    """Make every job due that lacks translations, in live rooms and in recently ended parts. Returns how many."""
+    _add_missing_jobs()
+    found = find_spoken()
     for part_id in ended.unseen():
         found += services.complete_part(part_id)
-        ended.note(part_id)
+        ended.mark_seen(part_id)
     return found
 
 
-def find_said() -> int:
-    """Make due the demanded languages of rooms where something was said or corrected since they were looked at."""
+def find_spoken() -> int:
+    """Make the demanded jobs due of rooms where sentences were committed or corrected since they were last read."""
     spoken = Part.objects.filter(room=OuterRef("room")).order_by().values("source_lang")
     versions = Track.objects.filter(room=OuterRef("room"), lang__in=spoken).order_by().values("room")
     newest = Part.objects.filter(room=OuterRef("room")).order_by("-number")
     idle = (
-        Cycle.objects.filter(_is_demanded(), part=None, due_at=None, token="")
+        Job.objects.filter(_is_demanded(), part=None, due_at=None, token="")
         .exclude(last_error=claims.NO_ENGINE)
         .order_by()
         .annotate(
-            said=Coalesce(Subquery(versions.annotate(total=Sum("version")).values("total")), 0),
+            spoken_version=Coalesce(Subquery(versions.annotate(total=Sum("version")).values("total")), 0),
             source=Subquery(newest.values("source_lang")[:1]),
             is_open=Exists(Part.objects.filter(room=OuterRef("room"), ended_at=None)),
         )
         .filter(is_open=True)
-        .exclude(said=F("seen_version"))  # less, where a part in another language was deleted
+        .exclude(spoken_version=F("seen_version"))  # less, where a part in another language was deleted
         .exclude(source=F("lang"))
     )
     found = list(idle.values_list("pk", flat=True))
     return claims.make_due(found) if found else 0
 
 
-def _add_missing_cycles() -> None:
-    """A row for each language of a live room that is read or pinned; not for the spoken one, by none of its names."""
-    here = Cycle.objects.filter(room=OuterRef("room"), lang=OuterRef("lang"), part=None)
+def _add_missing_jobs() -> None:
+    """A job for each demanded or pinned language of a live room, except the spoken one under any of its codes."""
+    here = Job.objects.filter(room=OuterRef("room"), lang=OuterRef("lang"), part=None)
     newest = Part.objects.filter(room=OuterRef("room")).order_by("-number")
 
     def missing(rows: QuerySet[Demand] | QuerySet[PinnedLanguage]) -> list[tuple[int, str, str]]:
@@ -63,12 +63,12 @@ def _add_missing_cycles() -> None:
     leased = Demand.objects.filter(expires_at__gt=timezone.now())
     wanted = {*missing(leased), *missing(PinnedLanguage.objects.all())}
     rows = [
-        Cycle(room_id=room_id, lang=lang)
+        Job(room_id=room_id, lang=lang)
         for room_id, lang, source in sorted(wanted)
         if not codes.same(source, lang)
     ]
     if rows:
-        Cycle.objects.bulk_create(rows, ignore_conflicts=True)
+        Job.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def _is_demanded() -> Q:
@@ -80,23 +80,23 @@ def _is_demanded() -> Q:
 
 
 class _Ended:
-    """Parts that ended lately, and which of them this process has looked at.
+    """Recently ended parts, and which of them this process has read.
 
-    What is corrected in them later is told by whoever corrects it (`apps.py`).
+    A later correction completes its part itself (`apps.py`).
     """
 
     def __init__(self) -> None:
         self._seen: OrderedDict[int, None] = OrderedDict()
 
     def unseen(self) -> list[int]:
-        """The parts to look at."""
+        """The parts to read."""
         lately = Part.objects.filter(ended_at__gt=timezone.now() - ENDED_LATELY, store=True).order_by("pk")
         return [pk for pk in lately.values_list("pk", flat=True) if pk not in self._seen]
 
-    def note(self, part_id: int) -> None:
-        """It was looked at."""
+    def mark_seen(self, part_id: int) -> None:
+        """Remember that it was read."""
         self._seen[part_id] = None
-        while len(self._seen) > REMEMBERED:
+        while len(self._seen) > SEEN_MOST:
             self._seen.popitem(last=False)
 
 

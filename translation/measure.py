@@ -1,4 +1,4 @@
-"""Measuring engines: sentences a second and latency by batch size, and quality on given files."""
+"""Measuring engines: sentences per second and latency by batch size, and quality on given files."""
 
 from __future__ import annotations
 

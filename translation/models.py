@@ -40,21 +40,20 @@ class PinnedLanguage(models.Model):
         return f"{self.room_id} {self.lang}"
 
 
-class Cycle(models.Model):
+class Job(models.Model):
     """The translation of one room into one language: live (no part), or the completion of a part that ended.
 
-    A worker that wants to work on it claims it with a token of its own; whoever writes proves the token in
-    the same transaction.
+    A worker claims it with a token of its own, and every write proves the token in the same transaction.
     """
 
-    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="cycles")
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="jobs")
     lang = models.CharField(max_length=16)
-    part = models.ForeignKey(Part, on_delete=models.CASCADE, null=True, blank=True, related_name="cycles")
+    part = models.ForeignKey(Part, on_delete=models.CASCADE, null=True, blank=True, related_name="jobs")
     due_at = models.DateTimeField(null=True, blank=True, help_text="Null: nothing to do.")
     seen_version = models.PositiveBigIntegerField(
-        default=0, help_text="Sum of the spoken tracks' versions when it was looked at last."
+        default=0, help_text="Sum of the spoken tracks' versions when it was last read."
     )
-    settled = models.JSONField(
+    translated_versions = models.JSONField(
         default=dict, blank=True, help_text="Spoken track: its version when nothing of it was missing."
     )
     # the claim
@@ -64,31 +63,28 @@ class Cycle(models.Model):
     # pace and fairness
     begun_at = models.DateTimeField(null=True, blank=True)
     batch = models.PositiveSmallIntegerField(default=1, help_text="Sentences of its next call, at most.")
-    quick = models.BooleanField(
-        default=True, help_text="Its last call took next to no time, or none was made yet."
-    )
-    begun = models.JSONField(
-        default=list, blank=True, help_text="Recent cycles: [unix time, sentences, seconds]."
+    quick = models.BooleanField(default=True, help_text="Its last call was fast, or none was made yet.")
+    recent_calls = models.JSONField(
+        default=list, blank=True, help_text="[unix time, sentences, seconds] each."
     )
     # trouble
     failures = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=40, blank=True)
-    refused = models.JSONField(default=dict, blank=True, help_text="Texts that no engine takes: tries.")
+    refused = models.JSONField(default=dict, blank=True, help_text="Texts that no engine translates: tries.")
     # delays
-    wanted_at = models.DateTimeField(default=timezone.now, help_text="Since when somebody reads it.")
+    demanded_at = models.DateTimeField(default=timezone.now, help_text="Since when it has had readers.")
     delays = models.JSONField(default=list, blank=True, help_text="The last four: [unix time, seconds].")
     waiting_s = models.FloatField(
-        default=0.0, help_text="Age of what waits longest, while an engine is down."
+        default=0.0, help_text="Age of the oldest waiting sentence, while an engine is down."
     )
 
     class Meta:
         ordering = ("room_id", "lang")
-        verbose_name = "language of a room"
-        verbose_name_plural = "languages of rooms"
+        verbose_name = "job"
         constraints = (
-            models.UniqueConstraint(fields=["room", "lang"], condition=Q(part=None), name="live_cycle"),
+            models.UniqueConstraint(fields=["room", "lang"], condition=Q(part=None), name="live_job"),
             models.UniqueConstraint(
-                fields=["part", "lang"], condition=Q(part__isnull=False), name="completion_cycle"
+                fields=["part", "lang"], condition=Q(part__isnull=False), name="completion_job"
             ),
         )
         indexes = (models.Index(fields=["due_at"]),)
@@ -98,7 +94,7 @@ class Cycle(models.Model):
 
 
 class Circuit(models.Model):
-    """Failures in a row, and whether that is left alone until `retry_at`; then one call of one text tries."""
+    """Consecutive failures, and since when the circuit is open; from `retry_at` on one call with one text is a trial."""
 
     failures = models.PositiveIntegerField(default=0, help_text="In a row.")
     opened_at = models.DateTimeField(null=True, blank=True, help_text="Null: it is used.")
@@ -111,7 +107,7 @@ class Circuit(models.Model):
 
 
 class EngineState(Circuit):
-    """What all processes know about an engine: its pairs, its speed, and whether it may be called at all.
+    """What all processes share about an engine: its pairs, its latency, and whether it may be called at all.
 
     Its own circuit is for what concerns every pair: unreachable, a key that is refused, too many requests.
     """

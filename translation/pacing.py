@@ -10,8 +10,8 @@ from dataclasses import dataclass
 Key = tuple[int, int]  # part, index
 SHORTEST_WAIT_S = 0.001
 CALL_AIM_S = 1.0  # a call that takes longer keeps other languages waiting
-QUICK_S = 0.05  # calls under it cost less than what is read and written around them
-TOGETHER_MOST = 10
+QUICK_S = 0.05  # calls under it cost less than the queries around them
+GROUP_MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """An earlier cycle of the same language: when, how many sentences it took, and how long the engine needed."""
+class Call:
+    """An earlier call of the same job: when it began, its sentences, and how long the engine took."""
 
     at: float
     count: int
@@ -44,11 +44,11 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Cycle:
-    """One language of one room: what decides whether it is next. Times in seconds since the epoch.
+class Candidate:
+    """What decides whether a job is next. Times in seconds since the epoch.
 
-    `due_at` None: nothing to do. `claimed`: a worker has it. `background`: completes a part that has ended.
-    `lane`: the engine that its next call goes to. `quick`: its calls take so little that it may share a turn.
+    `due_at` None: nothing to do. `claimed`: by a worker. `background`: completes a part that has ended.
+    `engine`: that its next call goes to. `quick`: its calls are so short that it may be grouped.
     """
 
     pk: int
@@ -58,7 +58,7 @@ class Cycle:
     begun_at: float = 0.0
     claimed: bool = False
     background: bool = False
-    lane: str = ""
+    engine: str = ""
     quick: bool = False
 
 
@@ -81,7 +81,7 @@ def choose(
     allowed: int | None,
     skip: Collection[tuple[Key, int]] = (),
 ) -> list[Spoken]:
-    """The sentences of the next cycle, newest first: at most `allowed` and a cycle's worth (None: all that wait).
+    """The sentences of the next call, newest first: at most `allowed` and a cycle's worth (None: all that are missing).
 
     They are within the newest, or were translated before and have been corrected since.
     """
@@ -91,12 +91,12 @@ def choose(
     return absent if allowed is None else absent[: max(0, min(allowed, pace.per_cycle))]
 
 
-def allowance(begun: Iterable[Begun], *, now: float, pace: Pace) -> tuple[int, float]:
-    """How many sentences may be begun now, and in how many seconds more may be (0.0: at once).
+def allowance(calls: Iterable[Call], *, now: float, pace: Pace) -> tuple[int, float]:
+    """How many sentences may be sent now, and in how many seconds more may be (0.0: now).
 
     Counted over the last `cycle_s`, so that a sentence after a quiet second waits for no tick.
     """
-    recent = sorted((item for item in begun if 0 <= now - item.at < pace.cycle_s), key=lambda item: item.at)
+    recent = sorted((item for item in calls if 0 <= now - item.at < pace.cycle_s), key=lambda item: item.at)
     free = pace.per_cycle - sum(item.count for item in recent)
     if free > 0 or not recent:
         return max(free, 0), 0.0
@@ -104,9 +104,9 @@ def allowance(begun: Iterable[Begun], *, now: float, pace: Pace) -> tuple[int, f
 
 
 def next_batch(batch: int, *, count: int, seconds: float, most: int) -> int:
-    """How many sentences the next call is given, after one of `count` took `seconds` and might have had `batch`.
+    """How many sentences the next call gets, after one of `count` took `seconds` and might have had `batch`.
 
-    By the call's duration and not by seconds a sentence: an engine with a fixed cost a call is worth large batches.
+    By the call's duration, not by seconds per sentence: an engine with a fixed cost per call needs large batches.
     """
     if seconds > CALL_AIM_S:
         return max(1, min(batch, count) // 2)
@@ -114,49 +114,49 @@ def next_batch(batch: int, *, count: int, seconds: float, most: int) -> int:
 
 
 def pick(
-    cycles: Sequence[Cycle], *, now: float, most: int = 1, free: Mapping[str, int] | None = None
-) -> list[list[Cycle]]:
-    """The next turns: the room that was served longest ago, in it the language that was; live before background.
+    candidates: Sequence[Candidate], *, now: float, most: int = 1, free: Mapping[str, int] | None = None
+) -> list[list[Candidate]]:
+    """The next groups: least recently served room first, in it the least recently served language; live before background.
 
-    So one room with nine languages gets as many turns as one with a single language; quick languages of a room and
-    engine share one. `free`: how many calls more each engine takes now (None: any); who waits for a full one is
-    passed over, so a slow engine holds up no other.
+    So a room with nine languages gets as many calls as one with a single language; quick jobs of one room and engine
+    form one group. `free`: free slots per engine (None: unlimited); jobs of an engine without one are skipped, so a
+    slow engine holds up no other.
     """
-    due = [item for item in cycles if item.due_at is not None and item.due_at <= now and not item.claimed]
+    due = [item for item in candidates if item.due_at is not None and item.due_at <= now and not item.claimed]
     served: dict[int, float] = {}
     busy: Counter[int] = Counter()
-    for item in cycles if due else ():
+    for item in candidates if due else ():
         served[item.room] = max(served.get(item.room, 0.0), item.begun_at)
         busy[item.room] += item.claimed
     slots = None if free is None else dict(free)
-    turns: list[list[Cycle]] = []
-    while len(turns) < most:
-        open_to = [item for item in due if slots is None or slots.get(item.lane, 0) > 0]
-        if not open_to:
+    groups: list[list[Candidate]] = []
+    while len(groups) < most:
+        eligible = [item for item in due if slots is None or slots.get(item.engine, 0) > 0]
+        if not eligible:
             break
         first = min(
-            open_to,
+            eligible,
             key=lambda item: (
                 item.background, busy[item.room], served[item.room], item.begun_at, item.due_at or 0.0, item.pk,
             ),
         )  # fmt: skip
-        turn = [first, *(item for item in due if _goes_with(item, first))][:TOGETHER_MOST]
-        due = [item for item in due if item not in turn]
-        turns.append(turn)
+        group = [first, *(item for item in due if _goes_with(item, first))][:GROUP_MOST]
+        due = [item for item in due if item not in group]
+        groups.append(group)
         busy[first.room] += 1
         served[first.room] = now
         if slots is not None:
-            slots[first.lane] -= 1
-    return turns
+            slots[first.engine] -= 1
+    return groups
 
 
-def _goes_with(item: Cycle, first: Cycle) -> bool:
+def _goes_with(item: Candidate, first: Candidate) -> bool:
     return (
         item is not first
         and item.quick
         and first.quick
-        and (item.room, item.lane, item.background, False)
-        == (first.room, first.lane, False, first.background)
+        and (item.room, item.engine, item.background, False)
+        == (first.room, first.engine, False, first.background)
     )
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from transcripts.models import Part, Sentence, Track
 from translation import chain, circuit
 from translation.engines import codes
-from translation.models import Cycle, Demand, PairState, PinnedLanguage
+from translation.models import Demand, Job, PairState, PinnedLanguage
 from translation.pacing import Key, Spoken
 
 OFFER_LASTS_S: Final = 3.0
@@ -23,8 +23,8 @@ DELAY_MEAN_OF: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """Spoken sentences in reading order, and of which version their translations are."""
+class SentenceWindow:
+    """Spoken sentences in reading order, and the version that each translation is of."""
 
     spoken: list[Spoken]
     translated: dict[Key, int]
@@ -52,9 +52,9 @@ _offer = _Offer()
 
 
 def target_langs() -> list[str]:
-    """Languages on offer to viewers: the spoken ones, and what the engines make of those.
+    """Languages on offer to viewers: the spoken ones, and those that engines translate them into.
 
-    Remote engines count with what they offered last: a blip takes nothing away.
+    Remote engines count with their last known pairs: a short outage removes nothing.
     """
     return _offer.langs()
 
@@ -94,23 +94,23 @@ def is_demanded(room_id: int, lang: str) -> bool:
     return lang in demanded_langs(room_id)
 
 
-def newest_window(room_id: int, lang: str, *, newest: int) -> Window:
+def newest_window(room_id: int, lang: str, *, newest: int) -> SentenceWindow:
     """`newest_windows` of one language."""
     return newest_windows(room_id, [lang], newest=newest)[lang]
 
 
 def newest_windows(
-    room_id: int, langs: Collection[str], *, newest: int, settled: Mapping[str, int] | None = None
-) -> dict[str, Window]:
+    room_id: int, langs: Collection[str], *, newest: int, translated_versions: Mapping[str, int] | None = None
+) -> dict[str, SentenceWindow]:
     """The newest sentences of the room's present opening, behind older ones whose translation is outdated.
 
-    For each language without what was spoken in it. `settled`: the version of each spoken track up to which nothing
-    is outdated; older ones are looked for above it.
+    Per language without the sentences spoken in it. `translated_versions`: per spoken track the version up to which
+    nothing is outdated; outdated ones are searched above it.
     """
     parts = Part.objects.filter(room_id=room_id, opening=_last_opening(room_id)).order_by("number")
     by_pk = {part.pk: part for part in parts}
     rows = list(reversed(_spoken(by_pk.values()).order_by("-part__number", "-index")[:newest]))
-    corrected = _corrected(by_pk.values(), langs, settled or {}, without=[row.pk for row in rows])
+    corrected = _corrected(by_pk.values(), langs, translated_versions or {}, without=[row.pk for row in rows])
     return _windows([*corrected[:newest], *rows], langs, by_pk)
 
 
@@ -121,7 +121,7 @@ def spoken_versions(room_id: int) -> dict[str, int]:
     return dict(tracks.values_list("lang", "version"))
 
 
-def whole_part(part: Part, lang: str) -> Window:
+def whole_part(part: Part, lang: str) -> SentenceWindow:
     """All sentences of a part."""
     return _windows(list(_spoken([part]).order_by("index")), [lang], {part.pk: part})[lang]
 
@@ -135,15 +135,15 @@ def langs_of(part: Part) -> set[str]:
 
 
 def room_delay_s(room_id: int) -> float | None:
-    """Seconds from sentence to translation: mean of the room's last four, or what waits longer because of an engine."""
-    rows = Cycle.objects.filter(room_id=room_id, part=None).values_list("delays", "waiting_s")
+    """Seconds from sentence to translation: mean of the room's last four, or the age of what waits longer."""
+    rows = Job.objects.filter(room_id=room_id, part=None).values_list("delays", "waiting_s")
     return delay_s(list(rows))
 
 
-def delay_s(cycles: Sequence[tuple[list[list[float]], float]]) -> float | None:
-    """`room_delay_s` of the cycles' last delays, [unix time, seconds] each, and what waits in each."""
-    last = sorted(delay for delays, _ in cycles for delay in delays)[-DELAY_MEAN_OF:]
-    waiting = max((waiting for _, waiting in cycles), default=0.0)
+def delay_s(jobs: Sequence[tuple[list[list[float]], float]]) -> float | None:
+    """`room_delay_s` of the jobs' last delays, [unix time, seconds] each, and the age of what waits."""
+    last = sorted(delay for delays, _ in jobs for delay in delays)[-DELAY_MEAN_OF:]
+    waiting = max((waiting for _, waiting in jobs), default=0.0)
     if not last and not waiting:
         return None
     return round(max(sum(delay[1] for delay in last) / max(len(last), 1), waiting), 2)
@@ -158,12 +158,16 @@ def _spoken(parts: Collection[Part]) -> QuerySet[Sentence]:
 
 
 def _corrected(
-    parts: Collection[Part], langs: Collection[str], settled: Mapping[str, int], *, without: Collection[int]
+    parts: Collection[Part],
+    langs: Collection[str],
+    translated_versions: Mapping[str, int],
+    *,
+    without: Collection[int],
 ) -> list[Sentence]:
     """Spoken sentences with an outdated translation into one of `langs`, in reading order."""
     changed = Q()
     for source in {part.source_lang for part in parts}:
-        changed |= Q(track__lang=source, version__gt=settled.get(source, 0))
+        changed |= Q(track__lang=source, version__gt=translated_versions.get(source, 0))
     outdated = Sentence.objects.filter(
         part=OuterRef("part"),
         index=OuterRef("index"),
@@ -176,7 +180,7 @@ def _corrected(
 
 def _windows(
     rows: Sequence[Sentence], langs: Collection[str], by_pk: Mapping[int, Part]
-) -> dict[str, Window]:
+) -> dict[str, SentenceWindow]:
     translated: dict[str, dict[Key, int]] = {lang: {} for lang in langs}
     for lang, part_id, index, version in (
         Sentence.objects.filter(
@@ -193,7 +197,7 @@ def _windows(
         for row in rows
     ]  # fmt: skip
     return {
-        lang: Window(
+        lang: SentenceWindow(
             [item for item in spoken if not codes.same(item.source_lang, lang)], translated[lang], dict(by_pk)
         )
         for lang in langs

@@ -1,4 +1,4 @@
-"""The end of a turn: what came is stored with the rows of its languages, in one transaction that proves the claims."""
+"""The results of a group are stored with its jobs, in one transaction that proves the claims."""
 
 from __future__ import annotations
 
@@ -18,129 +18,129 @@ from transcripts.models import Part
 from transcripts.services import Translation, add_translations_by_lang
 from translation import claims, pacing, selectors
 from translation.claims import NO_ENGINE, Claim
-from translation.models import Cycle
+from translation.models import Job
 from translation.plan import Plan, Result, batch_most, pace
-from translation.wake import bell
+from translation.wake import wake_up
 
 REFUSED_KEPT = 40
 RETRY_MOST_S = 1.5
-TELL_EVERY_S, TOLD_MOST = 1.0, 1000
+PUBLISH_EVERY_S, MAX_ROOMS_NOTED = 1.0, 1000
 Delay = list[float]  # unix time, seconds
-_told_at: dict[int, float] = {}
+_published_at: dict[int, float] = {}
 logger = logging.getLogger(__name__)
 
 
-def write(turn: Sequence[Claim], plans: Mapping[int, Plan], results: Mapping[int, Result]) -> float | None:
-    """Store what came and let go. Returns the seconds until something of it is due, None where nothing is."""
+def write(group: Sequence[Claim], plans: Mapping[int, Plan], results: Mapping[int, Result]) -> float | None:
+    """Store the results and end the claims. Returns the seconds until one of the jobs is due, None if none is."""
     due_s = []
-    with claims.held(turn) as cycles:
-        stored = _store(cycles, plans, results)
-        for pk, cycle in cycles.items():
-            due_s.append(_finish(cycle, plans[pk], results.get(pk), stored.get(pk, [])))
+    with claims.hold(group) as jobs:
+        stored = _store(jobs, plans, results)
+        for pk, job in jobs.items():
+            due_s.append(_finish(job, plans[pk], results.get(pk), stored.get(pk, [])))
         if any(stored.values()) or any(result.error for result in results.values()):
-            transaction.on_commit(partial(tell_delay, turn[0].room_id))
-    if len(cycles) < len(turn):
-        logger.warning("claim lost", extra={"room": turn[0].room_id})
+            transaction.on_commit(partial(publish_delay, group[0].room_id))
+    if len(jobs) < len(group):
+        logger.warning("claim lost", extra={"room": group[0].room_id})
     return min((seconds for seconds in due_s if seconds is not None), default=None)
 
 
-def tell_delay(room_id: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-    """Tell the room how far translations are behind, once a second: each telling is a chunk to every viewer."""
+def publish_delay(room_id: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+    """Publish how far the room's translations are behind, at most once a second: each is a chunk to every viewer."""
     now = clock()
-    if now - _told_at.get(room_id, float("-inf")) < TELL_EVERY_S:
+    if now - _published_at.get(room_id, float("-inf")) < PUBLISH_EVERY_S:
         return
-    if len(_told_at) > TOLD_MOST:
-        _told_at.clear()
-    _told_at[room_id] = now
+    if len(_published_at) > MAX_ROOMS_NOTED:
+        _published_at.clear()
+    _published_at[room_id] = now
     delay_s = selectors.room_delay_s(room_id)
     if delay_s is not None:
         live.publish_room(room_id, Delays(translation_s=delay_s))
 
 
-def wake_failing() -> None:
-    """An engine is back: whoever waits for one goes on at once."""
-    failing = Cycle.objects.filter(failures__gt=0, due_at__isnull=False, token="")
+def retry_failing() -> None:
+    """An engine is back: jobs that wait for one are due at once."""
+    failing = Job.objects.filter(failures__gt=0, due_at__isnull=False, token="")
     if update_in_order(failing, due_at=timezone.now()):
-        bell.ring()
+        wake_up.notify()
 
 
 def _store(
-    cycles: Mapping[int, Cycle], plans: Mapping[int, Plan], results: Mapping[int, Result]
+    jobs: Mapping[int, Job], plans: Mapping[int, Plan], results: Mapping[int, Result]
 ) -> dict[int, list[Delay]]:
-    """Write the translations; returns for each cycle the delays of those that were new to somebody who waited."""
+    """Write the translations; returns for each job the delays of new translations of sentences that had none."""
     by_part: dict[int, dict[int, list[Translation]]] = defaultdict(dict)
     parts: dict[int, Part] = {}
-    for pk in cycles.keys() & results.keys():
+    for pk in jobs.keys() & results.keys():
         for item, text in results[pk].translated:
             part_id, index = item.key
             parts[part_id] = plans[pk].window.parts[part_id]
             by_part[part_id].setdefault(pk, []).append(Translation(index, text, item.version))
     new: set[tuple[int, pacing.Key]] = set()
     for part_id in sorted(by_part):
-        by_lang = {cycles[pk].lang: items for pk, items in by_part[part_id].items()}
+        by_lang = {jobs[pk].lang: items for pk, items in by_part[part_id].items()}
         stored = add_translations_by_lang(part=parts[part_id], translations=by_lang)
-        new |= {(pk, (part_id, row.index)) for pk in by_part[part_id] for row in stored[cycles[pk].lang]}
+        new |= {(pk, (part_id, row.index)) for pk in by_part[part_id] for row in stored[jobs[pk].lang]}
     now, delays = time.time(), defaultdict(list)
-    for pk in cycles.keys() & results.keys():
+    for pk in jobs.keys() & results.keys():
         for item, _ in results[pk].translated:
             if (pk, item.key) in new and item.key not in plans[pk].window.translated:
-                waited_s = now - max(item.spoken_at, cycles[pk].wanted_at.timestamp())
+                waited_s = now - max(item.spoken_at, jobs[pk].demanded_at.timestamp())
                 delays[pk].append([now, round(max(0.0, waited_s), 3)])
     return {pk: sorted(found) for pk, found in delays.items()}
 
 
-def _finish(cycle: Cycle, plan: Plan, result: Result | None, delays: Sequence[Delay]) -> float | None:
-    """Note what a turn did for a language, and when the next is due."""
-    if result is None:  # nothing was missing, or the pace says later
-        due_s = claims.let_go(cycle, in_s=plan.wait_s if plan.more else None)
-        cycle.failures, cycle.last_error, cycle.waiting_s = 0, "", 0.0
+def _finish(job: Job, plan: Plan, result: Result | None, delays: Sequence[Delay]) -> float | None:
+    """Record a job's result, and when it is due next."""
+    if result is None:  # nothing was missing, or pacing postpones it
+        due_s = claims.release(job, in_s=plan.wait_s if plan.more else None)
+        job.failures, job.last_error, job.waiting_s = 0, "", 0.0
     else:
-        _note_calls(cycle, plan, result)
+        _note_calls(job, plan, result)
         if result.error:
-            due_s = _let_failing_go(cycle, plan, result)
+            due_s = _release_failing(job, plan, result)
         else:
             later_s = plan.wait_s if plan.more else None
-            due_s = claims.let_go(cycle, in_s=later_s if result.retry_s is None else result.retry_s)
-            cycle.failures, cycle.waiting_s = 0, 0.0
-    if cycle.part_id is not None and due_s is None:
-        cycle.delete()
+            due_s = claims.release(job, in_s=later_s if result.retry_s is None else result.retry_s)
+            job.failures, job.waiting_s = 0, 0.0
+    if job.part_id is not None and due_s is None:
+        job.delete()
         return None
-    if plan.versions is not None:  # what was said until the plan was made is dealt with, or due again
-        cycle.seen_version = sum(plan.versions.values())
+    if plan.versions is not None:  # sentences from before the plan are translated, or due again
+        job.seen_version = sum(plan.versions.values())
         whole = result is None or (not result.error and result.retry_s is None)
         if whole and not plan.more:
-            cycle.settled = plan.versions
-    cycle.delays = [*cycle.delays, *delays][-selectors.DELAY_MEAN_OF :]
-    cycle.save()
+            job.translated_versions = plan.versions
+    job.delays = [*job.delays, *delays][-selectors.DELAY_MEAN_OF :]
+    job.save()
     return due_s
 
 
-def _note_calls(cycle: Cycle, plan: Plan, result: Result) -> None:
+def _note_calls(job: Job, plan: Plan, result: Result) -> None:
     for item in result.refused:
         key = f"{item.key[0]}:{item.key[1]}:{item.version}"
-        cycle.refused[key] = cycle.refused.get(key, 0) + 1
-    cycle.refused = dict(list(cycle.refused.items())[-REFUSED_KEPT:])
-    cycle.last_error = result.error
+        job.refused[key] = job.refused.get(key, 0) + 1
+    job.refused = dict(list(job.refused.items())[-REFUSED_KEPT:])
+    job.last_error = result.error
     if result.given:
-        begun_at = cycle.begun_at or timezone.now()
-        begun = [*cycle.begun, [begun_at.timestamp(), result.given, round(result.seconds, 3)]]
-        cycle.begun = begun[-pace().per_cycle - 1 :]  # more cannot matter to the pace
+        begun_at = job.begun_at or timezone.now()
+        calls = [*job.recent_calls, [begun_at.timestamp(), result.given, round(result.seconds, 3)]]
+        job.recent_calls = calls[-pace().per_cycle - 1 :]  # pacing needs no more
     if not result.given:
-        cycle.quick = False  # it waited for another's call
+        job.quick = False  # it waited for another job's call
     if result.asked:
-        cycle.quick = not result.error and result.seconds < pacing.QUICK_S
-        cycle.batch = pacing.next_batch(
-            plan.batch, count=result.asked, seconds=result.seconds, most=batch_most(cycle)
+        job.quick = not result.error and result.seconds < pacing.QUICK_S
+        job.batch = pacing.next_batch(
+            plan.batch, count=result.asked, seconds=result.seconds, most=batch_most(job)
         )
 
 
-def _let_failing_go(cycle: Cycle, plan: Plan, result: Result) -> float | None:
-    cycle.failures += 1
-    oldest = min(max(item.spoken_at, cycle.wanted_at.timestamp()) for item in plan.chosen)
-    cycle.waiting_s = round(max(0.0, time.time() - oldest), 1)
+def _release_failing(job: Job, plan: Plan, result: Result) -> float | None:
+    job.failures += 1
+    oldest = min(max(item.spoken_at, job.demanded_at.timestamp()) for item in plan.chosen)
+    job.waiting_s = round(max(0.0, time.time() - oldest), 1)
     if result.error == NO_ENGINE:
-        return claims.let_go(cycle, in_s=None)
+        return claims.release(job, in_s=None)
     retry_s = result.retry_s
     if retry_s is None:
-        retry_s = pacing.backoff_s(cycle.failures, most_s=RETRY_MOST_S)
-    return claims.let_go(cycle, in_s=retry_s, patient=True)
+        retry_s = pacing.backoff_s(job.failures, most_s=RETRY_MOST_S)
+    return claims.release(job, in_s=retry_s, patient=True)

@@ -12,25 +12,25 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from translation import chain, circuit, claims, services
+from translation.dispatcher import Dispatcher
 from translation.engines.base import EngineError
-from translation.lanes import Lanes
-from translation.store import wake_failing
-from translation.wake import QUEUE, heard
+from translation.store import retry_failing
+from translation.wake import QUEUE, acknowledge
 
 T = TypeVar("T")
 CHECK_S, CHECK_OPEN_S = 10.0, 2.0
 LOADED_AT_START = 4  # directions; the others on first use
 logger = logging.getLogger(__name__)
 _serves_translation = False
-_lanes: Lanes | None = None
+_dispatcher: Dispatcher | None = None
 
 
 @shared_task(name="translation.tasks.wake", ignore_result=True)
 def wake() -> None:
-    """Something was said, or somebody began to read: this worker looks what there is to do."""
-    heard()
-    if _lanes is not None:
-        _lanes.wake()
+    """Sentences were committed, or a language got its first reader: this worker reads what is due."""
+    acknowledge()
+    if _dispatcher is not None:
+        _dispatcher.wake()
 
 
 @shared_task(name="translation.tasks.sweep", ignore_result=True)
@@ -47,27 +47,27 @@ def _note_queues(instance: Any, **_: Any) -> None:
 
 @signals.worker_ready.connect
 def _start(sender: Any, **_: Any) -> None:
-    """What this worker had when it died is free again; its engines are warm before the first sentence."""
+    """Release what this worker had claimed when it died; load its engines before the first sentence."""
     if _serves_translation:
         threading.Thread(target=_serve, args=(sender.hostname,), daemon=True).start()
 
 
 @signals.worker_shutting_down.connect
 def _stop(**_: Any) -> None:
-    """What is being translated is finished, nothing else is begun."""
-    if _lanes is not None:
-        _lanes.stop()
+    """Running calls finish, nothing else is started."""
+    if _dispatcher is not None:
+        _dispatcher.stop()
 
 
 def _serve(worker: str) -> None:
-    """Load the engines and work; ask each now and then what it offers and whether it is back."""
-    global _lanes
+    """Load the engines and work; check each now and then: its pairs, and whether it is back."""
+    global _dispatcher
     pause = threading.Event()
-    _quietly(lambda: claims.free_lost(worker=worker))
+    _quietly(lambda: claims.release_lost(worker=worker))
     _quietly(_load_engines)
     _quietly(_check_engines)
-    _lanes = Lanes(worker)
-    _lanes.start()
+    _dispatcher = Dispatcher(worker)
+    _dispatcher.start()
     while True:
         pause.wait(CHECK_OPEN_S if _quietly(circuit.any_open) else CHECK_S)
         _quietly(_check_engines)
@@ -83,11 +83,11 @@ def _load_engines() -> None:
 def _check_engines() -> None:
     back = [circuit.check(engine) for engine in chain.engines()]
     if any(back):
-        wake_failing()
+        retry_failing()
 
 
 def _quietly(call: Callable[[], T]) -> T | None:
-    """A thread that must not end: PostgreSQL or an engine is away, and will be back."""
+    """For a thread that must not end: PostgreSQL or an engine is away, and will be back."""
     try:
         return call()
     except (DatabaseError, EngineError):

@@ -1,4 +1,4 @@
-"""A batch through an engine: identical sentences remembered, one bad text kept from spoiling the others."""
+"""A batch through an engine: identical sentences cached, and one bad text does not spoil the others."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from translation.engines.base import EMPTY, Engine, EngineError
 from translation.guard import faithfully, is_plausible
 
-REMEMBERED = 4096
-REMEMBERED_CHARS = 200
+CACHED_MOST = 4096
+CACHED_MOST_CHARS = 200
 Key = tuple[str, str, str, str]  # engine, source, target, text
 
 
@@ -24,27 +24,27 @@ class Outcome:
     answered: bool = True
     error: EngineError | None = None
     seconds: float = 0.0
-    asked: int = 0  # texts that the engine was given; the others were remembered
+    asked: int = 0  # texts sent to the engine; the others were cached
 
 
 @dataclass
-class Memory:
-    """The last short sentences and their translations: "Thank you." is said again and again."""
+class TranslationCache:
+    """An LRU cache of short sentences: "Thank you." is said again and again."""
 
-    most: int = REMEMBERED
+    most: int = CACHED_MOST
     _texts: OrderedDict[Key, str] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, key: Key) -> str | None:
-        """The remembered translation."""
+        """The cached translation."""
         with self._lock:
             if key in self._texts:
                 self._texts.move_to_end(key)
             return self._texts.get(key)
 
     def put(self, key: Key, text: str) -> None:
-        """Remember, and forget what was not asked for longest."""
-        if len(key[3]) > REMEMBERED_CHARS:
+        """Add, and evict the least recently used."""
+        if len(key[3]) > CACHED_MOST_CHARS:
             return
         with self._lock:
             self._texts[key] = text
@@ -53,7 +53,7 @@ class Memory:
                 self._texts.popitem(last=False)
 
 
-_memory = Memory()
+_cache = TranslationCache()
 
 
 def translate(
@@ -62,12 +62,12 @@ def translate(
     source: str,
     target: str,
     *,
-    memory: Memory = _memory,
+    cache: TranslationCache = _cache,
     between: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """One call for all new texts; if it fails and a text may be to blame, one call each, `between` before it."""
     keys = [(engine.name, source, target, text) for text in texts]
-    known = {key: memory.get(key) for key in dict.fromkeys(keys)}
+    known = {key: cache.get(key) for key in dict.fromkeys(keys)}
     new = [key for key, text in known.items() if text is None and key[3].strip()]
     known.update({key: "" for key in known if not key[3].strip()})
     began = time.monotonic()
@@ -83,7 +83,7 @@ def translate(
     for key in new:
         text = known[key]
         if text is not None:
-            memory.put(key, text)
+            cache.put(key, text)
     return Outcome([known[key] for key in keys], answered, error, time.monotonic() - began, len(new))
 
 

@@ -1,7 +1,7 @@
-"""Waking the translation workers: cheap, never blocking, one message for all that was said meanwhile.
+"""Waking the translation workers: cheap, never blocking, one message for everything committed meanwhile.
 
-A message says nothing: what there is to do is found in the database. Workers look there each second anyway,
-so a message that is lost costs that long, and none is sent while another waits.
+A message carries nothing: what is due is found in the database. Workers look there every second anyway, so a lost
+message costs that long, and none is sent while another waits.
 """
 
 from __future__ import annotations
@@ -21,55 +21,55 @@ from redis.retry import Retry
 WAKE = "translation.tasks.wake"
 QUEUE = "translation"
 SENT_KEY = "souffleur:translation:woken"
-SENT_LASTS_MS = 1000  # then whoever rings looks whether the message still waits
+SENT_LASTS_MS = 1000  # after that a notification checks whether the message still waits
 ANSWER_WITHIN_S = 2.0
 logger = logging.getLogger(__name__)
 
 
-class Bell:
-    """A thread that sends what was rung. Ringing twice before it is sent is ringing once."""
+class WakeUp:
+    """A thread that sends wake-ups; notifications before one is sent are coalesced."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._rung = False
+        self._notified = False
         self._pid = 0
 
-    def ring(self) -> None:
-        """Have some worker look soon. Returns at once."""
+    def notify(self) -> None:
+        """Wake some worker soon. Returns at once."""
         with self._condition:
             if self._pid != os.getpid():  # first use, or after a fork: threads do not survive it
                 self._pid = os.getpid()
-                threading.Thread(target=self._send_forever, name="bell", daemon=True).start()
-            self._rung = True
+                threading.Thread(target=self._send_forever, name="wake-up", daemon=True).start()
+            self._notified = True
             self._condition.notify()
 
     def _send_forever(self) -> None:
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._rung)
-                self._rung = False
+                self._condition.wait_for(lambda: self._notified)
+                self._notified = False
             send()
 
 
 def send() -> bool:
-    """One message, unless one waits. Whatever Redis says, the workers look by themselves."""
+    """Send one message, unless one waits. Without a broker the workers poll."""
     try:
         client = _client(settings.REDIS_URL)
         if not client.set(SENT_KEY, 1, nx=True, px=SENT_LASTS_MS) or client.llen(QUEUE):
             return False
         current_app.send_task(WAKE, queue=QUEUE, retry=False, ignore_result=True)
     except (OperationalError, OSError, redis.RedisError):
-        logger.warning("no broker, the workers will look by themselves")
+        logger.warning("no broker, the workers poll")
         return False
     return True
 
 
-def heard() -> None:
-    """A worker has the message: the next ring sends another. Call it before looking."""
+def acknowledge() -> None:
+    """A worker has received the message: the next notification sends another. Call it before reading the database."""
     try:
         _client(settings.REDIS_URL).delete(SENT_KEY)
     except redis.RedisError:
-        logger.warning("not noted that the workers were woken")
+        logger.warning("wake-up not acknowledged")
 
 
 @functools.cache
@@ -82,4 +82,4 @@ def _client(url: str) -> redis.Redis:
     )
 
 
-bell = Bell()
+wake_up = WakeUp()

@@ -1,4 +1,4 @@
-"""One turn of a worker: translate the newest sentences of one language of a room, or of several that are quick."""
+"""A worker's unit of work: the newest sentences of one job, or of a group of quick ones."""
 
 from __future__ import annotations
 
@@ -12,63 +12,63 @@ from typing import Protocol
 from django.utils import timezone
 
 from translation import chain, circuit, claims, store
-from translation.circuit import Choice, Known, Unavailable
+from translation.circuit import EngineChoice, Known, Unavailable
 from translation.claims import NO_ENGINE, Claim, ClaimLost
 from translation.pacing import Spoken
 from translation.plan import Plan, Result, plans
 from translation.translate import Outcome, translate
 
 ENGINE_DOWN = "engine_down"
-LANE_FULL_S = 0.1  # until the engine is asked for again that has no thread left
-SHARED_MOST_S = 0.2  # a turn that several languages share ends here, or where something fails
+ENGINE_BUSY_RETRY_S = 0.1  # until the next try for a slot of that engine
+SHARED_MOST_S = 0.2  # a group ends here, or where something fails
 logger = logging.getLogger(__name__)
 
 
 class Slot(Protocol):
-    """One of the calls that an engine may be given at a time."""
+    """One of the concurrent calls that an engine may get."""
 
-    def move(self, engine: str) -> bool:
-        """Take one of this engine's instead; False: it has none left."""
+    def switch(self, engine: str) -> bool:
+        """Exchange it for one of this engine; False: it has none free."""
         ...
 
 
 class NoSlot:
     """Calls are not counted."""
 
-    def move(self, engine: str) -> bool:
+    def switch(self, engine: str) -> bool:
         """Always."""
         return True
 
 
-def take_turn(worker: str) -> bool:
-    """Do one turn's work, if any is due. False: nothing was."""
-    for turn in claims.take(worker):
-        work(turn)
+def work_next(worker: str) -> bool:
+    """Work on the next group, if any is due. False: none was."""
+    for group in claims.claim_next(worker):
+        work(group)
         return True
     return False
 
 
-def work(turn: Sequence[Claim], slot: Slot | None = None) -> float | None:
-    """Do the work of a turn. Returns the seconds until something of it is due again, None where nothing is."""
-    found = plans(turn)
+def work(group: Sequence[Claim], slot: Slot | None = None) -> float | None:
+    """Translate a group. Returns the seconds until one of its jobs is due again, None if none is."""
+    found = plans(group)
     results: dict[int, Result] = {}
-    wanted = [claim for claim in turn if found[claim.cycle_id].chosen]
-    known = circuit.Known() if wanted else None
+    pending = [claim for claim in group if found[claim.job_id].chosen]
+    known = circuit.Known() if pending else None
     began = time.monotonic()
-    for claim in wanted:
+    for claim in pending:
         late = time.monotonic() - began > SHARED_MOST_S
         if results and (late or any(result.error for result in results.values())):
-            results[claim.cycle_id] = Result(retry_s=0.0)
+            results[claim.job_id] = Result(retry_s=0.0)
             continue
         try:
-            results[claim.cycle_id] = translated(claim, found[claim.cycle_id], slot or NoSlot(), known)
+            results[claim.job_id] = translated(claim, found[claim.job_id], slot or NoSlot(), known)
         except ClaimLost:
             logger.warning("claim lost", extra={"room": claim.room_id, "lang": claim.lang})
-    return store.write(turn, found, results)
+    return store.write(group, found, results)
 
 
 def translated(claim: Claim, plan: Plan, slot: Slot, known: Known | None = None) -> Result:
-    """Each run of one spoken language in one call; sentences of several appear where a host changed it."""
+    """One call per run of sentences in one spoken language; there are several where a host changed it."""
     result = Result()
     for source, items in groupby(plan.chosen, key=lambda item: item.source_lang):
         batch = list(items)
@@ -76,8 +76,8 @@ def translated(claim: Claim, plan: Plan, slot: Slot, known: Known | None = None)
         if isinstance(choice, Unavailable):
             _note_unavailable(result, choice)
             continue
-        if not slot.move(choice.engine.name):
-            result.retry_s = LANE_FULL_S
+        if not slot.switch(choice.engine.name):
+            result.retry_s = ENGINE_BUSY_RETRY_S
             continue
         if choice.trial and len(batch) > 1:
             batch, result.retry_s = batch[:1], 0.0
@@ -99,7 +99,7 @@ def _note_unavailable(result: Result, none: Unavailable) -> None:
     result.error, result.retry_s = ENGINE_DOWN, max(0.1, wait_s + 0.05)
 
 
-def _note_outcome(result: Result, choice: Choice, batch: Sequence[Spoken], outcome: Outcome) -> None:
+def _note_outcome(result: Result, choice: EngineChoice, batch: Sequence[Spoken], outcome: Outcome) -> None:
     for item, text in zip(batch, outcome.texts, strict=True):
         if text is not None:
             result.translated.append((item, text))
@@ -107,7 +107,7 @@ def _note_outcome(result: Result, choice: Choice, batch: Sequence[Spoken], outco
             result.refused.append(item)
     if outcome.answered:
         if outcome.asked and circuit.succeeded(choice, seconds=outcome.seconds):
-            store.wake_failing()
+            store.retry_failing()
     elif outcome.error is not None:
         circuit.failed(choice, outcome.error)
         if outcome.error.per_text and not choice.trial:

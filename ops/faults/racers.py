@@ -39,7 +39,7 @@ from transcripts.services import (
 )
 from translation import claims, demand, due, store, work
 from translation import services as translation
-from translation.models import Cycle
+from translation.models import Job
 
 SPEAKER, TRANSLATOR, LATE, DELETION = "speaker", "translator", "late translation", "deletion"
 LANGS = ("de", "es", "fr", "it", "nl", "pl", "pt", "uk")
@@ -257,13 +257,13 @@ def _translate_all(parts: list[Part], lang: str) -> None:
 
 
 def _turn(name: str) -> None:
-    work.take_turn(f"translation@{name}")
+    work.work_next(f"translation@{name}")
 
 
 def _retry() -> None:
-    translation.retry(Cycle.objects.all())
-    store.wake_failing()
-    claims.free_lost(worker="translation@nobody")
+    translation.retry(Job.objects.all())
+    store.retry_failing()
+    claims.release_lost(worker="translation@nobody")
 
 
 def _change_schedule() -> None:

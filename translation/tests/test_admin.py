@@ -5,9 +5,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from translation.models import Cycle, Demand, EngineState, PairState, PinnedLanguage
+from translation.models import Demand, EngineState, Job, PairState, PinnedLanguage
 from translation.tests.make import demand, read, say, spoken_part
-from translation.work import take_turn
+from translation.work import work_next
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ def test_engines_are_shown_with_state_latency_and_pairs_and_can_be_used_again(ad
         latency_s=0.25,
     )
     page = admin.get("/admin/translation/enginestate/").content.decode()
-    assert "left alone for" in page
+    assert "circuit open for" in page
     assert "250 ms" in page
     assert "timeout" in page
     row = EngineState.objects.get()
@@ -47,13 +47,13 @@ def test_a_language_that_was_given_up_is_tried_again(admin):
     part = spoken_part()
     say(part, "One.")
     demand(part, "de")
-    cycle = Cycle.objects.create(
+    job = Job.objects.create(
         room_id=part.room_id, lang="de", last_error="failed", refused={f"{part.pk}:0:1": 3}
     )
-    page = admin.get("/admin/translation/cycle/").content.decode()
+    page = admin.get("/admin/translation/job/").content.decode()
     assert "given up" in page
-    admin.post("/admin/translation/cycle/", {"action": "retry", "_selected_action": [cycle.pk]}, follow=True)
-    assert take_turn("test")
+    admin.post("/admin/translation/job/", {"action": "retry", "_selected_action": [job.pk]}, follow=True)
+    assert work_next("test")
     assert read(part, "de") == {0: "[de] One."}
 
 
@@ -63,7 +63,7 @@ def test_a_language_is_pinned(admin):
     assert list(PinnedLanguage.objects.values_list("room_id", "lang")) == [(part.room_id, "de")]
 
 
-@pytest.mark.parametrize("name", ["cycle", "demand", "pinnedlanguage", "pairstate"])
+@pytest.mark.parametrize("name", ["job", "demand", "pinnedlanguage", "pairstate"])
 def test_lists_ask_the_database_as_often_for_three_rows_as_for_one(
     admin, name, django_assert_max_num_queries
 ):
@@ -72,7 +72,7 @@ def test_lists_ask_the_database_as_often_for_three_rows_as_for_one(
         part = spoken_part(f"HALL{number}")
         demand(part, "de")
         PinnedLanguage.objects.create(room=part.room, lang="de")
-        Cycle.objects.create(room=part.room, lang="de")
+        Job.objects.create(room=part.room, lang="de")
         PairState.objects.create(engine="libretranslate", source="en", target=f"d{number}")
         with django_assert_max_num_queries(20) as asked:
             assert admin.get(f"/admin/translation/{name}/").status_code == 200

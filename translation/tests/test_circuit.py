@@ -1,4 +1,4 @@
-"""Circuits: which engine may be called for which pair, who tries what is left alone, and what is told."""
+"""Circuits: which engine may be called for which pair, who may try one whose circuit is open, and what is published."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from django.utils import timezone
 from transcripts.models import Sentence
 from transcripts.services import PartTerms, open_part
 from translation import chain, circuit, due, selectors, services
-from translation.circuit import Choice, Unavailable
+from translation.circuit import EngineChoice, Unavailable
 from translation.engines.base import BUSY, FAILED, TIMEOUT, UNREACHABLE, Engine, EngineError
-from translation.models import Cycle, EngineState, PairState
+from translation.models import EngineState, Job, PairState
 from translation.tests.make import demand, read, say, spoken_part
-from translation.work import take_turn
+from translation.work import work_next
 
 pytestmark = pytest.mark.django_db
 
@@ -29,25 +29,25 @@ def remote(env, server) -> Engine:
     return engine
 
 
-def turns(count: int = 10) -> None:
+def work_all(count: int = 10) -> None:
     """Turns of everything that is due or waits."""
     for _ in range(count):
         due.find()
-        Cycle.objects.exclude(due_at=None).update(due_at=timezone.now())
-        take_turn("test")
+        Job.objects.exclude(due_at=None).update(due_at=timezone.now())
+        work_next("test")
 
 
 def fail(engine: Engine, error: EngineError, source: str = "en", target: str = "de", times: int = 3) -> None:
     for _ in range(times):
-        circuit.failed(Choice(engine, source, target), error)
+        circuit.failed(EngineChoice(engine, source, target), error)
 
 
-def chosen(source: str, target: str) -> Choice | Unavailable:
+def chosen(source: str, target: str) -> EngineChoice | Unavailable:
     return circuit.engine_for(source, target, engines=chain.engines())
 
 
 def is_available(source: str, target: str) -> bool:
-    return isinstance(chosen(source, target), Choice)
+    return isinstance(chosen(source, target), EngineChoice)
 
 
 def later() -> None:
@@ -62,11 +62,11 @@ def test_an_engine_that_fails_in_a_row_is_left_alone_and_the_delay_grows(remote,
     say(part, "Never said before.")
     demand(part, "de")
     Sentence.objects.update(created_at=timezone.now() - timedelta(seconds=30))
-    turns(circuit.OPENS_AFTER)
+    work_all(circuit.OPENS_AFTER)
     state = EngineState.objects.get()
     assert state.opened_at is not None
     assert not selectors.engine_answers()
-    Cycle.objects.update(wanted_at=timezone.now() - timedelta(seconds=30))
+    Job.objects.update(demanded_at=timezone.now() - timedelta(seconds=30))
     services.sweep()
     assert (selectors.room_delay_s(part.room_id) or 0) > 25
     assert "de" in selectors.target_langs()
@@ -77,11 +77,11 @@ def test_one_call_at_a_time_tries_an_open_circuit_and_success_closes_it(remote):
     assert not is_available("en", "de")
     later()
     trial = chosen("en", "de")
-    assert isinstance(trial, Choice)
+    assert isinstance(trial, EngineChoice)
     assert trial.trial
     assert not is_available("en", "de")
     assert circuit.succeeded(trial, seconds=0.1)
-    assert chosen("en", "de") == Choice(remote, "en", "de", in_order=True)
+    assert chosen("en", "de") == EngineChoice(remote, "en", "de", in_order=True)
 
 
 @pytest.mark.parametrize("code", [FAILED, TIMEOUT])
@@ -104,7 +104,7 @@ def test_when_one_pair_is_back_the_others_are_tried_at_once(remote):
     PairState.objects.filter(target="de").update(retry_at=timezone.now())
     PairState.objects.filter(target="pt").update(retry_at=timezone.now() + timedelta(hours=1))
     trial = chosen("en", "de")
-    assert isinstance(trial, Choice)
+    assert isinstance(trial, EngineChoice)
     circuit.succeeded(trial, seconds=0.1)
     assert is_available("en", "pt")
 
@@ -124,12 +124,12 @@ def test_an_engine_that_says_when_to_come_back_is_left_alone_until_then(remote):
 @pytest.mark.parametrize("trial", [False, True])
 @pytest.mark.parametrize("error", [None, EngineError(UNREACHABLE)])
 def test_a_call_that_was_under_way_does_not_shorten_what_the_engine_asked_for(remote, error, trial):
-    under_way: Choice | Unavailable = Choice(remote, "en", "de")
+    under_way: EngineChoice | Unavailable = EngineChoice(remote, "en", "de")
     if trial:
         fail(remote, EngineError(UNREACHABLE))
         later()
         under_way = chosen("en", "de")
-    assert isinstance(under_way, Choice)
+    assert isinstance(under_way, EngineChoice)
     assert under_way.trial is trial
     fail(remote, EngineError(BUSY, retry_after_s=30.0), times=1)
     if error is None:
@@ -150,8 +150,8 @@ def test_a_turn_with_two_spoken_languages_asks_an_engine_that_named_a_time_once(
     demand(part, "de")
     server.mode, server.retry_after = "busy", "30"
     due.find()
-    Cycle.objects.update(batch=4)
-    turns(1)
+    Job.objects.update(batch=4)
+    work_all(1)
     assert server.answered.count("/translate") == 1
 
 
@@ -160,12 +160,12 @@ def test_nothing_at_all_is_asked_before_the_time_that_an_engine_named(remote, se
     part = spoken_part()
     say(part, "First.", "Second.")
     demand(part, "de", "pt")
-    turns()
+    work_all()
     circuit.check(remote)
     assert server.answered == ["/languages", "/translate"]
     later()
     server.mode = "ok"
-    turns()
+    work_all()
     assert len(read(part, "de")) == len(read(part, "pt")) == 2
 
 
@@ -174,12 +174,12 @@ def test_the_trial_of_an_engine_is_one_text(remote, server):
     say(part, *(f"Sentence {number} of a trial." for number in range(8)))
     demand(part, "de")
     due.find()
-    Cycle.objects.update(batch=4)
+    Job.objects.update(batch=4)
     fail(remote, EngineError(TIMEOUT))
     later()
-    turns(1)
+    work_all(1)
     assert [len(body["q"]) for body in server.requests] == [1]
-    turns(1)
+    work_all(1)
     assert [len(body["q"]) for body in server.requests][1] > 1
 
 
@@ -198,7 +198,7 @@ def test_while_the_trial_of_one_pair_hangs_no_other_pair_of_the_engine_is_tried_
     fail(remote, EngineError(TIMEOUT), target="pt")
     later()
     trial = chosen("en", "de")
-    assert isinstance(trial, Choice)
+    assert isinstance(trial, EngineChoice)
     waits = chosen("en", "pt")
     assert isinstance(waits, Unavailable)
     assert waits.again_at is not None
@@ -218,11 +218,11 @@ def test_no_text_is_given_up_because_its_engine_failed_for_long(remote, server):
     for _ in range(12):
         later()
         EngineState.objects.update(tried_at=None)
-        turns(1)
+        work_all(1)
     assert len(server.requests) == 12
     server.mode = "ok"
     later()
-    turns(1)
+    work_all(1)
     assert read(part, "de") == {0: "[de] The only sentence during a long outage."}
 
 
@@ -242,7 +242,7 @@ def test_down_and_up_are_logged_once_each_with_engine_and_pair(remote, caplog):
     fail(remote, EngineError(TIMEOUT), times=5)
     later()
     trial = chosen("en", "de")
-    assert isinstance(trial, Choice)
+    assert isinstance(trial, EngineChoice)
     circuit.succeeded(trial, seconds=0.1)
     assert [(record.levelname, record.message) for record in caplog.records] == [
         ("INFO", "engine down"),
@@ -262,9 +262,9 @@ def test_while_the_first_engine_is_away_the_next_that_offers_the_pair_serves(env
     env(translation_engines=["libretranslate", "bergamot"], libretranslate_url=server.url)
     remote, bergamot = chain.engines()
     circuit.check(remote)
-    assert chosen("en", "pt") == Choice(remote, "en", "pt", in_order=True)
-    assert circuit.Routes(chain.engines()).lane_of("en", "pt") == "libretranslate"
+    assert chosen("en", "pt") == EngineChoice(remote, "en", "pt", in_order=True)
+    assert circuit.Routes(chain.engines()).engine_of("en", "pt") == "libretranslate"
     fail(remote, EngineError(UNREACHABLE))
-    assert chosen("en", "pt") == Choice(bergamot, "en", "pt", in_order=True)
-    assert circuit.Routes(chain.engines()).lane_of("en", "pt") == "bergamot"
+    assert chosen("en", "pt") == EngineChoice(bergamot, "en", "pt", in_order=True)
+    assert circuit.Routes(chain.engines()).engine_of("en", "pt") == "bergamot"
     assert isinstance(chosen("en", "de"), Unavailable)

@@ -1,6 +1,6 @@
 """Real Celery workers in child processes, a real broker, and an engine that is broken in every way.
 
-A wake-up goes through Redis; nothing here calls a turn directly.
+A wake-up goes through Redis; nothing here calls the work directly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from django.db import connection
 
 from asr.tests.real_redis import RealRedis
 from transcripts.models import Part
-from translation.models import Cycle, EngineState, PairState
+from translation.models import EngineState, Job, PairState
 from translation.tests.make import demand, read, say, spoken_part
 from translation.tests.scripted_libretranslate import ScriptedLibreTranslate
 
@@ -96,7 +96,7 @@ class Speaker:
         )  # fmt: skip
 
     def say(self, part: Part, *texts: str) -> float:
-        """Seconds that the commit took, with everything that is told about it."""
+        """Seconds that the commit took, with everything that it publishes."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([part.pk, *texts]) + "\n")
@@ -156,7 +156,7 @@ def test_an_engine_that_goes_away_costs_the_captions_nothing_and_loses_nothing(w
     figure("engine away", "commit p50", sorted(times)[6])
     assert sorted(times)[6] < 0.1
     until(lambda: EngineState.objects.filter(opened_at__isnull=False).exists())
-    until(lambda: Cycle.objects.filter(waiting_s__gt=1.0).exists())
+    until(lambda: Job.objects.filter(waiting_s__gt=1.0).exists())
     server.start()
     figure("engine away", "translations resumed", until(lambda: len(read(part, "de")) > 1))
     figure("engine away", "all there", until(translated(part, 13)))
@@ -169,7 +169,7 @@ def test_whatever_an_engine_answers_translations_go_on_when_it_is_right_again(wo
     demand(part, "de")
     server.mode = mode
     speaker.say(part, f"First in trouble of the kind {mode}.", f"Second in trouble of the kind {mode}.")
-    until(lambda: Cycle.objects.filter(failures__gt=0).exists())
+    until(lambda: Job.objects.filter(failures__gt=0).exists())
     assert speaker.say(part, f"Third in trouble of the kind {mode}.") < 0.5
     server.mode = "ok"
     server.freed.set()
@@ -253,8 +253,8 @@ def test_two_workers_translate_nothing_twice(workers, broker, server, tmp_path):
             for part in parts:
                 say(part, f"Sentence {number} in {part.pk}.")
         until(lambda: all(len(read(part, lang)) == 5 for part in parts for lang in ("de", "pt")))
-        said = [(text, body["target"]) for body in server.requests for text in body["q"] if text != "OK"]
-        assert len(said) == len(set(said)) == 40
+        texts = [(text, body["target"]) for body in server.requests for text in body["q"] if text != "OK"]
+        assert len(texts) == len(set(texts)) == 40
     finally:
         other.kill()
 
@@ -282,7 +282,7 @@ def test_a_worker_killed_in_mid_batch_doubles_nothing_and_its_successor_goes_on(
     speaker.say(part, "One.", "Two.")
     until(lambda: len(server.requests) >= 1)
     workers.kill()
-    assert Cycle.objects.exclude(token="").exists()
+    assert Job.objects.exclude(token="").exists()
     server.mode = "ok"
     server.freed.set()
     EngineState.objects.update(answered_at=None)

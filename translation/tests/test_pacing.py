@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translation.pacing import (
-    Begun,
-    Cycle,
+    Call,
+    Candidate,
     Pace,
     Spoken,
     allowance,
@@ -54,7 +54,7 @@ def test_nothing_is_chosen_when_everything_is_translated(spoken, pace):
 
 
 @given(TALKS, TRANSLATED, PACES)
-def test_turn_by_turn_the_window_is_completed_and_nothing_is_chosen_twice(spoken, translated, pace):
+def test_call_by_call_the_window_is_completed_and_nothing_is_chosen_twice(spoken, translated, pace):
     done, chosen_ever = dict(translated), []
     while chosen := choose(spoken, done, pace=pace, allowed=pace.per_cycle):
         chosen_ever += chosen
@@ -65,23 +65,23 @@ def test_turn_by_turn_the_window_is_completed_and_nothing_is_chosen_twice(spoken
 
 @given(st.lists(st.tuples(st.floats(0, 20), st.integers(1, 20)), max_size=60), PACES)
 def test_no_stretch_of_a_cycles_length_holds_more_than_a_cycles_worth(wishes, pace):
-    begun: list[Begun] = []
+    calls: list[Call] = []
     for at, wish in sorted(wishes):
-        allowed, wait_s = allowance(begun, now=at, pace=pace)
+        allowed, wait_s = allowance(calls, now=at, pace=pace)
         assert (allowed == 0) == (wait_s > 0)
         if count := min(wish, allowed):
-            begun.append(Begun(at, count))
-    for item in begun:
-        within = [other.count for other in begun if 0 <= other.at - item.at < pace.cycle_s]
+            calls.append(Call(at, count))
+    for item in calls:
+        within = [other.count for other in calls if 0 <= other.at - item.at < pace.cycle_s]
         assert sum(within) <= pace.per_cycle
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=8), PACES)
 def test_after_the_wait_more_is_allowed(counts, pace):
-    begun = [Begun(100.0 - index * 0.01, count) for index, count in enumerate(counts)]
-    allowed, wait_s = allowance(begun, now=100.0, pace=pace)
+    calls = [Call(100.0 - index * 0.01, count) for index, count in enumerate(counts)]
+    allowed, wait_s = allowance(calls, now=100.0, pace=pace)
     if not allowed:
-        later, _ = allowance(begun[-1:], now=begun[-1].at + pace.cycle_s + 1e-6, pace=pace)
+        later, _ = allowance(calls[-1:], now=calls[-1].at + pace.cycle_s + 1e-6, pace=pace)
         assert later == pace.per_cycle
         assert wait_s <= pace.cycle_s + 0.001
 
@@ -117,23 +117,25 @@ def test_a_batch_is_one_at_least_and_never_more_than_a_cycles_worth(batch, count
     )
 
 
-def _serve(langs_by_room: dict[int, int], turns: int) -> Counter[tuple[int, str]]:
-    cycles = [
-        Cycle(pk=room * 100 + number, room=room, lang=str(number), due_at=0.0)
+def _serve(langs_by_room: dict[int, int], rounds: int) -> Counter[tuple[int, str]]:
+    candidates = [
+        Candidate(pk=room * 100 + number, room=room, lang=str(number), due_at=0.0)
         for room, count in langs_by_room.items()
         for number in range(count)
     ]
     served: Counter[tuple[int, str]] = Counter()
-    for turn in range(1, turns + 1):
-        [[chosen]] = pick(cycles, now=float(turn))
+    for at in range(1, rounds + 1):
+        [[chosen]] = pick(candidates, now=float(at))
         served[chosen.room, chosen.lang] += 1
-        cycles = [replace(item, begun_at=float(turn)) if item.pk == chosen.pk else item for item in cycles]
+        candidates = [
+            replace(item, begun_at=float(at)) if item.pk == chosen.pk else item for item in candidates
+        ]
     return served
 
 
 @given(st.dictionaries(st.integers(1, 6), st.integers(1, 9), min_size=1), st.integers(1, 80))
-def test_every_room_and_every_language_in_it_gets_its_turns_however_many_the_others_have(langs, turns):
-    served = _serve(langs, turns)
+def test_every_room_and_every_language_in_it_gets_its_calls_however_many_the_others_have(langs, rounds):
+    served = _serve(langs, rounds)
     rooms = [sum(count for (room, _), count in served.items() if room == wanted) for wanted in langs]
     assert max(rooms) - min(rooms) <= 1
     for room, count in langs.items():
@@ -147,48 +149,55 @@ def test_a_room_with_nine_languages_does_not_starve_another():
 
 
 def test_live_rooms_come_before_parts_that_ended():
-    background = Cycle(1, room=1, lang="de", due_at=0.0, background=True)
-    live = Cycle(2, room=2, lang="de", due_at=5.0, begun_at=5.0)
+    background = Candidate(1, room=1, lang="de", due_at=0.0, background=True)
+    live = Candidate(2, room=2, lang="de", due_at=5.0, begun_at=5.0)
     assert pick([background, live], now=6.0) == [[live]]
     assert pick([background, replace(live, due_at=None)], now=6.0) == [[background]]
 
 
 def test_what_is_claimed_or_not_due_is_left_alone():
-    assert pick([Cycle(1, 1, "de", due_at=0.0, claimed=True), Cycle(2, 1, "fr", due_at=9.0)], now=5.0) == []
+    assert (
+        pick([Candidate(1, 1, "de", due_at=0.0, claimed=True), Candidate(2, 1, "fr", due_at=9.0)], now=5.0)
+        == []
+    )
 
 
 def test_who_waits_for_an_engine_that_is_busy_holds_up_nobody_who_waits_for_another():
-    slow = [Cycle(number, room=number, lang="de", due_at=0.0, lane="remote") for number in range(1, 4)]
-    quick = [Cycle(number, room=number, lang="pt", due_at=1.0, lane="local") for number in range(11, 14)]
+    slow = [Candidate(number, room=number, lang="de", due_at=0.0, engine="remote") for number in range(1, 4)]
+    quick = [
+        Candidate(number, room=number, lang="pt", due_at=1.0, engine="local") for number in range(11, 14)
+    ]
     assert pick([*slow, *quick], now=2.0, most=9, free={"remote": 0, "local": 2}) == [
         [item] for item in quick[:2]
     ]
     assert pick([*slow, *quick], now=2.0, most=9, free={"remote": 1, "local": 1}) == [[slow[0]], [quick[0]]]
 
 
-def test_quick_languages_of_a_room_and_engine_share_a_turn_and_no_other_does():
-    quick = [Cycle(number, room=1, lang=str(number), due_at=0.0, quick=True, lane="a") for number in range(3)]
-    others = [
-        Cycle(11, room=1, lang="slow", due_at=0.0, lane="a"),
-        Cycle(12, room=1, lang="elsewhere", due_at=0.0, quick=True, lane="b"),
-        Cycle(13, room=2, lang="0", due_at=0.0, quick=True, lane="a"),
-        Cycle(14, room=1, lang="ended", due_at=0.0, quick=True, lane="a", background=True),
-        Cycle(15, room=1, lang="later", due_at=9.0, quick=True, lane="a"),
+def test_quick_jobs_of_a_room_and_engine_are_grouped_and_no_others():
+    quick = [
+        Candidate(number, room=1, lang=str(number), due_at=0.0, quick=True, engine="a") for number in range(3)
     ]
-    turns = pick([*quick, *others], now=1.0, most=9)
-    assert quick in turns
-    assert sorted(turn[0].pk for turn in turns if len(turn) == 1) == [11, 12, 13, 14]
+    others = [
+        Candidate(11, room=1, lang="slow", due_at=0.0, engine="a"),
+        Candidate(12, room=1, lang="elsewhere", due_at=0.0, quick=True, engine="b"),
+        Candidate(13, room=2, lang="0", due_at=0.0, quick=True, engine="a"),
+        Candidate(14, room=1, lang="ended", due_at=0.0, quick=True, engine="a", background=True),
+        Candidate(15, room=1, lang="later", due_at=9.0, quick=True, engine="a"),
+    ]
+    groups = pick([*quick, *others], now=1.0, most=9)
+    assert quick in groups
+    assert sorted(group[0].pk for group in groups if len(group) == 1) == [11, 12, 13, 14]
 
 
 @given(st.dictionaries(st.integers(1, 6), st.integers(1, 9), min_size=1), st.integers(1, 20))
 def test_several_are_picked_in_the_order_in_which_they_would_be_one_by_one(langs, most):
-    cycles = [
-        Cycle(pk=room * 100 + number, room=room, lang=str(number), due_at=0.0)
+    candidates = [
+        Candidate(pk=room * 100 + number, room=room, lang=str(number), due_at=0.0)
         for room, count in langs.items()
         for number in range(count)
     ]
-    picked = [item for [item] in pick(cycles, now=1.0, most=most)]
-    assert len(picked) == min(most, len(cycles))
+    picked = [item for [item] in pick(candidates, now=1.0, most=most)]
+    assert len(picked) == min(most, len(candidates))
     rooms = Counter(item.room for item in picked)
     full = [room for room, count in langs.items() if rooms[room] < count]
     assert max(rooms.values()) - min((rooms[room] for room in full), default=max(rooms.values())) <= 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from translation.engines.base import EMPTY, FAILED, UNREACHABLE, EngineError, Pair
-from translation.translate import Memory, translate
+from translation.translate import TranslationCache, translate
 
 
 class ScriptedTrouble:
@@ -30,17 +30,17 @@ class ScriptedTrouble:
 
 
 def test_a_batch_is_one_call_and_identical_sentences_are_translated_once():
-    engine, memory = ScriptedTrouble(), Memory()
-    outcome = translate(engine, ["Thank you.", "Hello.", "Thank you."], "en", "de", memory=memory)
+    engine, cache = ScriptedTrouble(), TranslationCache()
+    outcome = translate(engine, ["Thank you.", "Hello.", "Thank you."], "en", "de", cache=cache)
     assert outcome.texts == ["[de] Thank you.", "[de] Hello.", "[de] Thank you."]
     assert engine.calls == [["Thank you.", "Hello."]]
-    again = translate(engine, ["Hello."], "en", "de", memory=memory)
+    again = translate(engine, ["Hello."], "en", "de", cache=cache)
     assert (again.texts, again.answered, len(engine.calls)) == (["[de] Hello."], True, 1)
 
 
 def test_one_text_that_the_engine_chokes_on_does_not_spoil_the_others():
     engine = ScriptedTrouble(**{FAILED: "poison"})
-    outcome = translate(engine, ["a", "poison", "b"], "en", "de", memory=Memory())
+    outcome = translate(engine, ["a", "poison", "b"], "en", "de", cache=TranslationCache())
     assert outcome.texts == ["[de] a", None, "[de] b"]
     assert outcome.answered
     assert outcome.error is not None
@@ -49,32 +49,32 @@ def test_one_text_that_the_engine_chokes_on_does_not_spoil_the_others():
 
 def test_an_engine_that_is_away_is_asked_once():
     engine = ScriptedTrouble(**{UNREACHABLE: ""})
-    outcome = translate(engine, ["a", "b", "c"], "en", "de", memory=Memory())
+    outcome = translate(engine, ["a", "b", "c"], "en", "de", cache=TranslationCache())
     assert outcome.texts == [None, None, None]
     assert not outcome.answered
     assert len(engine.calls) == 1
 
 
-def test_an_empty_translation_is_none_and_is_not_remembered():
-    memory = Memory()
-    outcome = translate(ScriptedTrouble(**{EMPTY: "odd"}), ["odd", "even"], "en", "de", memory=memory)
+def test_an_empty_translation_is_none_and_is_not_cached():
+    cache = TranslationCache()
+    outcome = translate(ScriptedTrouble(**{EMPTY: "odd"}), ["odd", "even"], "en", "de", cache=cache)
     assert outcome.texts == [None, "[de] even"]
     assert outcome.answered
-    assert memory.get(("scripted-trouble", "en", "de", "odd")) is None
+    assert cache.get(("scripted-trouble", "en", "de", "odd")) is None
 
 
 def test_a_text_without_words_needs_no_engine():
     engine = ScriptedTrouble()
-    assert translate(engine, ["  "], "en", "de", memory=Memory()).texts == [""]
+    assert translate(engine, ["  "], "en", "de", cache=TranslationCache()).texts == [""]
     assert not engine.calls
 
 
-def test_the_memory_is_bounded():
-    memory = Memory(most=2)
+def test_the_cache_is_bounded():
+    cache = TranslationCache(most=2)
     for text in "abc":
-        memory.put(("e", "en", "de", text), text)
-    memory.put(("e", "en", "de", "x" * 1000), "long")
-    assert [memory.get(("e", "en", "de", text)) for text in ("a", "b", "c", "x" * 1000)] == [
+        cache.put(("e", "en", "de", text), text)
+    cache.put(("e", "en", "de", "x" * 1000), "long")
+    assert [cache.get(("e", "en", "de", text)) for text in ("a", "b", "c", "x" * 1000)] == [
         None,
         "b",
         "c",

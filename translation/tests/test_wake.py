@@ -1,4 +1,4 @@
-"""The bell: it never blocks whoever rings, and at most one message waits, whoever rings and however often."""
+"""The wake-up: it never blocks its caller, and at most one message waits, however often it is sent."""
 
 import os
 import signal
@@ -15,19 +15,19 @@ from django.conf import settings
 
 from asr.tests.real_redis import RealRedis
 from translation import wake
-from translation.wake import QUEUE, SENT_KEY, Bell
+from translation.wake import QUEUE, SENT_KEY, WakeUp
 
 
 @pytest.fixture
 def client() -> Iterator[redis.Redis]:
-    """The broker, on which nobody has rung."""
+    """The broker, without any message."""
     with redis.Redis.from_url(settings.REDIS_URL) as connected:
         connected.delete(QUEUE, SENT_KEY)
         yield connected
         connected.delete(QUEUE, SENT_KEY)
 
 
-class _Hangs(Bell):
+class _Hangs(WakeUp):
     """Its broker never answers."""
 
     def __init__(self) -> None:
@@ -38,15 +38,15 @@ class _Hangs(Bell):
         self.hangs.wait(10)
 
 
-def test_ringing_while_the_broker_hangs_neither_waits_nor_grows():
-    bell = _Hangs()
+def test_notifying_while_the_broker_hangs_neither_waits_nor_grows():
+    wake_up = _Hangs()
     for _ in range(20_000):
-        bell.ring()
-    assert bell._rung is True
-    bell.hangs.set()
+        wake_up.notify()
+    assert wake_up._notified is True
+    wake_up.hangs.set()
 
 
-def test_however_often_many_ring_one_message_waits(client):
+def test_however_often_many_notify_one_message_waits(client):
     threads = [threading.Thread(target=wake.send) for _ in range(20)]
     for thread in threads:
         thread.start()
@@ -62,11 +62,11 @@ def test_while_no_worker_takes_it_no_second_message_is_sent(client):
     assert client.llen(QUEUE) == 1
 
 
-def test_once_a_worker_has_heard_the_next_ring_is_sent_at_once(client):
+def test_once_a_worker_has_acknowledged_the_next_message_is_sent_at_once(client):
     assert wake.send()
     assert not wake.send()
     client.delete(QUEUE)  # the worker takes it
-    wake.heard()
+    wake.acknowledge()
     assert wake.send()
 
 
@@ -76,12 +76,12 @@ def test_after_a_message_was_lost_another_is_sent_within_a_second(client):
     assert 0 < client.pttl(SENT_KEY) <= 1000
 
 
-RINGER = """
+NOTIFIER = """
 import sys, django
 django.setup()
 from translation import wake
 for line in sys.stdin:
-    print(wake.send(), wake.heard(), flush=True)
+    print(wake.send(), wake.acknowledge(), flush=True)
 """
 
 
@@ -89,23 +89,27 @@ def test_a_broker_that_is_full_or_away_is_no_error_and_is_used_again():
     with tempfile.TemporaryDirectory() as folder, RealRedis(Path(folder)) as broker:
         env = {**os.environ, "REDIS_URL": broker.url, "DJANGO_SETTINGS_MODULE": "config.settings"}
         with subprocess.Popen(
-            [sys.executable, "-c", RINGER], env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as ringer:
+            [sys.executable, "-c", NOTIFIER],
+            env=env,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as notifier:
 
-            def ring() -> str:
-                assert ringer.stdin is not None
-                assert ringer.stdout is not None
-                print(file=ringer.stdin, flush=True)
-                return ringer.stdout.readline().split()[0]
+            def notify() -> str:
+                assert notifier.stdin is not None
+                assert notifier.stdout is not None
+                print(file=notifier.stdin, flush=True)
+                return notifier.stdout.readline().split()[0]
 
             with redis.Redis.from_url(broker.url) as client:
                 client.config_set("maxmemory", "1")
-                assert ring() == "False"
+                assert notify() == "False"
                 client.config_set("maxmemory", "0")
-                assert ring() == "True"
+                assert notify() == "True"
                 client.delete(QUEUE)
             broker.stop(signal.SIGKILL)
-            assert ring() == "False"
+            assert notify() == "False"
             broker.start()
-            assert ring() == "True"
-            ringer.kill()
+            assert notify() == "True"
+            notifier.kill()

@@ -1,4 +1,4 @@
-"""Turns on a real database: what is translated, when, by whom, and what is discarded."""
+"""Jobs on a real database: what is translated, when, by whom, and what is discarded."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from django.utils import timezone
 from transcripts.models import Part, Sentence
 from transcripts.services import correct_sentence, end_part, forget_unstored
 from translation import chain, circuit, claims, due, selectors, services, store, work
-from translation.models import Cycle, PairState
+from translation.models import Job, PairState
 from translation.plan import REFUSED_TRIES, plans
 from translation.tests.make import demand, read, say, spoken_part
-from translation.work import take_turn
+from translation.work import work_next
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("scripted")]
 
 
-def turns(part: Part, count: int = 30) -> int:
-    """Wake the room and take turns until nothing is due; how many there were."""
+def work_all(part: Part, count: int = 30) -> int:
+    """Find due jobs and work on them until none is due; how many groups there were."""
     due.find()
-    return sum(take_turn("test") for _ in range(count))
+    return sum(work_next("test") for _ in range(count))
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ def unhurried(env) -> None:
 def test_only_languages_that_somebody_reads_are_translated():
     part = spoken_part()
     say(part, "One.", "Two.")
-    turns(part)
+    work_all(part)
     assert not Sentence.objects.filter(of_version__isnull=False).exists()
     demand(part, "de")
     demand(part, "fr", seconds=-1)
-    turns(part)
+    work_all(part)
     assert read(part, "de") == {0: "[de] One.", 1: "[de] Two."}
     assert read(part, "fr") == {}
 
@@ -46,30 +46,30 @@ def test_the_spoken_language_is_never_translated_under_any_of_its_names():
     part = spoken_part(lang="zh")
     say(part, "你好。")
     demand(part, "zh", "zh-Hans")
-    turns(part)
+    work_all(part)
     assert Sentence.objects.count() == 1
-    assert not Cycle.objects.exists()
+    assert not Job.objects.exists()
 
 
 def test_a_pinned_language_is_translated_without_readers(django_capture_on_commit_callbacks):
     part = spoken_part()
     say(part, "One.")
     services.pin(part.room, "de")
-    turns(part)
+    work_all(part)
     assert read(part, "de") == {0: "[de] One."}
 
 
-def test_a_turn_takes_the_newest_and_the_rest_waits_for_the_pace(env):
+def test_a_call_gets_the_newest_and_the_rest_waits_for_the_pace(env):
     env(translation_cycle_s=60.0, translation_per_cycle=4)
     part = spoken_part()
     say(part, *(f"Sentence {n}." for n in range(10)))
     demand(part, "de")
-    turns(part)
+    work_all(part)
     assert sorted(read(part, "de")) == [6, 7, 8, 9]
-    cycle = Cycle.objects.get()
-    assert cycle.due_at is not None
-    assert 50 < (cycle.due_at - timezone.now()).total_seconds() < 61
-    assert not take_turn("test")
+    job = Job.objects.get()
+    assert job.due_at is not None
+    assert 50 < (job.due_at - timezone.now()).total_seconds() < 61
+    assert not work_next("test")
 
 
 def test_sentences_older_than_the_newest_are_left_out_while_the_room_is_open(unhurried, env):
@@ -77,7 +77,7 @@ def test_sentences_older_than_the_newest_are_left_out_while_the_room_is_open(unh
     part = spoken_part()
     say(part, *(f"Sentence {n}." for n in range(10)))
     demand(part, "de")
-    turns(part)
+    work_all(part)
     assert sorted(read(part, "de")) == [4, 5, 6, 7, 8, 9]
 
 
@@ -86,14 +86,14 @@ def test_a_corrected_sentence_is_translated_again_and_a_late_result_is_discarded
     first, _ = say(part, "Won.", "Two.")
     demand(part, "de")
     due.find()
-    Cycle.objects.update(batch=4)
-    [[claim]] = claims.take("slow")
+    Job.objects.update(batch=4)
+    [[claim]] = claims.claim_next("slow")
     found = plans([claim])
-    result = work.translated(claim, found[claim.cycle_id], work.NoSlot())
+    result = work.translated(claim, found[claim.job_id], work.NoSlot())
     correct_sentence(sentence=first, text="One.")
-    store.write([claim], found, {claim.cycle_id: result})
+    store.write([claim], found, {claim.job_id: result})
     assert read(part, "de") == {1: "[de] Two."}
-    turns(part)
+    work_all(part)
     assert read(part, "de") == {0: "[de] One.", 1: "[de] Two."}
 
 
@@ -102,17 +102,17 @@ def test_a_correction_outside_the_newest_is_translated_again_while_the_part_is_o
     part = spoken_part()
     early = say(part, "Won.", "Too.")
     demand(part, "de")
-    turns(part)
+    work_all(part)
     late = say(part, *(f"Sentence {n}." for n in range(10)))
-    turns(part)
+    work_all(part)
     assert sorted(read(part, "de")) == [0, 1, 9, 10, 11]
     correct_sentence(sentence=early[0], text="One.")
     correct_sentence(sentence=late[0], text="Nobody has read this one.")
-    turns(part)
+    work_all(part)
     assert read(part, "de")[0] == "[de] One."
     assert sorted(read(part, "de")) == [0, 1, 9, 10, 11]
     say(part, "Last.")
-    assert turns(part) == 1
+    assert work_all(part) == 1
 
 
 def test_a_correction_outside_the_newest_waits_until_an_engine_is_back(env, server):
@@ -124,18 +124,18 @@ def test_a_correction_outside_the_newest_waits_until_an_engine_is_back(env, serv
     part = spoken_part()
     early = say(part, "Won.")
     demand(part, "de")
-    turns(part)
+    work_all(part)
     server.mode = "fails"
     correct_sentence(sentence=early[0], text="One.")
     for number in range(8):
         say(part, f"Sentence {number} while the engine is down.")
-        turns(part, 2)
+        work_all(part, 2)
     server.mode = "ok"
     circuit.close(["libretranslate"])
-    Cycle.objects.update(due_at=timezone.now())
-    turns(part)
-    Cycle.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
-    turns(part)
+    Job.objects.update(due_at=timezone.now())
+    work_all(part)
+    Job.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
+    work_all(part)
     assert read(part, "de")[0] == "[de] One."
 
 
@@ -143,10 +143,10 @@ def test_a_translation_that_a_person_corrected_stays(unhurried):
     part = spoken_part()
     say(part, "One.")
     demand(part, "de")
-    turns(part)
+    work_all(part)
     correct_sentence(sentence=Sentence.objects.get(track__lang="de"), text="Eins!")
     say(part, "Two.")
-    turns(part)
+    work_all(part)
     assert read(part, "de") == {0: "Eins!", 1: "[de] Two."}
 
 
@@ -155,71 +155,71 @@ def test_a_claim_is_one_workers_and_what_comes_after_its_end_is_refused():
     say(part, "One.")
     demand(part, "de")
     due.find()
-    [[slow]] = claims.take("slow")
-    assert claims.take("other") == []
-    Cycle.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
-    assert claims.free_lost() == 1
-    [[other]] = claims.take("other")
-    with claims.held([slow]) as cycles:
-        assert not cycles
+    [[slow]] = claims.claim_next("slow")
+    assert claims.claim_next("other") == []
+    Job.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert claims.release_lost() == 1
+    [[other]] = claims.claim_next("other")
+    with claims.hold([slow]) as jobs:
+        assert not jobs
     with pytest.raises(claims.ClaimLost):
         claims.renew(slow)
-    with claims.held([other]) as cycles:
-        assert list(cycles) == [other.cycle_id]
+    with claims.hold([other]) as jobs:
+        assert list(jobs) == [other.job_id]
 
 
-def test_a_worker_that_starts_again_frees_what_it_had(unhurried):
+def test_a_worker_that_starts_again_releases_its_claims(unhurried):
     part = spoken_part()
     say(part, "One.")
     demand(part, "de")
     due.find()
-    claims.take("worker@a")
-    assert claims.free_lost(worker="worker@b") == 0
-    assert claims.free_lost(worker="worker@a") == 1
-    assert take_turn("worker@a")
+    claims.claim_next("worker@a")
+    assert claims.release_lost(worker="worker@b") == 0
+    assert claims.release_lost(worker="worker@a") == 1
+    assert work_next("worker@a")
     assert read(part, "de") == {0: "[de] One."}
 
 
-def test_what_is_said_during_a_turn_is_found_after_it(unhurried):
+def test_sentences_committed_during_a_claim_are_found_after_it(unhurried):
     part = spoken_part()
     say(part, "One.")
     demand(part, "de")
     due.find()
-    [[claim]] = claims.take("test")
+    [[claim]] = claims.claim_next("test")
     found = plans([claim])
     say(part, "Two.")
     assert due.find() == 0
-    result = work.translated(claim, found[claim.cycle_id], work.NoSlot())
-    store.write([claim], found, {claim.cycle_id: result})
+    result = work.translated(claim, found[claim.job_id], work.NoSlot())
+    store.write([claim], found, {claim.job_id: result})
     assert due.find() == 1
-    assert take_turn("test")
+    assert work_next("test")
     assert sorted(read(part, "de")) == [0, 1]
     assert due.find() == 0
 
 
-def test_what_there_is_to_do_is_found_without_any_message(unhurried):
+def test_due_jobs_are_found_without_any_message(unhurried):
     part = spoken_part()
     say(part, "One.")
     demand(part, "de")
     assert due.find() == 1
-    assert take_turn("test")
+    assert work_next("test")
     assert read(part, "de") == {0: "[de] One."}
     assert due.find() == 0
-    assert not take_turn("test")
+    assert not work_next("test")
 
 
-def test_what_is_said_is_found_after_an_older_part_in_another_language_was_deleted(unhurried):
+def test_sentences_are_found_after_an_older_part_in_another_language_was_deleted(unhurried):
     old = spoken_part(lang="de")
     say(old, *(f"Satz {number}." for number in range(5)))
     end_part(part=old)
     part = spoken_part(lang="en")
     say(part, "One.")
     demand(part, "fr")
-    turns(part)
+    work_all(part)
     old.delete()
     say(part, "Two.")
     assert due.find() == 1
-    turns(part)
+    work_all(part)
     assert read(part, "fr") == {0: "[fr] One.", 1: "[fr] Two."}
 
 
@@ -228,14 +228,14 @@ def test_when_a_part_ends_its_languages_are_completed_in_the_background(unhurrie
     part = spoken_part()
     say(part, *(f"Sentence {n}." for n in range(20)))
     demand(part, "de")
-    turns(part)
+    work_all(part)
     assert len(read(part, "de")) == 3
     end_part(part=part)
     assert services.complete_part(part.pk) == 1
-    while take_turn("test"):
+    while work_next("test"):
         pass
     assert len(read(part, "de")) == 20
-    assert not Cycle.objects.filter(part=part).exists()
+    assert not Job.objects.filter(part=part).exists()
 
 
 def test_a_part_that_is_not_stored_is_not_completed():
@@ -251,11 +251,11 @@ def test_a_correction_after_the_end_is_translated_too(unhurried):
     part = spoken_part()
     sentence = say(part, "Won.")[0]
     demand(part, "de")
-    turns(part)
+    work_all(part)
     end_part(part=part)
     correct_sentence(sentence=sentence, text="One.")
     services.complete_part(part.pk)
-    while take_turn("test"):
+    while work_next("test"):
         pass
     assert read(part, "de") == {0: "[de] One."}
 
@@ -265,7 +265,7 @@ def test_a_download_can_be_prepared(unhurried):
     say(part, "One.", "Two.")
     end_part(part=part)
     assert services.prepare_download(part.room, "pt") == 2
-    while take_turn("test"):
+    while work_next("test"):
         pass
     assert services.prepare_download(part.room, "pt") == 0
     assert read(part, "pt") == {0: "[pt] One.", 1: "[pt] Two."}
@@ -278,23 +278,23 @@ def test_after_a_change_of_language_each_sentence_is_translated_from_its_own(unh
     Part.objects.filter(pk=second.pk).update(opening=first.opening)
     say(second, "Zwei.")
     demand(first, "de", "fr")
-    turns(second)
+    work_all(second)
     assert read(first, "fr") == {0: "[fr] One."}
     assert read(second, "fr") == {0: "[fr] Zwei."}
     assert read(second, "de") == {0: "Zwei."}
 
 
-def test_a_language_that_no_engine_makes_costs_one_look_and_says_so():
+def test_a_language_that_no_engine_offers_costs_one_try_and_its_job_says_so():
     part = spoken_part()
     say(part, "One.")
     demand(part, "eo")
-    assert turns(part) == 1
-    assert Cycle.objects.get().last_error == "no_engine"
+    assert work_all(part) == 1
+    assert Job.objects.get().last_error == "no_engine"
     say(part, "Two.")
-    assert turns(part) == 0
+    assert work_all(part) == 0
 
 
-def test_a_text_that_no_engine_takes_is_given_up_after_a_few_tries_and_harms_nobody(env, server):
+def test_a_text_that_no_engine_translates_is_given_up_after_a_few_tries_and_harms_nobody(env, server):
     env(translation_engines=["libretranslate"], libretranslate_url=server.url, translation_cycle_s=0.001)
     circuit.check(chain.engines()[0])
     server.poison = "Poison."
@@ -302,15 +302,15 @@ def test_a_text_that_no_engine_takes_is_given_up_after_a_few_tries_and_harms_nob
     say(part, "One.", "Poison.", "Three.")
     demand(part, "de")
     for _ in range(12):
-        Cycle.objects.update(due_at=timezone.now())
-        turns(part, 1)
+        Job.objects.update(due_at=timezone.now())
+        work_all(part, 1)
     assert read(part, "de") == {0: "[de] One.", 2: "[de] Three."}
     tried = [body["q"] for body in server.requests if "Poison." in body["q"]]
     assert len(tried) <= 2 * REFUSED_TRIES
     say(part, "Four.")
     PairState.objects.update(retry_at=timezone.now())
-    Cycle.objects.update(due_at=timezone.now())
-    turns(part, 1)
+    Job.objects.update(due_at=timezone.now())
+    work_all(part, 1)
     assert read(part, "de")[3] == "[de] Four."
 
 
@@ -319,7 +319,7 @@ def test_the_delay_counts_from_the_sentence_or_from_its_first_reader(unhurried):
     say(part, "Old.")
     Sentence.objects.update(created_at=timezone.now() - timedelta(minutes=5))
     demand(part, "de")
-    turns(part)
+    work_all(part)
     delay = selectors.room_delay_s(part.room_id)
     assert delay is not None
     assert delay < 60
@@ -354,7 +354,7 @@ def test_with_nothing_configured_bergamot_serves_english_and_portuguese(env):
     part = spoken_part()
     say(part, "Good morning.")
     demand(part, "pt")
-    turns(part)
+    work_all(part)
     assert read(part, "pt") == {0: "Bom dia."}
 
 
@@ -362,36 +362,36 @@ def test_languages_that_are_quick_are_translated_together(unhurried):
     part = spoken_part()
     demand(part, "de", "fr", "pt")
     say(part, "First said quickly.")
-    assert turns(part) == 1
+    assert work_all(part) == 1
     say(part, "Second said quickly.")
-    assert turns(part) == 1
+    assert work_all(part) == 1
     for lang in ("de", "fr", "pt"):
         assert read(part, lang) == {0: f"[{lang}] First said quickly.", 1: f"[{lang}] Second said quickly."}
 
 
-def test_a_language_that_turns_out_slow_ends_the_turn_that_it_shares(env):
+def test_a_language_that_turns_out_slow_ends_its_group(env):
     env(translation_scripted_text_s=0.001, translation_cycle_s=0.001)
     part = spoken_part()
     demand(part, "de", "fr")
     say(part, "First said slowly.")
-    turns(part)
+    work_all(part)
     env(translation_scripted_text_s=2 * work.SHARED_MOST_S, translation_cycle_s=0.001)
     say(part, "Second said slowly.")
     due.find()
-    assert take_turn("test")
+    assert work_next("test")
     assert sorted(len(read(part, lang)) for lang in ("de", "fr")) == [1, 2]
-    [waits] = Cycle.objects.filter(due_at__lte=timezone.now())
+    [waits] = Job.objects.filter(due_at__lte=timezone.now())
     assert not waits.quick
-    assert take_turn("test")
+    assert work_next("test")
     assert [len(read(part, lang)) for lang in ("de", "fr")] == [2, 2]
 
 
 @pytest.mark.parametrize("rooms", [1, 3])
-def test_a_turn_asks_the_database_a_fixed_number_of_times(rooms, django_assert_max_num_queries, unhurried):
+def test_a_group_takes_a_fixed_number_of_queries(rooms, django_assert_max_num_queries, unhurried):
     for number in range(rooms):
         part = spoken_part(f"HALL{number}")
         say(part, *(f"Sentence {n}." for n in range(4)))
         demand(part, "de", "fr", "pt")
         due.find()
     with django_assert_max_num_queries(40):
-        assert take_turn("test")
+        assert work_next("test")

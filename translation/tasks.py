@@ -60,17 +60,20 @@ def _stop(**_: Any) -> None:
 
 
 def _serve(worker: str) -> None:
-    """Load the engines and work; check each now and then: its pairs, and whether it is back."""
+    """Load the engines and work; check each now and then: its pairs, and whether it is back.
+
+    Only engines that no worker has checked yet are checked first: one that hangs keeps nobody from the others.
+    """
     global _dispatcher
     pause = threading.Event()
     _quietly(lambda: claims.release_lost(worker=worker))
     _quietly(_load_engines)
-    _quietly(_check_engines)
+    _quietly(lambda: _check_engines(unchecked_only=True))
     _dispatcher = Dispatcher(worker)
     _dispatcher.start()
     while True:
-        pause.wait(CHECK_OPEN_S if _quietly(circuit.any_open) else CHECK_S)
         _quietly(_check_engines)
+        pause.wait(CHECK_OPEN_S if _quietly(circuit.any_open) else CHECK_S)
 
 
 def _load_engines() -> None:
@@ -80,8 +83,9 @@ def _load_engines() -> None:
                 engine.translate(["OK"], source, target)
 
 
-def _check_engines() -> None:
-    back = [circuit.check(engine) for engine in chain.engines()]
+def _check_engines(*, unchecked_only: bool = False) -> None:
+    known = circuit.states() if unchecked_only else {}
+    back = [circuit.check(engine) for engine in chain.engines() if engine.name not in known]
     if any(back):
         retry_failing()
 

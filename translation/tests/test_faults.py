@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from asr.tests.real_redis import RealRedis
 from transcripts.models import Part
@@ -233,6 +234,26 @@ def test_a_remote_engine_that_hangs_holds_up_no_local_one(broker, server, tmp_pa
         server.mode = "ok"
         server.freed.set()
         until(lambda: all(read(part, "de") for part in parts))
+    finally:
+        running.kill()
+
+
+def test_a_remote_engine_that_hangs_keeps_no_worker_from_beginning_with_a_local_one(broker, server, tmp_path):
+    server.mode = "drips"
+    now = timezone.now()
+    EngineState.objects.create(name="libretranslate", pairs=[["en", "de"]], answered_at=now)
+    EngineState.objects.create(name="scripted", answered_at=now)
+    part = spoken_part()
+    demand(part, "fr")
+    say(part, "Said before the worker began.")
+    running = Workers(
+        broker, tmp_path, TRANSLATION_ENGINES="libretranslate scripted", LIBRETRANSLATE_URL=server.url,
+        TRANSLATION_TIMEOUT_S="30",
+    )  # fmt: skip
+    running.start()
+    try:
+        until(lambda: bool(server.answered), within_s=60)
+        until(lambda: bool(read(part, "fr")), within_s=20)  # it hangs for 30
     finally:
         running.kill()
 

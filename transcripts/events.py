@@ -128,6 +128,8 @@ Event = (
     | HostError
     | RoomClosed
 )
+Durable = SentenceChanged | SentenceRemoved
+Control = EngineReady | SessionClosing | SessionReplaced | HostReplaced | HostError | RoomClosed
 _BY_NAME: dict[str, type[Event]] = {
     cls.__name__: cls
     for cls in (

@@ -3,7 +3,7 @@
 A socket of its own in every channel group costs 0.39 ms of CPU for each delivery; one subscription per
 process and a loop over local listeners costs a third of that and one PUBLISH per event.
 Listeners are plain callables on the event loop; they must not block. The layer is at-most-once: who needs
-more (gateways/conference/feed.py) compares with PostgreSQL now and then.
+more (transcripts/follow.py) compares with PostgreSQL now and then.
 """
 
 import asyncio
@@ -80,6 +80,15 @@ class Hub:
                 listener(event)
             except Exception:
                 logger.exception("listener failed", extra={"event_type": type(event).__name__})
+
+
+def is_cancelled() -> bool:
+    """Whether the running task was told to end.
+
+    redis-py may swallow the cancellation of the task that awaits its answer; a loop that asks here ends all the same.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -1,5 +1,6 @@
 """Reads of what was said."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,10 +9,12 @@ from django.db.models import F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subqu
 from rooms.access import Identity
 from rooms.errors import Forbidden, NotFound
 from rooms.models import Room
-from transcripts.events import SentenceChanged
+from transcripts.events import Durable, SentenceChanged
 from transcripts.exports.text import TextLine, TextPart, render_text
-from transcripts.models import Part, Sentence, Track
+from transcripts.models import Part, RoomState, Sentence, Track
 from transcripts.services import sentence_changed
+
+REPLAY_MOST = 500  # sentences read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,11 @@ class ReadableRoom:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The newest sentences of an opening in every language, as events, and the tracks' versions."""
+class RoomNow:
+    """A room's state and its tracks' versions at one moment."""
 
+    state: RoomState
     versions: dict[str, int]
-    sentences: list[SentenceChanged]
 
 
 def current_part(room_id: int) -> Part | None:
@@ -56,21 +59,55 @@ def last_spoken(part: Part) -> str:
     return spoken.order_by("-index").values_list("text", flat=True).first() or ""
 
 
-def snapshot(room_id: int, *, opening: int, newest: int) -> Snapshot:
-    """The last `newest` spoken sentences of the opening with all their translations, in reading order."""
-    versions = dict(Track.objects.filter(room_id=room_id).values_list("lang", "version"))
+def room_now(room_id: int) -> RoomNow:
+    """How the room stands. One query; a room that nobody has opened yet is closed."""
+    columns = [field.attname for field in RoomState._meta.concrete_fields]
+    tracks = Track.objects.filter(room_id=room_id).order_by()
+    rows = list(
+        tracks.values_list("lang", "version", *(f"room__transcript_state__{name}" for name in columns))
+    )
+    state = RoomState(room_id=room_id, state=RoomState.Name.CLOSED)
+    if rows and rows[0][2] is not None:
+        state = RoomState(**dict(zip(columns, rows[0][2:], strict=True)))
+    return RoomNow(state, {lang: version for lang, version, *_ in rows})
+
+
+def newest_sentences(
+    room_id: int, *, opening: int, newest: int, upto: Mapping[str, int]
+) -> list[SentenceChanged]:
+    """The last `newest` spoken sentences of the opening with all their translations, in reading order.
+
+    Without what has changed since the tracks' versions `upto`: those changes are told one by one.
+    """
     spoken = Sentence.objects.filter(
         part__room_id=room_id, part__opening=opening, track__lang=F("part__source_lang")
     )
     keys = list(spoken.order_by("-part__number", "-index").values_list("part_id", "index")[:newest])
-    if not keys:
-        return Snapshot(versions, [])
     wanted = Q()
     for part_id in {part_id for part_id, _ in keys}:
         lowest = min(index for key_part, index in keys if key_part == part_id)
         wanted |= Q(part_id=part_id, index__gte=lowest)
-    rows = Sentence.objects.filter(wanted).select_related("part", "track").order_by("part__number", "index")
-    return Snapshot(versions, [sentence_changed(row, part=row.part, lang=row.track.lang) for row in rows])
+    known = Q()
+    for lang, version in upto.items():
+        known |= Q(track__lang=lang, version__lte=version)
+    if not wanted or not known:
+        return []
+    rows = Sentence.objects.filter(wanted, known).select_related("part", "track")
+    rows = rows.order_by("part__number", "index", "version", "track_id")
+    return [sentence_changed(row, part=row.part, lang=row.track.lang) for row in rows]
+
+
+def changes_between(room_id: int, after: Mapping[str, int], upto: Mapping[str, int]) -> list[Durable]:
+    """The first REPLAY_MOST changes of these tracks behind `after` and up to `upto`, by language and version.
+
+    Each sentence comes as it is now, so numbers may be left out; one that has changed since `upto` is told anew anyway.
+    """
+    wanted = Q()
+    for lang, version in after.items():
+        wanted |= Q(track__lang=lang, version__gt=version, version__lte=upto[lang])
+    rows = Sentence.objects.filter(wanted, track__room_id=room_id).select_related("part", "track")
+    rows = rows.order_by("track__lang", "version")[:REPLAY_MOST]
+    return [sentence_changed(row, part=row.part, lang=row.track.lang) for row in rows]
 
 
 def readable_parts(identity: Identity | None) -> QuerySet[Part]:

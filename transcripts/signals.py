@@ -10,3 +10,6 @@ sentences_committed = Signal()
 about_to_delete = Signal()
 # Nothing more will be spoken in this part. Keywords: room_id, part_id.
 part_ended = Signal()
+# A closing room's viewers have stayed long enough. Sent by whoever follows the room, each in its own transaction; a
+# receiver's error is the sender's. Keywords: room_id.
+viewers_due = Signal()

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from asr.audio.decode import classify
 from asr.audio_log import AsyncAudioLog, AudioLogTaken, AudioLogUnavailable
-from gateways.conference.background import is_cancelled
+from transcripts.hub import is_cancelled
 
 QUEUED_BLOBS = 512  # while Redis is away
 BLOB_EVERY_S = 0.25  # what a browser's recorder is asked for; it sends no more often

@@ -33,12 +33,3 @@ def _done(task: asyncio.Task[None]) -> None:
     _tasks.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.error("work of a socket failed", exc_info=error)
-
-
-def is_cancelled() -> bool:
-    """Whether the running task was told to end.
-
-    redis-py may swallow the cancellation of the task that awaits its answer; a loop that asks here ends all the same.
-    """
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

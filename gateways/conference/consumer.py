@@ -15,13 +15,13 @@ from django.db import Error as DatabaseError
 from gateways.common.limits import TokenBucket
 from gateways.common.outbox import Close, Outbox
 from gateways.conference import background, refusals
-from gateways.conference.feed import Control, Member, RoomFeed, follow, unfollow
+from gateways.conference.feed import Member, RoomFeed, follow, unfollow
 from gateways.conference.host import HostSocket
 from gateways.conference.refusals import Refusal
 from gateways.conference.request import parse
 from rooms.errors import DomainError
 from rooms.models import ROOM_CODE, passes
-from transcripts.events import RoomClosed
+from transcripts.events import Control, RoomClosed
 from translation.demand import readers
 
 VIEWER_MESSAGES_PER_S, VIEWER_BURST = 2.0, 20.0

@@ -9,17 +9,17 @@ from django.conf import settings
 from django.utils import timezone
 
 from asr.audio_log import AsyncAudioLog, AudioLogUnavailable
-from asr.models import Session
+from transcripts.models import RoomState
 
 SPEAKS_FOR = timedelta(seconds=3)  # after a heart-beat
 WITHIN_S = 1.0
 
 
-def said_delay_s(session: Session | None) -> float | None:
-    """As the session's process says; None: none does."""
-    if session is None or session.state != Session.State.LIVE or session.beat_at is None:
+def said_delay_s(state: RoomState) -> float | None:
+    """As the room's process says; None: none does."""
+    if not state.hears or state.delay_at is None:
         return None
-    return session.delay_s if timezone.now() - session.beat_at < SPEAKS_FOR else None
+    return state.delay_s if timezone.now() - state.delay_at < SPEAKS_FOR else None
 
 
 async def waiting_s(session_id: int) -> float | None:

@@ -1,46 +1,33 @@
-"""One room, once per process: follow its events, render its chunk once per change, hand it to all sockets."""
+"""A room's chunk, once per process: rendered once per change (on transcripts/follow.py), handed to all sockets."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import math
-import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import Error as DatabaseError
 
-from asr.rooms.ending import close_to_viewers
-from asr.selectors import RoomEnd, open_session, room_end
-from gateways.conference.background import is_cancelled
 from gateways.conference.chunk import Window
 from gateways.conference.delay import said_delay_s, waiting_s
-from transcripts import selectors
 from transcripts.events import (
+    Control,
     Delays,
-    EngineReady,
     Event,
-    HostError,
-    HostReplaced,
     Partial,
     RoomClosed,
     SentenceChanged,
     SentenceRemoved,
-    SessionClosing,
-    SessionReplaced,
     StateChanged,
 )
-from transcripts.hub import hub
-from transcripts.live import room_group, track_group
+from transcripts.follow import Follower, attach, detach
+from transcripts.hub import is_cancelled
+from transcripts.selectors import RoomNow
 
-CHECK_EVERY_S = 3.0
 DELAY_MOVES_S = 1.0
-Control = EngineReady | SessionClosing | SessionReplaced | HostReplaced | HostError | RoomClosed
 logger = logging.getLogger(__name__)
 
 
@@ -56,42 +43,22 @@ class Member:
     opening: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """What PostgreSQL says about a room."""
-
-    session_id: int | None
-    ready: bool
-    end: RoomEnd
-    opening: int
-    first_part: int
-    source_lang: str
-    delay_s: float | None
-    snapshot: selectors.Snapshot
-
-
 class RoomFeed:
-    """Follows one room's tracks and events as long as it has members.
-
-    The channel layer may lose messages; every CHECK_EVERY_S the tracks' versions and the session are compared
-    with PostgreSQL, so that a lost hint costs seconds and never a sentence.
-    """
+    """The renderer of one room's chunk, as long as the room has members."""
 
     def __init__(self, room_id: int) -> None:
         self.users = 0  # sockets that follow or are about to
         self.chunk = ""
+        self.newest: int = settings.ENV.newest_sentences
         self._room_id = room_id
+        self._follower: Follower | None = None
         self._members: list[Member] = []
-        self._window = Window(settings.ENV.newest_sentences)
-        self._versions: dict[str, int] = {}
+        self._window = Window(self.newest)
         self._opening = 0
-        self._session_id: int | None = None
-        self._langs: set[str] = set()
-        self._meanwhile: list[SentenceChanged | SentenceRemoved] | None = None
+        self._room: RoomNow | None = None
         self._outbox: deque[str | Control] = deque()
         self._changed = asyncio.Event()
-        self._stale = asyncio.Event()
-        self._end_due_at: float | None = None  # everybody is to go then, whatever is still to come
+        self._compared = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._lock = asyncio.Lock()
 
@@ -114,18 +81,44 @@ class RoomFeed:
             if not self.users:
                 await self._stop()
 
+    def begin(self, room: RoomNow, sentences: Sequence[SentenceChanged]) -> None:
+        """Another opening: its lines are counted anew."""
+        self._opening = room.state.opening
+        self._window = Window(self.newest, first_part=room.state.first_part)
+        self._window.replace(sentences)
+        self.compared(room)
+        self._changed.set()
+
+    def take(self, event: Event) -> None:
+        """What changes the chunk, and what goes on to each socket."""
+        if isinstance(event, SentenceRemoved):
+            self._window.remove(event)
+        elif isinstance(event, SentenceChanged | Partial | Delays) and event.opening not in (
+            0,
+            self._opening,
+        ):
+            return  # an older opening is still being finished
+        elif isinstance(event, SentenceChanged):
+            self._window.apply(event)
+        elif isinstance(event, Partial):
+            self._window.show_partial(event)
+        elif isinstance(event, Delays):
+            self._note_delays(event)
+        elif not isinstance(event, StateChanged):
+            self._put_out(event)
+        self._changed.set()
+
+    def compared(self, room: RoomNow) -> None:
+        """How late text is may be known only by asking."""
+        self._room = room
+        self._compared.set()
+
     async def _start(self) -> None:
-        # Subscribe first, then read: what is committed in between comes twice and is known by its version.
-        try:
-            await hub().subscribe(room_group(self._room_id), self._on_event)
-            await self._refresh()
-        except BaseException:
-            await self._stop()
-            raise
+        self._follower = await attach(self._room_id, self)
         self.chunk = self._window.render()
         self._tasks = [
             asyncio.create_task(self._deliver_forever()),
-            asyncio.create_task(self._check_forever()),
+            asyncio.create_task(self._ask_delay_forever()),
         ]
 
     async def _stop(self) -> None:
@@ -133,42 +126,9 @@ class RoomFeed:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
-        await hub().unsubscribe(room_group(self._room_id), self._on_event)
-        for lang in self._langs:
-            await hub().unsubscribe(track_group(self._room_id, lang), self._on_event)
-        self._langs.clear()
-
-    def _on_event(self, event: Event) -> None:
-        if isinstance(event, SentenceChanged | SentenceRemoved):
-            self._take(event)
-            if self._meanwhile is not None:
-                self._meanwhile.append(event)
-        elif isinstance(event, Partial | Delays) and event.opening not in (0, self._opening):
-            return  # an older opening is still being finished
-        elif isinstance(event, Partial):
-            self._window.show_partial(event)
-        elif isinstance(event, Delays):
-            self._note_delays(event)
-        elif isinstance(event, StateChanged):
-            another = event.opening != self._opening or event.source_lang not in self._langs
-            if another or event.state in ("closing", "closed"):
-                self._stale.set()
-        else:
-            self._put_out(event)
-        self._changed.set()
-
-    def _take(self, event: SentenceChanged | SentenceRemoved) -> None:
-        if isinstance(event, SentenceRemoved):
-            self._window.remove(event)
-        elif event.opening == self._opening:
-            self._window.apply(event)
-        elif event.opening > self._opening:
-            self._stale.set()
-        known = self._versions.get(event.lang, 0)
-        if event.version == known + 1:
-            self._versions[event.lang] = event.version
-        elif event.version > known:
-            self._stale.set()  # it does not follow the last one: a hint was lost
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            await detach(follower, self)
 
     def _note_delays(self, event: Delays) -> None:
         if event.transcription_s is not None:
@@ -178,12 +138,9 @@ class RoomFeed:
 
     def _put_out(self, event: Control) -> None:
         """Behind the text that came before it: last sentences reach everybody before the room's end does."""
-        if isinstance(event, SessionReplaced):
-            self._session_id = event.new_id
-        elif isinstance(event, RoomClosed):
+        if isinstance(event, RoomClosed):
             self._outbox.append(self._window.render())
         self._outbox.append(event)
-        self._changed.set()
 
     async def _deliver_forever(self) -> None:
         while True:
@@ -213,89 +170,20 @@ class RoomFeed:
             if not isinstance(event, RoomClosed) or member.opening <= event.opening:
                 member.control(event)
 
-    async def _check_forever(self) -> None:
-        while not is_cancelled():
-            due_in_s = math.inf if self._end_due_at is None else self._end_due_at - time.monotonic()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, min(CHECK_EVERY_S, due_in_s))):
-                    await self._stale.wait()
-            self._stale.clear()
-            due, self._end_due_at = self._end_due_at, None
-            try:
-                if due is not None and due <= time.monotonic():
-                    await database_sync_to_async(close_to_viewers)(self._room_id)
-                await self._refresh()
-            except DatabaseError:
-                logger.warning("PostgreSQL is away, captions go on", extra={"room": self._room_id})
-            except Exception:
-                logger.exception("room not compared", extra={"room": self._room_id})
-
-    async def _refresh(self) -> None:
-        """Read PostgreSQL; what comes meanwhile is newer and is applied once more."""
-        self._meanwhile = []
-        try:
-            record = await database_sync_to_async(_read)(self._room_id)
-            new_langs = set(record.snapshot.versions) - self._langs
-            for lang in new_langs:
-                await hub().subscribe(track_group(self._room_id, lang), self._on_event)
-                self._langs.add(lang)
-            if new_langs:
-                record = await database_sync_to_async(_read)(self._room_id)
-            self._compare_text(record, self._meanwhile)
-        finally:
-            self._meanwhile = None
-        self._compare_session(record)
-        self._changed.set()
-        await self._compare_delay(record)
-
-    def _compare_text(self, record: _Record, meanwhile: list[SentenceChanged | SentenceRemoved]) -> None:
-        if record.opening != self._opening:
-            if self._opening:  # its lines are counted anew: who saw the old ones must begin anew
-                self._put_out(RoomClosed(self._opening))
-            self._opening, self._versions = record.opening, {}
-            self._window = Window(settings.ENV.newest_sentences, first_part=record.first_part)
-        if record.snapshot.versions != self._versions:
-            self._versions = dict(record.snapshot.versions)
-            self._window.replace(record.snapshot.sentences)
-            for event in meanwhile:
-                self._take(event)
-
-    def _compare_session(self, record: _Record) -> None:
-        """What a lost hint would have said about the session."""
-        old, self._session_id = self._session_id, record.session_id
-        due_in_s = record.end.due_in_s
-        self._end_due_at = None if due_in_s is None else time.monotonic() + due_in_s
-        if record.end.over:
-            self._put_out(RoomClosed(record.opening))
-        elif record.session_id is not None and old is not None and old != record.session_id:
-            self._put_out(SessionReplaced(old, record.session_id))
-        if record.ready and record.session_id is not None:
-            self._put_out(EngineReady(record.session_id))
-
-    async def _compare_delay(self, record: _Record) -> None:
+    async def _ask_delay_forever(self) -> None:
         """Where no process says how late it is: how long audio waits for one."""
-        delay_s = record.delay_s
-        if delay_s is None and record.session_id is not None:
-            delay_s = await waiting_s(record.session_id)
-        if delay_s is not None and abs(delay_s - self._window.transcription_delay_s) >= DELAY_MOVES_S:
-            self._window.transcription_delay_s = round(delay_s, 2)
-            self._changed.set()
-
-
-def _read(room_id: int) -> _Record:
-    session = open_session(room_id)
-    part = session.part if session and session.part else selectors.current_part(room_id)
-    opening = part.opening if part else 0
-    return _Record(
-        session_id=session.pk if session else None,
-        ready=bool(session and session.state == "live"),
-        end=room_end(room_id),
-        opening=opening,
-        first_part=selectors.first_part(room_id, opening),
-        source_lang=part.source_lang if part else "",
-        delay_s=said_delay_s(session),
-        snapshot=selectors.snapshot(room_id, opening=opening, newest=settings.ENV.newest_sentences),
-    )
+        while not is_cancelled():
+            await self._compared.wait()
+            self._compared.clear()
+            room = self._room
+            if room is None or room.state.session is None:
+                continue
+            delay_s = said_delay_s(room.state)
+            if delay_s is None:
+                delay_s = await waiting_s(room.state.session)
+            if delay_s is not None and abs(delay_s - self._window.transcription_delay_s) >= DELAY_MOVES_S:
+                self._window.transcription_delay_s = round(delay_s, 2)
+                self._changed.set()
 
 
 _feeds: dict[tuple[asyncio.AbstractEventLoop, int], RoomFeed] = {}

@@ -18,11 +18,11 @@ from asr.rooms import presence, services
 from gateways.common.limits import TokenBucket
 from gateways.conference import background, refusals, words
 from gateways.conference.audio import AudioWriter, RecorderHeader, recall_header, remember_header
-from gateways.conference.feed import Control
 from gateways.conference.request import SocketRequest
 from gateways.conference.seat import Seat
 from rooms.errors import DomainError
 from transcripts.events import (
+    Control,
     EngineReady,
     HostError,
     HostReplaced,

@@ -14,7 +14,7 @@ from rooms.errors import Forbidden, NotFound
 from rooms.models import Room
 from rooms.tests.make import room
 from transcripts.models import Part, Sentence, Track
-from transcripts.selectors import readable_rooms, snapshot, transcript_text
+from transcripts.selectors import changes_between, newest_sentences, readable_rooms, room_now, transcript_text
 from transcripts.services import (
     NewSentence,
     PartTerms,
@@ -42,6 +42,10 @@ def say(part, *texts, new_line=()):
         for number, text in enumerate(texts)
     ]
     return add_sentences(part=part, sentences=rows)
+
+
+def newest_of(room_id, newest=20):
+    return newest_sentences(room_id, opening=1, newest=newest, upto=room_now(room_id).versions)
 
 
 class TestWriting:
@@ -86,7 +90,7 @@ class TestWriting:
         (row,) = add_translations(part=part, lang="de", translations=[Translation(0, "Ein.", source.version)])
         corrected = correct_sentence(sentence=row, text="Eins.")
         assert (corrected.of_version, corrected.version) == (source.version, 2)
-        shown = snapshot(part.room_id, opening=1, newest=20).sentences
+        shown = newest_of(part.room_id)
         assert {(item.lang, item.text, item.of_version) for item in shown} == {("en", "One.", None), ("de", "Eins.", source.version)}  # fmt: skip
 
     def test_translations_into_several_languages_each_get_the_versions_of_their_own_track(self):
@@ -133,9 +137,19 @@ class TestWriting:
         first = part_of(at)
         say(first, "One.", "Two.")
         say(part_of(at, "de", opening=first.opening), "Drei.", "Vier.")
-        shown = snapshot(at.pk, opening=1, newest=3)
-        assert [item.text for item in shown.sentences] == ["Two.", "Drei.", "Vier."]
-        assert shown.versions == {"en": 2, "de": 2}
+        assert [item.text for item in newest_of(at.pk, newest=3)] == ["Two.", "Drei.", "Vier."]
+        assert room_now(at.pk).versions == {"en": 2, "de": 2}
+
+    def test_what_is_newer_than_a_snapshot_is_not_in_it(self):
+        part = part_of(room("A"))
+        one, _ = say(part, "One.", "Two.")
+        versions = room_now(part.room_id).versions
+        correct_sentence(sentence=one, text="1.")
+        say(part, "Three.")
+        shown = newest_sentences(part.room_id, opening=1, newest=20, upto=versions)
+        assert [item.text for item in shown] == ["Two."]
+        changes = changes_between(part.room_id, versions, room_now(part.room_id).versions)
+        assert [(item.version, item.text) for item in changes] == [(3, "1."), (4, "Three.")]
 
     def test_snapshot_s_query_count_does_not_depend_on_how_much_was_said(self):
         part = part_of(room("A"))
@@ -143,7 +157,7 @@ class TestWriting:
         for _ in range(3):
             say(part, "One.")
             with CaptureQueriesContext(connection) as counted:
-                snapshot(part.room_id, opening=1, newest=20)
+                newest_of(part.room_id)
             counts.append(len(counted))
         assert counts[0] == counts[2]
 

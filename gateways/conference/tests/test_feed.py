@@ -25,7 +25,7 @@ from asr.tests.make import TERMS, join, served, session_of
 from gateways.conference.feed import Member, follow, unfollow
 from transcripts import live
 from transcripts.events import Delays, EngineReady, Partial, RoomClosed, StateChanged
-from transcripts.models import Sentence, Track
+from transcripts.models import RoomState, Sentence, Track
 from transcripts.services import NewSentence, add_sentences, correct_sentence
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -197,8 +197,8 @@ async def test_delay_that_a_lost_hint_would_have_told_costs_seconds():
     seat, socket = await opened(), Socket()
     await database_sync_to_async(served)(seat)
     async with following(seat, socket):
-        await Session.objects.filter(pk=seat.session_id).aupdate(
-            delay_s=7.5, beat_at=timezone.now() + timedelta(minutes=1)
+        await RoomState.objects.filter(pk=seat.room_id).aupdate(
+            delay_s=7.5, delay_at=timezone.now() + timedelta(minutes=1)
         )
         await socket.until(lambda: socket.chunks[-1]["transcription_delay"] == 7.5)
 
@@ -292,7 +292,7 @@ async def test_viewers_stay_when_the_host_opens_the_room_again_while_they_wait_f
 async def test_engine_that_hears_is_told_though_its_hint_was_lost():
     seat, socket = await opened(), Socket()
     async with following(seat, socket):
-        await Session.objects.filter(pk=seat.session_id).aupdate(state="live")
+        await RoomState.objects.filter(pk=seat.room_id).aupdate(hears=True)
         await socket.until(lambda: socket.controls)
         assert isinstance(socket.controls[0][0], EngineReady)
 

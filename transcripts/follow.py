@@ -1,0 +1,308 @@
+"""A room, followed once per process: what reads it gets every durable change once, in order, whatever hints are lost.
+
+Subscribe first, then read; a hint whose version does not follow the last one is dropped and PostgreSQL is read instead,
+and every CHECK_EVERY_S anyway. Versions are read first, text only where they differ: a comparison costs one query, two
+where something changed. Anything that shows the room (a chunk, events, a screen) is a `Renderer` on top of this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from channels.db import database_sync_to_async
+from django.db import Error as DatabaseError
+from django.utils import timezone
+
+from rooms.models import Room
+from transcripts.events import (
+    Durable,
+    EngineReady,
+    Event,
+    RoomClosed,
+    SentenceChanged,
+    SentenceRemoved,
+    SessionReplaced,
+    StateChanged,
+)
+from transcripts.hub import hub, is_cancelled
+from transcripts.live import room_group, track_group
+from transcripts.models import RoomState
+from transcripts.selectors import REPLAY_MOST, RoomNow, changes_between, newest_sentences, room_now
+from transcripts.signals import viewers_due
+
+CHECK_EVERY_S = 3.0
+logger = logging.getLogger(__name__)
+
+
+class Renderer(Protocol):
+    """Makes something readable of a room. Called on the event loop; nothing here may block."""
+
+    @property
+    def newest(self) -> int:
+        """How many sentences it begins with."""
+
+    def begin(self, room: RoomNow, sentences: Sequence[SentenceChanged]) -> None:
+        """First of all, and again with each opening: its newest sentences as they are at `room.versions`."""
+
+    def take(self, event: Event) -> None:
+        """A durable change behind those versions, each once and in its track's order; or something that passes."""
+
+    def compared(self, room: RoomNow) -> None:
+        """PostgreSQL was read: every change up to `room.versions` has been given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What was missed, and the versions that this reaches: only behind those a version that is left out is a gap."""
+
+    events: list[Durable]
+    versions: dict[str, int]
+
+
+@dataclass(eq=False, slots=True)
+class _Reader:
+    """A renderer; `waiting`: what came while its beginning is read, None once it has begun."""
+
+    renderer: Renderer
+    waiting: list[Event] | None
+
+
+class Follower:
+    """Follows one room as long as it has renderers."""
+
+    def __init__(self, room_id: int) -> None:
+        self.users = 0  # renderers that follow or are about to
+        self._room_id = room_id
+        self._room: RoomNow | None = None
+        self._versions: dict[str, int] = {}  # all up to these was given
+        self._readers: list[_Reader] = []
+        self._langs: set[str] = set()
+        self._stale = asyncio.Event()
+        self._due_at: float | None = None  # everybody is to go then, whatever is still to come
+        self._task: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()  # of coming and going
+        self._reading = asyncio.Lock()  # of what is read to be given
+
+    async def add(self, renderer: Renderer) -> None:
+        """Begin `renderer`, then give it every change."""
+        async with self._lock:
+            if self._task is None:
+                await self._start()
+            reader = _Reader(renderer, [])
+            async with self._reading:
+                self._readers.append(reader)
+                await self._begin([reader])
+
+    async def remove(self, renderer: Renderer) -> None:
+        """Forget `renderer`; with the last one the follower stops."""
+        async with self._lock:
+            self._readers = [reader for reader in self._readers if reader.renderer is not renderer]
+            if not self.users:
+                await self._stop()
+
+    async def resume(self, after: Mapping[str, int]) -> Replay:
+        """The changes of these tracks behind the versions `after`, up to what was given when this is called.
+
+        Who takes what is given from the call on, and this before it, has everything once.
+        """
+        if any(version > self._versions.get(lang, 0) for lang, version in after.items()):
+            await self.compare()  # another process was quicker to tell of it; or it is no version of ours
+        upto = {lang: self._versions.get(lang, 0) for lang in after}
+        events = await self._changes({lang: min(after[lang], upto[lang]) for lang in after}, upto)
+        return Replay(events, upto)
+
+    async def compare(self) -> None:
+        """Read PostgreSQL and give what hints did not."""
+        async with self._reading:
+            room = await self._read()
+            old = self._known()
+            await self._catch_up(room)
+            self._room = room
+            self._note_end(room)
+            if room.state.opening != old.state.opening:
+                if old.state.opening:  # its lines are counted anew: who saw the old ones must begin anew
+                    self._give(RoomClosed(old.state.opening))
+                for reader in self._readers:
+                    reader.waiting = []
+            await self._begin([reader for reader in self._readers if reader.waiting is not None])
+            if (
+                None not in (old.state.session, room.state.session)
+                and old.state.session != room.state.session
+            ):
+                self._give(SessionReplaced(old.state.session or 0, room.state.session or 0))
+            for event in _implied(room):
+                self._give(event)
+            for reader in list(self._readers):
+                reader.renderer.compared(room)
+
+    async def _start(self) -> None:
+        # Subscribe first, then read: what is committed in between comes twice and is known by its version.
+        try:
+            await hub().subscribe(room_group(self._room_id), self._on_event)
+            self._room = await self._read()
+        except BaseException:
+            await self._stop()
+            raise
+        self._versions = dict(self._room.versions)
+        self._note_end(self._room)
+        self._task = asyncio.create_task(self._compare_forever())
+
+    async def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await hub().unsubscribe(room_group(self._room_id), self._on_event)
+        for lang in self._langs:
+            await hub().unsubscribe(track_group(self._room_id, lang), self._on_event)
+        self._langs.clear()
+        self._room, self._versions = None, {}
+
+    async def _read(self) -> RoomNow:
+        """The room as it is, all of its tracks subscribed before."""
+        room: RoomNow = await database_sync_to_async(room_now)(self._room_id)
+        new_langs = set(room.versions) - self._langs
+        for lang in new_langs:
+            await hub().subscribe(track_group(self._room_id, lang), self._on_event)
+            self._langs.add(lang)
+        if new_langs:
+            room = await database_sync_to_async(room_now)(self._room_id)
+        return room
+
+    async def _begin(self, readers: Sequence[_Reader]) -> None:
+        """Give these what there is; what comes meanwhile waits for that."""
+        now = replace(self._known(), versions=dict(self._versions))
+        for reader in readers:
+            reader.waiting = []
+        for reader in readers:
+            sentences = await database_sync_to_async(newest_sentences)(
+                self._room_id, opening=now.state.opening, newest=reader.renderer.newest, upto=now.versions
+            )
+            reader.renderer.begin(now, sentences)
+            waiting, reader.waiting = reader.waiting or [], None
+            for event in [*waiting, *_implied(now)]:
+                _give_to(reader, event)
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, SentenceChanged | SentenceRemoved):
+            known = self._versions.get(event.lang)
+            if known is None or event.version > known + 1:
+                self._stale.set()  # hints were lost, or come in another order
+            elif event.version == known + 1:
+                self._give_durable(event)
+        elif isinstance(event, StateChanged):
+            self._stale.set()
+        else:
+            self._give(event)
+
+    def _give_durable(self, event: Durable) -> None:
+        self._versions[event.lang] = event.version
+        if isinstance(event, SentenceChanged) and event.opening > self._known().state.opening:
+            self._stale.set()
+        self._give(event)
+
+    def _give(self, event: Event) -> None:
+        for reader in list(self._readers):
+            _give_to(reader, event)
+
+    async def _catch_up(self, room: RoomNow) -> None:
+        """Give what is new in PostgreSQL. Hints go on meanwhile; what came by both ways is known by its version."""
+        events = await self._changes(self._versions, room.versions)
+        for event in events:
+            if event.version > self._versions.get(event.lang, 0):
+                self._give_durable(event)
+        for lang, version in room.versions.items():
+            self._versions[lang] = max(version, self._versions.get(lang, 0))
+
+    async def _changes(self, after: Mapping[str, int], upto: Mapping[str, int]) -> list[Durable]:
+        reached = {lang: after.get(lang, 0) for lang, version in upto.items() if version > after.get(lang, 0)}
+        events: list[Durable] = []
+        while reached:
+            found = await database_sync_to_async(changes_between)(self._room_id, reached, upto)
+            events += found
+            if len(found) < REPLAY_MOST:
+                break
+            last = found[-1]  # of its track some may be left; of the others that are here, none
+            whole = {event.lang for event in found} - {last.lang}
+            reached = {lang: version for lang, version in reached.items() if lang not in whole}
+            reached[last.lang] = last.version
+        return events
+
+    async def _compare_forever(self) -> None:
+        while not is_cancelled():
+            due_in_s = math.inf if self._due_at is None else self._due_at - time.monotonic()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, min(CHECK_EVERY_S, due_in_s))):
+                    await self._stale.wait()
+            self._stale.clear()
+            due, self._due_at = self._due_at, None
+            try:
+                if due is not None and due <= time.monotonic():
+                    await database_sync_to_async(viewers_due.send)(Room, room_id=self._room_id)
+                await self.compare()
+            except DatabaseError:
+                logger.warning("PostgreSQL is away, captions go on", extra={"room": self._room_id})
+            except Exception:
+                logger.exception("room not compared", extra={"room": self._room_id})
+
+    def _note_end(self, room: RoomNow) -> None:
+        leave_at, self._due_at = room.state.leave_at, None
+        if leave_at is not None:
+            left_s = (leave_at - timezone.now()).total_seconds()
+            self._due_at = time.monotonic() + max(0.0, left_s)
+
+    def _known(self) -> RoomNow:
+        if self._room is None:
+            raise RuntimeError("not started")
+        return self._room
+
+
+def _give_to(reader: _Reader, event: Event) -> None:
+    if reader.waiting is not None:
+        reader.waiting.append(event)
+        return
+    try:
+        reader.renderer.take(event)
+    except Exception:
+        logger.exception("renderer failed", extra={"event_type": type(event).__name__})
+
+
+def _implied(room: RoomNow) -> list[Event]:
+    """What a lost hint would have said about the room's state."""
+    state = room.state
+    if state.state == RoomState.Name.CLOSED:
+        return [RoomClosed(state.opening)]
+    return [EngineReady(state.session)] if state.hears and state.session is not None else []
+
+
+_followers: dict[tuple[asyncio.AbstractEventLoop, int], Follower] = {}
+
+
+async def attach(room_id: int, renderer: Renderer) -> Follower:
+    """Have `renderer` follow the room, by this process's follower, started if need be."""
+    key = (asyncio.get_running_loop(), room_id)
+    follower = _followers.setdefault(key, Follower(room_id))
+    follower.users += 1
+    try:
+        await follower.add(renderer)
+    except BaseException:
+        await detach(follower, renderer)
+        raise
+    return follower
+
+
+async def detach(follower: Follower, renderer: Renderer) -> None:
+    """Take `renderer` off a follower; the last one stops it."""
+    follower.users -= 1
+    if not follower.users:  # nobody new may come to a follower that stops
+        key = next((key for key, known in _followers.items() if known is follower), None)
+        if key is not None:
+            del _followers[key]
+    await follower.remove(renderer)

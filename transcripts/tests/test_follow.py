@@ -1,0 +1,336 @@
+"""Following a room: real rows, a real channel layer, hints that are lost, doubled and swapped."""
+
+import asyncio
+import random
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from channels.db import database_sync_to_async
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+
+from asr.rooms.ending import close_room, finish_session
+from asr.tests.make import TERMS, join, session_of
+from transcripts import live
+from transcripts.events import RoomClosed, SentenceChanged, SentenceRemoved
+from transcripts.follow import Follower, attach, detach
+from transcripts.models import Sentence, Track
+from transcripts.selectors import REPLAY_MOST, room_now
+from transcripts.services import (
+    NewSentence,
+    Translation,
+    add_sentences,
+    add_translations,
+    correct_sentence,
+    sentence_changed,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WITHIN_S = 30
+in_database = database_sync_to_async
+
+
+@pytest.fixture(autouse=True)
+async def _connections_of_threads_are_closed():
+    yield
+    await in_database(connections.close_all)()
+
+
+class Notes:
+    """A renderer that notes what it is given, and that nothing comes twice or out of order."""
+
+    def __init__(self, newest=20):
+        self.newest = newest
+        self.rooms, self.events, self.changes, self.begun_with = [], [], [], []
+        self.versions, self.texts = {}, {}
+        self._came = asyncio.Event()
+
+    def begin(self, room, sentences):
+        self.rooms.append(room)
+        self.begun_with = list(sentences)
+        self.versions, self.texts = dict(room.versions), {}
+        for event in sentences:
+            assert event.version <= room.versions[event.lang]
+            self._note(event)
+        self._came.set()
+
+    def take(self, event):
+        assert self.rooms, "nothing comes before the beginning"
+        self.events.append(event)
+        if isinstance(event, SentenceChanged | SentenceRemoved):
+            assert event.version > self.versions.get(event.lang, 0), "twice, or out of order"
+            self.versions[event.lang] = event.version
+            self.changes.append(event)
+            self._note(event)
+        self._came.set()
+
+    def compared(self, room):
+        for lang, version in room.versions.items():
+            self.versions[lang] = max(version, self.versions.get(lang, 0))
+        self._came.set()
+
+    def _note(self, event):
+        key = event.lang, event.part, event.index
+        if isinstance(event, SentenceRemoved):
+            self.texts.pop(key, None)
+        else:
+            self.texts[key] = event.text
+
+    async def until(self, holds):
+        async with asyncio.timeout(WITHIN_S):
+            while not holds():
+                self._came.clear()
+                await self._came.wait()
+
+
+@asynccontextmanager
+async def following(room_id, *renderers):
+    """Each renderer on a follower of its own, as in processes of their own."""
+    followers = [Follower(room_id) for _ in renderers]
+    try:
+        for follower, renderer in zip(followers, renderers, strict=True):
+            await follower.add(renderer)
+        yield followers
+    finally:
+        for follower, renderer in zip(followers, renderers, strict=True):
+            await follower.remove(renderer)
+
+
+@in_database
+def opened(code="A"):
+    return session_of(join(code, terms=TERMS)).part
+
+
+@in_database
+def say(part, *texts):
+    return add_sentences(part=part, sentences=[NewSentence(0, 900, text) for text in texts])
+
+
+@in_database
+def translate(part, lang, *rows):
+    add_translations(
+        part=part,
+        lang=lang,
+        translations=[Translation(row.index, f"{lang} {row.text}", row.version) for row in rows],
+    )
+
+
+@in_database
+def stored(part):
+    return {
+        (row.track.lang, part.number, row.index): row.text
+        for row in Sentence.objects.filter(part=part).select_related("track")
+    }
+
+
+async def test_who_comes_late_begins_with_the_newest_and_then_has_every_change_once():
+    part, early, late = await opened(), Notes(), Notes(newest=2)
+    first = await attach(part.room_id, early)
+    one, *_ = await say(part, "One.", "Two.", "Three.")
+    await early.until(lambda: early.versions["en"] == 3)
+    assert await attach(part.room_id, late) is first
+    assert [event.text for event in late.begun_with] == ["Two.", "Three."]
+    await in_database(correct_sentence)(sentence=one, text="1.")
+    for notes in (early, late):
+        await notes.until(lambda notes=notes: notes.texts.get(("en", 1, 0)) == "1.")
+    assert [event.version for event in early.changes] == [1, 2, 3, 4]
+    assert [event.version for event in late.changes] == [4]
+    await detach(first, early)
+    await say(part, "Four.")
+    await late.until(lambda: late.versions["en"] == 5)
+    await detach(first, late)
+    assert len(early.changes) == 4
+
+
+async def test_comparison_costs_one_query_and_two_where_something_changed():
+    part, notes = await opened(), Notes()
+    rows = await say(part, "One.", "Two.")
+    await translate(part, "de", *rows)
+    counts = []
+    async with following(part.room_id, notes) as (follower,):
+        await follower.compare()
+        for change in (None, "Three.", None):
+            if change is not None:
+                await in_database(say_untold)(part, change)
+            counted = CaptureQueriesContext(connection)
+            await in_database(counted.__enter__)()
+            await follower.compare()
+            await in_database(counted.__exit__)(None, None, None)
+            counts.append(await in_database(len)(counted))
+    assert notes.texts["en", 1, 2] == "Three."
+    assert counts == [1, 2, 1]
+
+
+async def test_two_followers_have_the_same_in_the_end_whatever_becomes_of_the_hints():
+    part, one, two = await opened(), Notes(), Notes()
+    chance = random.Random(1)
+    async with following(part.room_id, one, two):
+        for number in range(30):
+            rows = await in_database(say_untold)(part, f"{number}.")
+            if chance.random() < 0.4 and number:
+                rows += await in_database(correct_untold)(
+                    part, chance.randrange(number), f"corrected {number}"
+                )
+            hints = [row for row in rows for _ in range(chance.choice((0, 1, 2)))]
+            chance.shuffle(hints)
+            for row in hints:
+                event = sentence_changed(row, part=part, lang="en")
+                live.publish_track(part.room_id, "en", [event])
+        last = (await in_database(room_now)(part.room_id)).versions["en"]
+        for notes in (one, two):
+            await notes.until(lambda notes=notes: notes.versions["en"] == last)
+            assert notes.texts == await stored(part)
+
+
+async def test_corrections_while_others_come_and_go_on_reach_everybody_once():
+    part = await opened()
+    rows = await say(part, *(f"{number}." for number in range(10)))
+    stays, followers = Notes(), []
+    done = asyncio.Event()
+
+    async def correct():
+        for number in range(40):
+            row = rows[number % 10]
+            await asyncio.to_thread(
+                in_thread, correct_sentence, sentence=row, text=f"{row.index} at {number}"
+            )
+            await asyncio.to_thread(
+                in_thread, add_sentences, part=part, sentences=[NewSentence(0, 9, f"new {number}")]
+            )
+        done.set()
+
+    async def come():
+        while not done.is_set():
+            notes = Notes(newest=60)
+            async with following(part.room_id, notes) as (follower,):
+                await follower.compare()
+                followers.append(notes)
+
+    async with following(part.room_id, stays):
+        await asyncio.gather(correct(), come(), come())
+        last = (await in_database(room_now)(part.room_id)).versions["en"]
+        await stays.until(lambda: stays.versions["en"] == last)
+        final = await stored(part)
+        assert stays.texts.items() <= final.items()
+        assert len(stays.texts) == 50
+    assert len(followers) > 2  # and what each of them asserts held
+
+
+async def test_replay_after_a_version_has_what_was_missed_and_what_follows_has_no_gap_and_no_repeat():
+    part, notes = await opened(), Notes()
+    rows = await say(part, "One.", "Two.", "Three.")
+    await translate(part, "de", *rows)
+    async with following(part.room_id, notes) as (follower,):
+        await in_database(correct_sentence)(sentence=rows[0], text="1.")
+        await notes.until(lambda: notes.versions["en"] == 4)
+        replay = await follower.resume({"en": 2, "de": 1})
+        assert [(event.lang, event.version, event.text) for event in replay.events] == [
+            ("de", 2, "de Two."), ("de", 3, "de Three."), ("en", 3, "Three."), ("en", 4, "1."),
+        ]  # fmt: skip
+        assert replay.versions == {"en": 4, "de": 3}
+        await say(part, "Four.")
+        await notes.until(lambda: notes.changes[-1].version == 5)
+
+
+async def test_replay_behind_a_version_that_another_process_told_first_waits_for_it():
+    part, notes = await opened(), Notes()
+    async with following(part.room_id, notes) as (follower,):
+        await in_database(say_untold)(part, "One.")
+        replay = await follower.resume({"en": 1})
+        assert (replay.events, replay.versions, notes.texts["en", 1, 0]) == ([], {"en": 1}, "One.")
+        replay = await follower.resume({"en": 10**9, "xx": 7})  # no versions of this room
+        assert (replay.events, replay.versions) == ([], {"en": 1, "xx": 0})
+
+
+async def test_replay_of_more_than_one_read_is_whole_in_every_language():
+    part, notes = await opened(), Notes(newest=1)
+    rows = await say(part, *(f"{number}." for number in range(REPLAY_MOST + 10)))
+    await translate(part, "de", *rows[:30])
+    await translate(part, "zh-Hans", *rows)
+    async with following(part.room_id, notes) as (follower,):
+        replay = await follower.resume({"en": 0, "de": 5, "zh-Hans": 0})
+    versions = {}
+    for event in replay.events:
+        versions.setdefault(event.lang, []).append(event.version)
+    assert versions["en"] == versions["zh-Hans"] == list(range(1, REPLAY_MOST + 11))
+    assert versions["de"] == list(range(6, 31))
+
+
+async def test_track_that_is_new_to_the_room_is_followed_from_its_first_sentence():
+    part, notes = await opened(), Notes()
+    async with following(part.room_id, notes):
+        rows = await say(part, "One.")
+        await translate(part, "de", *rows)
+        await notes.until(lambda: ("de", 1, 0) in notes.texts)
+        rows = await say(part, "Two.")
+        await translate(part, "de", *rows)
+        await notes.until(lambda: ("de", 1, 1) in notes.texts)
+
+
+async def test_next_opening_is_a_new_beginning_behind_the_last_words_of_the_old_one():
+    part, notes = await opened(), Notes()
+
+    @in_database
+    def end():
+        close_room(part.room_id)
+        finish_session(part.sessions.select_related("part", "room").get())
+
+    async with following(part.room_id, notes):
+        await in_database(say_untold)(part, "Last words.")
+        await end()
+        await notes.until(lambda: any(isinstance(event, RoomClosed) for event in notes.events))
+        await say(await opened(), "New words.")
+        await notes.until(lambda: len(notes.rooms) == 2)
+        assert ("en", 1, 0) not in notes.texts
+        assert notes.changes[0].text == "Last words."
+        await notes.until(lambda: notes.texts.get(("en", 2, 0)) == "New words.")
+
+
+async def test_renderer_that_fails_does_not_keep_the_others_from_anything():
+    part, notes = await opened(), Notes()
+
+    class Failing(Notes):
+        def take(self, event):
+            raise ValueError
+
+    failing = Failing()
+    follower = await attach(part.room_id, failing)
+    await attach(part.room_id, notes)
+    try:
+        await say(part, "One.", "Two.")
+        await notes.until(lambda: notes.versions.get("en") == 2)
+        assert notes.texts["en", 1, 1] == "Two."
+    finally:
+        await detach(follower, notes)
+        await detach(follower, failing)
+
+
+def say_untold(part, text):
+    """A sentence whose hint is lost."""
+    track = Track.objects.get(room=part.room_id, lang="en")
+    track.version += 1
+    track.save()
+    index = Sentence.objects.filter(part=part, track=track).count()
+    row = Sentence.objects.create(
+        track=track, part=part, index=index, line=0, position=index, start_ms=0, end_ms=900, text=text,
+        version=track.version,
+    )  # fmt: skip
+    return [row]
+
+
+def correct_untold(part, index, text):
+    track = Track.objects.get(room=part.room_id, lang="en")
+    track.version += 1
+    track.save()
+    row = Sentence.objects.get(part=part, track=track, index=index)
+    row.text, row.version = text, track.version
+    row.save()
+    return [row]
+
+
+def in_thread(call, **arguments):
+    try:
+        return call(**arguments)
+    finally:
+        with suppress(Exception):
+            connection.close()

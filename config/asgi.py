@@ -20,11 +20,11 @@ django_application = get_asgi_application()
 
 from gateways.conference.routing import websocket_urlpatterns  # noqa: E402  (needs the apps loaded)
 
-if "daphne.server" in sys.modules:
-    from config import bodies, websockets
+if "daphne.server" in sys.modules:  # also where Daphne was started by itself, or by `runserver`
+    from config.servers import daphne_http, daphne_sockets
 
-    bodies.install()
-    websockets.install()
+    daphne_http.install()
+    daphne_sockets.install()
 
 
 async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -74,15 +74,7 @@ def app_programs(*, host: str, port: int, slots: int, spares: int) -> list[Progr
         "--without-gossip",
     ]
     return [
-        Program(
-            "web",
-            [
-                python, "-m", "daphne", "-b", host, "-p", str(port), "--access-log", "/dev/null",
-                # a socket whose browser vanished is noticed within 27 s: its demand must end
-                "--ping-interval", "10", "--ping-timeout", "15",
-                "--websocket_timeout", "-1", "config.asgi:application",
-            ],
-        ),
+        Program("web", [python, "-m", "config.servers", "--host", host, "--port", str(port)]),
         Program(
             "asr",
             [

@@ -1,9 +1,11 @@
-"""A Daphne as config/ changes it, in a child process."""
+"""Each server as config/servers changes it, in a child process."""
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import psutil
@@ -11,28 +13,33 @@ import pytest
 
 from ops.faults.stack import BASE_DIR, free_port
 
+WITHIN_S = 60
 
-@pytest.fixture(scope="module")
-def daphne() -> Iterator[tuple[str, psutil.Process]]:
+
+@pytest.fixture(scope="module", params=["uvicorn", "daphne"])
+def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, psutil.Process]]:
     """A server of the flooding application: its URL and its process."""
     port = free_port()
     command = [
-        sys.executable,
-        "-m",
-        "daphne",
-        "-p",
-        str(port),
-        "-v",
-        "1",
-        "config.tests.flooding:application",
-    ]
-    child = subprocess.Popen(command, cwd=BASE_DIR, stderr=subprocess.PIPE, text=True)
-    assert child.stderr is not None
+        sys.executable, "-m", "config.servers", "--server", request.param, "--port", str(port),
+        "--application", "config.tests.flooding:application",
+    ]  # fmt: skip
+    child = subprocess.Popen(command, cwd=BASE_DIR)
     try:
-        for line in child.stderr:
-            if "Listening on TCP" in line:
-                break
+        _until_it_listens(port, child)
         yield f"ws://127.0.0.1:{port}", psutil.Process(child.pid)
     finally:
         child.terminate()
-        child.communicate()
+        child.wait(WITHIN_S)
+
+
+def _until_it_listens(port: int, child: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), WITHIN_S).close()
+            return
+        except ConnectionRefusedError:
+            assert child.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)

@@ -1,17 +1,13 @@
-"""An ASGI application on Daphne as config/ changes it: sends more than anybody reads, and says what it has received."""
+"""An ASGI application for servers to run: sends more than anybody reads, and says what it has received."""
 
 import asyncio
 import json
 
-from config import bodies, websockets
 from gateways.common.outbox import Outbox
 
 BLOCK = "x" * 65_536
 MESSAGES = 2_000  # 125 MB
 FEW = 200
-
-bodies.install()
-websockets.install()
 
 
 async def application(scope, receive, send):

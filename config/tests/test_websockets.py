@@ -1,4 +1,4 @@
-"""What config/websockets.py adds to Daphne, on a real Daphne in a child process."""
+"""What config/servers adds to each server, on a real one in a child process."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ async def until_calm(process: psutil.Process) -> None:
             await asyncio.sleep(0.2)
 
 
-async def test_slow_reader_of_a_state_gets_the_newest_and_costs_no_memory(daphne):
-    url, process = daphne
+async def test_slow_reader_of_a_state_gets_the_newest_and_costs_no_memory(served):
+    url, process = served
     before = process.memory_info().rss
     async with stalled(f"{url}/state") as socket:
         process.cpu_percent()
@@ -61,8 +61,8 @@ async def test_slow_reader_of_a_state_gets_the_newest_and_costs_no_memory(daphne
     assert len(read) < MESSAGES / 2
 
 
-async def test_slow_reader_of_events_is_sent_away_and_may_come_back(daphne):
-    url, process = daphne
+async def test_slow_reader_of_events_is_sent_away_and_may_come_back(served):
+    url, process = served
     before = process.memory_info().rss
     async with stalled(f"{url}/events") as socket:
         process.cpu_percent()
@@ -76,8 +76,8 @@ async def test_slow_reader_of_events_is_sent_away_and_may_come_back(daphne):
     assert len(read) < MESSAGES / 2
 
 
-async def test_burst_that_fits_into_the_queue_comes_whole_though_the_reader_was_slow(daphne):
-    url, _ = daphne
+async def test_burst_that_fits_into_the_queue_comes_whole_though_the_reader_was_slow(served):
+    url, _ = served
     async with stalled(f"{url}/few") as socket:
         socket.transport.resume_reading()
         assert await numbers(socket) == [*range(FEW), -1]
@@ -97,8 +97,8 @@ async def closed(socket) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("prefix", ["", "/backend"])
-async def test_viewer_says_four_kilobytes_and_a_host_four_megabytes(daphne, prefix):
-    url, _ = daphne
+async def test_viewer_says_four_kilobytes_and_a_host_four_megabytes(served, prefix):
+    url, _ = served
     longest = {"client": VIEWER_MESSAGE_BYTES, "host": HOST_MESSAGE_BYTES}
     for role, limit in longest.items():
         async with connect(f"{url}{prefix}/room/A/{role}/en/de", max_size=None) as socket:
@@ -109,16 +109,16 @@ async def test_viewer_says_four_kilobytes_and_a_host_four_megabytes(daphne, pref
             assert (code, "exceeds payload limit" in reason) == (1009, True)
 
 
-async def test_message_in_pieces_is_bounded_like_a_whole_one(daphne):
-    url, _ = daphne
+async def test_message_in_pieces_is_bounded_like_a_whole_one(served):
+    url, _ = served
     async with connect(f"{url}/room/A/client/en/de") as socket:
         with contextlib.suppress(ConnectionClosed):
             await socket.send([b"x" * 1024] * 5)
         assert (await closed(socket))[0] == 1009
 
 
-async def test_unfinished_messages_of_all_sockets_together_are_bounded_and_short_ones_still_come(daphne):
-    url, process = daphne
+async def test_unfinished_messages_of_all_sockets_together_are_bounded_and_short_ones_still_come(served):
+    url, process = served
     before = process.memory_info().rss
     never = asyncio.Event()
 

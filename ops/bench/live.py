@@ -126,7 +126,7 @@ class CpuMeter:
 
 def _program(command: list[str]) -> str:
     line = " ".join(command)
-    for name, mark in (("web", "daphne"), ("asr", "-Q asr"), ("translation", "-Q translation")):
+    for name, mark in (("web", "config.servers"), ("asr", "-Q asr"), ("translation", "-Q translation")):
         if mark in line:
             return name
     for name in ("postgres", "redis", "celery", "supervisord"):

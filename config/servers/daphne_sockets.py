@@ -17,17 +17,13 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from config.unfinished import UNFINISHED
-from gateways.common.limits import message_limit_bytes
-from gateways.conference.limits import MESSAGE_BOUNDS
+from config.servers.limits import CLOSE_WITHIN_S, NORMAL, TRY_AGAIN_LATER, cut_reason, longest_message_bytes
+from config.servers.unfinished import UNFINISHED
 
 UNTAKEN_MESSAGES, UNTAKEN_OF_LONGEST = 256, 2  # then the peer waits
 UNTAKEN_AGAIN = 4
 EARLY_BYTES = 64 * 1024  # sent before the socket was accepted
 RESUME_POLL_S = 0.05
-CLOSE_WITHIN_S = 5
-NORMAL, TRY_AGAIN_LATER = 1000, 1013
-CLOSE_REASON_BYTES = 123
 
 
 @implementer(IPushProducer)
@@ -37,7 +33,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
     _hears_out = False  # closed with `drain`: what the peer sent before it read of that still counts
 
     def onConnect(self, request: Any) -> Any:
-        self._longest_bytes = message_limit_bytes(request.path, MESSAGE_BOUNDS)
+        self._longest_bytes = longest_message_bytes(request.path)
         self.writable = asyncio.Event()  # while the peer reads, or is gone
         self.writable.set()
         self.maxFramePayloadSize = self.maxMessagePayloadSize = 0  # these would bind what we send as well
@@ -127,18 +123,16 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         self.writable.set()
 
     def _close_with(self, code: int, reason: str) -> None:
-        """Autobahn's sendClose refuses 1003 and 1008; the frame itself may carry them.
-
-        At most 123 bytes of UTF-8 fit into it (RFC 6455, 5.5.1).
-        """
-        text = reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
-        self.sendCloseFrame(code=code, reasonUtf8=text.encode(), isReply=False)
+        """Autobahn's sendClose refuses 1003 and 1008; the frame itself may carry them."""
+        self.sendCloseFrame(code=code, reasonUtf8=cut_reason(reason).encode(), isReply=False)
 
 
 def install() -> None:
     """Let every Daphne server of this process use CaptionSocket."""
     from daphne.server import Server  # installs Twisted's reactor, so only where Daphne runs
 
+    if WebSocketFactory.protocol is CaptionSocket:
+        return
     hand_over = Server.handle_reply
 
     async def handle_reply(self: Any, protocol: Any, message: dict[str, Any]) -> None:

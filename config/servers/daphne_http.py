@@ -9,19 +9,16 @@ is read off and dropped, for a while: whoever is closed upon while sending never
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from daphne import http_protocol
 
-from config.unfinished import UNFINISHED
+from config.servers.limits import BODY_LIMIT_BYTES, READ_OFF_FOR_S, TOO_LARGE
+from config.servers.unfinished import UNFINISHED
 
-BODY_LIMIT_BYTES = 96 * 1024  # more than any view reads: those refuse in their own words
-READ_OFF_FOR_S = 5
-_BODY = json.dumps({"status": "fail", "detail": "The body is too large"}).encode()
 _ANSWER = (
     b"HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    b"Cache-Control: no-store\r\nContent-Length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
+    b"Cache-Control: no-store\r\nContent-Length: %d\r\n\r\n%s" % (len(TOO_LARGE), TOO_LARGE)
 )
 
 
@@ -66,7 +63,7 @@ class BoundedRequest(http_protocol.WebRequest):  # type: ignore[misc]
         super().connectionLost(reason)
 
     def give_up(self) -> None:
-        """All bodies together are too long for this process (config/unfinished.py)."""
+        """All bodies together are too long for this process (config/servers/unfinished.py)."""
         self._refuse()
 
     def _refuse(self) -> None:

@@ -29,6 +29,12 @@ class Unfinished:
             self.forget(largest)
             largest.give_up()
 
+    def hold(self, sender: Sender, size_bytes: int) -> None:
+        """So much of it is there now; may call the `give_up` of any sender."""
+        self.forget(sender)
+        if size_bytes:
+            self.add(sender, size_bytes)
+
     def forget(self, sender: Sender) -> None:
         """Its message is whole, or it is gone."""
         self.total_bytes -= self._held.pop(sender, 0)

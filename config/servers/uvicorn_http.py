@@ -1,0 +1,154 @@
+"""What uvicorn's HTTP lacks for a server that strangers reach: a time limit on requests, and limits on their bodies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from config.servers.limits import BODY_LIMIT_BYTES, READ_OFF_FOR_S, TOO_LARGE, TOO_LATE
+from config.servers.unfinished import UNFINISHED
+
+REQUEST_WITHIN_S = 20.0  # its line and headers
+BODY_WITHIN_S = 60.0
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+
+
+class TimedRequests(H11Protocol):
+    """A connection on which no whole request comes is closed; uvicorn waits for ever once something has come."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._set_deadline()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._set_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._clear_deadline()
+
+    def _set_deadline(self) -> None:
+        if self.conn.their_state is not h11.IDLE:
+            self._clear_deadline()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(REQUEST_WITHIN_S, self.transport.abort)
+
+    def _clear_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class BoundedBodies:
+    """Reads a request's body before the application does; one that is longer than BODY_LIMIT_BYTES is answered 413.
+
+    What still comes of it is read off and dropped, for a while: whoever is closed upon while sending never reads the answer.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """One connection, of whatever kind."""
+        headers = dict(scope.get("headers", ()))
+        if scope["type"] != "http" or not {b"content-length", b"transfer-encoding"} & headers.keys():
+            await self._application(scope, receive, send)
+            return
+        body = _Body(receive, int(headers.get(b"content-length", b"0")))
+        try:
+            whole = await body.read()
+        except _TooLarge:
+            await _refuse(send, receive, 413, TOO_LARGE, listens=b"expect" not in headers or body.began)
+        except TimeoutError:
+            await _refuse(send, receive, 408, TOO_LATE, listens=False)
+        else:
+            if whole is not None:
+                await self._application(scope, _first(whole, receive), send)
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class _Body:
+    """A body on its way; all of them together are bounded (config/servers/unfinished.py)."""
+
+    def __init__(self, receive: Receive, said_bytes: int) -> None:
+        self.began = False
+        self._receive, self._said_bytes = receive, said_bytes
+        self._given_up = False
+        self._limit = asyncio.timeout(BODY_WITHIN_S)
+
+    async def read(self) -> bytes | None:
+        """All of it; None: its sender is gone. Raises _TooLarge, TimeoutError."""
+        if self._said_bytes > BODY_LIMIT_BYTES:
+            raise _TooLarge
+        try:
+            async with self._limit:
+                return await self._read()
+        except TimeoutError:
+            if self._given_up:
+                raise _TooLarge from None
+            raise
+        finally:
+            UNFINISHED.forget(self)
+
+    async def _read(self) -> bytes | None:
+        self.began, chunks, length = True, list[bytes](), 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                return None
+            chunks.append(message.get("body", b""))
+            length += len(chunks[-1])
+            if length > BODY_LIMIT_BYTES:
+                raise _TooLarge
+            if not message.get("more_body"):
+                return b"".join(chunks)
+            UNFINISHED.hold(self, length)
+
+    def give_up(self) -> None:
+        """All bodies together are too long for this process."""
+        self._given_up = True
+        self._limit.reschedule(asyncio.get_running_loop().time())
+
+
+async def _refuse(send: Send, receive: Receive, status: int, answer: bytes, *, listens: bool) -> None:
+    headers = [
+        (b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode()),
+        (b"cache-control", b"no-store"), (b"connection", b"close"),
+    ]  # fmt: skip
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer, "more_body": True})
+    if listens:
+        try:
+            async with asyncio.timeout(READ_OFF_FOR_S):
+                while (await receive()).get("more_body"):
+                    pass
+        except TimeoutError:
+            pass
+    await send({"type": "http.response.body"})
+
+
+def _first(body: bytes, receive: Receive) -> Receive:
+    """`receive` with the whole body before what comes later."""
+    given = False
+
+    async def receive_body_first() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_body_first

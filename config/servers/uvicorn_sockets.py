@@ -1,0 +1,195 @@
+"""What uvicorn's WebSocket protocol lacks for a caption server (the one on websockets' parser without I/O).
+
+1. Limits: uvicorn's `ws_max_size` is one for all; here it is the path's. What is unfinished is bounded over all sockets, and
+   a read that holds thousands of tiny messages is parsed as the application takes them.
+2. Ends: uvicorn closes the connection at once where a peer sent too much, which then never reads why; here what is under way is
+   read off. A connection whose peer does not read ends all the same. With `drain` in a close the application goes on
+   receiving until the peer has answered.
+3. A text for hundreds of viewers becomes one frame, not hundreds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote
+
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import PayloadTooBig
+from websockets.frames import Close, CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+
+from config.servers.limits import (
+    CLOSE_WITHIN_S,
+    NORMAL,
+    TRY_AGAIN_LATER,
+    cut_reason,
+    longest_message_bytes,
+)
+from config.servers.unfinished import UNFINISHED
+
+PARSED_AT_ONCE_BYTES = 16 * 1024
+UNTAKEN_MESSAGES = 256
+SILENT_FOR_S = 0.5
+
+
+class CaptionSocket(WebSocketsSansIOProtocol):
+    """One WebSocket: limits on what comes, and an end in any case."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._unparsed = b""
+        self._drains = False
+        self._failed = False
+        self._silence_timer: asyncio.TimerHandle | None = None
+        self._abort_timer: asyncio.TimerHandle | None = None
+
+    # --- what comes
+    def handle_connect(self, event: Request) -> None:
+        self.conn.max_message_size = longest_message_bytes(unquote(event.path.partition("?")[0]))
+        super().handle_connect(event)
+
+    def data_received(self, data: bytes) -> None:
+        if self._failed:
+            self._await_silence()
+            return
+        self._unparsed = self._unparsed + data if self._unparsed else data
+        self._parse()
+
+    def _parse(self) -> None:
+        """As much as the application may have waiting; the rest when it has taken some (`receive`)."""
+        data, begin = self._unparsed, 0
+        while begin < len(data) and (self.queue.qsize() < UNTAKEN_MESSAGES or self._drops()):
+            end = begin + PARSED_AT_ONCE_BYTES
+            super().data_received(data[begin:end] if len(data) > PARSED_AT_ONCE_BYTES else data)
+            begin = end
+        self._unparsed = data[begin:]
+        if not self.disconnected:
+            whole_frames = self.conn.current_size or 0
+            UNFINISHED.hold(self, len(self._unparsed) + len(self.conn.reader.buffer) + whole_frames)
+
+    def send_receive_event_to_app(self) -> None:
+        self.close_sent, closed = self.close_sent and not self._drains, self.close_sent
+        super().send_receive_event_to_app()
+        self.close_sent = self.close_sent or closed
+
+    def _drops(self) -> bool:
+        """Whether messages are read off for the peer's sake alone."""
+        return self.close_sent and not self._drains
+
+    async def receive(self) -> Any:
+        message = await self.queue.get()
+        if self._unparsed and self.queue.empty():
+            self._parse()
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
+            self.transport.resume_reading()
+        return message
+
+    def give_up(self) -> None:
+        """What is not whole yet is too much for this process, and most of it is this socket's."""
+        self._unparsed = b""
+        self.conn.fail(TRY_AGAIN_LATER, "Too much unfinished")
+        self.handle_parser_exception()
+
+    # --- what goes
+    async def send(self, message: Any) -> None:
+        if not self.handshake_complete or self.disconnected:
+            await super().send(message)
+        elif message["type"] == "websocket.close":
+            self._close(
+                message.get("code") or NORMAL, message.get("reason") or "", bool(message.get("drain"))
+            )
+        elif message.get("text") is not None:
+            await self.writable.wait()
+            if self.disconnected or self.conn.state is not State.OPEN:
+                raise ClientDisconnected
+            self.transport.write(_text_frame(message["text"]))
+        else:
+            await super().send(message)
+
+    # --- how it ends
+    def _close(self, code: int, reason: str, drain: bool) -> None:
+        """At once, also before a peer that does not read: it has CLOSE_WITHIN_S to answer."""
+        if self.conn.state is not State.OPEN or self.transport.is_closing():
+            return
+        self.conn.send_close(code, cut_reason(reason))
+        self._drains = drain
+        self._await_end(code, reason)
+
+    def handle_parser_exception(self) -> None:
+        """What came cannot be parsed any further; the peer reads why, unless it goes on sending for CLOSE_WITHIN_S."""
+        if self._failed:
+            return
+        self._failed, self._drains = True, False
+        self._say_the_limit()
+        sent = self.conn.close_sent
+        if sent is None:  # before the handshake's answer
+            self.transport.abort()
+        else:
+            self._await_end(sent.code, sent.reason)
+            self._await_silence()
+
+    def _say_the_limit(self) -> None:
+        """In the words that clients know, which are Autobahn's."""
+        error = self.conn.parser_exc
+        if isinstance(error, PayloadTooBig) and self.conn.close_sent is not None and not self.close_sent:
+            size_bytes = (error.size or 0) + (error.current_size or 0)
+            reason = f"message of {size_bytes} bytes exceeds payload limit of {error.max_size}"
+            self.conn.close_sent = Close(CloseCode.MESSAGE_TOO_BIG, reason)
+            self.conn.data_to_send()
+            self.conn.send_frame(Frame(Opcode.CLOSE, self.conn.close_sent.serialize()))
+
+    def _await_silence(self) -> None:
+        """Then nothing is under way that would reset the connection before the peer has read."""
+        if self._silence_timer is not None:
+            self._silence_timer.cancel()
+        self._silence_timer = self.loop.call_later(SILENT_FOR_S, self.transport.close)
+
+    def _await_end(self, code: int, reason: str) -> None:
+        self.stop_keepalive()
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if not self._drains:
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.close_sent = True
+        if self.read_paused and self._drops():
+            self.read_paused = False
+            self.transport.resume_reading()
+        if self.close_timer is None:
+            self.close_timer = self.loop.call_later(CLOSE_WITHIN_S, self.transport.abort)
+
+    def handle_close(self, event: Frame) -> None:
+        super().handle_close(event)
+        self._abort_within(CLOSE_WITHIN_S)
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._abort_within(1)
+
+    def shutdown(self) -> None:
+        if self.conn.state is State.OPEN or not self.handshake_complete:
+            super().shutdown()
+        else:
+            self.transport.close()
+        self._abort_within(1)
+
+    def _abort_within(self, seconds: float) -> None:
+        """uvicorn has closed the transport, which still waits for its peer to read."""
+        if self._abort_timer is None:
+            self._abort_timer = self.loop.call_later(seconds, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        UNFINISHED.forget(self)
+        self._unparsed = b""
+        super().connection_lost(exc)
+        for timer in (self._abort_timer, self._silence_timer):
+            if timer is not None:
+                timer.cancel()
+
+
+@lru_cache(maxsize=128)
+def _text_frame(text: str) -> bytes:
+    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from config.database import connection_settings
@@ -86,7 +87,7 @@ CACHES = {
         "OPTIONS": {
             "socket_timeout": 1.0,
             "socket_connect_timeout": 1.0,
-            "retry": Retry(NoBackoff(), 1),
+            "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         },
     }
 }

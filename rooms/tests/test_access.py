@@ -1,12 +1,14 @@
 """Keys, passwords, and how fast an address may guess."""
 
 import hashlib
+import time
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
+from asr.tests.real_redis import RealRedis
 from rooms import access, throttle
 from rooms.access import Identity
 from rooms.errors import DomainError, Forbidden, Unauthenticated
@@ -78,6 +80,16 @@ class TestKeys:
         access.revoke(list(AccessKey.objects.all()))
         with pytest.raises(Unauthenticated):
             access.identify_key(key)
+
+
+    def test_right_password_gets_in_within_two_seconds_though_redis_is_silent(self, settings, tmp_path):
+        with RealRedis(tmp_path) as redis:
+            settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": redis.url}}
+            access.login("ada's", None, ADDRESS)
+            with redis.silent():
+                began = time.monotonic()
+                assert access.login("ada's", None, ADDRESS).identity.owner == "ada"
+                assert time.monotonic() - began < 2
 
 
 @pytest.fixture

@@ -81,7 +81,6 @@ class TestKeys:
         with pytest.raises(Unauthenticated):
             access.identify_key(key)
 
-
     def test_right_password_gets_in_within_two_seconds_though_redis_is_silent(self, settings, tmp_path):
         with RealRedis(tmp_path) as redis:
             settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": redis.url}}

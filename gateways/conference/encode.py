@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from asr.selectors import ActiveRoom, active_rooms, max_active_rooms
-from gateways.conference.wire import RoomListView, RoomView, TrackView, TranscriptView, VoteView
+from gateways.conference.wire import PersonView, RoomListView, RoomView, TrackView, TranscriptView, VoteView
 from rooms.models import Room
 from rooms.schedule import DEFAULT_COLOUR
 from rooms.selectors import listed_rooms, spoken_lang, votes_for
@@ -16,12 +16,12 @@ UNKNOWN_PRESENTER = "Unknown"
 def room_list() -> RoomListView:
     """GET /room_list"""
     active = active_rooms()
-    return {
-        "available_source_langs": sorted(settings.ENV.source_langs),
-        "available_target_langs": sorted(target_langs()),
-        "max_active_rooms": max_active_rooms(),
-        "rooms": [_room(room, active.get(room.pk)) for room in listed_rooms(list(active))],
-    }
+    return RoomListView(
+        available_source_langs=sorted(settings.ENV.source_langs),
+        available_target_langs=sorted(target_langs()),
+        max_active_rooms=max_active_rooms(),
+        rooms=[_room(room, active.get(room.pk)) for room in listed_rooms(list(active))],
+    )
 
 
 def vote(room: Room) -> VoteView:
@@ -35,7 +35,7 @@ def vote(room: Room) -> VoteView:
         **event,
         "code": room.code,
         "title": room.title,
-        "track": _track(room),
+        "track": _track(room).model_dump(),
         "room": room.location,
         "url": _string(event.get("url")),
         "abstract": _string(event.get("abstract")),
@@ -52,32 +52,32 @@ def vote(room: Room) -> VoteView:
 def transcript(readable: ReadableRoom) -> TranscriptView:
     """One entry of /transcript_list."""
     room = readable.room
-    return {
-        "id": room.code,
-        "code": room.code,
-        "title": room.title,
-        "persons": [{"name": name} for name in room.presenters],
-        "room": room.location,
-        "firstChunkTimestamp": int(readable.first_at.timestamp()),
-        "lastChunkTimestamp": int(readable.last_at.timestamp()),
-    }
+    return TranscriptView(
+        id=room.code,
+        code=room.code,
+        title=room.title,
+        persons=[PersonView(name=name) for name in room.presenters],
+        room=room.location,
+        firstChunkTimestamp=int(readable.first_at.timestamp()),
+        lastChunkTimestamp=int(readable.last_at.timestamp()),
+    )
 
 
 def _room(room: Room, active: ActiveRoom | None) -> RoomView:
-    return {
-        "id": room.code,
-        "title": room.title,
-        "description": room.abstract,
-        "track": _track(room),
-        "location": room.location,
-        "presenter": room.presenters[0] if room.presenters else UNKNOWN_PRESENTER,
-        "host_connection_id": active.host_connection_id if active else "",
-        "source_lang": active.source_lang if active else spoken_lang(room),
-    }
+    return RoomView(
+        id=room.code,
+        title=room.title,
+        description=room.abstract,
+        track=_track(room),
+        location=room.location,
+        presenter=room.presenters[0] if room.presenters else UNKNOWN_PRESENTER,
+        host_connection_id=active.host_connection_id if active else "",
+        source_lang=active.source_lang if active else spoken_lang(room),
+    )
 
 
 def _track(room: Room) -> TrackView:
-    return {"name": room.track, "color": room.colour or DEFAULT_COLOUR}
+    return TrackView(name=room.track, color=room.colour or DEFAULT_COLOUR)
 
 
 def _string(value: object) -> str:

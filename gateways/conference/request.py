@@ -12,8 +12,8 @@ from django.http.request import split_domain_port, validate_host
 
 from asr.rooms.services import recordable_room
 from asr.selectors import open_session
+from gateways.common.address import caller_address
 from gateways.conference import refusals
-from gateways.conference.http import caller_address
 from rooms.access import Identity, identify
 from rooms.errors import DomainError
 from translation.selectors import target_langs

@@ -1,90 +1,137 @@
 """The conference wire over HTTP (docs/wires/conference.md): parse, call one service, encode."""
 
+from typing import Annotated, Any
+
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 
 import asr.rooms.ending
 import transcripts.selectors
+from gateways.common.address import address_of
 from gateways.conference import encode
-from gateways.conference.http import address_of, route
-from gateways.conference.wire import CredentialsBody, LoginBody, VoteBody, read_body
+from gateways.conference.api import ConferenceAPI, JsonBody, LoginRefused, refusals
+from gateways.conference.wire import (
+    CredentialsBody,
+    KeyView,
+    LoginBody,
+    LoginView,
+    OkView,
+    PowerView,
+    RoomListView,
+    TranscriptView,
+    VoteBody,
+    VoteView,
+)
 from rooms import access, selectors, services
 from rooms.access import Identity
 from rooms.errors import DomainError, Forbidden, NotFound, Unauthenticated
 from rooms.models import LANGUAGE_CODE, passes
 
-
-@route("POST", statuses={401: 503, 403: 503})  # the page has its own words for 503, and shows others bare
-def login(request: HttpRequest) -> HttpResponse:
-    """Exchange a password for a key."""
-    body = read_body(request, LoginBody)
-    fresh = access.login(body.password, body.role, address_of(request))
-    return JsonResponse(
-        {
-            "status": "ok",
-            "key": fresh.key,
-            "power": fresh.identity.power,
-            "expire_hours": settings.ENV.key_lifetime_hours,
-        }
-    )
+api = ConferenceAPI(
+    title="Souffleur, conference wire",
+    description="Every path is served at the root and under /backend; GET /health and the sockets: docs/wires/conference.md.",
+    openapi_url=None,
+    docs_url=None,
+)
+Login = Annotated[LoginBody, JsonBody(...)]
+Credentials = Annotated[CredentialsBody, JsonBody(CredentialsBody())]
+Wish = Annotated[VoteBody, JsonBody(...)]
+PLAIN_TEXT: dict[str, Any] = {
+    "responses": {200: {"description": "OK", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+}
 
 
-@route("POST")
-def auth(request: HttpRequest) -> HttpResponse:
+@api.post("/login", response={200: LoginView, **refusals(400, 413, 429)})
+def login(request: HttpRequest, body: Login) -> LoginView:
+    """Exchange a password for a key; a wrong one is 503, 429 once an address guesses."""
+    try:
+        fresh = access.login(body.password, body.role, address_of(request))
+    except (Unauthenticated, Forbidden) as error:
+        raise LoginRefused(error.code) from None
+    return LoginView(key=fresh.key, power=fresh.identity.power, expire_hours=settings.ENV.key_lifetime_hours)
+
+
+@api.post("/auth", response={200: PowerView | OkView, **refusals(400, 401, 413, 429)})
+def auth(request: HttpRequest, body: Credentials) -> PowerView | OkView:
     """Whether a key or a password is still good. Clients throw their login away on any failure of this."""
-    body = read_body(request, CredentialsBody)
     if body.key is not None:
-        return JsonResponse({"status": "valid", "power": access.identify_key(body.key).power})
+        return PowerView(power=access.identify_key(body.key).power)
     _by_password(request, body)
-    return JsonResponse({"status": "ok"})
+    return OkView()
 
 
-@route("POST")
-def validate(request: HttpRequest) -> HttpResponse:
+@api.post("/validate", response={200: KeyView, **refusals(400, 401, 413)})
+def validate(request: HttpRequest, body: Credentials) -> KeyView:
     """Whether a key is still good."""
-    access.identify_key(read_body(request, CredentialsBody).key or "")
-    return JsonResponse({"status": "valid"})
+    access.identify_key(body.key or "")
+    return KeyView()
 
 
-@route("GET", "HEAD")
-def room_list(request: HttpRequest) -> HttpResponse:
+@api.api_operation(["HEAD"], "/room_list", response=RoomListView, include_in_schema=False)
+@api.get("/room_list", response={200: RoomListView, **refusals()})
+def room_list(request: HttpRequest) -> RoomListView:
     """What can be watched or opened now."""
-    return JsonResponse(encode.room_list())
+    return encode.room_list()
 
 
-@route("GET", "HEAD")
-def votes(request: HttpRequest) -> HttpResponse:
+@api.api_operation(["HEAD"], "/vote", response=list[VoteView], include_in_schema=False)
+@api.get("/vote", response={200: list[VoteView], **refusals()})
+def votes(request: HttpRequest) -> list[VoteView]:
     """Today's talks and how many wish captions for each."""
-    return JsonResponse([encode.vote(room) for room in selectors.votable_rooms()], safe=False)
+    return [encode.vote(room) for room in selectors.votable_rooms()]
 
 
-@route("POST")
-def vote(request: HttpRequest, code: str) -> HttpResponse:
+@api.post("/vote/{code}", response={200: int, **refusals(400, 404, 409, 413)})
+def vote(request: HttpRequest, code: str, body: Wish) -> int:
     """One wish more or fewer; the new count."""
-    return JsonResponse(services.cast_vote(code, vote=read_body(request, VoteBody).vote), safe=False)
+    return services.cast_vote(code, vote=body.vote)
 
 
-@route("GET")
-def vote_by_get(request: HttpRequest, code: str, *, more: bool) -> HttpResponse:
-    """The same by GET, as older clients do."""
-    return JsonResponse(services.cast_vote(code, vote=more), safe=False)
+@api.get("/vote/{code}/add", response={200: int, **refusals(404)})
+def vote_add(request: HttpRequest, code: str) -> int:
+    """One wish more, by GET, as older clients do; the new count."""
+    return services.cast_vote(code, vote=True)
 
 
-@route("GET", "POST")
-def transcript_list(request: HttpRequest) -> HttpResponse:
+@api.get("/vote/{code}/remove", response={200: int, **refusals(404, 409)})
+def vote_remove(request: HttpRequest, code: str) -> int:
+    """One wish fewer, by GET; the new count."""
+    return services.cast_vote(code, vote=False)
+
+
+@api.get(
+    "/transcript_list",
+    operation_id="transcript_list",
+    response={200: list[TranscriptView], **refusals(400, 413)},
+)
+@api.post(
+    "/transcript_list",
+    operation_id="transcript_list_by_key",
+    response={200: list[TranscriptView], **refusals(400, 413)},
+)
+def transcript_list(request: HttpRequest, body: Credentials) -> list[TranscriptView]:
     """Rooms with a stored transcript that this caller may read; a worn-out key reads what everybody may."""
     try:
-        identity = _by_key(read_body(request, CredentialsBody))
+        identity = _by_key(body)
     except Unauthenticated:
         identity = None
-    readable = transcripts.selectors.readable_rooms(identity)
-    return JsonResponse([encode.transcript(entry) for entry in readable], safe=False)
+    return [encode.transcript(entry) for entry in transcripts.selectors.readable_rooms(identity)]
 
 
-@route("GET", "POST")
-def transcript(request: HttpRequest, code: str, lang: str) -> HttpResponse:
+@api.get(
+    "/room/{code}/transcript/{lang}",
+    operation_id="transcript",
+    response={200: None, **refusals(400, 401, 403, 404, 413)},
+    openapi_extra=PLAIN_TEXT,
+)
+@api.post(
+    "/room/{code}/transcript/{lang}",
+    operation_id="transcript_by_key",
+    response={200: None, **refusals(400, 401, 403, 404, 413)},
+    openapi_extra=PLAIN_TEXT,
+)
+def transcript(request: HttpRequest, code: str, lang: str, body: Credentials) -> HttpResponse:
     """A room's stored transcript as text; what everybody may read needs no key, worn out or not."""
-    body = read_body(request, CredentialsBody)
     if not passes(LANGUAGE_CODE, lang):
         raise NotFound("no_transcript")
     room = selectors.room_by_code(code)
@@ -100,15 +147,14 @@ def transcript(request: HttpRequest, code: str, lang: str) -> HttpResponse:
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
-@route("POST")
-def close(request: HttpRequest, code: str) -> HttpResponse:
+@api.post("/room/{code}/close", response={200: OkView, **refusals(400, 401, 403, 404, 409, 413, 429)})
+def close(request: HttpRequest, code: str, body: Credentials) -> OkView:
     """An admin closes an active room."""
-    body = read_body(request, CredentialsBody)
     identity = _by_key(body) or _by_password(request, body)
     if not identity.is_admin:
         raise Forbidden("admin_required")
     asr.rooms.ending.close_room(selectors.room_by_code(code).pk, by="admin over HTTP")
-    return JsonResponse({"status": "ok"})
+    return OkView()
 
 
 def _by_key(body: CredentialsBody) -> Identity | None:

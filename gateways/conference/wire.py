@@ -1,50 +1,82 @@
 """The conference wire's bodies (docs/wires/conference.md). Unknown fields from old clients are ignored here."""
 
-from typing import Annotated, Any, Literal, TypedDict, TypeVar
+from typing import Annotated, Any, Literal
 
-from django.http import HttpRequest
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, WithJsonSchema
 
-from rooms.errors import BadInput
+from rooms.access import Power
 
-MAX_BODY_BYTES = 64 * 1024
 Secret = Annotated[str, StringConstraints(max_length=1024)]
 
 
 class Body(BaseModel):
-    """What a client posts."""
+    """What a client posts, or reads."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class LoginBody(Body):
-    """POST /login"""
+    """A password, and what for; the admin's gives power admin whatever the role is."""
 
     password: Secret
     role: Literal["host", "admin"] | None = None
 
 
 class CredentialsBody(Body):
-    """POST /auth, /validate, /close, the transcripts: a key, or a password where one is accepted."""
+    """A key, or a password where one is accepted."""
 
     key: Secret | None = None
     password: Secret | None = None
 
 
 class VoteBody(Body):
-    """POST /vote/{code}"""
+    """A wish for captions of a talk."""
 
     vote: StrictBool = Field(description="True: one more; false: one fewer.")
 
 
-class TrackView(TypedDict):
+class RefusalView(Body):
+    """Why not; clients look at `status` only."""
+
+    status: Literal["fail"] = "fail"
+    detail: str
+
+
+class LoginView(Body):
+    """A fresh key: 32 hexadecimal digits."""
+
+    status: Literal["ok"] = "ok"
+    key: str
+    power: Power
+    expire_hours: int
+
+
+class KeyView(Body):
+    """A key that is good."""
+
+    status: Literal["valid"] = "valid"
+
+
+class PowerView(KeyView):
+    """A key that is good, and for what."""
+
+    power: Power
+
+
+class OkView(Body):
+    """Done."""
+
+    status: Literal["ok"] = "ok"
+
+
+class TrackView(Body):
     """Never null, neither of them."""
 
     name: str
     color: str
 
 
-class RoomView(TypedDict):
+class RoomView(Body):
     """A room in the list; `host_connection_id` is "" exactly while the room is not active."""
 
     id: str
@@ -57,8 +89,8 @@ class RoomView(TypedDict):
     source_lang: str
 
 
-class RoomListView(TypedDict):
-    """GET /room_list"""
+class RoomListView(Body):
+    """What can be watched or opened now."""
 
     available_source_langs: list[str]
     available_target_langs: list[str]
@@ -66,14 +98,14 @@ class RoomListView(TypedDict):
     rooms: list[RoomView]
 
 
-class PersonView(TypedDict):
+class PersonView(Body):
     """A speaker."""
 
     name: str
 
 
-class TranscriptView(TypedDict):
-    """A room in /transcript_list; times in unix seconds."""
+class TranscriptView(Body):
+    """A room with a stored transcript; times in unix seconds."""
 
     id: str
     code: str
@@ -84,25 +116,25 @@ class TranscriptView(TypedDict):
     lastChunkTimestamp: int
 
 
-# A talk to vote on: every field of the schedule's event, some of them made uniform, plus `votes`.
-VoteView = dict[str, Any]
-
-
-Model = TypeVar("Model", bound=Body)
-
-
-class BodyTooLarge(BadInput):
-    """More bytes than any client of this wire has a reason to send."""
-
-
-def read_body(request: HttpRequest, model: type[Model]) -> Model:
-    """The body as `model`; empty counts as {}. Raises BadInput, BodyTooLarge."""
-    data = request.read(MAX_BODY_BYTES + 1)
-    if len(data) > MAX_BODY_BYTES:
-        raise BodyTooLarge("body_too_large")
-    try:
-        return model.model_validate_json(data.strip() or b"{}")
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        field = problem["loc"][0] if problem["loc"] else ""
-        raise (BadInput("bad_field", field=field) if field else BadInput("malformed_body")) from None
+_VOTE_FIELDS = [
+    "code", "title", "room", "url", "abstract", "description", "persons", "date", "start", "duration", "language",
+]  # fmt: skip
+VoteView = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "Every field that the schedule gives the talk, some of them made uniform, and its votes.",
+            "additionalProperties": True,
+            "properties": {
+                **{name: {"type": "string"} for name in _VOTE_FIELDS},
+                "track": {
+                    "type": "object",
+                    "properties": {"name": {"type": "string"}, "color": {"type": "string"}},
+                },
+                "votes": {"type": "integer", "minimum": 0},
+            },
+            "required": [*_VOTE_FIELDS, "track", "votes"],
+        }
+    ),
+]

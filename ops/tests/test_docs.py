@@ -10,6 +10,7 @@ import pytest
 
 from config.env import BASE_DIR, Env
 from ops.management.commands.licences_table import pinned_packages
+from ops.management.commands.openapi_schema import APIS, schema_text
 from ops.management.commands.settings_table import sections, settings_page
 
 DOCS = (
@@ -44,6 +45,12 @@ def code_files() -> Iterator[Path]:
 def test_the_page_of_settings_is_the_one_that_the_code_makes() -> None:
     again = "DEBUG=1 .venv/bin/python manage.py settings_table > docs/settings.md"
     assert (BASE_DIR / "docs" / "settings.md").read_text() == settings_page(), again
+
+
+@pytest.mark.parametrize("wire", sorted(APIS))
+def test_the_schema_of_a_wire_is_the_one_that_the_code_makes(wire: str) -> None:
+    again = f"DEBUG=1 .venv/bin/python manage.py openapi_schema {wire} > docs/openapi/{wire}.json"
+    assert (BASE_DIR / "docs" / "openapi" / f"{wire}.json").read_text("utf-8") == schema_text(wire), again
 
 
 def test_every_pinned_package_stands_on_the_page_of_licences() -> None:

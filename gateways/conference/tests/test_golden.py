@@ -1,9 +1,6 @@
 """The conference wire byte for byte: every route's answers and refusals, headers included, and every close reason."""
 
 import json
-import re
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -12,8 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from gateways.conference import refusals, seat
-from gateways.conference.tests.test_http import ADMIN, HOST, Wire, activate, say, today
-from gateways.conference.wire import MAX_BODY_BYTES
+from gateways.conference.api import MAX_BODY_BYTES
+from gateways.conference.tests.exchanges import Notes
+from gateways.conference.tests.test_http import ADMIN, HOST, activate, say, today
 from rooms.errors import DomainError
 from rooms.models import Event, Room
 from rooms.tests.make import room
@@ -44,62 +42,6 @@ CREDENTIALS = [
     {"password": ADMIN}, {"password": HOST, "role": "admin"}, {"password": ADMIN, "role": "admin"},
     {"key": "0" * 32, "password": ADMIN}, {"key": "admin", "unknown": [1]},
 ]  # fmt: skip
-
-
-USUAL = {
-    "Cross-Origin-Opener-Policy": "same-origin", "Referrer-Policy": "same-origin", "Vary": "origin",
-    "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
-}  # fmt: skip
-
-
-def shown_headers(answer):
-    """All headers, but for those that are on every answer, and a length that is right."""
-    usual = {**USUAL, "Content-Length": str(len(answer.content))}
-    if not answer.content:  # to HEAD the length is told all the same
-        usual["Content-Length"] = answer.headers.get("Content-Length", "0")
-    found = {**dict.fromkeys(USUAL, "absent"), **answer.headers}
-    return ", ".join(f"{name}: {value}" for name, value in sorted(found.items()) if usual.get(name) != value)
-
-
-class Notes:
-    """Exchanges as text, in order; keys, which are random, by a name."""
-
-    def __init__(self, prefix=""):
-        self.wire = Wire(prefix)
-        self.exchanges = []
-        self.keys = {name: self.wire.key(password) for name, password in (("host", HOST), ("admin", ADMIN))}
-
-    def ask(self, method, path, body=None, content_type="application/json", **headers):
-        """One request, its answer noted with its headers."""
-        if isinstance(body, dict):
-            body = json.dumps(
-                {**body, "key": self.keys.get(body["key"], body["key"])} if "key" in body else body
-            ).encode()
-        answer = self.wire.client.generic(
-            method,
-            self.wire.prefix + path,
-            body or b"",
-            content_type=content_type,
-            headers={name.replace("_", "-"): value for name, value in headers.items()},
-        )
-        asked = f"{method} {path}"
-        if body is not None:
-            asked += f" {body[:60]!r}" + (f" … {len(body)} bytes" if len(body) > 60 else "")
-        asked += "" if content_type == "application/json" else f" ({content_type})"
-        asked += "".join(f" {name}: {value}" for name, value in headers.items())
-        said = re.sub(rb'"key": "[0-9a-f]{32}"', b'"key": "<a new key>"', answer.content)
-        self.exchanges.append((asked, f"  {answer.status_code} {shown_headers(answer)}\n  {said!r}\n"))
-        return answer
-
-    def text(self):
-        """Everything so far; questions in a row with the same answer stand above it together."""
-        text = "".join(
-            "".join(f"{asked}\n" for asked, _ in alike) + answer
-            for answer, alike in groupby(self.exchanges, key=itemgetter(1))
-        )
-        for name, key in self.keys.items():
-            text = text.replace(key, f"<{name}'s key>")
-        return re.sub(r"on \w+, .*? at \d\d:\d\d", "…", text)  # when the part began
 
 
 @pytest.fixture(params=["", "/backend"], ids=["root", "backend"])

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from asr.models import Session
-from gateways.conference.wire import MAX_BODY_BYTES
+from gateways.conference.api import MAX_BODY_BYTES
 from rooms.models import AccessKey, Event, Room
 from rooms.schedule import Schedule
 from rooms.services import apply_schedule

@@ -63,8 +63,8 @@ class Observed:
     viewer: Viewer = field(default_factory=Viewer)
     epoch_offset_s: float = field(default_factory=lambda: time.time() - time.monotonic())
 
-    def take(self, caption: Caption) -> None:
-        """Note a caption."""
+    def add(self, caption: Caption) -> None:
+        """Record a caption."""
         self.last_at_s = caption.at_s
         if self.first_caption_at_s is None:
             self.first_caption_at_s = caption.at_s
@@ -144,15 +144,17 @@ def _word_error_rate(talk: Talk, text: str) -> float | None:
         return None
     import jiwer
 
-    said = normalised(text, talk.lang)
-    return round(float(jiwer.wer(normalised(talk.reference, talk.lang), said)), 4) if said else 1.0
+    hypothesis = normalised(text, talk.lang)
+    return (
+        round(float(jiwer.wer(normalised(talk.reference, talk.lang), hypothesis)), 4) if hypothesis else 1.0
+    )
 
 
 async def _watch(url: str, observed: Observed, show: Callable[[float, Caption], None]) -> None:
     with contextlib.suppress(ConnectionClosed):
         async with connect(url, compression=None, max_size=2**22) as socket:
             async for caption in captions(socket, observed.viewer):
-                observed.take(caption)
+                observed.add(caption)
                 show(caption.at_s - observed.began_s, caption)
 
 

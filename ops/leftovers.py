@@ -1,4 +1,4 @@
-"""Every process of a stack, whoever started it and whatever has become of its supervisor (manage.py up, the drill)."""
+"""Every process of a stack, whoever started it and whatever became of its supervisor (manage.py up, fault injection)."""
 
 from __future__ import annotations
 

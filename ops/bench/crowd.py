@@ -21,15 +21,15 @@ CONNECT_AT_ONCE = 20
 
 @dataclass
 class Crowd:
-    """Arrival times (seconds since the epoch) by line and sentence; each chunk is parsed once, whoever got it."""
+    """Arrival times (seconds since the epoch) by line and sentence; each chunk is parsed once, whichever viewer got it."""
 
     arrivals: dict[str, list[float]] = field(default_factory=dict)
     connected: int = 0
     chunks: int = 0
     _sentences: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def take(self, seen: set[str], message: str) -> None:
-        """One chunk at one viewer, who has `seen` these sentences before."""
+    def on_chunk(self, seen: set[str], message: str) -> None:
+        """Record one chunk at one viewer, which has `seen` these sentences before."""
         at_s = time.time()
         self.chunks += 1
         for key in self._keys(message):
@@ -67,7 +67,7 @@ async def _viewer(url: str, crowd: Crowd, gate: asyncio.Semaphore) -> None:
     with contextlib.suppress(ConnectionClosed):
         async with socket:
             async for message in socket:
-                crowd.take(seen, message if isinstance(message, str) else message.decode())
+                crowd.on_chunk(seen, message if isinstance(message, str) else message.decode())
 
 
 def main() -> None:

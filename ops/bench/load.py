@@ -64,7 +64,7 @@ def _beside(stack: Stack, rooms: int, langs: int, seconds: float) -> Load:
 
 
 def speak(*, rooms: int, langs: int, seconds: float) -> Load:
-    """Open the rooms, speak in all of them, wait for what comes last, and count. Needs Django."""
+    """Open the rooms, speak in all of them, wait for the last translations, and count. Needs Django."""
     from rooms.models import Room
     from transcripts.services import NewSentence, PartTerms, add_sentences, end_part, open_part
 
@@ -73,22 +73,22 @@ def speak(*, rooms: int, langs: int, seconds: float) -> Load:
         open_part(room=room, terms=PartTerms("en", store=True, public=True, owner="bench"))
         for room in Room.objects.order_by("code")[:rooms]
     ]
-    wanted = {(part.room_id, lang): 1 for part in parts for lang in targets}
-    with _reading(wanted), _queue_sampled() as longest:
-        began, said = time.monotonic(), 0
-        while (due_s := said * SENTENCE_EVERY_S / rooms) < seconds:
+    demanded = {(part.room_id, lang): 1 for part in parts for lang in targets}
+    with _reading(demanded), _queue_sampled() as longest:
+        began, count = time.monotonic(), 0
+        while (due_s := count * SENTENCE_EVERY_S / rooms) < seconds:
             time.sleep(max(0.0, began + due_s - time.monotonic()))
-            start_ms = round(1000 * SENTENCE_EVERY_S * (said // rooms))
-            text = f"This is sentence number {said} of all that is said here."
-            add_sentences(part=parts[said % rooms], sentences=[NewSentence(start_ms, start_ms + 2500, text)])
-            said += 1
-        waits_s = _waits(len(parts), said * langs)
+            start_ms = round(1000 * SENTENCE_EVERY_S * (count // rooms))
+            text = f"This is sentence number {count} of all that is said here."
+            add_sentences(part=parts[count % rooms], sentences=[NewSentence(start_ms, start_ms + 2500, text)])
+            count += 1
+        waits_s = _waits(len(parts), count * langs)
         queue_max = longest[0]
     for part in parts:
         end_part(part=part)
     ordered = sorted(waits_s) or [float("nan")]
     return Load(
-        rooms, langs, said, len(waits_s) / (said * langs), statistics.median(ordered),
+        rooms, langs, count, len(waits_s) / (count * langs), statistics.median(ordered),
         ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))], ordered[-1], queue_max,
     )  # fmt: skip
 
@@ -114,18 +114,18 @@ def _waits(parts: int, expected: int) -> list[float]:
 
 
 @contextlib.contextmanager
-def _reading(wanted: dict[tuple[int, str], int]) -> Iterator[None]:
+def _reading(demanded: dict[tuple[int, str], int]) -> Iterator[None]:
     """Leases, renewed like a web process renews them."""
     from django.db import connection
 
     from translation.demand import RENEW_EVERY_S, lease
 
     done = threading.Event()
-    lease("bench", wanted)
+    lease("bench", demanded)
 
     def renew() -> None:
         while not done.wait(RENEW_EVERY_S):
-            lease("bench", wanted)
+            lease("bench", demanded)
         connection.close()
 
     thread = threading.Thread(target=renew)

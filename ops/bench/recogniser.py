@@ -1,4 +1,4 @@
-"""A talk through the whole stack, measured as the recogniser alone is: by what a viewer had before the eyes, and when."""
+"""A talk through the whole stack, measured like the recogniser alone: by what a viewer could read, and when."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MEGABYTE = 2**20
 
 
 class Reader:
-    """A viewer of the conference wire: its sentences are final, its incomplete sentence promises nothing."""
+    """A viewer of the conference wire: its sentences are final, its incomplete sentence is tentative."""
 
     def __init__(self, lang: str) -> None:
         self.seen: list[Seen] = []
@@ -25,8 +25,8 @@ class Reader:
         self._sentences: dict[Key, str] = {}
         self._incomplete = ""
 
-    def take(self, at_s: float, caption: Caption) -> None:
-        """Note what is new; a new sentence takes the place of the incomplete one."""
+    def on_caption(self, at_s: float, caption: Caption) -> None:
+        """Record what is new; a new sentence replaces the incomplete one."""
         if caption.key is None:
             self._incomplete = caption.text
         elif caption.lang == self._lang:
@@ -47,7 +47,7 @@ async def measure_through_stack(stack: Stack, talk: Reference, blobs: Sequence[B
         cpu.start()
 
     options = stack.host_options(ROOM, lang=talk.language, target=talk.language)
-    observed = await stream_talk(options, blobs, show=reader.take, target=talk.language, before=begin)
+    observed = await stream_talk(options, blobs, show=reader.on_caption, target=talk.language, before=begin)
     streamed_s = observed.ended_s - observed.began_s
     cores = sum(cpu.stop(streamed_s).values())
     memory_bytes = sum(process.memory_info().rss for process in stack.processes())

@@ -1,1 +1,1 @@
-"""Faults made on purpose on a whole stack of real processes: for the tests and for `manage.py drill`."""
+"""Fault injection on a whole stack of real processes: for the tests and for `manage.py drill`."""

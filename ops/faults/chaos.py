@@ -1,4 +1,4 @@
-"""Random faults under one talk, one after another: a host that comes back, viewers that come back, real speech."""
+"""Random faults under one talk, one after another: a host and viewers that reconnect, real speech."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from psycopg import Error as DatabaseError
 
 from asr.audio.recorder import Blob
 from gateways.conference.client.host import Host, HostLostError, HostRefusedError
-from ops.faults.faults import all_text, fill_redis, kill_asr_child, kill_program, stop_asr_child, until
+from ops.faults.scenarios import all_text, fill_redis, kill_asr_child, kill_program, stop_asr_child, until
 from ops.faults.speech import RealSpeech
 from ops.faults.stack import Stack
-from ops.faults.watch import Watch
+from ops.faults.viewer import ReconnectingViewer
 
 EVERY_S = 20.0
 FIRST_AFTER_S = 10.0
@@ -93,11 +93,13 @@ class PersistentHost:
             self._connected = False
 
 
-Fault = Callable[[Stack, str, PersistentHost, Sequence[Watch]], Awaitable[None]]
+Fault = Callable[[Stack, str, PersistentHost, Sequence[ReconnectingViewer]], Awaitable[None]]
 
 
 def _process(breaker: Callable[[Stack, str], None]) -> Fault:
-    async def fault(stack: Stack, room: str, host: PersistentHost, watches: Sequence[Watch]) -> None:
+    async def fault(
+        stack: Stack, room: str, host: PersistentHost, watches: Sequence[ReconnectingViewer]
+    ) -> None:
         await asyncio.to_thread(breaker, stack, room)
 
     return fault
@@ -106,7 +108,9 @@ def _process(breaker: Callable[[Stack, str], None]) -> Fault:
 def _frozen(program: str) -> Fault:
     """A server that answers nothing for FROZEN_S, with all its processes."""
 
-    async def fault(stack: Stack, room: str, host: PersistentHost, watches: Sequence[Watch]) -> None:
+    async def fault(
+        stack: Stack, room: str, host: PersistentHost, watches: Sequence[ReconnectingViewer]
+    ) -> None:
         frozen = await asyncio.to_thread(stack.freeze, program)
         try:
             await asyncio.sleep(FROZEN_S)
@@ -116,16 +120,22 @@ def _frozen(program: str) -> Fault:
     return fault
 
 
-async def _drop_host(stack: Stack, room: str, host: PersistentHost, watches: Sequence[Watch]) -> None:
+async def _drop_host(
+    stack: Stack, room: str, host: PersistentHost, watches: Sequence[ReconnectingViewer]
+) -> None:
     await host.drop()
 
 
-async def _drop_viewer(stack: Stack, room: str, host: PersistentHost, watches: Sequence[Watch]) -> None:
+async def _drop_viewer(
+    stack: Stack, room: str, host: PersistentHost, watches: Sequence[ReconnectingViewer]
+) -> None:
     watches[-1].drop_at = time.monotonic()
 
 
-async def _kill_web(stack: Stack, room: str, host: PersistentHost, watches: Sequence[Watch]) -> None:
-    """What is on the wire when the process dies is gone with it, for nothing is acknowledged there: the wire is empty then."""
+async def _kill_web(
+    stack: Stack, room: str, host: PersistentHost, watches: Sequence[ReconnectingViewer]
+) -> None:
+    """Nothing is acknowledged on the wire, so what is on it when the process dies is lost: it is emptied before."""
     host.hold(True)
     try:
         await until(
@@ -154,11 +164,17 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-class Mischief:
-    """Breaks something every EVERY_S: each fault once in a random order, then all of them again."""
+class FaultInjector:
+    """Injects a fault every EVERY_S: each once in a random order, then all of them again."""
 
     def __init__(
-        self, stack: Stack, room: str, host: PersistentHost, watches: Sequence[Watch], *, seed: int
+        self,
+        stack: Stack,
+        room: str,
+        host: PersistentHost,
+        watches: Sequence[ReconnectingViewer],
+        *,
+        seed: int,
     ) -> None:
         self.count = 0
         self._where = (stack, room, host, watches)
@@ -178,7 +194,7 @@ class Mischief:
                 await FAULTS[name](*self._where)
                 self.count += 1
             except (LookupError, OSError, TypeError, DatabaseError) as error:
-                say(f"          not now: {type(error).__name__}")  # what it would break is down already
+                say(f"          not now: {type(error).__name__}")  # its target is down already
 
     def _next(self) -> str:
         if not self._names:
@@ -192,10 +208,10 @@ async def chaos(
     """Stream all of `speech` in real time with a random fault every EVERY_S."""
     host = PersistentHost(stack.host(room, lang=speech.language, target=speech.language))
     await host.connect()
-    watches = [Watch(stack, room, speech.language) for _ in range(VIEWERS)]
+    watches = [ReconnectingViewer(stack, room, speech.language) for _ in range(VIEWERS)]
     watching = [asyncio.create_task(watch.run()) for watch in watches]
-    mischief = Mischief(stack, room, host, watches, seed=seed)
-    breaking = asyncio.create_task(mischief.run(say))
+    injector = FaultInjector(stack, room, host, watches, seed=seed)
+    breaking = asyncio.create_task(injector.run(say))
     try:
         await host.play(speech.blobs())
         breaking.cancel()
@@ -212,7 +228,7 @@ async def chaos(
     stored = [text for *_, text in stack.sentences(room)]
     for stretch in speech.missing_at(" ".join(stored)):
         say(stretch)
-    return _row(seed, mischief.count, speech, stored, watches, ended_at)
+    return _row(seed, injector.count, speech, stored, watches, ended_at)
 
 
 def _row(
@@ -220,15 +236,15 @@ def _row(
     faults: int,
     speech: RealSpeech,
     stored: Sequence[str],
-    watches: Sequence[Watch],
+    watches: Sequence[ReconnectingViewer],
     ended_at: float,
 ) -> ChaosRow:
-    verdict = speech.judge(" ".join(stored))
+    comparison = speech.compare(" ".join(stored))
     return ChaosRow(
         seed=seed,
         faults=faults,
-        missing=verdict.missing,
-        doubled=verdict.doubled,
+        missing=comparison.missing,
+        doubled=comparison.doubled,
         rewritten=sum(watch.viewer.rewrites for watch in watches),
         gaps=sum(text not in set(watch.texts()) for watch in watches for text in stored),
         wer=round(speech.word_error_rate(" ".join(stored)), 4),

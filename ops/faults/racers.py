@@ -55,13 +55,15 @@ class RacedRoom:
         self.room, self.part = room, part
         self._seat, self._lease = seat, lease
         self._sink = TranscriptSink(lease, part)
-        self._said = 0
+        self._spoken = 0
 
     def speak(self) -> None:
-        """The next sentence, by the way that an ASR process writes."""
-        start_ms = 2000 * self._said
-        self._said += 1
-        sentence = SentenceReady(start_ms, start_ms + 2000, f"Sentence {self._said}.", self._said % 7 == 0)
+        """The next sentence, written as an ASR process does."""
+        start_ms = 2000 * self._spoken
+        self._spoken += 1
+        sentence = SentenceReady(
+            start_ms, start_ms + 2000, f"Sentence {self._spoken}.", self._spoken % 7 == 0
+        )
         self._sink.handle([sentence], committed_ms=start_ms + 2000, clock=SpokenClock())
 
     def beat(self) -> None:
@@ -71,7 +73,7 @@ class RacedRoom:
             presence.keep_seat(self._seat)
 
     def correct(self) -> None:
-        """A sentence of this room, in whatever language, reads otherwise."""
+        """A sentence of this room, in any language, is corrected."""
         recent = Sentence.objects.filter(track__room=self.room).order_by("-pk")[:100]
         sentence = random.choice(list(recent) or [None])  # noqa: S311  (no secret)
         if sentence is not None:
@@ -85,10 +87,10 @@ class RacedRoom:
             part.delete()
 
     def wake(self) -> None:
-        """A worker looks what there is to do."""
+        """A worker finds due jobs."""
         due.find()
 
-    def wish(self) -> None:
+    def change_demand(self) -> None:
         """Readers come and go."""
         holder = f"races-{threading.get_ident()}"
         langs = random.sample(LANGS, 5)
@@ -126,10 +128,10 @@ def crowd(rooms: list[RacedRoom]) -> list[tuple[str, Step]]:
     steps += [("sweep", sweeps.sweep), ("translation sweep", translation.sweep), ("admin retry", _retry)]
     for room in rooms:
         steps += [("admin correction", room.correct), (DELETION, room.delete)]
-        steps += [("reader", room.wish), ("waking", room.wake)]
+        steps += [("reader", room.change_demand), ("waking", room.wake)]
     parts = [room.part for room in rooms]
     steps += [(LATE, partial(_translate_all, parts, lang)) for lang in LANGS]
-    steps += [(TRANSLATOR, partial(_turn, name)) for name in ("one", "two")]
+    steps += [(TRANSLATOR, partial(_work_next, name)) for name in ("one", "two")]
     return steps
 
 
@@ -174,7 +176,7 @@ def deadlocks() -> int:
         return int(cursor.fetchone()[0])
 
 
-def whom_sentences_wait_for() -> list[str]:
+def blockers_of_speakers() -> list[str]:
     """The writers whose locks the speakers wait for at this moment."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -222,7 +224,7 @@ def _old_parts(room: Room) -> None:
 
 
 def _visit(room: Room) -> None:
-    """A host that wants nothing stored opens a room, speaks, restarts, and leaves: all of it is forgotten."""
+    """A host without storage opens a room, speaks, restarts, and leaves: all of it is deleted."""
     seat, lease = _open(room, replace(TERMS, store=False))
     part = _part(lease)
     demand.lease("races-visit", {(room.pk, lang): 1 for lang in LANGS})
@@ -256,7 +258,7 @@ def _translate_all(parts: list[Part], lang: str) -> None:
         _translate(part, lang)
 
 
-def _turn(name: str) -> None:
+def _work_next(name: str) -> None:
     work.work_next(f"translation@{name}")
 
 

@@ -1,8 +1,8 @@
-"""Everybody who writes at once, on real connections: who deadlocks, and which sentence is kept waiting.
+"""All writers at once, on real connections: deadlocks, and sentences that wait for locks.
 
 `race` runs in the process and on the database that it is called in: two live rooms with eight languages read in each,
 workers of translation, an admin who corrects and deletes, hosts who come and go, a schedule that changes.
-`drill` starts a stack, and runs it there.
+`run_and_print` starts a stack, and runs it there.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ class Output(Protocol):
 
 @dataclass(slots=True)
 class Races:
-    """What a race brought. `waits`: moments at which a sentence waited for a lock, by the writer who had it."""
+    """The result of a race. `waits`: moments at which a sentence waited for a lock, by the writer who had it."""
 
     writes: int = 0
     slow_writes: int = 0
     slowest_s: float = 0.0
     deadlocks: int = 0
     waits: dict[str, int] = field(default_factory=dict)
-    turns: dict[str, int] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
 
 
-def drill(out: Output, *, seconds: float = SECONDS) -> Races:
+def run_and_print(out: Output, *, seconds: float = SECONDS) -> Races:
     """Race on a stack of its own, whose translation workers and sweeps take part; prints the table and its JSON."""
     from ops.faults.stack import running_stack
 
@@ -88,9 +88,9 @@ def _print(out: Output, races: Races) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("writer", "turns", title=f"All writers at once, slowest sentence {races.slowest_s:.2f} s")
-    for name, turns in sorted(races.turns.items()):
-        table.add_row(name, str(turns))
+    table = Table("writer", "steps", title=f"All writers at once, slowest sentence {races.slowest_s:.2f} s")
+    for name, steps in sorted(races.steps.items()):
+        table.add_row(name, str(steps))
     for name, count in sorted(races.errors.items()):
         table.add_row(f"error: {name}", str(count))
     for name, count in sorted(races.waits.items()):
@@ -131,7 +131,7 @@ def race_in_processes(*, seconds: float) -> Races:
     _compete(_watched(rooms, races), races, seconds=seconds)
     for _ in crowds:
         other: Races = results.get()
-        races.turns = dict(Counter(races.turns) + Counter(other.turns))
+        races.steps = dict(Counter(races.steps) + Counter(other.steps))
         races.errors = dict(Counter(races.errors) + Counter(other.errors))
     for crowd in crowds:
         crowd.join()
@@ -151,7 +151,7 @@ def _crowd(number: int, ready: Event, results: SimpleQueue[Races], seconds: floa
 
 
 def _watched(rooms: list[RacedRoom], races: Races) -> list[tuple[str, Step]]:
-    """The speakers, whose sentences are timed, their processes' hearts, and who looks whom they wait for."""
+    """The speakers, whose sentences are timed, their processes' heart-beats, and a probe of what they wait for."""
     from ops.faults import racers
 
     lock = threading.Lock()
@@ -166,7 +166,7 @@ def _watched(rooms: list[RacedRoom], races: Races) -> list[tuple[str, Step]]:
             races.slowest_s = max(races.slowest_s, took_s)
 
     def watch() -> None:
-        for name in racers.whom_sentences_wait_for():
+        for name in racers.blockers_of_speakers():
             races.waits[name] = races.waits.get(name, 0) + 1
 
     steps: list[tuple[str, Step]] = [(WATCH, watch)]
@@ -186,7 +186,7 @@ def _compete(steps: list[tuple[str, Step]], races: Races, *, seconds: float) -> 
             while not stop.is_set():
                 kind = racers.attempt(step)
                 with lock:
-                    races.turns[name] = races.turns.get(name, 0) + 1
+                    races.steps[name] = races.steps.get(name, 0) + 1
                     if kind:
                         kind = f"{name}: {kind}"
                         races.errors[kind] = races.errors.get(kind, 0) + 1
@@ -202,7 +202,7 @@ def _compete(steps: list[tuple[str, Step]], races: Races, *, seconds: float) -> 
 
 
 def main() -> None:
-    """In the stack's own environment: race, and print what came of it on one line."""
+    """In the stack's own environment: race, and print the result on one line."""
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

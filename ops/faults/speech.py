@@ -1,4 +1,4 @@
-"""What is spoken while something is broken, and how to tell from the texts what was lost or doubled.
+"""What is spoken while a fault is injected, and a comparison of the texts: what was lost or doubled.
 
 Two kinds. `ScriptedSpeech` is noise for the scripted recogniser, where every half second of sound is a word that its
 time alone decides: one lost or doubled word shows. `RealSpeech` is a talk with known words for the real recogniser,
@@ -28,7 +28,7 @@ from ops.measure.normalise import words_of
 from ops.measure.talk import ReferenceWord, Talk, load_talk, read_audio
 
 OPUS_RATE_HZ = 48_000
-STRETCH_WORDS = 3  # a recogniser may miss so many words in a row by itself
+STRETCH_WORDS = 3  # a recogniser may miss this many words in a row by itself
 LONGEST_REPEAT_WORDS = 12
 EDGE_MS = 500  # a word this close to audio that was not sent cannot be expected
 WORD = re.compile(r"s(\d{4})w(\d)", re.IGNORECASE)
@@ -45,7 +45,7 @@ class Unsent:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Comparison:
     """Words: `lost` and `doubled` in what is stored, `missing` of the reference in stretches over STRETCH_WORDS."""
 
     lost: int
@@ -54,7 +54,7 @@ class Verdict:
 
 
 class Speech(Protocol):
-    """A talk for a host to stream, and its judge."""
+    """A talk for a host to stream, and the comparison with its transcript."""
 
     language: str
     speed: float
@@ -64,8 +64,8 @@ class Speech(Protocol):
     def blobs(self, start_ms: int = 0) -> Sequence[Blob]:
         """What a recorder that is started at `start_ms` of the talk hands over; its times count from there."""
 
-    def judge(self, stored: str, unsent: Unsent | None = None) -> Verdict:
-        """Compare a transcript with what was said."""
+    def compare(self, stored: str, unsent: Unsent | None = None) -> Comparison:
+        """Compare a transcript with the reference."""
 
     def complete(self, text: str, unsent: Unsent | None = None) -> bool:
         """Whether nothing more can be expected."""
@@ -85,14 +85,14 @@ class ScriptedSpeech:
         """What a recorder hands over."""
         return sound(self.seconds - start_ms / 1000)
 
-    def judge(self, stored: str, unsent: Unsent | None = None) -> Verdict:
+    def compare(self, stored: str, unsent: Unsent | None = None) -> Comparison:
         """Every expected word must be there, once."""
         words = scripted_words(stored)
         expected = self._expected(unsent)
         lost = sorted(set(expected) - set(words))
         runs = itertools.groupby(enumerate(lost), key=lambda pair: pair[1] - pair[0])
         lengths = [len(list(run)) for _, run in runs]
-        return Verdict(
+        return Comparison(
             lost=len(lost),
             doubled=len(words) - len(set(words)),
             missing=sum(length for length in lengths if length > STRETCH_WORDS),
@@ -128,17 +128,17 @@ class RealSpeech:
         samples = self._samples[start_ms * SAMPLE_RATE_HZ // 1000 :]
         return recorded((samples * 32767).clip(-32768, 32767).astype(np.int16), SAMPLE_RATE_HZ)
 
-    def judge(self, stored: str, unsent: Unsent | None = None) -> Verdict:
-        """The recogniser's own mistakes are no losses (what was committed and vanished is counted from what viewers read)."""
-        said = words_of(stored)
+    def compare(self, stored: str, unsent: Unsent | None = None) -> Comparison:
+        """The recogniser's own errors are no losses (committed text that vanished is counted from what viewers read)."""
+        hypothesis = words_of(stored)
         reference = self._reference(unsent)
-        doubled = max(0, repeated_words(said) - repeated_words(reference))
-        return Verdict(lost=0, doubled=doubled, missing=missing_words(reference, said))
+        doubled = max(0, repeated_words(hypothesis) - repeated_words(reference))
+        return Comparison(lost=0, doubled=doubled, missing=missing_words(reference, hypothesis))
 
     def complete(self, text: str, unsent: Unsent | None = None) -> bool:
         """Whether the last words are there, or all but a few are (the last one may be misheard)."""
-        said, reference = words_of(text), self._reference(unsent)
-        return len(said) >= len(reference) - 1 or said[-3:] == reference[-3:]
+        hypothesis, reference = words_of(text), self._reference(unsent)
+        return len(hypothesis) >= len(reference) - 1 or hypothesis[-3:] == reference[-3:]
 
     def word_error_rate(self, text: str) -> float:
         """Against the reference of what was sent."""
@@ -181,16 +181,16 @@ def sample_talk() -> Talk:
     return Talk(SAMPLE.path.stem, SAMPLE.language, samples, SAMPLE.reference, words, ())
 
 
-def missing_words(reference: Sequence[str], said: Sequence[str]) -> int:
+def missing_words(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
     """Words of the reference in stretches of more than STRETCH_WORDS for which there is no text."""
-    return sum(words for _, _, words in missing_stretches(reference, said))
+    return sum(words for _, _, words in missing_stretches(reference, hypothesis))
 
 
-def missing_stretches(reference: Sequence[str], said: Sequence[str]) -> list[tuple[int, int, int]]:
+def missing_stretches(reference: Sequence[str], hypothesis: Sequence[str]) -> list[tuple[int, int, int]]:
     """(first word, last word, words without text) of those stretches."""
-    if not said:
+    if not hypothesis:
         return [(0, len(reference) - 1, len(reference))]
-    chunks = jiwer.process_words(" ".join(reference), " ".join(said)).alignments[0]
+    chunks = jiwer.process_words(" ".join(reference), " ".join(hypothesis)).alignments[0]
     stretches = []
     for is_equal, run in itertools.groupby(chunks, key=lambda chunk: chunk.type == "equal"):
         different = list(run)
@@ -222,7 +222,7 @@ def scripted_words(text: str) -> list[int]:
 
 @lru_cache(maxsize=4)
 def sound(seconds: float) -> Sequence[Blob]:
-    """A recorder's blobs of so much noise."""
+    """A recorder's blobs of this much noise."""
     samples = np.random.default_rng(7).normal(0, 3000, int(seconds * OPUS_RATE_HZ)).astype(np.int16)
     return recorded(samples, OPUS_RATE_HZ)
 

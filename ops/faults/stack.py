@@ -176,12 +176,12 @@ class Stack:
 @contextlib.contextmanager
 def running_stack(*, rooms: list[str], **environment: str) -> Iterator[Stack]:
     """Start a stack in a folder of its own and wait until it is healthy; everything is gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="souffleur-drill-"))
+    folder = Path(tempfile.mkdtemp(prefix="souffleur-faults-"))
     folder.chmod(0o711)  # PostgreSQL's user passes through
     port = free_port()
     env = {
         **{key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")},
-        "VAR_DIR": str(folder), "DEBUG": "0", "HTTPS_ONLY": "0", "SECRET_KEY": "drill-" + "k" * 50,
+        "VAR_DIR": str(folder), "DEBUG": "0", "HTTPS_ONLY": "0", "SECRET_KEY": "faults-" + "k" * 50,
         "HOST_PASSWORD": HOST_PASSWORD, "ADMIN_PASSWORD": ADMIN_PASSWORD, "LOG_JSON": "0", "LOG_LEVEL": "INFO",
         "ASR_RECOGNISER": "scripted", "ASR_SLOTS": "3",
         "SCHEDULE_URL": str(_write_schedule(folder, rooms)), **environment,

@@ -81,8 +81,8 @@ class Watcher:
         self._sentences: list[str] = []
         self._partial = PartialText(0, "")
 
-    def take(self, events: list[CaptionEvent], at_s: float) -> None:
-        """Note what changed at a time."""
+    def add_events(self, events: list[CaptionEvent], at_s: float) -> None:
+        """Record what changed at a time."""
         for event in events:
             if isinstance(event, SentenceReady):
                 self._sentences.append(event.text)
@@ -113,7 +113,7 @@ def replay(
         sent = _send(talk.samples, sent, captioner, clock.now_s())
         before_s = clock.now_s()
         events = captioner.poll()
-        watcher.take(events, clock.now_s())
+        watcher.add_events(events, clock.now_s())
         if progress is not None and events:
             progress(sent / SAMPLE_RATE_HZ, (captioner.heard_ms - captioner.committed_ms) / 1000)
         if events or clock.now_s() - before_s > 0.02:
@@ -121,7 +121,7 @@ def replay(
         if sent >= len(talk.samples):
             break
         clock.wait_until(min(talk.seconds, (sent + BLOB_MS * SAMPLES_PER_MS) / SAMPLE_RATE_HZ))
-    watcher.take(captioner.flush(), clock.now_s())
+    watcher.add_events(captioner.flush(), clock.now_s())
     facts = RunFacts(policy, clock.now_s(), time.process_time() - cpu_s, peak_rss_mb())
     return Run(tuple(watcher.seen), tuple(watcher.pieces), facts, tuple(watcher.notices))
 

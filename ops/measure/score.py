@@ -1,4 +1,4 @@
-"""What readers saw and when, against what was said: one row of the table.
+"""What readers saw and when, against the reference: one row of the table.
 
 This is the seam for other ways to run a talk (through the whole stack, say): record `Seen` values, call `score`.
 """
@@ -118,10 +118,10 @@ def committed(talk: Talk, seen: Sequence[Seen]) -> list[tuple[float, float]]:
 
 def error_rates(talk: Talk, text: str) -> tuple[float, float]:
     """Word and character error rate of a text against the talk's reference."""
-    reference, said = normalised(talk.reference, talk.language), normalised(text, talk.language)
-    if not said:
+    reference, hypothesis = normalised(talk.reference, talk.language), normalised(text, talk.language)
+    if not hypothesis:
         return 1.0, 1.0
-    return float(jiwer.wer(reference, said)), float(jiwer.cer(reference, said))
+    return float(jiwer.wer(reference, hypothesis)), float(jiwer.cer(reference, hypothesis))
 
 
 def rewrites(seen: Sequence[Seen]) -> int:

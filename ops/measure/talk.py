@@ -23,7 +23,7 @@ class ReferenceWord:
 
 @dataclass(frozen=True)
 class Talk:
-    """One talk; `nonspeech_ms` are stretches in which nothing is said."""
+    """One talk; `nonspeech_ms` are stretches without speech."""
 
     name: str
     language: str

@@ -18,9 +18,9 @@ def incomplete(text, at_s=1.0):
 def test_sentences_are_final_and_what_stands_behind_them_is_only_shown():
     reader = Reader("en")
 
-    reader.take(1.0, incomplete("Good mor"))
-    reader.take(2.0, sentence("Good morning.", 0))
-    reader.take(2.0, incomplete("Wel"))
+    reader.on_caption(1.0, incomplete("Good mor"))
+    reader.on_caption(2.0, sentence("Good morning.", 0))
+    reader.on_caption(2.0, incomplete("Wel"))
 
     assert [(seen.at_s, seen.final, seen.shown) for seen in reader.seen] == [
         (1.0, "", "Good mor"),
@@ -32,8 +32,8 @@ def test_sentences_are_final_and_what_stands_behind_them_is_only_shown():
 def test_a_sentence_that_changes_is_seen_to_change():
     reader = Reader("en")
 
-    reader.take(1.0, sentence("One.", 0))
-    reader.take(2.0, sentence("Two.", 0))
+    reader.on_caption(1.0, sentence("One.", 0))
+    reader.on_caption(2.0, sentence("Two.", 0))
 
     assert [seen.final for seen in reader.seen] == ["One.", "Two."]
 
@@ -41,7 +41,7 @@ def test_a_sentence_that_changes_is_seen_to_change():
 def test_translations_are_not_what_was_spoken():
     reader = Reader("en")
 
-    reader.take(1.0, sentence("Bom dia.", 0, lang="pt"))
+    reader.on_caption(1.0, sentence("Bom dia.", 0, lang="pt"))
 
     assert reader.seen == []
 

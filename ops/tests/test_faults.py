@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.faults.faults import SCENARIOS
+from ops.faults.scenarios import SCENARIOS
 from ops.faults.speech import ScriptedSpeech
 from ops.faults.stack import Stack, running_stack
 

@@ -68,10 +68,10 @@ def send_task(stack: Stack, session_id: int, generation: int) -> None:
 
 @asynccontextmanager
 async def hosted(stack: Stack, room: str) -> AsyncIterator[list[dict[str, Any]]]:
-    """A host is in the room; yields what it was told, as it comes. The room is closed afterwards."""
-    told: list[dict[str, Any]] = []
-    async with Host(stack.host_options(room), on_message=told.append):
-        yield told
+    """A host is in the room; yields what it received, as it comes. The room is closed afterwards."""
+    received: list[dict[str, Any]] = []
+    async with Host(stack.host_options(room), on_message=received.append):
+        yield received
     await asyncio.to_thread(stack.close_room, room)
     await until(lambda: stack.session(room)["state"] == "closed")
 
@@ -95,7 +95,7 @@ async def test_tasks_that_are_not_due_cost_no_process(stack: Stack, broker: Redi
 async def test_room_is_back_after_one_load_though_all_processes_died_and_the_broker_lost_its_task(
     stack: Stack, broker: Redis
 ) -> None:
-    async with hosted(stack, "R2") as told:
+    async with hosted(stack, "R2") as received:
         before = await until(lambda: served(stack, "R2"))
         killed = processes(stack)
         for pid in killed:
@@ -107,5 +107,5 @@ async def test_room_is_back_after_one_load_though_all_processes_died_and_the_bro
         assert session is not True, "two tasks of one session wait"
         assert session["pid"] in successors, "a process was used up before the room had one"
         assert session["generation"] == before["generation"] + 1
-        codes = {message["error"]["code"] for message in told if "error" in message}
+        codes = {message["error"]["code"] for message in received if "error" in message}
         assert codes == {"waiting_for_engine"}

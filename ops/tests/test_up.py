@@ -130,8 +130,8 @@ def test_what_a_stack_writes_is_for_whoever_runs_it(stack: Stack) -> None:
         "postgres-access/pg_ident.conf",
     }
     behind_a_closed_door = {"sockets/pg/.s.PGSQL.5432"}
-    written_by_the_drill = {"schedule.json"}
-    assert open_to_others(stack.folder) <= for_postgresql | behind_a_closed_door | written_by_the_drill
+    written_by_fault_injection = {"schedule.json"}
+    assert open_to_others(stack.folder) <= for_postgresql | behind_a_closed_door | written_by_fault_injection
 
 
 @pytest.mark.parametrize("server", ["postgres", "redis"])

@@ -1,4 +1,4 @@
-"""Break every part of a running stack in mid-talk and print what it cost: `manage.py drill [NAME …]`."""
+"""Fault injection: break every part of a running stack in mid-talk and print what it cost: `manage.py drill [NAME …]`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from rich.table import Table
 
 from asr import runtime
 from asr.machine import cores
-from ops.faults import races, seams
+from ops.faults import races, resume_points
 from ops.faults.chaos import chaos
-from ops.faults.faults import SCENARIOS, FaultRow
+from ops.faults.scenarios import SCENARIOS, FaultRow
 from ops.faults.speech import RealSpeech, ScriptedSpeech, Speech, real_talk, sample_talk
 from ops.faults.stack import Stack, running_stack
 from ops.measure.soak import repeated
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--live",
             type=int,
-            default=seams.LIVE_S,
+            default=resume_points.LIVE_S,
             metavar="S",
             help="seams: seconds behind what waits; 0: flushed",
         )
@@ -60,7 +60,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["names"] == ["races"]:
-            races.drill(self.stdout)
+            races.run_and_print(self.stdout)
         elif options["names"][:1] == ["seams"]:
             self._seams(options["names"][1:], options)
         elif options["chaos"] is not None:
@@ -72,10 +72,10 @@ class Command(BaseCommand):
         talks = tuple(Path(name) for name in names)
         if not talks or not all(talk.exists() for talk in talks):
             raise CommandError("seams needs talks with known words: seams TALK.json …")
-        plan = seams.SeamPlan(
+        plan = resume_points.ResumePlan(
             talks, runtime.model_folder(), options["every"], options["processes"], options["live"]
         )
-        seams.drill(self.stdout, plan)
+        resume_points.run_and_print(self.stdout, plan)
 
     def _faults(self, names: list[str], real: Path | None, seconds: float, *, keep: bool) -> None:
         names = names or list(SCENARIOS)

@@ -21,7 +21,7 @@ def talk(text="one fine day", nonspeech=()):
 
 
 @pytest.mark.parametrize(
-    ("said", "normal"),
+    ("spoken", "normal"),
     [
         ("The fifteenth century!", "the 15th century"),
         ("about fourteen fifty-five", "about 1455"),
@@ -32,8 +32,8 @@ def talk(text="one fine day", nonspeech=()):
         ("the twenty-first", "the 21st"),
     ],
 )
-def test_english_numbers_become_digits(said, normal):
-    assert normalised(said, "en") == normal
+def test_english_numbers_become_digits(spoken, normal):
+    assert normalised(spoken, "en") == normal
 
 
 def test_other_languages_lose_case_and_punctuation_only():

@@ -1,7 +1,7 @@
-"""A successor at every sentence boundary of a talk: what does it lose or double that an undisturbed run has?
+"""A new generation at every sentence boundary of a talk: what does it lose or double against an uninterrupted run?
 
 No database and no stack: the real recogniser under the captioner that a session gets. Time is simulated, so that a
-run is the same each time: audio comes in blobs, and every decode takes as long as the next.
+run is reproducible: audio comes in blobs, and every decode takes the same time.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ OPEN_MS = 2000  # the end of the audio is cut anywhere: its last words are not c
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """Where a successor may have to start, and the sentences that are stored then."""
+    """Where a new generation may have to resume, and the sentences that are stored by then."""
 
     committed_ms: int
     sentences: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class SeamRow:
-    """What one successor came to: reference words in stretches over 3 that only the undisturbed run has."""
+class ResumeRow:
+    """The result of one: reference words in stretches over 3 that only the uninterrupted run has."""
 
     talk: str
     committed_ms: int
@@ -63,7 +63,7 @@ class SeamRow:
 def make_captioner(
     model: Whisper, options: EngineOptions, counters: Counters, boundary: Boundary | None = None
 ) -> Captioner:
-    """The captioner of a session, from its beginning or as the successor at a boundary."""
+    """The captioner of a session, from its beginning or resumed at a boundary."""
 
     def make(start_ms: int) -> Recogniser:
         return StreamingRecogniser(model, options, start_ms, counters=counters)
@@ -74,7 +74,7 @@ def make_captioner(
 
 
 def play(captioner: Captioner, talk: Talk, *, waiting_until_ms: int, until_ms: int) -> Iterator[CaptionEvent]:
-    """Feed what waits at once, from where the captioner begins, the rest as it comes; give out what is said.
+    """Feed the waiting audio at once, from where the captioner begins, the rest live; yield its events.
 
     Where nothing comes live, the host has left: the captioner is flushed at once.
     """
@@ -93,7 +93,7 @@ def play(captioner: Captioner, talk: Talk, *, waiting_until_ms: int, until_ms: i
     yield from captioner.flush()
 
 
-def undisturbed(model: Whisper, talk: Talk) -> list[Boundary]:
+def uninterrupted(model: Whisper, talk: Talk) -> list[Boundary]:
     """The whole talk; the last boundary holds all of its sentences."""
     options = EngineOptions(language=talk.language)
     captioner = make_captioner(model, options, Counters())
@@ -107,7 +107,7 @@ def undisturbed(model: Whisper, talk: Talk) -> list[Boundary]:
     return list(latest.values())
 
 
-def successor(
+def resumed(
     model: Whisper,
     talk: Talk,
     boundary: Boundary,
@@ -115,31 +115,31 @@ def successor(
     whole: Sequence[str],
     *,
     live_s: int = LIVE_S,
-) -> SeamRow:
-    """A process that begins at a boundary with audio waiting, against the sentences of the whole talk."""
+) -> ResumeRow:
+    """A process that resumes at a boundary with audio waiting, against the sentences of the whole talk."""
     counters = Counters()
     captioner = make_captioner(model, EngineOptions(language=talk.language), counters, boundary)
     waiting_until_ms = min(_end_ms(talk), boundary.committed_ms + waiting_s * 1000)
     until_ms = min(_end_ms(talk), waiting_until_ms + live_s * 1000)
     events = play(captioner, talk, waiting_until_ms=waiting_until_ms, until_ms=until_ms)
-    said = [event.text for event in events if isinstance(event, SentenceReady)]
-    stretches = lost_stretches(talk, whole, [*boundary.sentences, *said], until_ms)
-    return SeamRow(
+    texts = [event.text for event in events if isinstance(event, SentenceReady)]
+    stretches = lost_stretches(talk, whole, [*boundary.sentences, *texts], until_ms)
+    return ResumeRow(
         talk.name,
         boundary.committed_ms,
         waiting_s,
         missing=sum(stretches),
         longest=max(stretches, default=0),
-        doubled=doubled_words(boundary.sentences, said),
+        doubled=doubled_words(boundary.sentences, texts),
         counters={name: counters.as_dict()[name] for name in SHOWN_COUNTERS},
-        text=" ".join(said),
+        text=" ".join(texts),
     )
 
 
-def lost_stretches(talk: Talk, whole: Sequence[str], said: Sequence[str], until_ms: int) -> list[int]:
+def lost_stretches(talk: Talk, whole: Sequence[str], resumed: Sequence[str], until_ms: int) -> list[int]:
     """Lengths of the stretches over 3 words of the reference that the whole text has and this one has not."""
     reference = [(part, word.end_ms) for word in talk.words for part in words_of(word.text)]
-    has, lacks = _present(reference, whole), _present(reference, said)
+    has, lacks = _present(reference, whole), _present(reference, resumed)
     lost = [
         there and not here and end_ms < until_ms - OPEN_MS
         for there, here, (_, end_ms) in zip(has, lacks, reference, strict=True)
@@ -157,10 +157,10 @@ def doubled_words(before: Sequence[str], behind: Sequence[str]) -> int:
 def _present(reference: Sequence[tuple[str, int]], sentences: Sequence[str]) -> list[bool]:
     """For each word of the reference, whether a word of the text stands for it."""
     present = [False] * len(reference)
-    said = words_of(" ".join(sentences))
-    if not said:
+    hypothesis = words_of(" ".join(sentences))
+    if not hypothesis:
         return present
-    output = jiwer.process_words(" ".join(word for word, _ in reference), " ".join(said))
+    output = jiwer.process_words(" ".join(word for word, _ in reference), " ".join(hypothesis))
     for chunk in output.alignments[0]:
         if chunk.type in ("equal", "substitute"):
             present[chunk.ref_start_idx : chunk.ref_end_idx] = [True] * (
@@ -174,7 +174,7 @@ def _end_ms(talk: Talk) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class SeamPlan:
+class ResumePlan:
     """Which boundaries of which talks are tried, and how widely the work is spread."""
 
     talks: tuple[Path, ...]
@@ -184,27 +184,27 @@ class SeamPlan:
     live_s: int = LIVE_S
 
 
-def seams(plan: SeamPlan) -> Iterator[SeamRow]:
+def all_resumed(plan: ResumePlan) -> Iterator[ResumeRow]:
     """Every boundary of the talks with every length of waiting audio, as they come."""
     pool = ProcessPoolExecutor(
         plan.processes, mp_context=get_context("spawn"), initializer=_load, initargs=(plan.model_path,)
     )
     with pool:
-        runs = {pool.submit(_undisturbed, path): path for path in plan.talks}
-        successors = [
-            pool.submit(_successor, runs[run], boundary, waiting_s, run.result()[-1].sentences, plan.live_s)
+        runs = {pool.submit(_uninterrupted, path): path for path in plan.talks}
+        resumptions = [
+            pool.submit(_resumed, runs[run], boundary, waiting_s, run.result()[-1].sentences, plan.live_s)
             for run in as_completed(runs)
             for boundary in run.result()[:-1][:: plan.every]
             for waiting_s in WAITING_S
         ]
-        for done in as_completed(successors):
+        for done in as_completed(resumptions):
             yield done.result()
 
 
-def drill(out: Output, plan: SeamPlan) -> list[SeamRow]:
-    """Try them; print the table and its JSON."""
+def run_and_print(out: Output, plan: ResumePlan) -> list[ResumeRow]:
+    """Run them; print the table and a line of JSON."""
     rows = []
-    for row in seams(plan):
+    for row in all_resumed(plan):
         rows.append(row)
         out.write(f"{row.talk} {row.committed_ms} ms, {row.waiting_s} s waiting: {row.missing} missing")
     rows.sort(key=lambda row: (row.talk, row.committed_ms, row.waiting_s))
@@ -213,9 +213,9 @@ def drill(out: Output, plan: SeamPlan) -> list[SeamRow]:
     return rows
 
 
-def table(rows: Sequence[SeamRow]) -> Table:
+def table(rows: Sequence[ResumeRow]) -> Table:
     """The rows for a terminal."""
-    shown = Table(title="A successor at each sentence boundary")
+    shown = Table(title="A new generation at each sentence boundary")
     for heading in ("talk", "boundary, s", "waiting, s", "missing", "longest", "doubled", *SHOWN_COUNTERS):
         shown.add_column(heading.replace("_", " "))
     for row in rows:
@@ -226,7 +226,7 @@ def table(rows: Sequence[SeamRow]) -> Table:
     return shown
 
 
-def summary(rows: Sequence[SeamRow]) -> dict[str, object]:
+def summary(rows: Sequence[ResumeRow]) -> dict[str, object]:
     """What the last line says."""
     return {
         "seams": len(rows),
@@ -251,11 +251,11 @@ def _loaded() -> Whisper:
     return _model
 
 
-def _undisturbed(path: Path) -> list[Boundary]:
-    return undisturbed(_loaded(), load_talk(path))
+def _uninterrupted(path: Path) -> list[Boundary]:
+    return uninterrupted(_loaded(), load_talk(path))
 
 
-def _successor(
+def _resumed(
     path: Path, boundary: Boundary, waiting_s: int, whole: tuple[str, ...], live_s: int
-) -> SeamRow:
-    return successor(_loaded(), load_talk(path), boundary, waiting_s, whole, live_s=live_s)
+) -> ResumeRow:
+    return resumed(_loaded(), load_talk(path), boundary, waiting_s, whole, live_s=live_s)

@@ -1,11 +1,11 @@
-"""The drill's judges: what counts as lost, doubled and missing, and what does not."""
+"""Comparing transcripts under faults: what counts as lost, doubled and missing, and what does not."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from ops.faults.speech import RealSpeech, ScriptedSpeech, Unsent, Verdict, missing_words, repeated_words
+from ops.faults.speech import Comparison, RealSpeech, ScriptedSpeech, Unsent, missing_words, repeated_words
 from ops.measure.talk import ReferenceWord, Talk
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
@@ -22,19 +22,19 @@ def talk() -> Talk:
 
 def test_every_scripted_word_counts() -> None:
     speech = ScriptedSpeech(seconds=6.0)
-    assert speech.judge(scripted(*range(12))) == Verdict(lost=0, doubled=0, missing=0)
-    assert speech.judge(scripted(*range(7), *range(8, 12), 11)) == Verdict(lost=1, doubled=1, missing=0)
-    assert speech.judge(scripted(0, 1, *range(7, 12))) == Verdict(lost=5, doubled=0, missing=5)
+    assert speech.compare(scripted(*range(12))) == Comparison(lost=0, doubled=0, missing=0)
+    assert speech.compare(scripted(*range(7), *range(8, 12), 11)) == Comparison(lost=1, doubled=1, missing=0)
+    assert speech.compare(scripted(0, 1, *range(7, 12))) == Comparison(lost=5, doubled=0, missing=5)
 
 
 def test_scripted_words_that_were_never_sent_are_not_expected() -> None:
     speech = ScriptedSpeech(seconds=6.0)
-    assert speech.judge(scripted(*range(4), *range(9, 12)), Unsent(2000, 4000)).lost == 0
-    assert speech.judge(scripted(*range(8)), Unsent(2000, 4000, new_recorder=True)).lost == 0
+    assert speech.compare(scripted(*range(4), *range(9, 12)), Unsent(2000, 4000)).lost == 0
+    assert speech.compare(scripted(*range(8)), Unsent(2000, 4000, new_recorder=True)).lost == 0
 
 
 @pytest.mark.parametrize(
-    ("said", "missing"),
+    ("hypothesis", "missing"),
     [
         (WORDS, 0),
         (WORDS[:4] + WORDS[7:], 0),
@@ -45,8 +45,8 @@ def test_scripted_words_that_were_never_sent_are_not_expected() -> None:
         ([], 12),
     ],
 )
-def test_only_long_stretches_without_text_are_missing(said: list[str], missing: int) -> None:
-    assert missing_words(WORDS, said) == missing
+def test_only_long_stretches_without_text_are_missing(hypothesis: list[str], missing: int) -> None:
+    assert missing_words(WORDS, hypothesis) == missing
 
 
 def test_words_said_again_directly_behind_themselves_are_doubled() -> None:
@@ -59,11 +59,11 @@ def test_a_speaker_who_repeats_words_doubles_nothing() -> None:
     spoken = talk()
     words = (*spoken.words[:3], *(ReferenceWord("three", 2700, 2900),), *spoken.words[3:])
     speech = RealSpeech(Talk("talk", "en", spoken.samples, "", words, ()))
-    assert speech.judge("one two three three four five six seven eight nine ten eleven twelve").doubled == 0
+    assert speech.compare("one two three three four five six seven eight nine ten eleven twelve").doubled == 0
 
 
 def test_real_speech_that_was_never_sent_is_not_missing() -> None:
     speech = RealSpeech(talk())
     without = " ".join(WORDS[:3] + WORDS[9:])
-    assert speech.judge(without).missing == 6
-    assert speech.judge(without, Unsent(3000, 9000)).missing == 0
+    assert speech.compare(without).missing == 6
+    assert speech.compare(without, Unsent(3000, 9000)).missing == 0

@@ -1,4 +1,4 @@
-"""A viewer that comes back whenever its socket breaks, and what it has read."""
+"""A viewer that reconnects whenever its socket breaks, and what it has read."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CONNECT_WITHIN_S = 5.0
 
 
 @dataclass
-class Watch:
-    """Notes when each sentence came, and when anything did (monotonic seconds)."""
+class ReconnectingViewer:
+    """Records when each sentence came, and when anything did (monotonic seconds)."""
 
     stack: Stack
     room: str

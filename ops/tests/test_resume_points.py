@@ -1,22 +1,22 @@
-"""A successor with the real model and audio waiting, at places where whole stretches were lost behind the seam."""
+"""A new generation with the real model and audio waiting, at places where whole stretches were lost before."""
 
 import pytest
 
 from asr.recognise.tests import speech
-from ops.faults.seams import Boundary, doubled_words, lost_stretches, successor
+from ops.faults.resume_points import Boundary, doubled_words, lost_stretches, resumed
 from ops.measure.talk import ReferenceWord, Talk
 
-SEAMS_MS = [111_172, 118_652, 143_013, 177_480, 190_428]
+RESUME_POINTS_MS = [111_172, 118_652, 143_013, 177_480, 190_428]
 
 
 @pytest.mark.model
 @pytest.mark.parametrize("waiting_s", [10, 16])
-@pytest.mark.parametrize("committed_ms", SEAMS_MS)
-def test_no_stretch_is_lost_or_doubled_behind_a_seam_with_audio_waiting(committed_ms, waiting_s):
+@pytest.mark.parametrize("committed_ms", RESUME_POINTS_MS)
+def test_no_stretch_is_lost_or_doubled_behind_a_resume_point_with_audio_waiting(committed_ms, waiting_s):
     talk = speech.talk("talk_en_dev")
     stored = [word.text for word in talk.words if (word.start_ms + word.end_ms) / 2 < committed_ms]
     boundary = Boundary(committed_ms, (" ".join(stored),))
-    row = successor(speech.whisper(), talk, boundary, waiting_s, [talk.reference], live_s=0)
+    row = resumed(speech.whisper(), talk, boundary, waiting_s, [talk.reference], live_s=0)
     assert (row.missing, row.doubled) == (0, 0), row.text
 
 

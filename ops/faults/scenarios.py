@@ -1,4 +1,4 @@
-"""Each fault as a scenario: stream a talk of known words, break something in the middle, compare what is left."""
+"""Each fault as a scenario: stream a talk of known words, inject the fault in the middle, compare what is left."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from asr.audio.recorder import Blob
 from gateways.conference.client.host import Host, HostLostError
 from ops.faults.speech import Speech, Unsent
 from ops.faults.stack import Stack
-from ops.faults.watch import Watch
+from ops.faults.viewer import ReconnectingViewer
 
 DONE_WITHIN_S = 60.0
 POLL_S = 0.05
-TAIL_MS = 1500  # of silence, and of what the heart-beat has not told yet
+TAIL_MS = 1500  # of silence, and of progress that no heart-beat has reported yet
 FROZEN_S = 16.0  # longer than the web server waits for a socket's application to go
 UNSENT_S = 2.0  # of the talk, while the host has no socket
 FULL_S = 8.0
@@ -62,7 +62,7 @@ Scenario = Callable[[Stack, str, Speech], Coroutine[Any, Any, FaultRow]]
 
 
 async def play_through(stack: Stack, room: str, speech: Speech, fault: str, breaker: Break) -> FaultRow:
-    """Break something while the host goes on as if nothing were."""
+    """Inject the fault while the host goes on streaming."""
     before, after = _halves(speech)
 
     async def talk(host: Host) -> float:
@@ -99,7 +99,7 @@ async def drop_host(stack: Stack, room: str, speech: Speech, fault: str, *, new_
 
 async def drop_viewer(stack: Stack, room: str, speech: Speech, fault: str) -> FaultRow:
     """A viewer's network fails; it comes back and reads on."""
-    watch = Watch(stack, room, speech.language)
+    watch = ReconnectingViewer(stack, room, speech.language)
 
     async def talk(host: Host) -> float:
         at = time.monotonic() + speech.break_after_s / speech.speed
@@ -127,7 +127,7 @@ async def kill_web(stack: Stack, room: str, speech: Speech, fault: str) -> Fault
 
 
 async def ghost_host(stack: Stack, room: str, speech: Speech, fault: str) -> FaultRow:
-    """PostgreSQL stands still while the host's machine dies: its seat must not stay taken; another host goes on."""
+    """PostgreSQL is frozen while the host's machine dies: its host lease must not stay held; another host takes over."""
     before, after = _halves(speech)
     at_ms = after[0].start_ms
     successor = stack.host(room, lang=speech.language, target=speech.language)
@@ -157,10 +157,10 @@ async def scenario(
     talk: Callable[[Host], Awaitable[float]],
     *,
     unsent: Unsent | None = None,
-    watch: Watch | None = None,
+    watch: ReconnectingViewer | None = None,
 ) -> FaultRow:
-    """Host and viewer through `talk`, which returns when it broke something; the room is closed afterwards."""
-    watch = watch or Watch(stack, room, speech.language)
+    """Host and viewer through `talk`, which returns when it injected the fault; the room is closed afterwards."""
+    watch = watch or ReconnectingViewer(stack, room, speech.language)
     host = stack.host(room, lang=speech.language, target=speech.language)
     await host.connect()
     await host.wait_ready()
@@ -176,7 +176,7 @@ async def scenario(
     finally:
         watching.cancel()
     stored = [text for _, _, text in stack.sentences(room)]
-    verdict = speech.judge(" ".join(stored), unsent)
+    comparison = speech.compare(" ".join(stored), unsent)
     later = [at for at, _ in watch.arrivals if at > broke_at]
     return FaultRow(
         name="",
@@ -185,32 +185,32 @@ async def scenario(
         sentences_after=len(stored),
         seconds_until_next=round(later[0] - broke_at, 1) if later else float("inf"),
         still_s=round(watch.still_s(ended_at), 1),
-        lost=verdict.lost + unread_words(stored, watch) + vanished_words(stored, watch),
-        doubled=verdict.doubled,
+        lost=comparison.lost + unread_words(stored, watch) + vanished_words(stored, watch),
+        doubled=comparison.doubled,
         rewritten=watch.viewer.rewrites,
-        missing=verdict.missing,
+        missing=comparison.missing,
     )
 
 
-def unread_words(stored: Sequence[str], watch: Watch) -> int:
+def unread_words(stored: Sequence[str], watch: ReconnectingViewer) -> int:
     """Words of stored sentences that the viewer never got."""
     read = set(watch.texts())
     return sum(len(text.split()) for text in stored if text not in read)
 
 
-def vanished_words(stored: Sequence[str], watch: Watch) -> int:
+def vanished_words(stored: Sequence[str], watch: ReconnectingViewer) -> int:
     """Words of sentences that the viewer has, so they were committed, and that are stored no more."""
     kept = set(stored)
     return sum(len(text.split()) for text in watch.texts() if text not in kept)
 
 
 async def all_heard(stack: Stack, room: str, heard_ms: int) -> None:
-    """Until the recogniser has heard so much of the talk."""
+    """Until the recogniser has been fed this much of the talk."""
     await until(lambda: stack.session(room)["heard_ms"] >= heard_ms - 100)
 
 
 def all_text(stack: Stack, room: str, speech: Speech, unsent: Unsent | None = None) -> bool:
-    """Whether all that was sent was heard and is text, so far as the session's row says."""
+    """Whether all audio sent was fed and is text, according to the session's row."""
     session = stack.session(room)
     sent_ms = speech.seconds * 1000
     if unsent is not None and unsent.new_recorder:
@@ -233,7 +233,7 @@ async def come_back(host: Host) -> None:
 
 
 async def until(holds: Callable[[], bool], within_s: float = DONE_WITHIN_S) -> bool:
-    """Wait for it; False: it did not come, and the row tells what is missing."""
+    """Wait for it; False: it did not come, and the row shows what is missing."""
     deadline = time.monotonic() + within_s
     while not await asyncio.to_thread(_holds, holds):
         if time.monotonic() > deadline:

@@ -15,14 +15,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from asr.kinds import kind_of
 from asr.models import Session
 from asr.placement import request_process
-from asr.rooms.ending import finish_session
-from asr.rooms.state import tell_state
+from asr.sessions import finish_session
 from rooms.locks import locked
-from transcripts import live
-from transcripts.events import EngineReady, HostError
-from transcripts.services import note_delay
 
 MAX_DEATHS = 5
 DEATHS_WITHIN_S = 300
@@ -62,7 +59,7 @@ def held(lease: Lease) -> Iterator[Session]:
         mine = Session.objects.filter(
             pk=lease.session_id, generation=lease.generation, state__in=Session.RUNNING
         )
-        session = locked(mine.select_related("part", "room")).first()
+        session = locked(mine).first()
         if session is None:
             raise LeaseLost
         yield session
@@ -102,16 +99,14 @@ def claim(lease: Lease, *, worker: str, pid: int) -> Session:
 
 
 def announce_ready(lease: Lease) -> None:
-    """The process hears: tell the host."""
+    """The process hears."""
     with held(lease) as session:
         if session.state == Session.State.CLOSING:
             return  # nobody speaks there any more
         if session.state == Session.State.STARTING:
             session.state = Session.State.LIVE
             session.save(update_fields=["state"])
-        if session.room_id is not None:
-            tell_state(session.room_id)
-            transaction.on_commit(partial(live.publish_room, session.room_id, EngineReady(session.pk)))
+        kind_of(session).ready(session)
 
 
 def beat(lease: Lease, progress: Progress) -> str:
@@ -138,8 +133,7 @@ def beat(lease: Lease, progress: Progress) -> str:
                 "progress_at",
             ]
         )
-        if session.room_id is not None and session.state == Session.State.LIVE:
-            note_delay(room_id=session.room_id, session=session.pk, delay_s=progress.delay_s)
+        kind_of(session).beaten(session)
         return session.state
 
 
@@ -194,7 +188,5 @@ def succeed(lease: Lease, *, died: bool = True) -> None:
 
 def _fail(session: Session) -> None:
     logger.error("session failed", extra={"session": session.pk, "deaths": len(session.deaths)})
-    if session.room_id is not None and session.closed_to_viewers_at is None:
-        error = HostError("asr_failed")
-        transaction.on_commit(partial(live.publish_room, session.room_id, error))
+    kind_of(session).failed(session)
     finish_session(session, state=Session.State.FAILED)

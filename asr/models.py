@@ -1,24 +1,20 @@
-"""The rooms that are open now, and the workers that serve them."""
+"""The sessions that are open now, and the workers that serve them."""
 
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
-
-from rooms.models import Room
-from transcripts.models import Part
 
 
 class Session(models.Model):
-    """One ASR process's work on one part of a room, under a lease.
+    """One stretch of audio that one ASR process makes into text, under a lease.
 
     Whoever writes for a session proves its `generation` in the same transaction: a process that was
-    declared dead writes nothing. A restart or another language ends this session and begins the next,
-    which takes over host, viewers and opening.
+    declared dead writes nothing. What a kind has beside it hangs on a row of its own (asr/rooms/models.py).
     """
 
     class Kind(models.TextChoices):
-        ROOM = "room"
-        MEETING = "meeting"
+        ROOM = "room"  # a host speaks, viewers read, sentences are stored
+        MEETING = "meeting"  # several participants, each a channel
+        STREAM = "stream"  # one speaker, nobody else; nothing is stored
 
     class State(models.TextChoices):
         STARTING = "starting"  # waits for a process
@@ -31,32 +27,10 @@ class Session(models.Model):
     RUNNING = (*OPEN, State.CLOSING)
 
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.ROOM)
-    room = models.ForeignKey(Room, on_delete=models.CASCADE, null=True, related_name="sessions")
-    part = models.ForeignKey(Part, on_delete=models.CASCADE, null=True, related_name="sessions")
     state = models.CharField(max_length=8, choices=State.choices, default=State.STARTING)
     source_lang = models.CharField(max_length=16)
-    replaced = models.BooleanField(default=False, help_text="Another session goes on with the room.")
     closing_at = models.DateTimeField(null=True, blank=True, help_text="When it was asked to finish.")
-    closed_to_viewers_at = models.DateTimeField(
-        null=True, blank=True, help_text="Everybody was sent away, though text was still to come."
-    )
     close_reason = models.CharField(max_length=100, blank=True)
-    # the host
-    host_connection_id = models.CharField(max_length=36, blank=True)
-    host_seen_at = models.DateTimeField(null=True, blank=True, help_text="Null: no host is connected.")
-    host_key = models.CharField(
-        max_length=64,
-        blank=True,
-        editable=False,
-        help_text="Hash of its login key; empty after a plain password.",
-    )
-    host_fence = models.PositiveIntegerField(
-        default=0,
-        editable=False,
-        help_text="Rises when another host takes the seat: the older one writes no audio.",
-    )
-    host_left = models.BooleanField(default=False, editable=False, help_text="It gave its seat up.")
-    grace_until = models.DateTimeField(null=True, blank=True)
     # the process
     generation = models.PositiveIntegerField(default=1)
     worker = models.CharField(max_length=200, blank=True)
@@ -84,11 +58,6 @@ class Session(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
-        constraints = (
-            models.UniqueConstraint(
-                fields=["room"], condition=Q(state__in=["starting", "live"]), name="one_open_session_a_room"
-            ),
-        )
         indexes = (models.Index(fields=["state"]),)
 
     def __str__(self) -> str:

@@ -47,14 +47,11 @@ def is_queued(session: Session) -> bool | None:
     return any(json.loads(message).get("headers", {}).get("id") == session.task_id for message in waiting)
 
 
-def kill_process(session: Session) -> None:
-    """SIGKILL the process of the session's present generation, wherever it runs. Best effort."""
-    if not session.worker:
+def kill_process(worker: str, task_id: str) -> None:
+    """SIGKILL the process that serves this task on this worker. Best effort."""
+    if not worker:
         return
     try:
-        current_app.control.revoke(
-            session.task_id, terminate=True, signal="SIGKILL", destination=[session.worker]
-        )
+        current_app.control.revoke(task_id, terminate=True, signal="SIGKILL", destination=[worker])
     except (OperationalError, RedisError, OSError) as error:
-        fields = {"session": session.pk, "error": type(error).__name__}
-        logger.warning("no broker, cannot revoke", extra=fields)
+        logger.warning("no broker, cannot revoke", extra={"task": task_id, "error": type(error).__name__})

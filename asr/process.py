@@ -19,6 +19,7 @@ from asr.leases import Lease, LeaseLost, Progress, announce_ready, claim, finish
 from asr.models import Session
 from asr.patience import until_answered
 from asr.recognise.counters import Counters
+from asr.rooms.models import RoomSession
 from asr.sinks.transcript import TranscriptSink
 
 TRIM_EVERY_S = 2.0
@@ -75,13 +76,15 @@ class RoomProcess:
     def __init__(
         self, lease: Lease, session: Session, *, captioner: Captioner, counters: Counters, log: AudioLog
     ) -> None:
-        if session.part is None:
-            raise ValueError("a room's session always has a part")
         self._lease = lease
         self._captioner = captioner
         self._log = log
         self._counters = counters
-        self._sink = TranscriptSink(lease, session.part, wait=self._wait_for_database)
+        self._sink = TranscriptSink(
+            lease,
+            RoomSession.objects.select_related("part").get(pk=session.pk).part,
+            wait=self._wait_for_database,
+        )
         self._clock = SpokenClock()
         self._committed_ms = session.committed_ms
         self._undecodable = UndecodableWatch()

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from asr import weights
 from asr.caption.captioner import Captioner
+from asr.kinds import kind_of
 from asr.machine import cores, cuda_devices, gpu_free_bytes
 from asr.models import Session
 from asr.recognise import streaming
@@ -19,6 +20,7 @@ from asr.recognise.options import EngineOptions
 from asr.recognise.recogniser import Recogniser
 from asr.recognise.scripted import ScriptedRecogniser
 from asr.recognise.whisper import Whisper
+from asr.rooms.models import RoomSession
 from transcripts.selectors import last_spoken
 
 CORES_PER_ROOM = 2  # measured: one room with Whisper base takes up to one core and decodes in bursts
@@ -95,7 +97,7 @@ def make_captioner(session: Session, counters: Counters) -> Captioner:
             raise RuntimeError("load() comes first")
         return streaming.make_recogniser(model, options, start_ms, counters=counters)
 
-    committed_text = last_spoken(session.part) if session.part is not None else ""
+    committed_text = last_spoken(RoomSession.objects.select_related("part").get(pk=session.pk).part)
     return Captioner(
         make_recogniser,
         options,
@@ -107,7 +109,7 @@ def make_captioner(session: Session, counters: Counters) -> Captioner:
 
 def engine_options(session: Session) -> EngineOptions:
     """The settings' names and the talk's words as the engine takes them."""
-    env, room = settings.ENV, session.room
+    env, talk = settings.ENV, kind_of(session).vocabulary(session)
     return EngineOptions(
         language=session.source_lang,
         policy=env.asr_policy,
@@ -118,8 +120,8 @@ def engine_options(session: Session) -> EngineOptions:
         beam_size=env.asr_beam_size,
         buffer_trimming=env.asr_buffer_trimming,
         buffer_trimming_s=env.asr_buffer_trimming_s,
-        title=room.title if room else "",
-        abstract=room.abstract if room else "",
-        speakers=tuple(room.presenters) if room else (),
-        glossary=tuple(room.glossary.split("\n")) if room and room.glossary else (),
+        title=talk.title,
+        abstract=talk.abstract,
+        speakers=talk.speakers,
+        glossary=talk.glossary,
     )

@@ -1,31 +1,25 @@
-"""What no signal told: silent or stuck processes, lost tasks, hosts gone, grace over, text to forget."""
+"""What no signal told of sessions: silent or stuck processes, lost tasks, and whatever their kinds know of."""
 
 import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
-from redis.exceptions import RedisError
 
 from asr.audio_log import AudioLog
+from asr.kinds import all_kinds, kind_of
 from asr.leases import Lease, LeaseLost, held, is_stale, succeed
 from asr.models import Session, Sweep
 from asr.placement import is_queued, kill_process, request_process
-from asr.rooms.ending import begin_closing, close_to_viewers, finish_session, forbid_room, forget_if_closed
-from asr.rooms.services import HOST_GONE_AFTER, begin_grace
-from asr.selectors import live_workers, room_end
+from asr.selectors import live_workers
+from asr.sessions import finish_session
 from rooms.locks import locked
-from rooms.models import Room
-from transcripts import live
-from transcripts.events import HostError
 
 ASKED_AGAIN_AFTER = timedelta(seconds=5)  # asked for, not taken and not in the queue: the broker lost it
 # Taken by a worker that lives: its next process may load its model first.
 HANDED_OVER_WITHIN = timedelta(minutes=3)
 WAITING_TOLD_AFTER = timedelta(seconds=5)
-WAITING_TOLD_EVERY_S = 60
 PAUSED_AFTER = timedelta(seconds=6)  # three sweeps are missing
 GIVEN_UP_AFTER = timedelta(minutes=10)  # closing, and no process takes it: nobody waits for its text any more
 logger = logging.getLogger(__name__)
@@ -34,15 +28,14 @@ logger = logging.getLogger(__name__)
 def sweep() -> None:
     """Find it and repair it."""
     resumed_at = _note_sweep()
-    for session in Session.objects.filter(state__in=Session.RUNNING).select_related("room"):
+    for session in Session.objects.filter(state__in=Session.RUNNING):
         try:
             _sweep_session(session, resumed_at)
         except Exception:
             # One session that cannot be repaired must not keep the others from it.
             logger.exception("session not swept", extra={"session": session.pk})
-    unstored = Room.objects.filter(parts__store=False, parts__sentences__isnull=False).distinct()
-    for room in unstored.exclude(sessions__state__in=Session.RUNNING):
-        forget_if_closed(room)
+    for kind in all_kinds():
+        kind.sweep_all()
 
 
 @transaction.atomic
@@ -60,21 +53,19 @@ def _note_sweep() -> datetime | None:
 
 def _sweep_session(session: Session, resumed_at: datetime | None) -> None:
     lease = Lease(session.pk, session.generation)
-    if session.room is not None and session.room.do_not_record:
-        forbid_room(session.room.pk)
-    elif session.pid is not None:
+    if kind_of(session).must_stop(session):
+        return
+    if session.pid is not None:
         # It has not beaten since before the pause: what kept the sweeps away kept it from beating, or killed it.
         by_outage = session.beat_at is not None and resumed_at is not None and session.beat_at < resumed_at
         if _is_silent(session, by_outage=by_outage) or _is_stuck(session):
-            kill_process(session)
+            kill_process(session.worker, session.task_id)
             succeed(lease, died=not by_outage)
     elif _is_given_up(session):
         _give_up(lease)
     else:
         _see_to_process(session)
-    _sweep_host(lease)
-    if session.room_id is not None and room_end(session.room_id).due_in_s == 0:
-        close_to_viewers(session.room_id)
+    kind_of(session).sweep(session)
 
 
 def _see_to_process(session: Session) -> None:
@@ -84,11 +75,11 @@ def _see_to_process(session: Session) -> None:
         if _is_forgotten(session):
             # In this order: a worker never runs what it was told to kill, so that generation must be over by then.
             succeed(Lease(session.pk, session.generation), died=False)
-            kill_process(session)
+            kill_process(session.worker, session.task_id)
     elif session.queued_at < now - ASKED_AGAIN_AFTER and is_queued(session) is False:
         request_process(session.pk, session.generation)
     if session.state in Session.OPEN and session.queued_at < now - WAITING_TOLD_AFTER:
-        _tell_waiting(session)
+        kind_of(session).waiting(session)
 
 
 def _is_forgotten(session: Session) -> bool:
@@ -96,17 +87,6 @@ def _is_forgotten(session: Session) -> bool:
     if session.beat_at is None or session.beat_at < timezone.now() - HANDED_OVER_WITHIN:
         return True
     return session.worker not in live_workers()
-
-
-def _tell_waiting(session: Session) -> None:
-    """The host reads why nothing is transcribed; now and then, not with every sweep."""
-    try:
-        first = cache.add(f"waiting-told-{session.pk}", value=True, timeout=WAITING_TOLD_EVERY_S)
-    except RedisError:
-        return  # the host could not be told either
-    if first and session.room_id is not None:
-        logger.warning("waits for a process", extra={"session": session.pk, "room": session.room_id})
-        live.publish_room(session.room_id, HostError("waiting_for_engine"))
 
 
 def _is_silent(session: Session, *, by_outage: bool) -> bool:
@@ -138,23 +118,12 @@ def _is_given_up(session: Session) -> bool:
 def _give_up(lease: Lease) -> None:
     try:
         with held(lease) as session:
-            logger.error("closing session given up", extra={"session": session.pk, "room": session.room_id})
+            logger.error(
+                "closing session given up",
+                extra={"session": session.pk, **kind_of(session).log_fields(session)},
+            )
             finish_session(session, state=Session.State.FAILED)
             log = AudioLog(settings.REDIS_URL, session.audio_key)
             transaction.on_commit(log.delete, robust=True)
-    except LeaseLost:
-        return
-
-
-def _sweep_host(lease: Lease) -> None:
-    now = timezone.now()
-    try:
-        with held(lease) as session:
-            if session.state not in Session.OPEN:
-                return
-            if session.host_seen_at is not None and session.host_seen_at < now - HOST_GONE_AFTER:
-                begin_grace(session)
-            elif session.grace_until is not None and session.grace_until < now:
-                begin_closing(session, by="end of grace")
     except LeaseLost:
         return

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from asr.models import Session
 from asr.recognise.counters import Counters
+from asr.rooms.models import RoomSession
 from asr.selectors import counter_totals, max_active_rooms
 
 GAUGES_AMONG_COUNTERS = {"shed_level"}
@@ -23,9 +24,11 @@ class RoomsCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Gauges of the rooms that are open, totals over all sessions."""
-        sessions = list(Session.objects.filter(state__in=Session.RUNNING).select_related("room"))
+        sessions = list(
+            RoomSession.objects.filter(session__state__in=Session.RUNNING).select_related("session", "room")
+        )
         active = GaugeMetricFamily("souffleur_rooms_active", "Rooms that a host has opened")
-        active.add_metric([], sum(session.state in Session.OPEN for session in sessions))
+        active.add_metric([], sum(each.session.state in Session.OPEN for each in sessions))
         slots = GaugeMetricFamily("souffleur_rooms_max", "Slots of the ASR workers that live")
         slots.add_metric([], max_active_rooms())
         delay = GaugeMetricFamily(
@@ -33,9 +36,8 @@ class RoomsCollector(Collector):
             "From a word to its text, rolling mean of 4",
             labels=["room"],
         )
-        for session in sessions:
-            if session.room is not None:
-                delay.add_metric([session.room.code], session.delay_s)
+        for each in sessions:
+            delay.add_metric([each.room.code], each.session.delay_s)
         yield from (active, slots, delay)
         yield from _engine_totals()
 

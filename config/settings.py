@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "rooms",
     "transcripts",
     "asr",
+    "asr.rooms",
     "translation",
     "gateways.conference",
 ]

@@ -5,13 +5,12 @@ from functools import partial
 
 from django.db import transaction
 
-from asr.models import Session
+from asr.rooms.models import RoomSession
 
 logger = logging.getLogger("asr.rooms")
 
 
-def note(message: str, session: Session, **facts: object) -> None:
+def note(message: str, at: RoomSession, **facts: object) -> None:
     """A line about a session's room once the transaction is committed."""
-    code = session.room.code if session.room is not None else None
-    extra = {"room": code, "session": session.pk, "lang": session.source_lang, **facts}
+    extra = {"room": at.room.code, "session": at.pk, "lang": at.part.source_lang, **facts}
     transaction.on_commit(partial(logger.info, message, extra=extra))

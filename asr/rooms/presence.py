@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from asr.models import Session
 from asr.rooms.ending import lock_open_session
+from asr.rooms.models import RoomSession
+from asr.rooms.selectors import open_session
 from asr.rooms.services import HostSeat, begin_grace, is_same_host
 from asr.rooms.state import tell_state
 
@@ -20,7 +22,7 @@ LogState = Literal["own", "shared", "over"]
 class Presence:
     """How a host's socket stands. `session_id`: the room's open session.
 
-    held: it is the host; taken_over: another socket of the same host is; lost: somebody else is; over: nobody,
+    held: it is the host; taken_over: another socket with the same key is; lost: somebody else is; over: nobody,
     the room is closing or closed.
     """
 
@@ -30,36 +32,37 @@ class Presence:
 
 def keep_seat(seat: HostSeat) -> Presence:
     """Renew a host's presence, unless the seat was given up or is another's."""
-    session = Session.objects.filter(room_id=seat.room_id, state__in=Session.OPEN).first()
-    if session is None:
+    opened = open_session(seat.room_id)
+    if opened is None:
         return Presence("over")
-    if session.host_connection_id != seat.connection_id:
-        is_ours = is_same_host(seat.key, seat.owner, session)
-        return Presence("taken_over" if is_ours else "lost", session.pk)
+    if opened.host_connection_id != seat.connection_id:
+        is_ours = is_same_host(seat.key, seat.owner, opened)
+        return Presence("taken_over" if is_ours else "lost", opened.pk)
     # The row may have changed since: a renewal that comes late must not bring back a host that has left.
-    mine = Session.objects.filter(pk=session.pk, host_connection_id=seat.connection_id, host_left=False)
-    mine = mine.filter(state__in=Session.OPEN)
+    mine = RoomSession.objects.filter(
+        pk=opened.pk, host_connection_id=seat.connection_id, host_left=False, is_open=True
+    )
     if not mine.filter(grace_until=None).update(host_seen_at=timezone.now()):
         _end_grace(mine.filter(grace_until__isnull=False), seat.room_id)
-    return Presence("held", session.pk)
+    return Presence("held", opened.pk)
 
 
 @transaction.atomic
-def _end_grace(session: QuerySet[Session], room_id: int) -> None:
-    if session.update(host_seen_at=timezone.now(), grace_until=None):
+def _end_grace(mine: QuerySet[RoomSession], room_id: int) -> None:
+    if mine.update(host_seen_at=timezone.now(), grace_until=None):
         tell_state(room_id)
 
 
 @transaction.atomic
 def leave_as_host(*, room_id: int, connection_id: str) -> bool:
     """The host's socket is gone: the grace period begins (True). A socket that was replaced changes nothing."""
-    session = lock_open_session(room_id)
-    if session is None or session.host_connection_id != connection_id or session.host_left:
+    opened = lock_open_session(room_id)
+    if opened is None or opened.host_connection_id != connection_id or opened.host_left:
         return False
-    session.host_left = True
-    session.save(update_fields=["host_left"])
-    if session.host_seen_at is not None:  # else the sweep was quicker
-        begin_grace(session)
+    opened.host_left = True
+    opened.save(update_fields=["host_left"])
+    if opened.host_seen_at is not None:  # else the sweep was quicker
+        begin_grace(opened)
     return True
 
 
@@ -73,8 +76,7 @@ def log_state(session_id: int, *, connection_id: str) -> LogState:
 
     own: nobody else will write; shared: another socket goes on in it; over: nobody will read it any more.
     """
-    session = Session.objects.filter(pk=session_id, state__in=Session.RUNNING).first()
-    if session is None:
+    running = RoomSession.objects.filter(pk=session_id, session__state__in=Session.RUNNING).first()
+    if running is None:
         return "over"
-    goes_on = session.state in Session.OPEN and session.host_connection_id != connection_id
-    return "shared" if goes_on else "own"
+    return "shared" if running.is_open and running.host_connection_id != connection_id else "own"

@@ -3,7 +3,8 @@
 from django.db import connection, transaction
 
 from asr.models import Session
-from asr.selectors import VIEWERS_STAY, newest_session, room_end
+from asr.rooms.models import RoomSession
+from asr.rooms.selectors import VIEWERS_STAY, newest_session, room_end
 from transcripts.models import RoomState
 from transcripts.selectors import first_part
 from transcripts.services import put_room_state
@@ -20,25 +21,24 @@ def lock_end(room_id: int) -> None:
 @transaction.atomic
 def tell_state(room_id: int) -> None:
     """Write the room's state as its sessions are now. Call behind every change of them, in the same transaction."""
-    lock_end(
-        room_id
-    )  # another session of the room may change at the same time; the last one to tell knows of both
-    session = newest_session(room_id)
-    if session is None or session.part is None:
+    lock_end(room_id)  # another session of the room may change meanwhile; the last one to tell knows of both
+    newest = newest_session(room_id)
+    if newest is None:
         return
-    name = _name(session)
+    session = newest.session
+    name = _name(newest)
     is_open = name in RoomState.OPEN
     put_room_state(
         RoomState(
             room_id=room_id,
             state=name,
-            opening=session.part.opening,
-            first_part=first_part(room_id, session.part.opening),
-            part=session.part.number,
-            source_lang=session.source_lang,
+            opening=newest.part.opening,
+            first_part=first_part(room_id, newest.part.opening),
+            part=newest.part.number,
+            source_lang=newest.part.source_lang,
             session=session.pk if is_open else None,
             hears=session.state == Session.State.LIVE,
-            grace_until=session.grace_until if is_open else None,
+            grace_until=newest.grace_until if is_open else None,
             leave_at=session.closing_at + VIEWERS_STAY
             if name == RoomState.Name.CLOSING and session.closing_at
             else None,
@@ -46,10 +46,10 @@ def tell_state(room_id: int) -> None:
     )
 
 
-def _name(newest: Session) -> RoomState.Name:
-    if newest.state in Session.OPEN:
+def _name(newest: RoomSession) -> RoomState.Name:
+    if newest.session.state in Session.OPEN:
         if newest.grace_until is not None:
             return RoomState.Name.GRACE
-        return RoomState.Name.LIVE if newest.state == Session.State.LIVE else RoomState.Name.WAITING
-    over = newest.room_id is None or room_end(newest.room_id).over
-    return RoomState.Name.CLOSED if over else RoomState.Name.CLOSING
+        hears = newest.session.state == Session.State.LIVE
+        return RoomState.Name.LIVE if hears else RoomState.Name.WAITING
+    return RoomState.Name.CLOSED if room_end(newest.room_id).over else RoomState.Name.CLOSING

@@ -1,15 +1,19 @@
 """Sessions for tests: rooms with hosts, workers that live, leases that are held."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
 from asr.leases import Lease, announce_ready, claim
 from asr.models import Session, Worker
+from asr.rooms.models import RoomSession
 from asr.rooms.services import HostRequest, HostSeat, join_as_host
 from rooms.models import Room
 from rooms.tests.make import room as make_room
-from transcripts.services import PartTerms
+from transcripts.models import Part
+from transcripts.services import PartTerms, open_part
 
 TERMS = PartTerms("en", store=True, public=True, owner="host")
 KEY = "a" * 64
@@ -45,8 +49,25 @@ def session_of(seat: HostSeat) -> Session:
     return Session.objects.get(pk=seat.session_id)
 
 
+def room_session_of(seat: HostSeat) -> RoomSession:
+    return RoomSession.objects.select_related("session", "room", "part").get(pk=seat.session_id)
+
+
+def bare_session(room: Room, *, part: Part | None = None, host: str = "", **fields: Any) -> RoomSession:
+    """The rows of a room's session, as no service made them."""
+    values: dict[str, Any] = {"state": "live", "source_lang": "en", **fields}
+    session = Session.objects.create(**values)
+    if part is None:
+        part = open_part(room=room, terms=replace(TERMS, source_lang=session.source_lang))
+    is_open = session.state in Session.OPEN
+    return RoomSession.objects.create(
+        session=session, room=room, part=part, is_open=is_open, host_connection_id=host
+    )
+
+
 def aged(seat: HostSeat, **ages_s: float) -> None:
-    """Set times of the session's row this many seconds into the past."""
+    """Set times of the session's rows this many seconds into the past."""
     now = timezone.now()
-    changes = {name: now - timedelta(seconds=age) for name, age in ages_s.items()}
-    Session.objects.filter(pk=seat.session_id).update(**changes)
+    for name, age_s in ages_s.items():
+        model = RoomSession if name in ("host_seen_at", "grace_until") else Session
+        model._default_manager.filter(pk=seat.session_id).update(**{name: now - timedelta(seconds=age_s)})

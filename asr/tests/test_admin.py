@@ -14,7 +14,7 @@ from asr.rooms.presence import leave_as_host
 from asr.tests.make import aged, join, served, session_of
 
 pytestmark = pytest.mark.django_db
-SESSIONS, WORKERS = reverse("admin:asr_session_changelist"), reverse("admin:asr_worker_changelist")
+SESSIONS, WORKERS = reverse("admin:asr_rooms_roomsession_changelist"), reverse("admin:asr_worker_changelist")
 
 
 def force_close(client, *seats, **more):
@@ -58,7 +58,9 @@ def test_nothing_open_is_said_so(admin_client):
 
 def test_who_may_only_look_cannot_close(client, django_user_model):
     user = django_user_model.objects.create_user("looker", password="looker", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(content_type__app_label="asr", codename="view_session"))
+    user.user_permissions.add(
+        Permission.objects.get(content_type__app_label="asr_rooms", codename="view_roomsession")
+    )
     client.force_login(user)
     seat = join("A")
     force_close(client, seat, confirmed="yes")
@@ -67,9 +69,12 @@ def test_who_may_only_look_cannot_close(client, django_user_model):
 
 def test_nobody_adds_changes_or_deletes_a_running_session(admin_client):
     seat = join("A")
-    change = reverse("admin:asr_session_change", args=[seat.session_id])
-    assert admin_client.get(reverse("admin:asr_session_add")).status_code == 403
-    assert admin_client.post(reverse("admin:asr_session_delete", args=[seat.session_id])).status_code == 403
+    change = reverse("admin:asr_rooms_roomsession_change", args=[seat.session_id])
+    assert admin_client.get(reverse("admin:asr_rooms_roomsession_add")).status_code == 403
+    assert (
+        admin_client.post(reverse("admin:asr_rooms_roomsession_delete", args=[seat.session_id])).status_code
+        == 403
+    )
     admin_client.post(change, {"state": "closed"})
     assert session_of(seat).state == "starting"
 

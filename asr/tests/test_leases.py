@@ -33,14 +33,14 @@ from asr.leases import (
 from asr.models import Session, Sweep, Worker
 from asr.placement import QUEUE
 from asr.rooms.ending import close_room
+from asr.rooms.models import RoomSession
 from asr.rooms.presence import leave_as_host
 from asr.rooms.services import restart_session
 from asr.sweeps import sweep
-from asr.tests.make import TERMS, aged, join, served, session_of
+from asr.tests.make import TERMS, aged, join, room_session_of, served, session_of
 from config.database import serve_worker
 from rooms.models import Room
 from rooms.outages import is_outage
-from rooms.tests.make import room
 from transcripts.models import Sentence
 from transcripts.services import NewSentence, PartTerms, add_sentences
 
@@ -109,7 +109,7 @@ def test_session_that_dies_too_often_fails_and_the_room_closes():
         succeed(Lease(seat.session_id, generation))
     session = session_of(seat)
     assert session.state == "failed"
-    assert session.part.ended_at is not None
+    assert room_session_of(seat).part.ended_at is not None
     assert join("A").opening == seat.opening + 1
 
 
@@ -276,7 +276,7 @@ class TestSweep:
         served(seat)
         aged(seat, host_seen_at=11)
         sweep()
-        assert session_of(seat).grace_until > timezone.now() + timedelta(minutes=4)
+        assert room_session_of(seat).grace_until > timezone.now() + timedelta(minutes=4)
         sweep()
         assert session_of(seat).state == "live"
         aged(seat, grace_until=1)
@@ -300,7 +300,7 @@ class TestSweep:
         sweep()
         session = session_of(seat)
         assert session.state == "failed"
-        assert session.part.ended_at is not None
+        assert room_session_of(seat).part.ended_at is not None
 
     def test_closing_session_that_is_served_is_not_given_up(self):
         seat = join("A")
@@ -314,21 +314,19 @@ class TestSweep:
         unstored = PartTerms("en", store=False, public=True, owner="host")
         gone, open_still, kept = join("A", terms=unstored), join("B", terms=unstored), join("C", terms=TERMS)
         for seat in (gone, open_still, kept):
-            add_sentences(part=session_of(seat).part, sentences=[NewSentence(0, 900, "Eins.")])
+            add_sentences(part=room_session_of(seat).part, sentences=[NewSentence(0, 900, "Eins.")])
         Session.objects.filter(pk__in=[gone.session_id, kept.session_id]).update(state="closed")
         sweep()
         left = set(Sentence.objects.values_list("part__room__code", flat=True))
         assert left == {"B", "C"}
 
     def test_session_that_cannot_be_repaired_keeps_no_other_from_it(self):
-        broken = Session.objects.create(room=room("X"), part=None, source_lang="en", state="live", pid=1)
-        aged_out = timezone.now() - timedelta(seconds=11)
-        Session.objects.filter(pk=broken.pk).update(host_seen_at=aged_out)
+        Session.objects.create(kind=Session.Kind.ROOM, source_lang="en", state="live", pid=1)  # of no room
         seat = join("A")
         served(seat)
         aged(seat, host_seen_at=11)
         sweep()
-        assert session_of(seat).grace_until is not None
+        assert room_session_of(seat).grace_until is not None
 
 
 @pytest.mark.django_db(transaction=True)
@@ -379,7 +377,7 @@ def test_host_who_left_during_a_restart_is_in_grace_in_the_new_session():
     seat = join("A")
     new = restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
     leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
-    assert Session.objects.get(pk=new).grace_until is not None
+    assert RoomSession.objects.get(pk=new).grace_until is not None
 
 
 @pytest.mark.django_db(transaction=True)

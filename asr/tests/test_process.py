@@ -33,7 +33,7 @@ from asr.rooms.ending import close_room
 from asr.rooms.services import restart_session
 from asr.sinks.transcript import TranscriptSink
 from asr.sweeps import sweep
-from asr.tests.make import TERMS, join, served, session_of
+from asr.tests.make import TERMS, join, room_session_of, served, session_of
 from asr.tests.real_redis import RealRedis
 from transcripts.models import Sentence, Track
 
@@ -57,7 +57,9 @@ def noise(seconds):
 
 def texts(seat):
     return list(
-        Sentence.objects.filter(part=session_of(seat).part).order_by("index").values_list("text", flat=True)
+        Sentence.objects.filter(part=room_session_of(seat).part)
+        .order_by("index")
+        .values_list("text", flat=True)
     )
 
 
@@ -178,7 +180,7 @@ def until(holds):
 @pytest.mark.django_db
 class TestSink:
     def sink(self, seat):
-        return TranscriptSink(served(seat), session_of(seat).part, wait=lambda seconds: None)
+        return TranscriptSink(served(seat), room_session_of(seat).part, wait=lambda seconds: None)
 
     def test_sentence_and_progress_are_one_write(self):
         seat = join("A")
@@ -338,7 +340,7 @@ class TestServing:
     def test_next_generation_goes_on_behind_the_last_sentence(self):
         seat = join("A")
         self.said(seat, 4.5)
-        sink = TranscriptSink(served(seat), session_of(seat).part)
+        sink = TranscriptSink(served(seat), room_session_of(seat).part)
         sink.handle([SentenceReady(0, 2000, "Said before.", True)], committed_ms=2000, clock=SpokenClock())
         succeed(Lease(seat.session_id, 1))
         close_room(seat.room_id)
@@ -368,4 +370,4 @@ class TestServing:
         self.serve(seat)
         assert len(texts(seat)) == 2
         assert session_of(seat).state == "closed"
-        assert session_of(seat).room.sessions.filter(state="starting").exists()
+        assert room_session_of(seat).room.sessions.filter(session__state="starting").exists()

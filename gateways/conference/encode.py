@@ -2,7 +2,8 @@
 
 from django.conf import settings
 
-from asr.selectors import ActiveRoom, active_rooms, max_active_rooms
+from asr.rooms.selectors import ActiveRoom, active_rooms
+from asr.selectors import max_active_rooms
 from gateways.conference.wire import PersonView, RoomListView, RoomView, TrackView, TranscriptView, VoteView
 from rooms.models import Room
 from rooms.schedule import DEFAULT_COLOUR

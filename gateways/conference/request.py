@@ -10,8 +10,8 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from asr.rooms.selectors import open_session
 from asr.rooms.services import recordable_room
-from asr.selectors import open_session
 from gateways.common.address import caller_address
 from gateways.conference import refusals
 from rooms.access import Identity, identify
@@ -61,12 +61,12 @@ def _viewer(code: str, route: dict[str, str]) -> SocketRequest:
     if not route.get("source_lang"):
         raise refusals.NO_SOURCE
     room = recordable_room(code)
-    session = open_session(room.pk)
-    if session is None or session.part is None:
+    opened = open_session(room.pk)
+    if opened is None:
         raise refusals.NOT_ACTIVE
     _check_target(route["target_lang"])
     return SocketRequest(
-        code, "client", "", route["target_lang"], room_id=room.pk, opening=session.part.opening
+        code, "client", "", route["target_lang"], room_id=room.pk, opening=opened.part.opening
     )
 
 

@@ -24,6 +24,7 @@ from asr.delay import SpokenClock
 from asr.leases import Lease, LeaseLost, Progress
 from asr.models import Session, Worker
 from asr.rooms import ending, presence, services
+from asr.rooms.models import RoomSession
 from asr.sinks.transcript import TranscriptSink
 from ops.faults.races import NO_SUCH_PID, OLD_PARTS
 from rooms.errors import DomainError
@@ -115,7 +116,7 @@ def opened(code: str) -> RacedRoom:
 def joined(code: str) -> RacedRoom:
     """The same room, seen from another process."""
     room = Room.objects.get(code=code)
-    session = Session.objects.get(room=room, state__in=Session.OPEN)
+    session = Session.objects.get(room_session__room=room, state__in=Session.OPEN)
     lease = Lease(session.pk, session.generation)
     return RacedRoom(room, _part(lease), None, lease)
 
@@ -189,7 +190,7 @@ def blockers_of_speakers() -> list[str]:
 
 
 def _part(lease: Lease) -> Part:
-    return ending.part_of(Session.objects.select_related("part").get(pk=lease.session_id))
+    return RoomSession.objects.select_related("part").get(pk=lease.session_id).part
 
 
 def _open(room: Room, terms: PartTerms) -> tuple[services.HostSeat, Lease]:

@@ -58,8 +58,9 @@ class Stack:
     def session(self, room: str) -> dict[str, Any]:
         """The newest session row of a room, with its part's sentences counted."""
         rows = self.query(
-            "SELECT s.id, s.state, s.pid, s.generation, s.worker, s.committed_ms, s.heard_ms, s.grace_until FROM asr_session s "
-            "JOIN rooms_room r ON r.id = s.room_id WHERE r.code = %s ORDER BY s.id DESC LIMIT 1",
+            "SELECT s.id, s.state, s.pid, s.generation, s.worker, s.committed_ms, s.heard_ms, o.grace_until "
+            "FROM asr_session s JOIN asr_rooms_roomsession o ON o.session_id = s.id "
+            "JOIN rooms_room r ON r.id = o.room_id WHERE r.code = %s ORDER BY s.id DESC LIMIT 1",
             room,
         )
         keys = ("id", "state", "pid", "generation", "worker", "committed_ms", "heard_ms", "grace_until")

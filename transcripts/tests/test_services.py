@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from asr.tests.make import join, session_of
+from asr.tests.make import join, room_session_of, session_of
 from rooms.access import Identity
 from rooms.errors import Forbidden, NotFound
 from rooms.models import Room
@@ -266,7 +266,7 @@ class TestAdmin:
 
     def test_part_that_is_over_is_deleted_with_all_its_text(self, admin_client):
         seat = join("A")
-        part = session_of(seat).part
+        part = room_session_of(seat).part
         (row,) = say(part, "One.")
         add_translations(part=part, lang="de", translations=[Translation(0, "Eins.", row.version)])
         delete = reverse("admin:transcripts_part_delete", args=[part.pk])

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from asr.models import Session
-from asr.rooms.ending import close_room, finish_session, forbid_room
+from asr.rooms.ending import close_room, forbid_room
+from asr.rooms.models import RoomSession
 from asr.rooms.presence import leave_as_host
+from asr.sessions import finish_session
 from asr.sweeps import sweep
 from asr.tests.make import KEY, join, session_of
 
@@ -46,7 +47,7 @@ def test_the_story_of_a_room(story):
 def test_the_end_of_grace_and_a_speaker_s_no_are_told_apart(story):
     seat = join("A")
     leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
-    Session.objects.update(grace_until=timezone.now() - timedelta(seconds=1))
+    RoomSession.objects.update(grace_until=timezone.now() - timedelta(seconds=1))
     assert ("room closing", "end of grace") in story(sweep)
     finish_session(session_of(seat))
     again = join("A")

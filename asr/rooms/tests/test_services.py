@@ -10,12 +10,14 @@ from django.utils import timezone
 
 from asr.leases import held
 from asr.models import Session, Worker
-from asr.rooms.ending import close_room, close_to_viewers, finish_session, forbid_room
+from asr.rooms.ending import close_room, close_to_viewers, forbid_room
+from asr.rooms.models import RoomSession
 from asr.rooms.presence import Presence, keep_seat, leave_as_host, log_state
+from asr.rooms.selectors import room_end
 from asr.rooms.services import restart_session
-from asr.selectors import room_end
+from asr.sessions import finish_session
 from asr.sweeps import sweep
-from asr.tests.make import KEY, TERMS, aged, join, served, session_of, slots
+from asr.tests.make import KEY, TERMS, aged, join, room_session_of, served, session_of, slots
 from rooms.errors import Conflict, DomainError, Forbidden, NoCapacity, NotFound
 from rooms.tests.make import room
 from transcripts.models import Part, Sentence
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 def say(seat, *texts):
-    part = session_of(seat).part
+    part = room_session_of(seat).part
     rows = [NewSentence(1000 * n, 1000 * n + 900, text) for n, text in enumerate(texts)]
     return add_sentences(part=part, sentences=rows)
 
@@ -37,22 +39,35 @@ def finish(seat):
 class TestJoining:
     def test_first_host_opens_the_room(self):
         seat = join("A")
-        session = session_of(seat)
-        assert (session.state, session.part.number, seat.ready, seat.fresh) == ("starting", 1, False, True)
+        opened = room_session_of(seat)
+        assert (opened.session.state, opened.part.number, seat.ready, seat.fresh) == (
+            "starting",
+            1,
+            False,
+            True,
+        )
 
     def test_second_host_is_refused_and_no_row_changes(self):
         seat = join("A")
-        before = list(Session.objects.values()), list(Part.objects.values())
+        before = (
+            list(Session.objects.values()),
+            list(RoomSession.objects.values()),
+            list(Part.objects.values()),
+        )
         for connection_id, key in (
             ("", KEY), ("x" * 36, KEY), (seat.connection_id, "b" * 64), (seat.connection_id, ""),
         ):  # fmt: skip
             with pytest.raises(Conflict, match="multiple_hosts"):
                 join("A", connection_id=connection_id, key=key)
-        assert (list(Session.objects.values()), list(Part.objects.values())) == before
+        assert (
+            list(Session.objects.values()),
+            list(RoomSession.objects.values()),
+            list(Part.objects.values()),
+        ) == before
 
     def test_empty_connection_id_names_nobody(self):
         join("A")
-        Session.objects.update(host_connection_id="")
+        RoomSession.objects.update(host_connection_id="")
         with pytest.raises(Conflict):
             join("A", connection_id="")
 
@@ -66,7 +81,7 @@ class TestJoining:
         assert keep_seat(first) == Presence("taken_over", first.session_id)
         assert log_state(first.session_id, connection_id=first.connection_id) == "shared"
         assert not leave_as_host(room_id=first.room_id, connection_id=first.connection_id)
-        assert session_of(second).grace_until is None
+        assert room_session_of(second).grace_until is None
 
     def test_password_never_takes_over_whoever_shows_it(self):
         seat = join("A", key="")
@@ -113,14 +128,14 @@ class TestJoining:
             assert again.session_id == first.session_id
         leave_as_host(room_id=again.room_id, connection_id=again.connection_id)
         unstored = join("A", terms=replace(TERMS, public=False, store=False))
-        part = session_of(unstored).part
+        part = room_session_of(unstored).part
         assert (part.number, part.store, part.public) == (2, False, True)
 
     def test_second_opening_has_terms_of_its_own(self):
         first = join("A")
         close_room(first.room_id)
         finish(first)
-        assert not session_of(join("A", terms=replace(TERMS, public=False))).part.public
+        assert not room_session_of(join("A", terms=replace(TERMS, public=False))).part.public
 
     @pytest.mark.parametrize(
         ("change", "key"),
@@ -136,8 +151,8 @@ class TestJoining:
         assert second.fresh
         assert second.opening == first.opening
         assert session_of(first).state == "closing"
-        assert session_of(first).replaced
-        part = session_of(second).part
+        assert room_session_of(first).replaced
+        part = room_session_of(second).part
         assert {name: getattr(part, name) for name in change} == change
 
     def test_refused_where_it_is_unknown_hidden_or_not_to_be_recorded(self):
@@ -166,21 +181,21 @@ class TestJoining:
 
     def test_room_remembers_the_language_last_spoken(self):
         seat = join("A", terms=replace(TERMS, source_lang="fr"))
-        assert session_of(seat).room.source_lang == "fr"
+        assert room_session_of(seat).room.source_lang == "fr"
 
 
 class TestLeaving:
     def test_grace_begins_and_coming_back_ends_it(self, settings):
         seat = join("A")
         assert leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
-        left = session_of(seat)
+        left = room_session_of(seat)
         assert left.host_seen_at is None
         assert (left.grace_until - timezone.now()).total_seconds() == pytest.approx(
             settings.ENV.grace_s, abs=5
         )
         assert left.host_connection_id == seat.connection_id
         join("A")
-        assert session_of(seat).grace_until is None
+        assert room_session_of(seat).grace_until is None
 
     def test_leaving_twice_is_leaving_once(self):
         seat = join("A")
@@ -191,7 +206,7 @@ class TestLeaving:
         seat = join("A")
         leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
         keep_seat(seat)
-        left = session_of(seat)
+        left = room_session_of(seat)
         assert left.host_seen_at is None
         assert left.grace_until is not None
 
@@ -199,9 +214,9 @@ class TestLeaving:
         seat = join("A")
         aged(seat, host_seen_at=11)
         sweep()
-        assert session_of(seat).grace_until is not None
+        assert room_session_of(seat).grace_until is not None
         assert keep_seat(seat) == Presence("held", seat.session_id)
-        assert session_of(seat).grace_until is None
+        assert room_session_of(seat).grace_until is None
 
     def test_host_of_a_replaced_session_still_leaves_the_room(self):
         seat = join("A")
@@ -212,7 +227,9 @@ class TestLeaving:
 class TestRestarting:
     def test_new_session_takes_over_host_terms_and_opening(self):
         seat = join("A")
-        new = Session.objects.get(pk=restart_session(room_id=seat.room_id, connection_id=seat.connection_id))
+        new = RoomSession.objects.get(
+            pk=restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
+        )
         assert new.host_connection_id == seat.connection_id
         assert (new.part.number, new.part.opening) == (2, seat.opening)
         assert (new.part.source_lang, new.part.store, new.part.public, new.part.owner) == (
@@ -372,7 +389,7 @@ class TestAtOnce:
             return restart_session(room_id=at.pk, connection_id=first.connection_id)
 
         def end():
-            session = Session.objects.filter(room=at, state="closing").first()
+            session = Session.objects.filter(room_session__room=at, state="closing").first()
             return session and finish_session(session)
 
         for _ in range(5):

@@ -11,10 +11,11 @@ from django.utils import timezone
 from asr.leases import Lease, Progress, announce_ready, beat, claim, finish, succeed
 from asr.models import Session
 from asr.rooms.ending import close_room, close_to_viewers, forbid_room
+from asr.rooms.models import RoomSession
 from asr.rooms.presence import keep_seat, leave_as_host
+from asr.rooms.selectors import VIEWERS_STAY
 from asr.rooms.services import restart_session
-from asr.selectors import VIEWERS_STAY
-from asr.tests.make import TERMS, join, served, session_of
+from asr.tests.make import TERMS, join, room_session_of, served, session_of
 from transcripts.models import RoomState
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +38,7 @@ def test_row_follows_a_room_from_its_host_to_its_end():
     assert told(seat) == ("live", seat.session_id, True)
     leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
     assert told(seat) == ("grace", seat.session_id, True)
-    assert state_of(seat).grace_until == session_of(seat).grace_until
+    assert state_of(seat).grace_until == room_session_of(seat).grace_until
     seat = join("A")
     assert told(seat) == ("live", seat.session_id, True)
     close_room(seat.room_id)
@@ -60,7 +61,7 @@ def test_since_is_when_the_state_began_not_when_the_row_changed():
 def test_host_that_renews_its_seat_in_the_grace_period_has_a_live_room_again():
     seat = join("A")
     served(seat)
-    Session.objects.update(grace_until=timezone.now() + timedelta(minutes=5))
+    RoomSession.objects.update(grace_until=timezone.now() + timedelta(minutes=5))
     RoomState.objects.update(state="grace", grace_until=timezone.now() + timedelta(minutes=5))
     keep_seat(seat)
     assert told(seat) == ("live", seat.session_id, True)

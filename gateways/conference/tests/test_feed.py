@@ -17,11 +17,12 @@ from asr.audio_log import AsyncAudioLog, close_async_clients
 from asr.caption.captioner import PartialText, SentenceReady
 from asr.delay import SpokenClock
 from asr.models import Session
-from asr.rooms.ending import close_room, close_to_viewers, finish_session
+from asr.rooms.ending import close_room, close_to_viewers
+from asr.rooms.selectors import VIEWERS_STAY
 from asr.rooms.services import restart_session
-from asr.selectors import VIEWERS_STAY
+from asr.sessions import finish_session
 from asr.sinks.transcript import TranscriptSink
-from asr.tests.make import TERMS, join, served, session_of
+from asr.tests.make import TERMS, join, room_session_of, served, session_of
 from gateways.conference.feed import Member, follow, unfollow
 from transcripts import live
 from transcripts.events import Delays, EngineReady, Partial, RoomClosed, StateChanged
@@ -94,13 +95,15 @@ def opened(code="A", terms=TERMS):
 
 @database_sync_to_async
 def say(seat, *texts):
-    return add_sentences(part=session_of(seat).part, sentences=[NewSentence(0, 900, text) for text in texts])
+    return add_sentences(
+        part=room_session_of(seat).part, sentences=[NewSentence(0, 900, text) for text in texts]
+    )
 
 
 @database_sync_to_async
 def say_without_telling(seat, text):
     """A sentence whose hint is lost."""
-    part = session_of(seat).part
+    part = room_session_of(seat).part
     track = Track.objects.get(room=part.room, lang="en")
     track.version += 1
     track.save()
@@ -135,7 +138,7 @@ async def test_viewer_reads_what_was_said_then_every_change_and_nothing_twice():
 
 async def test_no_chunk_holds_the_same_words_twice_and_the_rest_of_them_comes():
     seat, socket = await opened(), Socket()
-    sink = await database_sync_to_async(lambda: TranscriptSink(served(seat), session_of(seat).part))()
+    sink = await database_sync_to_async(lambda: TranscriptSink(served(seat), room_session_of(seat).part))()
 
     @database_sync_to_async
     def hear(*events):
@@ -158,7 +161,7 @@ async def test_second_part_is_the_second_line_though_the_first_had_pauses():
     seat, socket = await opened(), Socket()
     await database_sync_to_async(
         lambda: add_sentences(
-            part=session_of(seat).part,
+            part=room_session_of(seat).part,
             sentences=[NewSentence(9000 * n, 9000 * n + 900, f"{n}.", new_line=True) for n in range(3)],
         )
     )()
@@ -184,7 +187,7 @@ async def test_delay_grows_while_audio_waits_for_a_process_before_the_first_sent
 
 async def test_backlog_of_a_process_is_a_chunk_whenever_it_moves_by_a_second():
     seat, socket = await opened(), Socket()
-    sink = await database_sync_to_async(lambda: TranscriptSink(served(seat), session_of(seat).part))()
+    sink = await database_sync_to_async(lambda: TranscriptSink(served(seat), room_session_of(seat).part))()
     async with following(seat, socket):
         for waiting_s, told_s in ((0.5, 0), (3.0, 3), (3.4, 3), (12.0, 12)):
             await database_sync_to_async(sink.note_backlog)(time.time() - waiting_s)
@@ -259,8 +262,8 @@ async def test_viewers_of_a_room_that_takes_long_to_finish_go_after_three_second
         await socket.until(lambda: socket.closed)
         assert time.monotonic() - began > VIEWERS_STAY.total_seconds() - 0.5
         assert socket.texts() == ["One.", "Two."]
-    session = await database_sync_to_async(session_of)(seat)
-    assert (session.state, session.closed_to_viewers_at is None) == ("closing", False)
+    closing = await database_sync_to_async(room_session_of)(seat)
+    assert (closing.session.state, closing.closed_to_viewers_at is None) == ("closing", False)
 
 
 async def test_unfinished_words_and_delays_of_an_opening_that_still_finishes_are_not_shown_in_the_next():

@@ -11,9 +11,10 @@ from channels.db import database_sync_to_async
 from django.db import connections
 
 from asr.audio_log import close_async_clients
-from asr.rooms.ending import close_room, finish_session
+from asr.rooms.ending import close_room
 from asr.rooms.services import restart_session
-from asr.tests.make import TERMS, join, session_of
+from asr.sessions import finish_session
+from asr.tests.make import TERMS, join, room_session_of, session_of
 from gateways.conference.feed import Member, follow, unfollow
 from transcripts import live
 from transcripts.events import Delays, Partial, RoomClosed
@@ -71,7 +72,7 @@ class Talk:
 
     @property
     def part(self):
-        return session_of(self.seat).part
+        return room_session_of(self.seat).part
 
     def say(self, *texts, start_ms=0, new_line=False):
         rows = [

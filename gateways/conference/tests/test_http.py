@@ -11,6 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from asr.models import Session
+from asr.rooms.models import RoomSession
+from asr.tests.make import bare_session
 from gateways.conference.api import MAX_BODY_BYTES
 from rooms.models import AccessKey, Event, Room
 from rooms.schedule import Schedule
@@ -62,9 +64,7 @@ def golden(name, answer):
 
 
 def activate(at, lang="de", connection_id="11111111-2222-4333-8444-555555555555"):
-    return Session.objects.create(
-        room=at, source_lang=lang, host_connection_id=connection_id, state=Session.State.LIVE
-    )
+    return bare_session(at, source_lang=lang, host=connection_id)
 
 
 def say(at, *texts, store=True, public=True, owner="host", started_at=None):
@@ -323,7 +323,7 @@ class TestRoomList:
     def test_host_connection_id_is_set_exactly_while_the_room_is_active(self, wire):
         session = activate(room("A"))
         assert wire.get("/room_list").json()["rooms"][0]["host_connection_id"] == session.host_connection_id
-        Session.objects.update(grace_until=timezone.now() + timedelta(minutes=5), host_seen_at=None)
+        RoomSession.objects.update(grace_until=timezone.now() + timedelta(minutes=5), host_seen_at=None)
         assert wire.get("/room_list").json()["rooms"][0]["host_connection_id"] == session.host_connection_id
         Session.objects.update(state=Session.State.CLOSED)
         assert wire.get("/room_list").json()["rooms"][0]["host_connection_id"] == ""
@@ -478,9 +478,9 @@ class TestClose:
             at = room(code)
             session = activate(at)
             session.part = say(at, "Eins.")
-            session.save()
+            session.save(update_fields=["part"])
             assert wire.post(f"/room/{code}/close", credentials).json() == {"status": "ok"}
-            assert Session.objects.get(room=at).state not in Session.OPEN
+            assert Session.objects.get(room_session__room=at).state not in Session.OPEN
 
     def test_who_may_not_is_told_why(self, wire):
         room("A")
@@ -500,7 +500,7 @@ def test_live_room_whose_talk_becomes_do_not_record_is_closed(wire, django_captu
     at = room("TALK9X")
     session = activate(at)
     session.part = say(at, "Eins.")
-    session.save()
+    session.save(update_fields=["part"])
     with django_capture_on_commit_callbacks(execute=True):
         apply_schedule(Schedule([talk("TALK9X", recording="forbidden")]))
     assert Session.objects.get().state not in Session.OPEN

@@ -17,6 +17,7 @@ from redis import Redis
 
 from asr.audio_log import AudioLog, Entry, close_async_clients
 from asr.models import Session
+from asr.rooms.models import RoomSession
 from asr.tests.make import slots
 from gateways.conference import background, feed
 from gateways.conference.routing import websocket_urlpatterns
@@ -141,7 +142,7 @@ def only_session() -> Session:
 
 
 async def assert_host_has_left() -> None:
-    session = await Session.objects.aget()
+    session = await RoomSession.objects.aget()
     assert session.host_seen_at is None
     assert session.grace_until is not None
 
@@ -156,7 +157,7 @@ async def test_sockets_that_are_cut_off_hold_nothing(room):
 
 async def test_seat_is_given_up_though_the_socket_is_cut_off_while_it_is_renewed(room):
     async with joined() as host:
-        with locked("SELECT 1 FROM asr_session FOR UPDATE"):
+        with locked("SELECT 1 FROM asr_rooms_roomsession FOR UPDATE"):
             await database_sync_to_async(live.publish_room)(room.pk, HostReplaced("somebody"))
             await waits_for_a_lock()
             await cut_off(host)
@@ -176,7 +177,7 @@ async def test_host_whose_socket_is_cut_off_while_it_takes_its_seat_has_left(roo
 
 async def test_audio_goes_on_while_postgresql_answers_nobody(room):
     async with joined() as host:
-        with locked("SELECT 1 FROM asr_session FOR UPDATE"):
+        with locked("SELECT 1 FROM asr_rooms_roomsession FOR UPDATE"):
             await database_sync_to_async(live.publish_room)(room.pk, HostReplaced("somebody"))
             await waits_for_a_lock()
             await host.send_to(bytes_data=BLOBS[0])
@@ -192,7 +193,8 @@ async def test_audio_that_waits_for_redis_when_the_room_is_closed_comes_before_t
         for blob in BLOBS:
             await host.send_to(bytes_data=blob)
         # The hint is lost with the pause: the row says it.
-        await Session.objects.aupdate(state=Session.State.CLOSING, host_seen_at=None)
+        await Session.objects.aupdate(state=Session.State.CLOSING)
+        await RoomSession.objects.aupdate(host_seen_at=None, is_open=False)
         entries = await logged_until(lambda entries: "end" in [entry.kind for entry in entries])
         assert [entry.data for entry in entries] == [*BLOBS, b""]
         await host.disconnect(timeout=WITHIN_S)

@@ -21,8 +21,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import F
 
 from asr.audio.recorder import NotAudioError, read_audio, record
+from asr.rooms.selectors import is_running
 from asr.sample import SAMPLE
-from asr.selectors import is_running
 from gateways.conference.client.host import HostLostError, HostOptions, HostRefusedError
 from gateways.conference.client.viewer import Caption, Key
 from ops.demonstration import Stored, Talk, describe, result_line, stream_talk

@@ -1,0 +1,99 @@
+"""How sessions of rooms behave beside what all sessions do: who reads along and the host are told, and text has an end."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from django.core.cache import cache
+from django.db import transaction
+from redis.exceptions import RedisError
+
+from asr.kinds import SessionKind, Vocabulary
+from asr.models import Session
+from asr.rooms import sweeps
+from asr.rooms.ending import forbid_room, lock_room_session, part_closes, part_finished
+from asr.rooms.models import RoomSession
+from asr.rooms.state import tell_state
+from transcripts import live
+from transcripts.events import EngineReady, HostError
+from transcripts.services import note_delay
+
+WAITING_TOLD_EVERY_S = 60
+logger = logging.getLogger(__name__)
+
+
+class RoomKind(SessionKind):
+    """See `SessionKind`."""
+
+    def ready(self, session: Session) -> None:
+        """The host may speak."""
+        room_id = _of(session).room_id
+        tell_state(room_id)
+        transaction.on_commit(partial(live.publish_room, room_id, EngineReady(session.pk)))
+
+    def beaten(self, session: Session) -> None:
+        """Viewers may know how late text is."""
+        if session.state == Session.State.LIVE:
+            note_delay(room_id=_of(session).room_id, session=session.pk, delay_s=session.delay_s)
+
+    def closing(self, session: Session, *, by: str) -> None:
+        """Host and viewers are told."""
+        part_closes(session, by=by)
+
+    def finished(self, session: Session) -> None:
+        """The part ends, and the room with its last one."""
+        part_finished(session)
+
+    def failed(self, session: Session) -> None:
+        """The host reads why the room closes."""
+        failed = lock_room_session(session)
+        if failed.closed_to_viewers_at is None:
+            error = HostError("asr_failed")
+            transaction.on_commit(partial(live.publish_room, failed.room_id, error))
+
+    def waiting(self, session: Session) -> None:
+        """The host reads why nothing is transcribed; now and then, not with every sweep."""
+        try:
+            first = cache.add(f"waiting-told-{session.pk}", value=True, timeout=WAITING_TOLD_EVERY_S)
+        except RedisError:
+            return  # the host could not be told either
+        if first:
+            room = _of(session).room
+            logger.warning("waits for a process", extra={"session": session.pk, "room": room.code})
+            live.publish_room(room.pk, HostError("waiting_for_engine"))
+
+    def must_stop(self, session: Session) -> bool:
+        """The speaker does not want to be recorded."""
+        room = _of(session).room
+        if room.do_not_record:
+            forbid_room(room.pk)
+        return room.do_not_record
+
+    def sweep(self, session: Session) -> None:
+        """Hosts that are gone, grace that is over, viewers that have stayed long enough."""
+        sweeps.sweep_host(session)
+        sweeps.sweep_viewers(_of(session).room_id)
+
+    def sweep_all(self) -> None:
+        """Text that was not to be stored."""
+        sweeps.sweep_unstored()
+
+    def log_fields(self, session: Session) -> dict[str, object]:
+        """The room."""
+        return {"room": _of(session).room.code}
+
+    def vocabulary(self, session: Session) -> Vocabulary:
+        """What the schedule says of the talk."""
+        room = _of(session).room
+        return Vocabulary(
+            title=room.title,
+            abstract=room.abstract,
+            speakers=tuple(room.presenters),
+            glossary=tuple(room.glossary.split("\n")) if room.glossary else (),
+        )
+
+
+def _of(session: Session) -> RoomSession:
+    """What never changes of the session's room."""
+    return RoomSession.objects.select_related("room", "part").get(pk=session.pk)

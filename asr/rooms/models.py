@@ -1,0 +1,53 @@
+"""What a session of a room has beside what all sessions have."""
+
+from django.db import models
+from django.db.models import Q
+
+from asr.models import Session
+from rooms.models import Room
+from transcripts.models import Part
+
+
+class RoomSession(models.Model):
+    """A session's room, part, host and grace. Its row is written with the session's row locked.
+
+    The one exception is the renewal of a host's presence, one UPDATE that says itself what must still hold.
+    A restart or another language ends this session and begins the next, which takes over host, viewers and opening.
+    """
+
+    session = models.OneToOneField(
+        Session, on_delete=models.CASCADE, primary_key=True, related_name="room_session"
+    )
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="sessions")
+    part = models.ForeignKey(Part, on_delete=models.CASCADE, related_name="sessions")
+    is_open = models.BooleanField(default=True, help_text="The session is starting or live.")
+    replaced = models.BooleanField(default=False, help_text="Another session goes on with the room.")
+    closed_to_viewers_at = models.DateTimeField(
+        null=True, blank=True, help_text="Everybody was sent away, though text was still to come."
+    )
+    host_connection_id = models.CharField(max_length=36, blank=True)
+    host_seen_at = models.DateTimeField(null=True, blank=True, help_text="Null: no host is connected.")
+    host_key = models.CharField(
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text="Hash of its login key; empty after a plain password.",
+    )
+    host_fence = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text="Rises when another host takes the seat: the older one writes no audio.",
+    )
+    host_left = models.BooleanField(default=False, editable=False, help_text="It gave its seat up.")
+    grace_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-session_id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["room"], condition=Q(is_open=True), name="one_open_session_per_room"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"session {self.session_id} of room {self.room_id}"

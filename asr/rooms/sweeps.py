@@ -1,0 +1,40 @@
+"""What no signal told of rooms: hosts gone, grace over, viewers of a room that has ended, text to forget."""
+
+from django.utils import timezone
+
+from asr.leases import Lease, LeaseLost, held
+from asr.models import Session
+from asr.rooms.ending import close_to_viewers, forget_if_closed, lock_room_session
+from asr.rooms.selectors import room_end
+from asr.rooms.services import HOST_GONE_AFTER, begin_grace
+from asr.sessions import begin_closing
+from rooms.models import Room
+
+
+def sweep_host(session: Session) -> None:
+    """A host whose web process died is gone; one that did not come back in time ends the room."""
+    now = timezone.now()
+    try:
+        with held(Lease(session.pk, session.generation)) as running:
+            if running.state not in Session.OPEN:
+                return
+            opened = lock_room_session(running)
+            if opened.host_seen_at is not None and opened.host_seen_at < now - HOST_GONE_AFTER:
+                begin_grace(opened)
+            elif opened.grace_until is not None and opened.grace_until < now:
+                begin_closing(running, by="end of grace")
+    except LeaseLost:
+        return
+
+
+def sweep_viewers(room_id: int) -> None:
+    """A room whose viewers have stayed for its last sentences long enough is closed to them."""
+    if room_end(room_id).due_in_s == 0:
+        close_to_viewers(room_id)
+
+
+def sweep_unstored() -> None:
+    """Text that was not to be stored and is still there, in rooms where nothing runs."""
+    unstored = Room.objects.filter(parts__store=False, parts__sentences__isnull=False).distinct()
+    for room in unstored.exclude(sessions__session__state__in=Session.RUNNING):
+        forget_if_closed(room)

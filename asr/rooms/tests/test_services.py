@@ -93,9 +93,9 @@ class TestJoining:
         ada, bob, everybody = (replace(TERMS, owner=owner) for owner in ("ada", "bob", "host"))
         first = join("A", terms=ada)
         for terms, key in ((bob, "b" * 64), (everybody, "b" * 64), (ada, "")):
-            with pytest.raises(Conflict, match="Multiple hosts not allowed"):
+            with pytest.raises(Conflict, match="multiple_hosts"):
                 join("A", terms=terms, key=key, connection_id=first.connection_id)
-        with pytest.raises(Conflict, match="Multiple hosts not allowed"):
+        with pytest.raises(Conflict, match="multiple_hosts"):
             join("A", terms=ada, key="b" * 64)
         second = join("A", terms=ada, key="b" * 64, connection_id=first.connection_id)
         assert (second.session_id, second.fence) == (first.session_id, first.fence)

@@ -21,10 +21,11 @@ class AsrRoomsConfig(AppConfig):
         from asr.rooms.kind import RoomKind
         from asr.rooms.models import RoomSession
         from rooms.signals import recording_forbidden
-        from transcripts.signals import about_to_delete
+        from transcripts.signals import about_to_delete, viewers_due
 
         register(Session.Kind.ROOM, RoomKind())
         recording_forbidden.connect(_close, dispatch_uid="asr.close_forbidden_room")
+        viewers_due.connect(_close_to_viewers, dispatch_uid="asr.close_to_viewers")
         about_to_delete.connect(_lock_sessions, dispatch_uid="asr.lock_sessions")
         post_delete.connect(_delete_session, sender=RoomSession, dispatch_uid="asr.delete_session_of_room")
 
@@ -33,6 +34,12 @@ def _close(sender: Any, room: Any, **_: Any) -> None:
     from asr.rooms.ending import forbid_room
 
     forbid_room(room.pk)
+
+
+def _close_to_viewers(sender: Any, room_id: int, **_: Any) -> None:
+    from asr.rooms.ending import close_to_viewers
+
+    close_to_viewers(room_id)
 
 
 def _lock_sessions(sender: Any, room_id: int, part_id: int | None, **_: Any) -> None:

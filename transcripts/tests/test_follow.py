@@ -9,8 +9,9 @@ from channels.db import database_sync_to_async
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from asr.rooms.ending import close_room, finish_session
-from asr.tests.make import TERMS, join, session_of
+from asr.rooms.ending import close_room
+from asr.sessions import finish_session
+from asr.tests.make import TERMS, join, room_session_of
 from transcripts import live
 from transcripts.events import RoomClosed, SentenceChanged, SentenceRemoved
 from transcripts.follow import Follower, attach, detach
@@ -98,7 +99,7 @@ async def following(room_id, *renderers):
 
 @in_database
 def opened(code="A"):
-    return session_of(join(code, terms=TERMS)).part
+    return room_session_of(join(code, terms=TERMS)).part
 
 
 @in_database
@@ -273,7 +274,7 @@ async def test_next_opening_is_a_new_beginning_behind_the_last_words_of_the_old_
     @in_database
     def end():
         close_room(part.room_id)
-        finish_session(part.sessions.select_related("part", "room").get())
+        finish_session(part.sessions.get().session)
 
     async with following(part.room_id, notes):
         await in_database(say_untold)(part, "Last words.")

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 
 from asr.models import Session, Worker
 from asr.selectors import WORKER_LIVES_FOR
-
-if TYPE_CHECKING:
-    SessionModelAdmin = admin.ModelAdmin[Session]
-    WorkerModelAdmin = admin.ModelAdmin[Worker]
-else:
-    SessionModelAdmin = WorkerModelAdmin = admin.ModelAdmin
 
 
 def heart_beat(session: Session) -> str:
@@ -26,7 +18,7 @@ def heart_beat(session: Session) -> str:
 
 
 @admin.register(Session)
-class SessionAdmin(SessionModelAdmin):
+class SessionAdmin(admin.ModelAdmin[Session]):
     """Sessions are only watched here; those of rooms are closed on a page of their own (asr/rooms/admin.py)."""
 
     list_display = (
@@ -53,7 +45,7 @@ class SessionAdmin(SessionModelAdmin):
 
 
 @admin.register(Worker)
-class WorkerAdmin(WorkerModelAdmin):
+class WorkerAdmin(admin.ModelAdmin[Worker]):
     """The workers on the queue `asr`."""
 
     list_display = ("name", "slots", "model", "device", "beat_at", "alive")

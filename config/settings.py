@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import django_stubs_ext
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
@@ -12,6 +13,8 @@ from config.database import connection_settings
 from config.env import BASE_DIR, read_env
 from config.layout import celery_url, layout
 from config.logging import logging_config
+
+django_stubs_ext.monkeypatch()  # `admin.ModelAdmin[Room]` where the program runs, too
 
 ENV = read_env()
 DEBUG = ENV.debug

@@ -1,7 +1,5 @@
 """Events and their halls for the people who run them."""
 
-from typing import TYPE_CHECKING
-
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
@@ -14,14 +12,6 @@ from rooms.schedule_import import import_schedule
 from rooms.services import ScheduleChanges
 from rooms.words import schedule_words
 
-if TYPE_CHECKING:
-    EventModelForm = forms.ModelForm[Event]
-    EventModelAdmin = admin.ModelAdmin[Event]
-    HallModelAdmin = admin.ModelAdmin[Hall]
-else:
-    EventModelForm = forms.ModelForm
-    EventModelAdmin = HallModelAdmin = admin.ModelAdmin
-
 
 def say_result(request: HttpRequest, event: Event, result: ScheduleChanges | DomainError) -> None:
     """Tell the admin what reading an event's schedule brought."""
@@ -32,7 +22,7 @@ def say_result(request: HttpRequest, event: Event, result: ScheduleChanges | Dom
         messages.add_message(request, level, f"{event}: {result.summary()}")
 
 
-class EventForm(EventModelForm):
+class EventForm(forms.ModelForm[Event]):
     """An event with its hidden tracks as a list of names."""
 
     class Meta:
@@ -56,7 +46,7 @@ class EventForm(EventModelForm):
 
 
 @admin.register(Event)
-class EventAdmin(EventModelAdmin):
+class EventAdmin(admin.ModelAdmin[Event]):
     """Conferences; the settings' one follows what changes there, and stays."""
 
     form = EventForm
@@ -79,7 +69,7 @@ class EventAdmin(EventModelAdmin):
 
 
 @admin.register(Hall)
-class HallAdmin(HallModelAdmin):
+class HallAdmin(admin.ModelAdmin[Hall]):
     """Where screens hang; the import makes what a schedule names."""
 
     list_display = ("name", "slug", "event")

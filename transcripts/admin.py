@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -10,15 +10,9 @@ from django.http import HttpRequest
 from transcripts.models import Part, Sentence
 from transcripts.services import correct_sentence
 
-if TYPE_CHECKING:
-    PartModelAdmin = admin.ModelAdmin[Part]
-    SentenceModelAdmin = admin.ModelAdmin[Sentence]
-else:
-    PartModelAdmin = SentenceModelAdmin = admin.ModelAdmin
-
 
 @admin.register(Part)
-class PartAdmin(PartModelAdmin):
+class PartAdmin(admin.ModelAdmin[Part]):
     """Who may read what."""
 
     list_display = ("room", "number", "source_lang", "started_at", "ended_at", "store", "public", "owner")
@@ -39,7 +33,7 @@ class PartAdmin(PartModelAdmin):
 
 
 @admin.register(Sentence)
-class SentenceAdmin(SentenceModelAdmin):
+class SentenceAdmin(admin.ModelAdmin[Sentence]):
     """A correction goes through the service: viewers are told, translations are redone."""
 
     list_display = ("part", "index", "track", "text")

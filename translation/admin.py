@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -13,15 +13,6 @@ from translation import circuit, selectors, services
 from translation.demand import begin
 from translation.models import Demand, EngineState, Job, PairState, PinnedLanguage
 from translation.store import retry_failing
-
-if TYPE_CHECKING:
-    EngineModelAdmin = admin.ModelAdmin[EngineState]
-    PairModelAdmin = admin.ModelAdmin[PairState]
-    JobModelAdmin = admin.ModelAdmin[Job]
-    PinModelAdmin = admin.ModelAdmin[PinnedLanguage]
-    DemandModelAdmin = admin.ModelAdmin[Demand]
-else:
-    EngineModelAdmin = PairModelAdmin = JobModelAdmin = PinModelAdmin = DemandModelAdmin = admin.ModelAdmin
 
 
 class Watched:
@@ -41,7 +32,7 @@ class Watched:
 
 
 @admin.register(EngineState)
-class EngineAdmin(Watched, EngineModelAdmin):
+class EngineAdmin(Watched, admin.ModelAdmin[EngineState]):
     """The engines that a worker has used or asked."""
 
     list_display = ("name", "state", "latency", "last_error", "last_error_at", "answered_at", "offers")
@@ -74,7 +65,7 @@ class EngineAdmin(Watched, EngineModelAdmin):
 
 
 @admin.register(PairState)
-class PairAdmin(Watched, PairModelAdmin):
+class PairAdmin(Watched, admin.ModelAdmin[PairState]):
     """The pairs that failed since their engine was used first."""
 
     list_display = (
@@ -91,7 +82,7 @@ class PairAdmin(Watched, PairModelAdmin):
 
 
 @admin.register(Job)
-class JobAdmin(Watched, JobModelAdmin):
+class JobAdmin(Watched, admin.ModelAdmin[Job]):
     """Each language of each room that is being translated, or was recently."""
 
     list_display = ("room", "lang", "kind", "state", "delay", "failures", "last_error", "worker")
@@ -130,7 +121,7 @@ class JobAdmin(Watched, JobModelAdmin):
 
 
 @admin.register(PinnedLanguage)
-class PinnedLanguageAdmin(PinModelAdmin):
+class PinnedLanguageAdmin(admin.ModelAdmin[PinnedLanguage]):
     """Languages that are translated without readers."""
 
     list_display = ("room", "lang")
@@ -146,7 +137,7 @@ class PinnedLanguageAdmin(PinModelAdmin):
 
 
 @admin.register(Demand)
-class DemandAdmin(Watched, DemandModelAdmin):
+class DemandAdmin(Watched, admin.ModelAdmin[Demand]):
     """Demand: leases of the web processes."""
 
     list_display = ("room", "lang", "readers", "holder", "expires_at")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -16,14 +14,9 @@ from asr.rooms.ending import close_room
 from asr.rooms.models import RoomSession
 from rooms.errors import Conflict
 
-if TYPE_CHECKING:
-    RoomSessionModelAdmin = admin.ModelAdmin[RoomSession]
-else:
-    RoomSessionModelAdmin = admin.ModelAdmin
-
 
 @admin.register(RoomSession)
-class RoomSessionAdmin(RoomSessionModelAdmin):
+class RoomSessionAdmin(admin.ModelAdmin[RoomSession]):
     """Sessions are made by hosts: here they are watched and closed."""
 
     list_display = (

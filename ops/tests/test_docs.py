@@ -112,7 +112,9 @@ def test_every_page_that_code_cites_is_there() -> None:
         for page in re.findall(r"\b[\w/-]+\.md\b", source.read_text("utf-8"))
     }
     assert {page for _, page in cited} >= {"docs/wires/conference.md", "ARCHITECTURE.md"}
-    assert [(source, page) for source, page in sorted(cited) if not (BASE_DIR / page).exists()] == []
+    places = (BASE_DIR, BASE_DIR / "docs")  # a path in code may be put together
+    missing = [cite for cite in sorted(cited) if not any((place / cite[1]).exists() for place in places)]
+    assert missing == []
 
 
 def test_every_decision_that_is_cited_is_there_and_has_a_number_of_its_own() -> None:

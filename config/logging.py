@@ -12,11 +12,20 @@ import structlog
 OURS = ("ops", "config", "gateways", "asr", "translation", "transcripts", "rooms")
 
 
-class _ExpectedRefusals(logging.Filter):
-    """While the server is not ready every client is told so every 5 s: that is no error of ours."""
+class _OurFaults(logging.Filter):
+    """Refusals are no errors of ours: strangers cause them with whatever is in their paths, and "not ready" is told each 5 s."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return getattr(record, "status_code", 0) != 503
+        status = getattr(record, "status_code", 500)
+        return status >= 500 and status != 503
+
+
+class _WithoutRequest(logging.Filter):
+    """Django hands over whole requests, which print their query strings: keys, tokens."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.__dict__.pop("request", None)
+        return True
 
 
 def logging_config(*, level: str, as_json: bool) -> None:
@@ -49,15 +58,21 @@ def logging_config(*, level: str, as_json: bool) -> None:
                     "foreign_pre_chain": processors,
                 }
             },
-            "filters": {"expected": {"()": _ExpectedRefusals}},
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "fields"}},
+            "filters": {"our_faults": {"()": _OurFaults}, "without_request": {"()": _WithoutRequest}},
+            "handlers": {
+                "stderr": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "fields",
+                    "filters": ["without_request"],
+                }
+            },
             "root": {"handlers": ["stderr"], "level": _at_least_warning(level)},
             "loggers": {
                 **{name: {"level": level} for name in OURS},
                 "django": {"level": _at_least_warning(level)},  # Django's own configuration says INFO
                 # prints the client's Host header and a traceback for every stranger
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
-                "django.request": {"filters": ["expected"]},
+                "django.request": {"filters": ["our_faults"]},
             },
         }
     )

@@ -20,15 +20,30 @@ for name in ("asr.process", "websockets.client", "django.db.backends", "redis", 
 """
 
 
-def logged(level: str, script: str = SCRIPT) -> set[str]:
-    done = subprocess.run(
+STRANGER = """
+import logging
+import django
+django.setup()
+from django.test import Client, RequestFactory
+for path in ("/nosuch/0123abcd?key=0123abcd", "/login?password=0123abcd"):
+    Client(headers={"host": "localhost"}, raise_request_exception=False).get(path)
+request = RequestFactory().get("/vote?key=0123abcd")
+logging.getLogger("django.request").error("Error: /vote", extra={"status_code": 500, "request": request})
+logging.getLogger("django.security.csrf").warning("Forbidden", extra={"status_code": 403, "request": request})
+"""
+
+
+def printed(level: str, script: str) -> str:
+    return subprocess.run(
         [sys.executable, "-c", script],
         cwd=BASE_DIR, capture_output=True, text=True, timeout=60, check=True,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "LOG_LEVEL": level, "LOG_JSON": "1"},
-    )  # fmt: skip
-    return {
-        line.split('"event": "')[1].split('"')[0] for line in done.stderr.splitlines() if '"event"' in line
-    }
+    ).stderr  # fmt: skip
+
+
+def logged(level: str, script: str = SCRIPT) -> set[str]:
+    lines = printed(level, script).splitlines()
+    return {line.split('"event": "')[1].split('"')[0] for line in lines if '"event"' in line}
 
 
 @pytest.mark.parametrize(
@@ -40,6 +55,13 @@ def test_the_level_is_ours_and_libraries_speak_up_from_warning_on(level: str, ou
     assert {message.split(" at ")[1] for message in messages if message.startswith("asr")} == ours
     libraries = {message.split(" at ")[1] for message in messages if not message.startswith("asr")}
     assert libraries == (set() if level == "ERROR" else {"WARNING"})
+
+
+def test_what_strangers_ask_for_is_in_no_log_and_our_own_faults_are() -> None:
+    lines = printed("DEBUG", STRANGER)
+    assert "0123abcd" not in lines
+    assert '"event": "Error: /vote"' in lines
+    assert '"event": "Forbidden"' in lines
 
 
 def test_a_worker_logs_at_the_level_of_the_settings() -> None:

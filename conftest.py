@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ops.faults.stack import Stack, running_stack
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 SHARED_ROOMS = 80
 SLOTS = 4
@@ -23,6 +27,14 @@ def _haste(item: pytest.Item) -> int:
     module = item.getparent(pytest.Module)
     marks = {mark.name for mark in module.iter_markers()} if module else set()
     return 0 if "model" in marks else 1 if "stack" in marks else 2
+
+
+@pytest.fixture
+def admin_user(db: None) -> User:
+    """pytest-django's would be the person of ADMIN_PASSWORD, who may not enter the admin's pages."""
+    from django.contrib.auth.models import User
+
+    return User.objects.create_superuser("organiser")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DEFAULT_SOURCE_LANGS = "de en es fr it nl pt pl uk"
 
 ENV_FILE = BASE_DIR / ".env"
-LOGIN_NAME_LENGTH = 64  # of Part.owner
+LOGIN_NAME_LENGTH = 64  # of SeededLogin.name
 
 Words = Annotated[list[str], NoDecode]
 
@@ -83,11 +83,11 @@ class PlacesEnv(Section):
 class SpeakersEnv(Section):
     """Who may speak."""
 
-    host_password: str = Field("", description="The one password of all hosts (login name 'host').")
+    host_password: str = Field("", description="The one password of all hosts (the user 'host').")
     host_passwords: dict[str, str] = Field(
-        default={}, description='Several host logins as JSON, {"name": "password"}; each owns what it hosted.'
+        default={}, description='Several hosts as JSON, {"user": "password"}; each owns what it hosted.'
     )
-    admin_password: str = Field("", description="Password that always gives power admin.")
+    admin_password: str = Field("", description="Password that always gives power admin (the user 'admin').")
     key_lifetime_hours: int = Field(3, ge=1, le=168, description="A login key's lifetime.")
     login_failures_per_minute: int = Field(
         60, ge=1, description="Failed logins an address may make a minute; a hall is one address."

@@ -1,7 +1,7 @@
 """Who is asking: passwords, login keys, and how fast an address may guess.
 
-A key is 16 random bytes as hex; the database holds its SHA-256 only. Its owner is the login name, so whoever logs in
-again still owns the parts hosted before.
+A key is 16 random bytes as hex; the database holds its SHA-256 only. It belongs to a user (rooms/people.py), who still
+owns the parts hosted before after logging in again.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import cast
 
 from django.conf import settings
 from django.core.cache import cache
@@ -18,28 +18,27 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from rooms import throttle
+from rooms import people, throttle
 from rooms.errors import DomainError, Forbidden, Unauthenticated
 from rooms.locks import update_in_order
 from rooms.models import AccessKey
+from rooms.people import Power
 
 logger = logging.getLogger(__name__)
 
-Power = Literal["host", "admin"]
-ADMIN_OWNER = "admin"
 _KEY = re.compile(r"[0-9a-f]{32}")
-_DIGEST_KEY = secrets.token_bytes(32)
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A caller whose key or password was right."""
+    """A caller whose key or password was right. `user_id` None: PostgreSQL does not say who has this password.
+
+    `key`: the login key's hash; none where the password itself was shown.
+    """
 
     power: Power
-    owner: str
-    key: str = field(
-        default="", compare=False
-    )  # the login key's hash; none where the password itself was shown
+    user_id: int | None
+    key: str = field(default="", compare=False)
 
     @property
     def is_admin(self) -> bool:
@@ -63,15 +62,17 @@ def login(password: str, role: Power | None, address: str) -> Login:
     Raises Unauthenticated (wrong password), Forbidden (a host's password for the role admin) and
     DomainError "too_many_attempts".
     """
-    identity = identify_password(password, address=address)
+    known, identity = _identify_password(password, address)
     if role == "admin" and not identity.is_admin:
         raise Forbidden("role_not_given")
+    if identity.user_id is None:
+        raise _not_ready()
     key = secrets.token_hex(16)
     expires_at = timezone.now() + timedelta(hours=settings.ENV.key_lifetime_hours)
-    AccessKey.objects.create(
-        hash=key_hash(key), power=identity.power, owner=identity.owner, expires_at=expires_at
+    stored = AccessKey.objects.create(
+        hash=key_hash(key), user_id=identity.user_id, password_digest=known.digest, expires_at=expires_at
     )
-    _remember(key, identity, expires_at)
+    _remember(stored, identity)
     return Login(key, identity, expires_at)
 
 
@@ -87,7 +88,8 @@ def identify(key_or_password: str, *, address: str | None = None) -> Identity:
 
 
 def identify_key(key: str) -> Identity:
-    """The caller behind a login key. Raises Unauthenticated when it is unknown, expired or revoked.
+    """The caller behind a login key. Raises Unauthenticated when it is unknown, expired or revoked, when its
+    password is another one by now, and when its person was removed or locked out.
 
     While PostgreSQL is away the answer comes from what the login left in Redis: clients throw their login away on
     any failure, so a passing one must not look like a refusal.
@@ -96,40 +98,42 @@ def identify_key(key: str) -> Identity:
         raise _wrong_key()
     hashed = key_hash(key)
     try:
-        stored = AccessKey.objects.filter(hash=hashed).first()
+        stored = people.with_power(AccessKey.objects.filter(hash=hashed)).first()
     except (OperationalError, InterfaceError):
         return _remembered(hashed)
     if stored is None or not secrets.compare_digest(stored.hash, hashed):
         raise _wrong_key()
     if stored.revoked_at is not None or stored.expires_at <= timezone.now():
         raise _wrong_key()
-    return Identity(cast(Power, stored.power), stored.owner, hashed)
+    power: Power | None = getattr(stored, "power", None) or None
+    if power is None or not people.is_configured(stored.password_digest):
+        raise _wrong_key()
+    return Identity(power, stored.user_id, hashed)
 
 
 def identify_password(password: str, *, address: str | None = None) -> Identity:
-    """The caller behind a password, compared with every configured one in constant time.
+    """The caller behind a password of the environment.
 
     A right one is never refused, whatever else comes from its address. `address` None: wrong ones are not counted.
     Raises Unauthenticated, and DomainError "too_many_attempts" for a wrong one while too many come from this address.
     """
-    given = _digest(password)
-    found: Identity | None = None
-    for owner, expected in settings.ENV.host_logins.items():
-        if secrets.compare_digest(given, _digest(expected)) and expected:
-            found = Identity("host", owner)
-    admin_password = settings.ENV.admin_password
-    if secrets.compare_digest(given, _digest(admin_password)) and admin_password:
-        found = Identity("admin", ADMIN_OWNER)
-    if found is None:
-        if address is not None:
-            throttle.count_failure(address)
-        raise Unauthenticated("wrong_password")
-    return found
+    return _identify_password(password, address)[1]
 
 
-def is_personal(owner: str) -> bool:
-    """Whether a login is one person's: of HOST_PASSWORDS, not the password that all hosts share, nor the admins'."""
-    return owner in settings.ENV.host_passwords
+def _identify_password(password: str, address: str | None) -> tuple[people.ConfiguredLogin, Identity]:
+    login = people.match(password)
+    if login is not None:
+        try:
+            person = people.person_of(login)
+        except (OperationalError, InterfaceError):
+            connection.close()
+            return login, Identity(login.power, None)  # nobody is called wrong because PostgreSQL is away
+        if person is not None:
+            user_id, power = person
+            return login, Identity(power, user_id)
+    if address is not None:
+        throttle.count_failure(address)
+    raise Unauthenticated("wrong_password")
 
 
 def revoke(keys: "list[AccessKey]") -> int:
@@ -137,11 +141,23 @@ def revoke(keys: "list[AccessKey]") -> int:
     hashes = [key.hash for key in keys]
     good = AccessKey.objects.filter(hash__in=hashes, revoked_at__isnull=True)
     revoked = update_in_order(good, revoked_at=timezone.now())
+    forget_keys(hashes)
+    return revoked
+
+
+def end_stale_keys() -> int:
+    """Revoke what was given for a password that the environment does not know any more; how many."""
+    digests = [login.digest for login in people.configured_logins()]
+    stale = AccessKey.objects.filter(revoked_at__isnull=True).exclude(password_digest__in=digests)
+    return revoke(list(stale))
+
+
+def forget_keys(hashes: list[str]) -> None:
+    """Take these keys out of the cache, which answers for them while PostgreSQL is away."""
     try:
         cache.delete_many([_cache_key(hashed) for hashed in hashes])
     except (RedisError, OSError):
         logger.warning("revoked keys not forgotten by the cache", extra={"keys": len(hashes)})
-    return revoked
 
 
 def key_hash(key: str) -> str:
@@ -149,29 +165,23 @@ def key_hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _digest(password: str) -> bytes:
-    """To be compared within this process, in a time that tells neither content nor length.
-
-    The passwords stand in the environment as they are, so a slow hash would protect nothing; this one takes a
-    microsecond, so that guessing costs the server no more than any other request.
-    """
-    return hashlib.blake2b(password.encode("utf-8", "surrogatepass"), key=_DIGEST_KEY).digest()
-
-
 def _wrong_key() -> Unauthenticated:
     return Unauthenticated("wrong_key")
 
 
 def _cache_key(hashed: str) -> str:
-    return f"rooms:key:{hashed}"
+    return f"rooms:access-key:{hashed}"
 
 
-def _remember(key: str, identity: Identity, expires_at: datetime) -> None:
-    lifetime_s = (expires_at - timezone.now()).total_seconds()
+def _not_ready() -> DomainError:
+    return DomainError("not_ready", retry=True)
+
+
+def _remember(key: AccessKey, identity: Identity) -> None:
+    lifetime_s = (key.expires_at - timezone.now()).total_seconds()
+    entry = [identity.power, identity.user_id, key.password_digest, key.expires_at.isoformat()]
     try:
-        cache.set(
-            _cache_key(key_hash(key)), [identity.power, identity.owner, expires_at.isoformat()], lifetime_s
-        )
+        cache.set(_cache_key(key.hash), entry, lifetime_s)
     except (RedisError, OSError):
         logger.warning("login not remembered by the cache")
 
@@ -184,8 +194,8 @@ def _remembered(hashed: str) -> Identity:
     except (RedisError, OSError):
         entry = None
     if entry is None:
-        raise DomainError("not_ready", retry=True)
-    power, owner, expires_at = entry
-    if datetime.fromisoformat(expires_at) <= timezone.now():
+        raise _not_ready()
+    power, user_id, digest, expires_at = entry
+    if datetime.fromisoformat(expires_at) <= timezone.now() or not people.is_configured(digest):
         raise _wrong_key()
-    return Identity(power, owner, hashed)
+    return Identity(cast(Power, power), user_id, hashed)

@@ -145,8 +145,10 @@ class VoteAdmin(ReadOnlyAdmin, admin.ModelAdmin[Vote]):
 class AccessKeyAdmin(ReadOnlyAdmin, admin.ModelAdmin[AccessKey]):
     """Who is logged in; a key itself is shown nowhere."""
 
-    list_display = ("owner", "power", "created_at", "expires_at", "revoked_at")
-    list_filter = ("power", "owner")
+    list_display = ("user", "created_at", "expires_at", "revoked_at")
+    list_filter = ("user__groups",)
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
     fields = list_display
     actions = ("revoke",)
 

@@ -13,16 +13,28 @@ class RoomsConfig(AppConfig):
 
     def ready(self) -> None:
         """Every start of a stack migrates first, so what changed in the settings is followed from then on."""
-        from django.db.models.signals import post_migrate
+        from django.contrib.auth import get_user_model
+        from django.db.models.signals import post_migrate, pre_delete
 
         post_migrate.connect(_seed, sender=self, dispatch_uid="rooms.seed")
+        pre_delete.connect(_forget, sender=get_user_model(), dispatch_uid="rooms.forget_person")
 
 
 def _seed(sender: AppConfig, apps: Apps = apps, **_: Any) -> None:
+    from rooms.access import end_stale_keys
+    from rooms.people import seed_people
     from rooms.seed import settings_event
 
     try:
-        apps.get_model("rooms", "Event")
+        apps.get_model("rooms", "SeededLogin")
     except LookupError:
-        return  # migrated back to before there were events
+        return  # migrated back to before there were people
     settings_event()
+    seed_people()
+    end_stale_keys()
+
+
+def _forget(sender: Any, instance: Any, **_: Any) -> None:
+    from rooms.erasure import forget
+
+    forget(instance)

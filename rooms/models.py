@@ -3,6 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -150,16 +151,39 @@ class Vote(models.Model):
         return f"{self.room_id}: {self.count}"
 
 
-class AccessKey(models.Model):
-    """A login: the hash of its key, what it may do, and which login name it belongs to."""
+class SeededLogin(models.Model):
+    """A login of the environment, and the person whom it seeded (rooms/people.py).
 
-    class Power(models.TextChoices):
-        HOST = "host"
-        ADMIN = "admin"
+    Where the person was removed the row stays without a name, so that the same password makes nobody again.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
+    name = models.CharField(max_length=64, blank=True)
+    digest = models.CharField(
+        max_length=64, blank=True, help_text="Of its password; empty: not there any more."
+    )
+    shared = models.BooleanField(help_text="Its password is not one person's.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["name"], condition=~models.Q(name=""), name="one_login_of_a_name"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"login {self.pk}"
+
+
+class AccessKey(models.Model):
+    """A login: the hash of its key, whose it is, and the digest of the password that it was given for.
+
+    What it may do is what its user may. Another password in the environment, and the key is worthless.
+    """
 
     hash = models.CharField(max_length=64, unique=True, editable=False)
-    power = models.CharField(max_length=5, choices=Power.choices)
-    owner = models.CharField(max_length=64, help_text="The login name; owns the parts that it hosts.")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="access_keys")
+    password_digest = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -169,4 +193,4 @@ class AccessKey(models.Model):
         indexes = (models.Index(fields=["expires_at"]),)
 
     def __str__(self) -> str:
-        return f"{self.power} {self.owner} until {self.expires_at:%Y-%m-%d %H:%M}"
+        return f"key {self.pk} until {self.expires_at:%Y-%m-%d %H:%M}"

@@ -4,3 +4,6 @@ from django.dispatch import Signal
 
 # A room's talk became do-not-record; sent after the commit. Keyword: room (rooms.models.Room).
 recording_forbidden = Signal()
+
+# A person is about to be erased with all that they hosted: delete it, and return how much. Keyword: user_id.
+person_erased = Signal()

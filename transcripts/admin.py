@@ -17,7 +17,7 @@ class PartAdmin(admin.ModelAdmin[Part]):
 
     list_display = ("room", "number", "source_lang", "started_at", "ended_at", "store", "public", "owner")
     list_filter = ("store", "public", "source_lang")
-    list_select_related = ("room",)
+    list_select_related = ("room", "owner")
     search_fields = ("room__code", "room__title")
     readonly_fields = ("room", "number", "opening", "source_lang", "started_at", "ended_at", "owner", "store")
 

@@ -15,10 +15,12 @@ class TranscriptsConfig(AppConfig):
         from django.db.models.signals import pre_delete
 
         from rooms.models import Room
+        from rooms.signals import person_erased
         from transcripts.models import Part
 
         pre_delete.connect(_lock_part, sender=Part, dispatch_uid="transcripts.lock_part")
         pre_delete.connect(_lock_room, sender=Room, dispatch_uid="transcripts.lock_room")
+        person_erased.connect(_delete_hosted, dispatch_uid="transcripts.delete_hosted")
 
 
 def _lock_part(sender: Any, instance: Any, **_: Any) -> None:
@@ -31,3 +33,9 @@ def _lock_room(sender: Any, instance: Any, **_: Any) -> None:
     from transcripts.services import lock_for_deletion
 
     lock_for_deletion(room_id=instance.pk)
+
+
+def _delete_hosted(sender: Any, user_id: int, **_: Any) -> int:
+    from transcripts.services import delete_parts_of
+
+    return delete_parts_of(user_id)

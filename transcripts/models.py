@@ -1,5 +1,6 @@
 """What was said: parts, tracks, sentences."""
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -19,7 +20,14 @@ class Part(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     store = models.BooleanField(help_text="False: the sentences are deleted when the room closes.")
     public = models.BooleanField(help_text="Everybody may read and download it; else its owner and admins.")
-    owner = models.CharField(max_length=64, help_text="The login name that hosted it.")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="parts",
+        help_text="Who hosted it, and said what may be stored and read; empty: that person was erased.",
+    )
 
     class Meta:
         ordering = ("room_id", "number")

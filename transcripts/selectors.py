@@ -119,7 +119,7 @@ def readable_parts(identity: Identity | None) -> QuerySet[Part]:
     if identity is not None and identity.power == "admin":
         return Part.objects.all()
     public = Q(store=True, public=True, room__do_not_record=False)
-    return Part.objects.filter(public if identity is None else public | Q(owner=identity.owner))
+    return Part.objects.filter(public if identity is None else public | Q(owner=identity.user_id))
 
 
 def readable_rooms(identity: Identity | None) -> list[ReadableRoom]:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
+from rooms.errors import Conflict
 from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
@@ -44,7 +45,7 @@ class PartTerms:
     source_lang: str
     store: bool
     public: bool
-    owner: str
+    owner_id: int | None
 
 
 @transaction.atomic
@@ -60,7 +61,7 @@ def open_part(*, room: Room, terms: PartTerms, opening: int | None = None) -> Pa
         source_lang=terms.source_lang,
         store=terms.store,
         public=terms.public,
-        owner=terms.owner,
+        owner_id=terms.owner_id,
     )
 
 
@@ -237,6 +238,21 @@ def lock_for_deletion(*, room_id: int, part_id: int | None = None) -> None:
         list(locked(Track.objects.filter(room_id=room_id).only("pk")))
     sentences = Sentence.objects.filter(track__room_id=room_id)
     list(locked((sentences.filter(part_id=part_id) if part_id else sentences).only("pk")))
+
+
+def delete_parts_of(user_id: int) -> int:
+    """Delete what a person hosted, part after part: several rooms are never locked at once. Returns how many.
+
+    Raises Conflict (`still_hosting`) where one of the parts is being written.
+    """
+    parts = Part.objects.filter(owner=user_id)
+    if parts.filter(ended_at=None).exists():
+        raise Conflict("still_hosting")
+    deleted = 0
+    for part in parts:
+        part.delete()
+        deleted += 1
+    return deleted
 
 
 def sentence_changed(sentence: Sentence, *, part: Part, lang: str) -> SentenceChanged:

@@ -36,7 +36,7 @@ def keep_seat(seat: HostSeat) -> Presence:
     if opened is None:
         return Presence("over")
     if opened.host_connection_id != seat.connection_id:
-        is_ours = is_same_host(seat.key, seat.owner, opened)
+        is_ours = is_same_host(seat.key, seat.owner_id, opened)
         return Presence("taken_over" if is_ours else "lost", opened.pk)
     # The row may have changed since: a renewal that comes late must not bring back a host that has left.
     mine = RoomSession.objects.filter(

@@ -15,10 +15,10 @@ from asr.rooms.models import RoomSession
 from asr.rooms.selectors import newest_session, open_session, room_end
 from asr.rooms.state import lock_end, tell_state
 from asr.sessions import begin_closing, create_session, lock_capacity
-from rooms.access import is_personal
 from rooms.errors import Conflict, Forbidden, NoCapacity, NotFound
 from rooms.locks import locked
 from rooms.models import ROOM_CODE, Room, passes
+from rooms.people import is_personal
 from transcripts.events import HostReplaced, SessionReplaced
 from transcripts.models import Part
 from transcripts.services import PartTerms, open_part
@@ -52,7 +52,7 @@ class HostSeat:
     opening: int
     connection_id: str
     key: str
-    owner: str
+    owner_id: int | None
     fence: int
     ready: bool
     fresh: bool
@@ -83,7 +83,7 @@ def join_as_host(request: HostRequest) -> HostSeat:
     tell(room.pk, HostReplaced(opened.host_connection_id))
     tell_state(room.pk)
     return HostSeat(
-        room.pk, opened.pk, opened.part.opening, opened.host_connection_id, opened.host_key, opened.part.owner, opened.host_fence,
+        room.pk, opened.pk, opened.part.opening, opened.host_connection_id, opened.host_key, opened.part.owner_id, opened.host_fence,
         ready=opened.session.state == Session.State.LIVE, fresh=before is None or before.pk != opened.pk,
     )  # fmt: skip
 
@@ -161,7 +161,7 @@ def _new_session(part: Part) -> RoomSession:
 
 def _seat_host(opened: RoomSession, request: HostRequest, before: RoomSession | None) -> None:
     """Give the seat of `opened` to this request; `before`: the open session that it found."""
-    if before is not None and not is_same_host(request.key, request.terms.owner, before):
+    if before is not None and not is_same_host(request.key, request.terms.owner_id, before):
         opened.host_fence = before.host_fence + 1
     opened.host_connection_id = str(uuid.uuid4())
     opened.host_key = request.key
@@ -175,20 +175,20 @@ def _seat_host(opened: RoomSession, request: HostRequest, before: RoomSession | 
     )  # fmt: skip
 
 
-def is_same_host(key: str, owner: str, opened: RoomSession) -> bool:
+def is_same_host(key: str, owner_id: int | None, opened: RoomSession) -> bool:
     """Whether who shows this key has the session's seat: with this key, or with another one of a personal login.
 
     A password is everybody's who knows it, and so is the login of all hosts.
     """
     if not key:
         return False
-    return opened.host_key == key or (is_personal(owner) and opened.part.owner == owner)
+    return opened.host_key == key or (opened.part.owner_id == owner_id and is_personal(owner_id))
 
 
 def _takes_over(request: HostRequest, opened: RoomSession) -> bool:
     """The same browser's next socket. Connection ids are public (the room list): they alone prove nothing."""
     names_it = opened.host_connection_id == (request.connection_id or None)
-    return names_it and is_same_host(request.key, request.terms.owner, opened)
+    return names_it and is_same_host(request.key, request.terms.owner_id, opened)
 
 
 def _terms_of_rejoin(request: HostRequest, opened: RoomSession) -> PartTerms:
@@ -204,7 +204,7 @@ def _terms_of_rejoin(request: HostRequest, opened: RoomSession) -> PartTerms:
 
 
 def _terms(part: Part) -> PartTerms:
-    return PartTerms(part.source_lang, part.store, part.public, part.owner)
+    return PartTerms(part.source_lang, part.store, part.public, part.owner_id)
 
 
 def _host_is_connected(opened: RoomSession) -> bool:

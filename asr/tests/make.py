@@ -15,7 +15,7 @@ from rooms.tests.make import room as make_room
 from transcripts.models import Part
 from transcripts.services import PartTerms, open_part
 
-TERMS = PartTerms("en", store=True, public=True, owner="host")
+TERMS = PartTerms("en", store=True, public=True, owner_id=None)
 KEY = "a" * 64
 
 

@@ -311,7 +311,7 @@ class TestSweep:
         assert session_of(seat).state == "closing"
 
     def test_text_that_was_not_to_be_stored_goes_though_the_process_died_before_it_could_see_to_it(self):
-        unstored = PartTerms("en", store=False, public=True, owner="host")
+        unstored = PartTerms("en", store=False, public=True, owner_id=None)
         gone, open_still, kept = join("A", terms=unstored), join("B", terms=unstored), join("C", terms=TERMS)
         for seat in (gone, open_still, kept):
             add_sentences(part=room_session_of(seat).part, sentences=[NewSentence(0, 900, "Eins.")])

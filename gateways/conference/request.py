@@ -31,7 +31,7 @@ class SocketRequest:
     target_lang: str
     room_id: int = 0
     opening: int = 0
-    owner: str = ""
+    owner_id: int | None = None
     key: str = ""
     store: bool = False
     public: bool = False
@@ -86,7 +86,7 @@ def _host(code: str, route: dict[str, str], scope: dict[str, Any]) -> SocketRequ
     query = parse_qs(scope.get("query_string", b"").decode("ascii", "replace"))
     return SocketRequest(
         code, "host", route["source_lang"], route["target_lang"],
-        owner=identity.owner, key=identity.key, store=store, public=public,
+        owner_id=identity.user_id, key=identity.key, store=store, public=public,
         connection_id=cookies.get("connection_id", "")[:64],
         raw_pcm=query.get("format") == ["pcm_s16le"],
     )  # fmt: skip
@@ -99,7 +99,10 @@ def _identity(cookies: dict[str, str], scope: dict[str, Any]) -> Identity:
     peer = (scope.get("client") or [None])[0]
     forwarded_for = headers.get(b"x-forwarded-for", b"").decode("latin-1")
     try:
-        return identify(cookies.get("authenticated", ""), address=caller_address(peer, forwarded_for))
+        identity = identify(cookies.get("authenticated", ""), address=caller_address(peer, forwarded_for))
+        if identity.user_id is None:
+            raise DomainError("not_ready", retry=True)
+        return identity
     except DomainError as error:
         if error.retry:  # nobody knows whether the key is good: a browser must not throw it away
             raise

@@ -20,7 +20,7 @@ class Seat:
     """One question at a time, so that answers come in their order; nothing brings it back once it is given up."""
 
     def __init__(self, request: SocketRequest) -> None:
-        terms = PartTerms(request.source_lang, request.store, request.public, request.owner)
+        terms = PartTerms(request.source_lang, request.store, request.public, request.owner_id)
         self._request = services.HostRequest(request.room_code, terms, request.connection_id, request.key)
         self._taking: asyncio.Future[services.HostSeat] | None = None
         self._lock = asyncio.Lock()

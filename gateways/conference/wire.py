@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, WithJsonSchema
 
-from rooms.access import Power
+from rooms.people import Power
 
 Secret = Annotated[str, StringConstraints(max_length=1024)]
 

@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from rooms.models import Room
+from rooms.models import AccessKey, Room
+from rooms.people import password_digest
 from rooms.schedule import ScheduledTalk
 
 DATA = Path(__file__).parent / "data"
@@ -43,6 +46,21 @@ def talk(code: str = "TALK9X", **changes: Any) -> ScheduledTalk:
         "language": "en", "recording": recording, "event": {"code": code, **said},
     }  # fmt: skip
     return ScheduledTalk(**{**values, **changes})
+
+
+def person(name: str = "ada", *, group: str = "hosts") -> User:
+    """A user who may host."""
+    user, _ = User.objects.get_or_create(username=name)
+    user.groups.add(Group.objects.get_or_create(name=group)[0])
+    return user
+
+
+def login_key(user: User, *, hashed: str, expires_at: datetime | None = None) -> AccessKey:
+    """A stored key of the password that all hosts share."""
+    digest = password_digest(settings.ENV.host_password)
+    return AccessKey.objects.create(
+        hash=hashed, user=user, password_digest=digest, expires_at=expires_at or timezone.now()
+    )
 
 
 def room(code: str = "TALK9X", **changes: Any) -> Room:

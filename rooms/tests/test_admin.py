@@ -14,7 +14,7 @@ from rooms.errors import Unauthenticated
 from rooms.models import AccessKey, Room
 from rooms.services import cast_vote
 from rooms.signals import recording_forbidden
-from rooms.tests.make import room
+from rooms.tests.make import login_key, person, room
 
 pytestmark = pytest.mark.django_db
 ROOMS = "admin:rooms_room_changelist"
@@ -102,7 +102,7 @@ def test_query_count_of_lists_does_not_depend_on_their_length(admin_client, page
     for number in range(3):
         room(f"ROOM{number}")
         cast_vote(f"ROOM{number}", vote=True)
-        AccessKey.objects.create(hash=str(number), power="host", owner="ada", expires_at=timezone.now())
+        login_key(person(f"host{number}"), hashed=str(number))
         with CaptureQueriesContext(connection) as counted:
             assert admin_client.get(reverse(page)).status_code == 200
         counts.append(len(counted))
@@ -133,7 +133,7 @@ class TestKeys:
             shown = admin_client.get(page).content.decode()
             assert fresh.key not in shown
             assert stored.hash not in shown
-        assert admin_client.post(change, {"owner": "eve"}).status_code == 403
+        assert admin_client.post(change, {"user": person("eve").pk}).status_code == 403
         assert admin_client.get(reverse("admin:rooms_accesskey_add")).status_code == 403
 
     def test_only_who_may_change_keys_may_revoke(self, client, django_user_model):
@@ -141,7 +141,7 @@ class TestKeys:
         reader.user_permissions.add(Permission.objects.get(codename="view_accesskey"))
         client.force_login(reader)
         expires_at = timezone.now() + timedelta(hours=1)
-        stored = AccessKey.objects.create(hash="h", power="host", owner="ada", expires_at=expires_at)
+        stored = login_key(person(), hashed="h", expires_at=expires_at)
         page = reverse("admin:rooms_accesskey_changelist")
         client.post(page, {"action": "revoke", "_selected_action": [stored.pk]})
         stored.refresh_from_db()

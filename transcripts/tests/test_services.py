@@ -12,7 +12,7 @@ from asr.tests.make import join, room_session_of, session_of
 from rooms.access import Identity
 from rooms.errors import Forbidden, NotFound
 from rooms.models import Room
-from rooms.tests.make import room
+from rooms.tests.make import person, room
 from transcripts.models import Part, Sentence, Track
 from transcripts.selectors import changes_between, newest_sentences, readable_rooms, room_now, transcript_text
 from transcripts.services import (
@@ -29,11 +29,24 @@ from transcripts.services import (
 
 pytestmark = pytest.mark.django_db
 GOLDEN = Path(__file__).parent / "golden" / "transcript.txt"
-HOST, ADA, ADMIN = Identity("host", "host"), Identity("host", "ada"), Identity("admin", "admin")
+
+
+def host(name="host"):
+    """Who hosts, and owns what it hosted."""
+    return Identity("host", person(name).pk)
+
+
+def admin():
+    return Identity("admin", person("admin", group="admins").pk)
+
+
+def everybody():
+    """Readers by name; nobody is logged in as "all"."""
+    return {"all": None, "host": host(), "ada": host("ada"), "admin": admin()}
 
 
 def part_of(at, lang="en", *, store=True, public=True, owner="host", opening=None):
-    return open_part(room=at, terms=PartTerms(lang, store, public, owner), opening=opening)
+    return open_part(room=at, terms=PartTerms(lang, store, public, person(owner).pk), opening=opening)
 
 
 def say(part, *texts, new_line=()):
@@ -166,25 +179,25 @@ class TestReading:
     def readers(self, at):
         """Who may read the room's English text."""
         found = set()
-        for name, identity in {"all": None, "host": HOST, "ada": ADA, "admin": ADMIN}.items():
+        for name, identity in everybody().items():
             try:
                 transcript_text(at, "en", identity)
                 found.add(name)
             except Forbidden:
                 pass
-        listed = {name for name, identity in {"all": None, "host": HOST, "ada": ADA, "admin": ADMIN}.items() if readable_rooms(identity)}  # fmt: skip
+        listed = {name for name, identity in everybody().items() if readable_rooms(identity)}  # fmt: skip
         assert listed == found
         return found
 
     def test_listing_one_room_costs_as_many_queries_as_listing_three(self):
-        counts = []
+        counts, caller = [], host()
         for codes in ("A", "BC"):
             for code in codes:
                 at = room(code)
                 say(part_of(at), "One.", "Two.")
                 say(part_of(at, "de"), "Eins.")
             with CaptureQueriesContext(connection) as queries:
-                listed = readable_rooms(HOST)
+                listed = readable_rooms(caller)
                 assert [(entry.room.title, entry.room.presenters, entry.room.location) for entry in listed]
             counts.append(len(queries))
         assert counts == [2, 2]
@@ -196,7 +209,7 @@ class TestReading:
         hidden, first, last = part_of(at, public=False), part_of(at), part_of(at)
         for part in (hidden, first, last):
             sentence = say(part, "One.")[0]
-        [listed] = readable_rooms(ADA)
+        [listed] = readable_rooms(host("ada"))
         assert (listed.first_at, listed.last_at) == (first.started_at, sentence.created_at)
 
     @pytest.mark.parametrize(
@@ -218,8 +231,8 @@ class TestReading:
         say(part_of(at, public=False), "Secret.")
         say(part_of(at, public=True, owner="ada"), "Open.")
         assert "Secret." not in transcript_text(at, "en", None)
-        assert "Secret." not in transcript_text(at, "en", ADA)
-        assert "Secret." in transcript_text(at, "en", HOST)
+        assert "Secret." not in transcript_text(at, "en", host("ada"))
+        assert "Secret." in transcript_text(at, "en", host())
 
     def test_talk_that_must_not_be_recorded_any_more_is_for_its_owner_and_admins(self):
         at = room("A")
@@ -242,7 +255,7 @@ class TestReading:
         at = room("A")
         say(part_of(at), "One.")
         with pytest.raises(NotFound):
-            transcript_text(at, "fr", ADMIN)
+            transcript_text(at, "fr", admin())
 
 
 class TestAdmin:

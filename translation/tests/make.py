@@ -11,7 +11,7 @@ from translation.models import Demand
 def spoken_part(code: str = "HALL1", *, lang: str = "en", store: bool = True) -> Part:
     """A room that somebody speaks in."""
     room, _ = Room.objects.get_or_create(code=code, defaults={"title": code})
-    return open_part(room=room, terms=PartTerms(lang, store=store, public=True, owner="host"))
+    return open_part(room=room, terms=PartTerms(lang, store=store, public=True, owner_id=None))
 
 
 def say(part: Part, *texts: str) -> list[Sentence]:

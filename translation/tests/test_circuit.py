@@ -145,7 +145,7 @@ def test_a_call_that_was_under_way_does_not_shorten_what_the_engine_asked_for(re
 def test_a_turn_with_two_spoken_languages_asks_an_engine_that_named_a_time_once(remote, server):
     part = spoken_part()
     say(part, "First.")
-    terms = PartTerms("pt", store=True, public=True, owner="host")
+    terms = PartTerms("pt", store=True, public=True, owner_id=None)
     say(open_part(room=part.room, terms=terms, opening=part.opening), "Segunda.")
     demand(part, "de")
     server.mode, server.retry_after = "busy", "30"

@@ -19,7 +19,8 @@ from asr.sessions import finish_session
 from asr.sweeps import sweep
 from asr.tests.make import KEY, TERMS, aged, join, room_session_of, served, session_of, slots
 from rooms.errors import Conflict, DomainError, Forbidden, NoCapacity, NotFound
-from rooms.tests.make import room
+from rooms.people import seed_people
+from rooms.tests.make import person, room
 from transcripts.models import Part, Sentence
 from transcripts.services import NewSentence, add_sentences
 
@@ -90,7 +91,8 @@ class TestJoining:
 
     def test_personal_login_takes_over_with_its_next_key_and_a_shared_one_does_not(self, settings):
         settings.ENV = settings.ENV.model_copy(update={"host_passwords": {"ada": "a", "bob": "b"}})
-        ada, bob, everybody = (replace(TERMS, owner=owner) for owner in ("ada", "bob", "host"))
+        seed_people()
+        ada, bob, everybody = (replace(TERMS, owner_id=person(name).pk) for name in ("ada", "bob", "host"))
         first = join("A", terms=ada)
         for terms, key in ((bob, "b" * 64), (everybody, "b" * 64), (ada, "")):
             with pytest.raises(Conflict, match="multiple_hosts"):
@@ -145,6 +147,8 @@ class TestJoining:
         ],
     )  # fmt: skip
     def test_other_terms_are_a_new_part_of_the_same_opening(self, change, key):
+        if "owner" in change:
+            change = {"owner_id": person(change["owner"]).pk}
         first = join("A")
         leave_as_host(room_id=first.room_id, connection_id=first.connection_id)
         second = join("A", terms=replace(TERMS, **change), key=key)
@@ -226,7 +230,8 @@ class TestLeaving:
 
 class TestRestarting:
     def test_new_session_takes_over_host_terms_and_opening(self):
-        seat = join("A")
+        host = person()
+        seat = join("A", terms=replace(TERMS, owner_id=host.pk))
         new = RoomSession.objects.get(
             pk=restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
         )
@@ -236,7 +241,7 @@ class TestRestarting:
             "en",
             True,
             True,
-            "host",
+            host,
         )
         assert keep_seat(seat) == Presence("held", new.pk)
 

@@ -185,7 +185,7 @@ def test_an_error_of_ours_is_a_500_that_tells_nothing(settings):
 
 def refused_host(code):
     """What a host who is refused reads, and what the log calls it."""
-    request = seat.services.HostRequest(code, PartTerms("en", store=True, public=True, owner="host"))
+    request = seat.services.HostRequest(code, PartTerms("en", store=True, public=True, owner_id=None))
     with pytest.raises(DomainError) as refused:
         seat.services.join_as_host(request)
     return parts(refusals.of_error(refused.value))

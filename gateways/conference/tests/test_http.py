@@ -17,7 +17,7 @@ from gateways.conference.api import MAX_BODY_BYTES
 from rooms.models import AccessKey, Event, Room
 from rooms.schedule import Schedule
 from rooms.services import apply_schedule
-from rooms.tests.make import room, talk
+from rooms.tests.make import person, room, talk
 from transcripts.models import Part
 from transcripts.services import NewSentence, PartTerms, add_sentences, open_part
 
@@ -68,7 +68,7 @@ def activate(at, lang="de", connection_id="11111111-2222-4333-8444-555555555555"
 
 
 def say(at, *texts, store=True, public=True, owner="host", started_at=None):
-    part = open_part(room=at, terms=PartTerms("de", store, public, owner))
+    part = open_part(room=at, terms=PartTerms("de", store, public, person(owner).pk))
     if started_at:
         Part.objects.filter(pk=part.pk).update(started_at=started_at)
         part.refresh_from_db()
@@ -140,8 +140,8 @@ class TestAuth:
 
     def test_expired_and_revoked_keys_are_401(self, wire):
         expired, revoked = wire.key(HOST), wire.key(ADMIN)
-        AccessKey.objects.filter(power="host").update(expires_at=timezone.now())
-        AccessKey.objects.filter(power="admin").update(revoked_at=timezone.now())
+        AccessKey.objects.filter(user__username="host").update(expires_at=timezone.now())
+        AccessKey.objects.filter(user__username="admin").update(revoked_at=timezone.now())
         for key in (expired, revoked):
             assert refused(wire.post("/auth", {"key": key}), 401)
             assert refused(wire.post("/validate", {"key": key}), 401)

@@ -131,7 +131,7 @@ async def test_login_key_works_as_the_password_does(stack, room):
     )
     async with host(stack, room, key=answer.json()["key"]) as page:
         await page.ready()
-    owner = "SELECT p.owner FROM transcripts_part p JOIN rooms_room r ON r.id = p.room_id WHERE r.code = %s"
+    owner = "SELECT u.username FROM transcripts_part p JOIN auth_user u ON u.id = p.owner_id JOIN rooms_room r ON r.id = p.room_id WHERE r.code = %s"  # fmt: skip
     assert stack.query(owner, room) == [("host",)]
 
 

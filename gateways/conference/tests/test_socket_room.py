@@ -36,8 +36,8 @@ READY = {"info": {"ready_to_recieve_audio": True}}
 def parts(stack: Stack, room: str) -> list[tuple]:
     """(number, opening, source_lang, store, public, owner) of a room's parts."""
     return stack.query(
-        "SELECT p.number, p.opening, p.source_lang, p.store, p.public, p.owner FROM transcripts_part p "
-        "JOIN rooms_room r ON r.id = p.room_id WHERE r.code = %s ORDER BY p.number",
+        "SELECT p.number, p.opening, p.source_lang, p.store, p.public, u.username FROM transcripts_part p "
+        "LEFT JOIN auth_user u ON u.id = p.owner_id JOIN rooms_room r ON r.id = p.room_id WHERE r.code = %s ORDER BY p.number",
         room,
     )
 
@@ -182,7 +182,7 @@ async def test_second_host_changes_nothing(stack, room):
         await page.ready()
         await page.speak(0, 2.5)
         await viewer.says("S0001w1")
-        kept = "SELECT s.id, s.state, s.host_connection_id, s.source_lang, s.generation, s.pid, p.number, p.store, p.public, p.owner, r.source_lang, r.published FROM asr_session s JOIN transcripts_part p ON p.id = s.part_id JOIN rooms_room r ON r.id = s.room_id WHERE r.code = %s"  # fmt: skip
+        kept = "SELECT s.id, s.state, s.host_connection_id, s.source_lang, s.generation, s.pid, p.number, p.store, p.public, p.owner_id, r.source_lang, r.published FROM asr_session s JOIN transcripts_part p ON p.id = s.part_id JOIN rooms_room r ON r.id = s.room_id WHERE r.code = %s"  # fmt: skip
         before = stack.query(kept, room)
         for changes in (
             {},

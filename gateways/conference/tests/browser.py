@@ -142,7 +142,7 @@ async def closed_room(stack: Stack, room: str) -> None:
     await asyncio.to_thread(stack.close_room, room)
     await eventually(
         stack,
-        "SELECT count(*) = 0 FROM asr_session s JOIN rooms_room r ON r.id = s.room_id "
+        "SELECT count(*) = 0 FROM asr_session s JOIN asr_rooms_roomsession o ON o.session_id = s.id JOIN rooms_room r ON r.id = o.room_id "
         "WHERE r.code = %s AND s.state IN ('starting', 'live', 'closing')",
         room, expected=True,
     )  # fmt: skip
@@ -150,5 +150,5 @@ async def closed_room(stack: Stack, room: str) -> None:
 
 async def host_left(stack: Stack, room: str) -> None:
     """Wait until the room knows that its host is gone."""
-    gone = "SELECT s.grace_until IS NOT NULL FROM asr_session s JOIN rooms_room r ON r.id = s.room_id WHERE r.code = %s ORDER BY s.id DESC"  # fmt: skip
+    gone = "SELECT o.grace_until IS NOT NULL FROM asr_session s JOIN asr_rooms_roomsession o ON o.session_id = s.id JOIN rooms_room r ON r.id = o.room_id WHERE r.code = %s ORDER BY s.id DESC"  # fmt: skip
     await eventually(stack, gone, room, expected=True)

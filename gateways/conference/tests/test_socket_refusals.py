@@ -145,7 +145,7 @@ async def test_of_fifty_hosts_who_want_one_room_exactly_one_gets_it(stack, room)
         losers = [page for page in pages if page not in winners]
         ends = {(page.socket.close_code, page.socket.close_reason) for page in losers}
         assert ends == {(1003, "Multiple hosts not allowed")}
-    rows = "SELECT count(*) FROM asr_session s JOIN rooms_room r ON r.id = s.room_id WHERE r.code = %s"
+    rows = "SELECT count(*) FROM asr_session s JOIN asr_rooms_roomsession o ON o.session_id = s.id JOIN rooms_room r ON r.id = o.room_id WHERE r.code = %s"
     assert stack.query(rows, room) == [(1,)]
 
 

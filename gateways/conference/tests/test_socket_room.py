@@ -51,10 +51,11 @@ def written_in_time(stack: Stack, room: str) -> list[str]:
     return [
         text
         for (text,) in stack.query(
-            "SELECT s.text FROM transcripts_sentence s JOIN asr_session n ON n.part_id = s.part_id JOIN rooms_room r "
-            "ON r.id = n.room_id JOIN transcripts_track t ON t.id = s.track_id WHERE r.code = %s "
+            "SELECT s.text FROM transcripts_sentence s JOIN asr_rooms_roomsession o ON o.part_id = s.part_id "
+            "JOIN asr_session n ON n.id = o.session_id JOIN rooms_room r "
+            "ON r.id = o.room_id JOIN transcripts_track t ON t.id = s.track_id WHERE r.code = %s "
             "AND t.lang = n.source_lang AND (SELECT coalesce(max(closed_to_viewers_at), 'infinity') "
-            "FROM asr_session WHERE room_id = r.id) > s.created_at",
+            "FROM asr_rooms_roomsession WHERE room_id = r.id) > s.created_at",
             room,
         )
     ]
@@ -63,8 +64,9 @@ def written_in_time(stack: Stack, room: str) -> list[str]:
 async def finished(stack: Stack, room: str, part: int = 1) -> None:
     """Wait until all that was heard in a part is stored, however long that takes."""
     sql = (
-        "SELECT n.state FROM asr_session n JOIN transcripts_part p ON p.id = n.part_id JOIN rooms_room r "
-        "ON r.id = n.room_id WHERE r.code = %s AND p.number = %s"
+        "SELECT n.state FROM asr_session n JOIN asr_rooms_roomsession o ON o.session_id = n.id "
+        "JOIN transcripts_part p ON p.id = o.part_id JOIN rooms_room r "
+        "ON r.id = o.room_id WHERE r.code = %s AND p.number = %s"
     )
     await eventually(stack, sql, room, part, expected="closed", within_s=90)
 
@@ -73,8 +75,9 @@ async def closed_to_viewers(stack: Stack, room: str) -> None:
     """Close it, and wait until everybody is sent away before its process has finished."""
     await asyncio.to_thread(stack.close_room, room)
     sql = (
-        "SELECT count(*) FROM asr_session n JOIN rooms_room r ON r.id = n.room_id WHERE r.code = %s "
-        "AND n.state = 'closing' AND n.closed_to_viewers_at IS NOT NULL"
+        "SELECT count(*) FROM asr_session n JOIN asr_rooms_roomsession o ON o.session_id = n.id "
+        "JOIN rooms_room r ON r.id = o.room_id WHERE r.code = %s "
+        "AND n.state = 'closing' AND o.closed_to_viewers_at IS NOT NULL"
     )
     await eventually(stack, sql, room)
 
@@ -182,7 +185,7 @@ async def test_second_host_changes_nothing(stack, room):
         await page.ready()
         await page.speak(0, 2.5)
         await viewer.says("S0001w1")
-        kept = "SELECT s.id, s.state, s.host_connection_id, s.source_lang, s.generation, s.pid, p.number, p.store, p.public, p.owner_id, r.source_lang, r.published FROM asr_session s JOIN transcripts_part p ON p.id = s.part_id JOIN rooms_room r ON r.id = s.room_id WHERE r.code = %s"  # fmt: skip
+        kept = "SELECT s.id, s.state, o.host_connection_id, s.source_lang, s.generation, s.pid, p.number, p.store, p.public, p.owner_id, r.source_lang, r.published FROM asr_session s JOIN asr_rooms_roomsession o ON o.session_id = s.id JOIN transcripts_part p ON p.id = o.part_id JOIN rooms_room r ON r.id = o.room_id WHERE r.code = %s"  # fmt: skip
         before = stack.query(kept, room)
         for changes in (
             {},
@@ -225,7 +228,7 @@ async def test_same_browser_takes_over_and_nothing_is_lost(stack, room):
 async def test_what_a_host_said_is_never_in_the_part_of_the_next_host(stack, room):
     keys = [login_key(stack, "drill-host") for _ in range(2)]
     abandoned = (
-        "UPDATE asr_session SET host_seen_at = now() - interval '1 minute' WHERE state IN ('starting', 'live') AND "
+        "UPDATE asr_rooms_roomsession SET host_seen_at = now() - interval '1 minute' WHERE is_open AND "
         "room_id = (SELECT id FROM rooms_room WHERE code = %s) RETURNING true"
     )
     async with host(stack, room, key=keys[0], store=False) as first, AsyncExitStack() as seats:
@@ -250,7 +253,7 @@ async def test_what_a_host_said_is_never_in_the_part_of_the_next_host(stack, roo
 
 async def test_host_who_comes_back_in_time_goes_on_in_the_same_transcript(stack, room):
     async with watcher_after(stack, room, 4) as (viewer, browser_knows):
-        grace_left = "SELECT grace_until > now() + interval '4 minutes' FROM asr_session s JOIN rooms_room r ON r.id = s.room_id WHERE r.code = %s"  # fmt: skip
+        grace_left = "SELECT o.grace_until > now() + interval '4 minutes' FROM asr_session s JOIN asr_rooms_roomsession o ON o.session_id = s.id JOIN rooms_room r ON r.id = o.room_id WHERE r.code = %s"  # fmt: skip
         await eventually(stack, grace_left, room, expected=True)
         assert listed(stack, room)["host_connection_id"] == browser_knows["connection_id"]
         async with host(stack, room, **browser_knows) as page:
@@ -264,7 +267,7 @@ async def test_room_whose_host_stays_away_is_closed_for_everybody(stack, room):
     async with watcher_after(stack, room, 3) as (viewer, _):
         await eventually(
             stack,
-            "UPDATE asr_session SET grace_until = now() - interval '1 second' WHERE grace_until IS NOT NULL AND "
+            "UPDATE asr_rooms_roomsession SET grace_until = now() - interval '1 second' WHERE grace_until IS NOT NULL AND "
             "room_id = (SELECT id FROM rooms_room WHERE code = %s) RETURNING true",
             room,
         )  # fmt: skip

@@ -15,25 +15,25 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import numpy as np
-
 from asr.audio.checkpoint import Checkpoint, RestartPoints
 from asr.audio.ogg import OggReader
 from asr.audio.opus import OpusHead, Packet
+from asr.audio.pcm import RawFormat, RawReader
 from asr.audio.samples import SAMPLE_RATE_HZ, SAMPLES_PER_MS
 from asr.audio.timeline import OpusDecoder, Pcm, Timeline
 from asr.audio.webm import WebmReader
 
 __all__ = ["Checkpoint", "DecoderStats", "Kind", "Pcm", "StreamDecoder", "classify"]
 
-Kind = Literal["head", "more", "join", "pcm", "end"]
+Kind = Literal["head", "more", "join", "pcm", "end"]  # and the kinds of other raw formats (asr/audio/pcm.py)
 Problem = Literal["no_header", "format_unknown", "codec_not_opus", "damaged"]
 
 _EBML_MARK, _OGG_MARK, _OGG_BEGIN = b"\x1a\x45\xdf\xa3", b"OggS", 2
 _GAP_SAMPLES = 50 * SAMPLES_PER_MS
 """Chromium's times waver by 9 ms; audio is laid end to end until they are off by more than this."""
 _ABSURD_SAMPLES = 600 * SAMPLE_RATE_HZ
-_ENTRY_SAMPLES = 600 * SAMPLE_RATE_HZ
+_ENTRY_S = 600
+_ENTRY_SAMPLES = _ENTRY_S * SAMPLE_RATE_HZ
 """No entry may become more audio than this: packets of a few bytes claim up to 120 ms each."""
 
 
@@ -82,7 +82,8 @@ class StreamDecoder:
         self._opus: OpusDecoder | None = None
         self._problem: Problem | None = None
         self._sniffing = False
-        self._odd_byte = b""
+        self._raw: RawReader | None = None
+        self._raw_from = 0  # where it began, in samples
         self._fed_bytes = 0  # by this reader
         self._extents: deque[tuple[int, str, int]] = deque()  # reader's offset, entry, offset in the entry
         self._points = RestartPoints()
@@ -102,6 +103,11 @@ class StreamDecoder:
             return "codec_not_opus"
         return "no_header" if self._reader is not None and self._reader.head is None else "damaged"
 
+    @property
+    def is_between_samples(self) -> bool:
+        """False: the last bytes of raw audio end within a sample, whose rest is still to come."""
+        return self._raw is None or not self._raw.rest_bytes
+
     def feed(self, entry_id: str, kind: str, data: bytes) -> list[Pcm]:
         """The audio that is whole with this entry, in order; see `Kind` for the kinds."""
         self.stats.bytes_fed += len(data)
@@ -111,8 +117,8 @@ class StreamDecoder:
             kind, skipped = self._resumed_kind(self._resume, entry_id, kind)
             self._resume = None
         limit = self._timeline.added_samples + _ENTRY_SAMPLES
-        if kind == "pcm":
-            self._feed_pcm(entry_id, data, skipped)
+        if raw_format := RawFormat.of_kind(kind):
+            self._feed_raw(entry_id, raw_format, data, skipped)
         elif kind == "end":
             self._end_run()
         elif kind in ("head", "more", "join"):
@@ -137,7 +143,7 @@ class StreamDecoder:
     @staticmethod
     def _resumed_kind(resume: Checkpoint, entry_id: str, kind: str) -> tuple[str, int]:
         if entry_id == resume.entry_id:
-            return ("pcm" if kind == "pcm" else "more"), resume.offset
+            return (kind if RawFormat.of_kind(kind) else "more"), resume.offset
         return ("join" if kind == "more" else kind), 0
 
     def _taken(self) -> list[Pcm]:
@@ -148,7 +154,9 @@ class StreamDecoder:
         return pcm
 
     def _end_run(self) -> None:
-        self._odd_byte = b""
+        if self._raw is not None:
+            self._timeline.add_samples(self._raw.finish())
+            self._raw = None
         self._timeline.end_run()
 
     def _finish_recorder(self) -> None:
@@ -161,16 +169,19 @@ class StreamDecoder:
         self._fed_bytes = 0
         self._extents.clear()
 
-    def _feed_pcm(self, entry_id: str, data: bytes, skipped: int) -> None:
+    def _feed_raw(self, entry_id: str, raw_format: RawFormat, data: bytes, skipped: int) -> None:
         if self._reader is not None:
             self._finish_recorder()
-        aligned = self._timeline.position + len(self._odd_byte)
-        point = Checkpoint(entry_id, skipped + len(self._odd_byte), b"", aligned, aligned, None)
-        self._points.note(point, settled=True)
-        data = self._odd_byte + data[skipped : skipped + 2 * _ENTRY_SAMPLES]
-        whole = len(data) // 2 * 2
-        self._odd_byte = data[whole:]
-        self._timeline.add_samples(np.frombuffer(data[:whole], "<i2").astype(np.float32) / np.float32(32768))
+        if self._raw is None or self._raw.format != raw_format:
+            self._end_run()
+            self._raw, self._raw_from = RawReader(raw_format), self._timeline.position
+        # Decoding begins again with the first sample that is whole in this entry.
+        begun = self._raw.rest_bytes
+        aligned = self._raw_from + self._raw.fed_samples + (1 if begun else 0)
+        offset = skipped + (raw_format.frame_bytes - begun if begun else 0)
+        self._points.note(Checkpoint(entry_id, offset, b"", aligned, aligned, None), settled=True)
+        longest = _ENTRY_S * raw_format.second_bytes
+        self._timeline.add_samples(self._raw.feed(data[skipped : skipped + longest]))
 
     def _feed_reader(self, entry_id: str, data: bytes, skipped: int, *, rejoin: bool, limit: int) -> None:
         if self._reader is None:

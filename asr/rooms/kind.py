@@ -53,13 +53,15 @@ class RoomKind(SessionKind):
             transaction.on_commit(partial(live.publish_room, failed.room_id, error))
 
     def waiting(self, session: Session) -> None:
-        """The host reads why nothing is transcribed; now and then, not with every sweep."""
+        """The host reads why nothing is transcribed: when it comes, then now and then, not with every sweep."""
+        waiting = _of(session)
+        told = f"waiting-told-{session.pk}-{waiting.host_connection_id}"
         try:
-            first = cache.add(f"waiting-told-{session.pk}", value=True, timeout=WAITING_TOLD_EVERY_S)
+            first = cache.add(told, value=True, timeout=WAITING_TOLD_EVERY_S)
         except RedisError:
             return  # the host could not be told either
         if first:
-            room = _of(session).room
+            room = waiting.room
             logger.warning("waits for a process", extra={"session": session.pk, "room": room.code})
             live.publish_room(room.pk, HostError("waiting_for_engine"))
 

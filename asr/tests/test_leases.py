@@ -271,6 +271,15 @@ class TestSweep:
         told = [record.session for record in caplog.records if record.message == "waits for a process"]
         assert told == [seat.session_id]
 
+    def test_host_that_comes_back_while_its_room_waits_for_a_process_is_told_as_well(self, broker, caplog):
+        seat = join("A")
+        aged(seat, queued_at=6)
+        sweep()
+        leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
+        join("A")
+        sweep()
+        assert [record.message for record in caplog.records].count("waits for a process") == 2
+
     def test_host_that_is_not_seen_any_more_has_its_grace_and_then_the_room_closes(self):
         seat = join("A")
         served(seat)

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -17,6 +17,7 @@ from asr.caption.captioner import Captioner, PartialText, SentenceReady
 from asr.delay import SpokenClock
 from asr.heart import Heart
 from asr.leases import Lease, LeaseLost, Progress, succeed
+from asr.models import Session
 from asr.process import (
     LOG_ENDS_WITHIN_S,
     READ_COUNT,
@@ -28,6 +29,7 @@ from asr.process import (
     UndecodableWatch,
     serve,
 )
+from asr.recognise.counters import Counters
 from asr.recognise.scripted import ScriptedRecogniser
 from asr.rooms.ending import close_room
 from asr.rooms.services import restart_session
@@ -279,6 +281,20 @@ class TestServing:
             "S0003w1.",
         ]
         assert (session_of(seat).state, len(session_of(seat).deaths)) == ("closed", 1)
+
+    def test_next_process_counts_on_from_what_the_one_before_counted(self):
+        seat, counted = join("A"), []
+        name, *_ = [field.name for field in fields(Counters)]
+        Session.objects.filter(pk=seat.session_id).update(counters={name: 3, "of_another_release": 1})
+
+        def make_captioner(session, counters):
+            counted.append(getattr(counters, name))
+            return Captioner(ScriptedRecogniser, runtime.engine_options(session))
+
+        self.said(seat, 1.0)
+        close_room(seat.room_id)
+        self.serve(seat, make_captioner=make_captioner)
+        assert counted == [3]
 
     def test_process_that_waits_for_redis_is_not_stuck(self):
         seat = join("A")

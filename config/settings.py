@@ -140,6 +140,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(hours=1),
         "options": {"expires": 600},
     },
+    "tombstones": {
+        "task": "transcripts.tasks.purge_tombstones",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
     "expired-keys": {
         "task": "rooms.tasks.delete_expired_keys",
         "schedule": timedelta(hours=1),

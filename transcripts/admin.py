@@ -1,14 +1,15 @@
-"""Admin: parts with their terms, and sentences that may be corrected by hand."""
+"""Admin: parts with their terms, and sentences that may be corrected or removed by hand."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from transcripts.models import Part, Sentence
-from transcripts.services import correct_sentence
+from transcripts.services import correct_sentence, remove_sentence
 
 
 @admin.register(Part)
@@ -34,7 +35,7 @@ class PartAdmin(admin.ModelAdmin[Part]):
 
 @admin.register(Sentence)
 class SentenceAdmin(admin.ModelAdmin[Sentence]):
-    """A correction goes through the service: viewers are told, translations are redone."""
+    """Corrections and removals go through services: viewers are told, translations are redone or go."""
 
     list_display = ("part", "index", "track", "text")
     list_filter = ("track__lang",)
@@ -47,11 +48,14 @@ class SentenceAdmin(admin.ModelAdmin[Sentence]):
         """Sentences are spoken."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Sentence | None = None) -> bool:
-        """With its part alone: viewers merge by indices, which must not shift."""
-        match = request.resolver_match
-        alone = match is None or "sentence" in (match.url_name or "")
-        return not alone and bool(super().has_delete_permission(request, obj))
+    def delete_model(self, request: HttpRequest, obj: Sentence) -> None:
+        """Its translations go too, its index stays taken: viewers merge by indices, which must not shift."""
+        remove_sentence(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Sentence]) -> None:
+        """The same, for each that was ticked."""
+        for sentence in queryset.select_related("part"):
+            remove_sentence(sentence)
 
     def save_model(self, request: HttpRequest, obj: Sentence, form: Any, change: bool) -> None:
         """Only the text can change."""

@@ -60,10 +60,14 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What was missed, and the versions that this reaches: only behind those a version that is left out is a gap."""
+    """What was missed, and the versions that this reaches: only behind those a version that is left out is a gap.
+
+    `whole` False: some removals may be missing, nobody knows them any more; begin anew.
+    """
 
     events: list[Durable]
     versions: dict[str, int]
+    whole: bool
 
 
 @dataclass(eq=False, slots=True)
@@ -116,21 +120,23 @@ class Follower:
             await self.compare()  # another process was quicker to tell of it; or it is no version of ours
         upto = {lang: self._versions.get(lang, 0) for lang in after}
         events = await self._changes({lang: min(after[lang], upto[lang]) for lang in after}, upto)
-        return Replay(events, upto)
+        now = await database_sync_to_async(room_now)(self._room_id)
+        return Replay(events, upto, whole=not _lacks_removals(after, now))
 
     async def compare(self) -> None:
         """Read PostgreSQL and give what hints did not."""
         async with self._reading:
             room = await self._read()
-            old = self._known()
+            old, anew = self._known(), _lacks_removals(self._versions, room)
             await self._catch_up(room)
             self._room = room
             self._note_end(room)
             if room.state.opening != old.state.opening:
                 if old.state.opening:  # its lines are counted anew: who saw the old ones must begin anew
                     self._give(RoomClosed(old.state.opening))
-                for reader in self._readers:
-                    reader.waiting = []
+                anew = True
+            for reader in self._readers if anew else ():
+                reader.waiting = []
             await self._begin([reader for reader in self._readers if reader.waiting is not None])
             if (
                 None not in (old.state.session, room.state.session)
@@ -280,6 +286,11 @@ def _implied(room: RoomNow) -> list[Event]:
     if state.state == RoomState.Name.CLOSED:
         return [RoomClosed(state.opening)]
     return [EngineReady(state.session)] if state.hears and state.session is not None else []
+
+
+def _lacks_removals(versions: Mapping[str, int], room: RoomNow) -> bool:
+    """Whether who knows each track up to these versions may have missed a removal that left no tombstone any more."""
+    return any(0 < version < room.removals_known_from.get(lang, 0) for lang, version in versions.items())
 
 
 _followers: dict[tuple[asyncio.AbstractEventLoop, int], Follower] = {}

@@ -1,5 +1,7 @@
 """What was said: parts, tracks, sentences."""
 
+from __future__ import annotations
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -43,6 +45,9 @@ class Track(models.Model):
     room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="tracks")
     lang = models.CharField(max_length=16, validators=[LANGUAGE_CODE])
     version = models.PositiveBigIntegerField(default=0)
+    removals_known_from = models.PositiveBigIntegerField(
+        default=0, help_text="A replay after an older version lacks removals: their tombstones are gone."
+    )
 
     class Meta:
         ordering = ("room_id", "lang")
@@ -88,11 +93,20 @@ class RoomState(models.Model):
         return f"{self.room_id} {self.state}"
 
 
+class SentenceManager(models.Manager["Sentence"]):
+    """Sentences that can be read, without what was removed."""
+
+    def get_queryset(self) -> models.QuerySet[Sentence]:
+        """Without tombstones."""
+        return super().get_queryset().filter(removed_at=None)
+
+
 class Sentence(models.Model):
     """A sentence in one language. Its translations have the same (part, index) in other tracks.
 
     Times are milliseconds since the part's first sample. `line` counts within the opening and `position`
-    within the line; neither ever changes, nor does `index`: viewers merge by them.
+    within the line; neither ever changes, nor does `index`: viewers merge by them. A sentence that was removed leaves
+    a tombstone, its row without text, until nobody can have missed the removal: `with_removed` has those too.
     """
 
     track = models.ForeignKey(Track, on_delete=models.CASCADE, related_name="sentences")
@@ -108,14 +122,27 @@ class Sentence(models.Model):
     of_version = models.PositiveBigIntegerField(
         null=True, blank=True, help_text="Version of the source sentence that this translates."
     )
+    key = models.CharField(
+        max_length=64, blank=True, default="", editable=False, help_text="What the recogniser calls it."
+    )
+    removed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Its text is gone.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = SentenceManager()
+    with_removed = models.Manager["Sentence"]()
 
     class Meta:
         ordering = ("part_id", "index")
-        constraints = (models.UniqueConstraint(fields=["track", "part", "index"], name="sentence_index"),)
+        constraints = (
+            models.UniqueConstraint(fields=["track", "part", "index"], name="sentence_index"),
+            models.UniqueConstraint(fields=["part", "key"], condition=~models.Q(key=""), name="sentence_key"),
+        )
         indexes = (
             models.Index(fields=["track", "version"]),
             models.Index(fields=["part", "created_at"]),  # of the part's rows too
+            models.Index(
+                fields=["removed_at"], name="tombstones", condition=models.Q(removed_at__isnull=False)
+            ),
         )
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """Reads of what was said."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
@@ -9,7 +9,7 @@ from django.db.models import F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subqu
 from rooms.access import Identity
 from rooms.errors import Forbidden, NotFound
 from rooms.models import Room
-from transcripts.events import Durable, SentenceChanged
+from transcripts.events import Durable, SentenceChanged, SentenceRemoved
 from transcripts.exports.text import TextLine, TextPart, render_text
 from transcripts.models import Part, RoomState, Sentence, Track
 from transcripts.services import sentence_changed
@@ -28,10 +28,14 @@ class ReadableRoom:
 
 @dataclass(frozen=True, slots=True)
 class RoomNow:
-    """A room's state and its tracks' versions at one moment."""
+    """A room's state and its tracks' versions at one moment.
+
+    `removals_known_from`: of each track; who is behind that may have missed removals that nobody knows any more.
+    """
 
     state: RoomState
     versions: dict[str, int]
+    removals_known_from: dict[str, int] = field(default_factory=dict)
 
 
 def current_part(room_id: int) -> Part | None:
@@ -46,16 +50,16 @@ def first_part(room_id: int, opening: int) -> int:
     return 1 if first is None else first
 
 
-def count_sentences(part: Part) -> int:
-    """How many sentences were spoken in `part`: the index of the next one."""
-    spoken = Sentence.objects.filter(part=part, track__room=part.room_id, track__lang=part.source_lang)
+def next_index(part: Part) -> int:
+    """The index of the next sentence that is spoken in `part`; those that were removed keep theirs."""
+    spoken = Sentence.with_removed.filter(part=part, track__room=part.room_id, track__lang=part.source_lang)
     last = spoken.order_by("-index").values_list("index", flat=True).first()
     return 0 if last is None else last + 1
 
 
 def last_spoken(part: Part) -> str:
-    """The text of the last sentence that was spoken in `part`; empty if there is none."""
-    spoken = Sentence.objects.filter(part=part, track__lang=part.source_lang)
+    """The text of the last sentence that was spoken in `part`; empty if there is none, or none any more."""
+    spoken = Sentence.with_removed.filter(part=part, track__lang=part.source_lang)
     return spoken.order_by("-index").values_list("text", flat=True).first() or ""
 
 
@@ -64,12 +68,16 @@ def room_now(room_id: int) -> RoomNow:
     columns = [field.attname for field in RoomState._meta.concrete_fields]
     tracks = Track.objects.filter(room_id=room_id).order_by()
     rows = list(
-        tracks.values_list("lang", "version", *(f"room__transcript_state__{name}" for name in columns))
+        tracks.values_list(
+            "lang", "version", "removals_known_from", *(f"room__transcript_state__{name}" for name in columns)
+        )
     )
     state = RoomState(room_id=room_id, state=RoomState.Name.CLOSED)
-    if rows and rows[0][2] is not None:
-        state = RoomState(**dict(zip(columns, rows[0][2:], strict=True)))
-    return RoomNow(state, {lang: version for lang, version, *_ in rows})
+    if rows and rows[0][3] is not None:
+        state = RoomState(**dict(zip(columns, rows[0][3:], strict=True)))
+    return RoomNow(
+        state, {lang: version for lang, version, *_ in rows}, {lang: known for lang, _, known, *_ in rows}
+    )
 
 
 def newest_sentences(
@@ -105,9 +113,14 @@ def changes_between(room_id: int, after: Mapping[str, int], upto: Mapping[str, i
     wanted = Q()
     for lang, version in after.items():
         wanted |= Q(track__lang=lang, version__gt=version, version__lte=upto[lang])
-    rows = Sentence.objects.filter(wanted, track__room_id=room_id).select_related("part", "track")
-    rows = rows.order_by("track__lang", "version")[:REPLAY_MOST]
-    return [sentence_changed(row, part=row.part, lang=row.track.lang) for row in rows]
+    rows = Sentence.with_removed.filter(wanted, track__room_id=room_id).select_related("part", "track")
+    return [_change(row) for row in rows.order_by("track__lang", "version")[:REPLAY_MOST]]
+
+
+def _change(row: Sentence) -> Durable:
+    if row.removed_at is not None:
+        return SentenceRemoved(row.track.lang, row.version, row.part.number, row.index)
+    return sentence_changed(row, part=row.part, lang=row.track.lang)
 
 
 def readable_parts(identity: Identity | None) -> QuerySet[Part]:

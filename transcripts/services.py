@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
 from rooms.errors import Conflict
@@ -20,13 +21,17 @@ from transcripts.signals import about_to_delete, part_ended, sentences_committed
 
 @dataclass(frozen=True, slots=True)
 class NewSentence:
-    """A finished sentence; times in ms since the part's first sample."""
+    """A finished sentence; times in ms since the part's first sample.
+
+    `key`: what its recogniser calls it. A sentence whose key is stored already, or was, is the same one again.
+    """
 
     start_ms: int
     end_ms: int
     text: str
     speaker: int = SPEAKER_UNKNOWN
     new_line: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +72,29 @@ def open_part(*, room: Room, terms: PartTerms, opening: int | None = None) -> Pa
 
 @transaction.atomic
 def add_sentences(*, part: Part, sentences: Sequence[NewSentence]) -> list[Sentence]:
-    """Append finished sentences to the spoken track of `part` and tell its viewers."""
+    """Append finished sentences to the spoken track of `part` and tell its viewers. Repeats are left out."""
     if not sentences:
         return []
     track = locked(Track.objects.filter(room_id=part.room_id, lang=part.source_lang)).get()
-    last = Sentence.objects.filter(track=track, part=part).order_by("-index").first()
+    here = Sentence.with_removed.filter(track=track, part=part)
+    known = set(here.filter(key__in=[new.key for new in sentences if new.key]).values_list("key", flat=True))
+    last = here.order_by("-index").first()
     line, position = (last.line, last.position + 1) if last else (-1, 0)
     index = last.index + 1 if last else 0
     rows = []
-    for offset, new in enumerate(sentences):
+    for offset, new in enumerate(new for new in sentences if new.key not in known):
         if new.new_line or line < 0:
             line, position = _next_line(part, line), 0
         rows.append(
             Sentence(
                 track=track, part=part, index=index + offset, line=line, position=position,
                 start_ms=new.start_ms, end_ms=new.end_ms, speaker=new.speaker, text=new.text,
-                version=track.version + 1 + offset,
+                version=track.version + 1 + offset, key=new.key,
             )
         )  # fmt: skip
         position += 1
+    if not rows:
+        return []
     Sentence.objects.bulk_create(rows)
     track.version += len(rows)
     track.save(update_fields=["version"])
@@ -111,7 +120,7 @@ def add_translations_by_lang(
     spoken = Sentence.objects.filter(part=part, track__lang=part.source_lang, index__in=indexes)
     sources = {row.index: row for row in locked(spoken)}
     here = set(
-        Sentence.objects.filter(track__in=tracks.values(), part=part, index__in=indexes)
+        Sentence.with_removed.filter(track__in=tracks.values(), part=part, index__in=indexes)
         .order_by()
         .values_list("track", "index", "of_version")
     )
@@ -140,6 +149,7 @@ def add_translations_by_lang(
                 "text",
                 "version",
                 "of_version",
+                "removed_at",
             ],
         )
         Track.objects.bulk_update([tracks[lang] for lang, rows in stored.items() if rows], ["version"])
@@ -153,11 +163,11 @@ def add_translations_by_lang(
 def correct_sentence(*, sentence: Sentence, text: str) -> Sentence:
     """Give a sentence a new text; its index stays, its translations are outdated from now on.
 
-    A translation stays one of the same source text.
+    A translation stays one of the same source text. What was removed meanwhile stays so.
     """
     track = locked(Track.objects.filter(pk=sentence.track_id)).get()
-    row = locked(Sentence.objects.filter(pk=sentence.pk)).get()
-    if row.text == text:
+    row = locked(Sentence.with_removed.filter(pk=sentence.pk)).get()
+    if row.text == text or row.removed_at is not None:
         return row
     track.version += 1
     track.save(update_fields=["version"])
@@ -176,31 +186,37 @@ def end_part(*, part: Part) -> None:
         transaction.on_commit(tell, robust=True)
 
 
-@transaction.atomic
+def remove_sentence(sentence: Sentence) -> None:
+    """Take a sentence back, one that was spoken with all of its translations. Its text is gone at once. Idempotent."""
+    rows = Sentence.objects.filter(part_id=sentence.part_id, index=sentence.index)
+    if sentence.of_version is not None:
+        rows = rows.filter(pk=sentence.pk)
+    _remove(rows, room_id=sentence.part.room_id)
+
+
 def forget_unstored(*, room: Room, opening: int | None = None) -> None:
-    """Delete, in every language, what the hosts of `room` did not want stored, in all its openings or in one.
+    """Remove, in every language, what the hosts of `room` did not want stored, in all its openings or in one.
 
     For what is closed. Idempotent.
     """
-    tracks = list(locked(Track.objects.filter(room=room)))
     unstored = Sentence.objects.filter(part__room=room, part__store=False)
-    if opening is not None:
-        unstored = unstored.filter(part__opening=opening)
-    by_track: dict[int, list[Sentence]] = defaultdict(list)
-    for sentence in locked(unstored.select_related("part")):
-        by_track[sentence.track_id].append(sentence)
-    for track in tracks:
-        gone = by_track[track.pk]
-        if not gone:
-            continue
-        removed = [
-            SentenceRemoved(track.lang, track.version + 1 + offset, row.part.number, row.index)
-            for offset, row in enumerate(gone)
-        ]
-        Sentence.objects.filter(pk__in=[row.pk for row in gone]).delete()
-        track.version += len(gone)
-        track.save(update_fields=["version"])
-        transaction.on_commit(partial(live.publish_track, room.pk, track.lang, removed))
+    _remove(unstored if opening is None else unstored.filter(part__opening=opening), room_id=room.pk)
+
+
+@transaction.atomic
+def purge_tombstones(*, room_id: int, ended_before: datetime) -> int:
+    """Delete what is left of removed sentences, of parts that ended before then. Returns how many."""
+    tracks = {track.pk: track for track in locked(Track.objects.filter(room_id=room_id))}
+    gone = Sentence.with_removed.filter(
+        track__in=tracks, part__ended_at__lt=ended_before, removed_at__lt=ended_before
+    )
+    rows = list(locked(gone).only("track_id", "version"))
+    for row in rows:
+        track = tracks[row.track_id]
+        track.removals_known_from = max(track.removals_known_from, row.version)
+    Track.objects.bulk_update(tracks.values(), ["removals_known_from"])
+    Sentence.with_removed.filter(pk__in=[row.pk for row in rows]).delete()
+    return len(rows)
 
 
 @transaction.atomic
@@ -236,7 +252,7 @@ def lock_for_deletion(*, room_id: int, part_id: int | None = None) -> None:
     if part_id is None:
         list(locked(RoomState.objects.filter(pk=room_id).only("pk")))
         list(locked(Track.objects.filter(room_id=room_id).only("pk")))
-    sentences = Sentence.objects.filter(track__room_id=room_id)
+    sentences = Sentence.with_removed.filter(track__room_id=room_id)
     list(locked((sentences.filter(part_id=part_id) if part_id else sentences).only("pk")))
 
 
@@ -262,6 +278,32 @@ def sentence_changed(sentence: Sentence, *, part: Part, lang: str) -> SentenceCh
         line=sentence.line, position=sentence.position, start_ms=sentence.start_ms, end_ms=sentence.end_ms,
         speaker=sentence.speaker, text=sentence.text, of_version=sentence.of_version,
     )  # fmt: skip
+
+
+@transaction.atomic
+def _remove(rows: QuerySet[Sentence], *, room_id: int) -> None:
+    """Leave tombstones of these sentences of a room, and tell it."""
+    while True:
+        before = transaction.savepoint()
+        tracks = {track.pk: track for track in locked(Track.objects.filter(room_id=room_id))}
+        found = list(locked(rows.select_related("part")))
+        # What was translated while these locks were waited for is not among what they found; nothing more can come.
+        now_here = set(rows.values_list("pk", flat=True))
+        if now_here == {row.pk for row in found} and all(row.track_id in tracks for row in found):
+            break
+        transaction.savepoint_rollback(
+            before
+        )  # a language came meanwhile: once more, with its track locked first
+    now, removed = timezone.now(), defaultdict[int, list[SentenceRemoved]](list)
+    for row in found:
+        track = tracks[row.track_id]
+        track.version += 1
+        row.text, row.removed_at, row.version = "", now, track.version
+        removed[track.pk].append(SentenceRemoved(track.lang, row.version, row.part.number, row.index))
+    Sentence.with_removed.bulk_update(found, ["text", "removed_at", "version"], batch_size=500)
+    Track.objects.bulk_update([tracks[pk] for pk in removed], ["version"])
+    for pk, events in removed.items():
+        transaction.on_commit(partial(live.publish_track, room_id, tracks[pk].lang, events))
 
 
 def _locked_tracks(room_id: int, langs: Collection[str]) -> dict[str, Track]:
@@ -292,7 +334,7 @@ def _translated(
 
 def _next_line(part: Part, current: int) -> int:
     """Lines count within the opening; two parts of it may be written at once for a moment."""
-    highest = Sentence.objects.filter(
+    highest = Sentence.with_removed.filter(
         part__room_id=part.room_id, part__opening=part.opening, track__lang=F("part__source_lang")
     ).aggregate(line=Max("line"))["line"]
     return max(current, -1 if highest is None else highest) + 1

@@ -1,4 +1,4 @@
-"""Celery: old transcripts go."""
+"""Celery: old transcripts go, and what is left of removed sentences."""
 
 from datetime import timedelta
 
@@ -6,7 +6,19 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from transcripts.models import Part
+from transcripts.models import Part, Sentence
+from transcripts.services import purge_tombstones
+
+TOMBSTONES_STAY = timedelta(hours=1)  # longer than anybody comes back to where it was
+
+
+@shared_task(name="transcripts.tasks.purge_tombstones", ignore_result=True)
+def purge() -> int:
+    """Delete what is left of removed sentences where nobody can have missed the removal. Returns how many."""
+    before = timezone.now() - TOMBSTONES_STAY
+    gone = Sentence.with_removed.filter(removed_at__lt=before, part__ended_at__lt=before).order_by()
+    rooms = gone.values_list("part__room_id", flat=True).distinct()
+    return sum(purge_tombstones(room_id=room_id, ended_before=before) for room_id in rooms)
 
 
 @shared_task(name="transcripts.tasks.delete_old_transcripts", ignore_result=True)

@@ -183,7 +183,7 @@ def _windows(
 ) -> dict[str, SentenceWindow]:
     translated: dict[str, dict[Key, int]] = {lang: {} for lang in langs}
     for lang, part_id, index, version in (
-        Sentence.objects.filter(
+        Sentence.with_removed.filter(  # one that was removed by hand is not made again
             part__in={row.part_id for row in rows}, index__in={row.index for row in rows},
             track__lang__in=langs, of_version__isnull=False,
         ).order_by().values_list("track__lang", "part_id", "index", "of_version")

@@ -35,6 +35,8 @@ def sweep_viewers(room_id: int) -> None:
 
 def sweep_unstored() -> None:
     """Text that was not to be stored and is still there, in rooms where nothing runs."""
-    unstored = Room.objects.filter(parts__store=False, parts__sentences__isnull=False).distinct()
+    unstored = Room.objects.filter(
+        parts__store=False, parts__sentences__isnull=False, parts__sentences__removed_at=None
+    ).distinct()
     for room in unstored.exclude(sessions__session__state__in=Session.RUNNING):
         forget_if_closed(room)

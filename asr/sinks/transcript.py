@@ -14,7 +14,7 @@ from asr.patience import until_answered
 from transcripts import live
 from transcripts.events import Delays, HostError, Partial
 from transcripts.models import Part
-from transcripts.selectors import count_sentences
+from transcripts.selectors import next_index
 from transcripts.services import NewSentence, add_sentences
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,8 @@ class TranscriptSink:
         self._delay = DelayMeter()
         self._partial = PartialText(0, "")
         self._told = (0, "")  # of the partial: index of the sentence that it will become, text
-        self._stored: int | None = None  # sentences of this part, as far as this process knows
+        self._next_index: int | None = None  # of this part's next sentence, once it is known
+        self._given = 0  # sentences that the captioner of this generation has given out
 
     @property
     def delay_s(self) -> float:
@@ -69,10 +70,14 @@ class TranscriptSink:
         self._tell(HostError(code, parameters))
 
     def _commit(self, sentences: Sequence[SentenceReady], committed_ms: int) -> None:
+        """A try whose answer was lost may have been committed: the next one brings the same keys."""
         rows = [
-            NewSentence(item.start_ms, item.end_ms, item.text, item.speaker, item.new_line)
-            for item in sentences
+            NewSentence(
+                item.start_ms, item.end_ms, item.text, item.speaker, item.new_line, key=self._key(number)
+            )
+            for number, item in enumerate(sentences, self._given)
         ]
+        self._given += len(rows)
         until_answered(
             lambda: self._commit_once(rows, committed_ms),
             session_id=self._lease.session_id,
@@ -80,25 +85,24 @@ class TranscriptSink:
         )
 
     def _commit_once(self, rows: Sequence[NewSentence], committed_ms: int) -> None:
-        """Nobody else writes under this lease: more sentences than were known come from a try whose answer was lost."""
         with held(self._lease) as session:
-            stored = count_sentences(self._part)
-            if self._stored is None:
-                self._stored = stored
-            if stored == self._stored:
-                add_sentences(part=self._part, sentences=rows)
+            add_sentences(part=self._part, sentences=rows)
             session.committed_ms = max(session.committed_ms, committed_ms)
             session.save(update_fields=["committed_ms"])
-        self._stored += len(rows)
+            index = next_index(self._part)
+        self._next_index = index
+
+    def _key(self, number: int) -> str:
+        return f"{self._lease.session_id}.{self._lease.generation}.{number}"
 
     def _tell_partial(self) -> None:
         if self._partial.text == "" == self._told[1]:
             return
-        if self._stored is None:
-            self._stored = until_answered(
-                lambda: count_sentences(self._part), session_id=self._lease.session_id, wait=self._wait
+        if self._next_index is None:
+            self._next_index = until_answered(
+                lambda: next_index(self._part), session_id=self._lease.session_id, wait=self._wait
             )
-        text, index = self._partial.text, self._stored
+        text, index = self._partial.text, self._next_index
         if (index, text) != self._told:
             self._told = (index, text)
             part = self._part

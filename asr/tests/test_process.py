@@ -38,6 +38,7 @@ from asr.sweeps import sweep
 from asr.tests.make import TERMS, join, room_session_of, served, session_of
 from asr.tests.real_redis import RealRedis
 from transcripts.models import Sentence, Track
+from transcripts.services import remove_sentence
 
 WITHIN_S = 60
 PLACE = Place("asr@test", 4711)
@@ -197,6 +198,35 @@ class TestSink:
             sink.handle([SentenceReady(0, 900, text, False)], committed_ms=committed_ms, clock=SpokenClock())
         assert texts(seat) == ["Eins.", "Zwei.", "Drei."]
         assert session_of(seat).committed_ms == 5000
+
+    def test_sentence_that_is_removed_while_its_part_is_live_takes_no_later_one_along(self):
+        seat = join("A")
+        sink = self.sink(seat)
+        for number, text in enumerate(("Eins.", "Zwei.", "Drei.", "Vier.")):
+            sink.handle([SentenceReady(0, 900, text, False)], committed_ms=0, clock=SpokenClock())
+            if number % 2:
+                remove_sentence(Sentence.objects.get(text=text))
+        assert texts(seat) == ["Eins.", "Drei."]
+        assert list(Sentence.with_removed.order_by("index").values_list("index", flat=True)) == [0, 1, 2, 3]
+
+    def test_write_whose_answer_was_lost_is_not_written_twice(self):
+        seat = join("A")
+        lease, part = served(seat), room_session_of(seat).part
+        sentences = [SentenceReady(0, 900, text, False) for text in ("Eins.", "Eins.", "Zwei.")]
+        TranscriptSink(lease, part).handle(sentences[:2], committed_ms=900, clock=SpokenClock())
+        again = TranscriptSink(lease, part)  # it gives out the same sentences, by the same keys
+        again.handle(sentences, committed_ms=1800, clock=SpokenClock())
+        assert texts(seat) == ["Eins.", "Eins.", "Zwei."]
+        assert session_of(seat).committed_ms == 1800
+
+    def test_next_generation_s_sentences_are_not_those_of_the_one_before(self):
+        seat = join("A")
+        self.sink(seat).handle([SentenceReady(0, 900, "Ja.", False)], committed_ms=900, clock=SpokenClock())
+        succeed(Lease(seat.session_id, 1))
+        self.sink(seat).handle(
+            [SentenceReady(900, 1800, "Ja.", False)], committed_ms=1800, clock=SpokenClock()
+        )
+        assert texts(seat) == ["Ja.", "Ja."]
 
     def test_partial_is_never_stored(self):
         seat = join("A")

@@ -77,6 +77,11 @@ class Window:
         spoken.translations.pop(event.lang, None)
         if spoken.source is not None and spoken.source.lang == event.lang:
             del self._sentences[event.part, event.index]
+            if self._partial is not None and (self._partial.part, self._partial.index) <= (
+                event.part,
+                event.index,
+            ):
+                self._partial = None  # its words were that sentence's
 
     def render(self) -> str:
         """The chunk as JSON text."""

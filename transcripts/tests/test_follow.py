@@ -8,6 +8,7 @@ import pytest
 from channels.db import database_sync_to_async
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from asr.rooms.ending import close_room
 from asr.sessions import finish_session
@@ -257,6 +258,41 @@ async def test_replay_of_more_than_one_read_is_whole_in_every_language():
     assert versions["de"] == list(range(6, 31))
 
 
+async def test_removal_whose_hint_was_lost_reaches_everybody_and_is_in_every_replay():
+    part, one, two = await opened(), Notes(), Notes()
+    rows = await say(part, "One.", "Secret.", "Three.")
+    await translate(part, "de", *rows)
+    async with following(part.room_id, one, two) as (follower, _):
+        await in_database(remove_untold)(rows[1])
+        await in_database(correct_sentence)(
+            sentence=rows[0], text="1."
+        )  # its hint does not follow the last one
+        for notes in (one, two):
+            await notes.until(lambda notes=notes: notes.texts.get(("en", 1, 0)) == "1.")
+            assert ("en", 1, 1) not in notes.texts
+            await notes.until(lambda notes=notes: ("de", 1, 1) not in notes.texts)
+        replay = await follower.resume({"en": 1, "de": 2})
+        assert replay.whole
+        assert [(type(event), event.index) for event in replay.events if event.lang == "en"] == [
+            (SentenceChanged, 2), (SentenceRemoved, 1), (SentenceChanged, 0),
+        ]  # fmt: skip
+
+
+async def test_who_was_away_for_longer_than_tombstones_stay_begins_anew():
+    part, notes = await opened(), Notes()
+    rows = await say(part, "One.", "Secret.", "Three.")
+    async with following(part.room_id, notes) as (follower,):
+        await in_database(remove_untold)(rows[1])
+        await in_database(purge_untold)(part)
+        replay = await follower.resume({"en": 3})
+        assert not replay.whole
+        assert (await follower.resume({"en": 4})).whole
+        assert (await follower.resume({"en": 0})).whole  # knew nothing that could have been removed
+        await notes.until(lambda: ("en", 1, 1) not in notes.texts)
+        assert len(notes.rooms) == 2
+        assert notes.texts == await stored(part)
+
+
 async def test_track_that_is_new_to_the_room_is_followed_from_its_first_sentence():
     part, notes = await opened(), Notes()
     async with following(part.room_id, notes):
@@ -317,6 +353,22 @@ def say_untold(part, text):
         version=track.version,
     )  # fmt: skip
     return [row]
+
+
+def remove_untold(sentence):
+    """In every language, and every hint is lost: of an event that goes to nobody, as if Redis had dropped it."""
+    for row in Sentence.objects.filter(part=sentence.part_id, index=sentence.index).select_related("track"):
+        row.track.version += 1
+        row.track.save()
+        row.text, row.removed_at, row.version = "", timezone.now(), row.track.version
+        row.save()
+
+
+def purge_untold(part):
+    gone = Sentence.with_removed.filter(part=part, removed_at__isnull=False)
+    for row in gone.select_related("track"):
+        Track.objects.filter(pk=row.track_id).update(removals_known_from=row.version)
+    gone.delete()
 
 
 def correct_untold(part, index, text):

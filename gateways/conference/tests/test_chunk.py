@@ -102,6 +102,16 @@ def test_what_is_removed_is_not_shown():
     assert shown(window) == {}
 
 
+def test_words_of_a_sentence_that_is_removed_do_not_become_unfinished_again():
+    window = Window(20)
+    window.show_partial(Partial("en", 1, 0, "Secret words. And", 0))
+    window.apply(spoken(0, "Secret words."))
+    window.remove(SentenceRemoved("en", 2, 1, 0))
+    assert window.incomplete == ""
+    window.show_partial(Partial("en", 1, 900, "And then", 1))
+    assert window.incomplete == "And then"
+
+
 def test_part_that_still_finishes_does_not_hide_the_unfinished_words_of_the_next():
     window = Window(20)
     window.show_partial(Partial("en", 1, 0, "old words", 7))

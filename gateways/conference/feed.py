@@ -59,6 +59,7 @@ class RoomFeed:
         self._outbox: deque[str | Control] = deque()
         self._changed = asyncio.Event()
         self._compared = asyncio.Event()
+        self._unserved: int | None = None  # the session whose audio waits for a process
         self._tasks: list[asyncio.Task[None]] = []
         self._lock = asyncio.Lock()
 
@@ -132,6 +133,7 @@ class RoomFeed:
 
     def _note_delays(self, event: Delays) -> None:
         if event.transcription_s is not None:
+            self._unserved = None
             self._window.transcription_delay_s = event.transcription_s
         if event.translation_s is not None:
             self._window.translation_delay_s = event.translation_s
@@ -171,16 +173,18 @@ class RoomFeed:
                 member.control(event)
 
     async def _ask_delay_forever(self) -> None:
-        """Where no process says how late it is: how long audio waits for one."""
+        """Where no process says how late it is: how long audio waits for one, asked again as that grows."""
         while not is_cancelled():
-            await self._compared.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if self._unserved is None else DELAY_MOVES_S):
+                    await self._compared.wait()
+            delay_s = None
+            if self._compared.is_set() and self._room is not None:
+                delay_s = said_delay_s(self._room.state)
+                self._unserved = self._room.state.session if delay_s is None else None
             self._compared.clear()
-            room = self._room
-            if room is None or room.state.session is None:
-                continue
-            delay_s = said_delay_s(room.state)
-            if delay_s is None:
-                delay_s = await waiting_s(room.state.session)
+            if self._unserved is not None:
+                delay_s = await waiting_s(self._unserved)
             if delay_s is not None and abs(delay_s - self._window.transcription_delay_s) >= DELAY_MOVES_S:
                 self._window.transcription_delay_s = round(delay_s, 2)
                 self._changed.set()

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import connections
+from django.db import connection, connections
 from django.utils import timezone
 
 from asr.audio_log import AsyncAudioLog, close_async_clients
@@ -91,6 +91,12 @@ def words_of(line):
 @database_sync_to_async
 def opened(code="A", terms=TERMS):
     return join(code, terms=terms)
+
+
+@database_sync_to_async
+def lose_postgresql(nowhere):
+    connection.close()
+    connection.settings_dict["HOST"] = str(nowhere)
 
 
 @database_sync_to_async
@@ -183,6 +189,22 @@ async def test_delay_grows_while_audio_waits_for_a_process_before_the_first_sent
         await socket.until(lambda: socket.chunks[-1]["transcription_delay"] >= 1)
         await log.delete()
         await socket.until(lambda: socket.chunks[-1]["transcription_delay"] == 0)
+
+
+async def test_delay_grows_by_the_second_while_audio_waits_and_nothing_else_happens(tmp_path):
+    seat, socket = await opened(), Socket()
+    log = AsyncAudioLog(settings.REDIS_URL, str(seat.session_id))
+    async with following(seat, socket):
+        await log.append("pcm", b"\0" * 8000)
+        await socket.until(lambda: socket.chunks[-1]["transcription_delay"] >= 1)
+        host = connection.settings_dict["HOST"]
+        try:
+            await lose_postgresql(tmp_path)  # comparing with it is no occasion any more
+            known_s = socket.chunks[-1]["transcription_delay"]
+            await socket.until(lambda: socket.chunks[-1]["transcription_delay"] >= known_s + 1)
+        finally:
+            connection.settings_dict["HOST"] = host
+    await log.delete()
 
 
 async def test_backlog_of_a_process_is_a_chunk_whenever_it_moves_by_a_second():

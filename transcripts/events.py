@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SentenceChanged:
-    """Durable: a sentence is new or has a new text."""
+    """Durable: a sentence is new or has a new text. `ends` False: it goes on in the next index."""
 
     lang: str
     version: int
@@ -24,6 +24,7 @@ class SentenceChanged:
     speaker: int
     text: str
     of_version: int | None = None
+    ends: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,7 @@ class Sentence(models.Model):
     end_ms = models.PositiveIntegerField()
     speaker = models.IntegerField(default=SPEAKER_UNKNOWN)
     text = models.TextField()
+    ends = models.BooleanField(default=True, help_text="False: it goes on in the next index.")
     version = models.PositiveBigIntegerField(help_text="The track's version that this text came with.")
     of_version = models.PositiveBigIntegerField(
         null=True, blank=True, help_text="Version of the source sentence that this translates."

@@ -24,6 +24,7 @@ class NewSentence:
     """A finished sentence; times in ms since the part's first sample.
 
     `key`: what its recogniser calls it. A sentence whose key is stored already, or was, is the same one again.
+    `ends` False: it goes on in the next one.
     """
 
     start_ms: int
@@ -32,6 +33,7 @@ class NewSentence:
     speaker: int = SPEAKER_UNKNOWN
     new_line: bool = False
     key: str = ""
+    ends: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def add_sentences(*, part: Part, sentences: Sequence[NewSentence]) -> list[Sente
             Sentence(
                 track=track, part=part, index=index + offset, line=line, position=position,
                 start_ms=new.start_ms, end_ms=new.end_ms, speaker=new.speaker, text=new.text,
-                version=track.version + 1 + offset, key=new.key,
+                version=track.version + 1 + offset, key=new.key, ends=new.ends,
             )
         )  # fmt: skip
         position += 1
@@ -147,6 +149,7 @@ def add_translations_by_lang(
                 "end_ms",
                 "speaker",
                 "text",
+                "ends",
                 "version",
                 "of_version",
                 "removed_at",
@@ -277,6 +280,7 @@ def sentence_changed(sentence: Sentence, *, part: Part, lang: str) -> SentenceCh
         lang=lang, version=sentence.version, part=part.number, opening=part.opening, index=sentence.index,
         line=sentence.line, position=sentence.position, start_ms=sentence.start_ms, end_ms=sentence.end_ms,
         speaker=sentence.speaker, text=sentence.text, of_version=sentence.of_version,
+        ends=sentence.ends,
     )  # fmt: skip
 
 
@@ -326,7 +330,7 @@ def _translated(
             track=track, part=part, index=item.index, line=sources[item.index].line,
             position=sources[item.index].position, start_ms=sources[item.index].start_ms,
             end_ms=sources[item.index].end_ms, speaker=sources[item.index].speaker, text=item.text,
-            version=track.version + 1 + offset, of_version=item.of_version,
+            ends=sources[item.index].ends, version=track.version + 1 + offset, of_version=item.of_version,
         )
         for offset, item in enumerate(items)
     ]  # fmt: skip

@@ -86,6 +86,26 @@ class TestWriting:
         (row,) = say(part_of(at), "Again.")
         assert (row.part.opening, row.line, row.index) == (2, 0, 0)
 
+    def test_sentence_that_goes_on_in_the_next_one_says_so_in_every_language_and_replay(self):
+        part = part_of(room("A"))
+        pieces = [NewSentence(0, 900, "A long one", ends=False), NewSentence(900, 1900, "that ends.")]
+        rows = add_sentences(part=part, sentences=pieces)
+        whole = [
+            Translation(0, "Ein langer, der endet.", rows[0].version),
+            Translation(1, "", rows[1].version),
+        ]
+        add_translations(part=part, lang="de", translations=whole)
+        told = changes_between(part.room_id, {"en": 0, "de": 0}, {"en": 2, "de": 2})
+        assert [(event.lang, event.ends) for event in told] == [
+            ("de", False),
+            ("de", True),
+            ("en", False),
+            ("en", True),
+        ]
+        assert {(event.lang, event.index, event.ends) for event in newest_of(part.room_id)} == {
+            ("en", 0, False), ("en", 1, True), ("de", 0, False), ("de", 1, True),
+        }  # fmt: skip
+
     def test_correction_keeps_the_index_and_outdates_translations(self):
         part = part_of(room("A"))
         (row,) = say(part, "Wrong.")

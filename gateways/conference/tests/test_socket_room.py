@@ -384,9 +384,9 @@ async def test_admin_closes_a_room_with_the_action(stack, room, superuser):
         await page.speak(0, 3)
         await page.says("s0002w2.")
         form = {"action": "force_close", "_selected_action": str(stack.session(room)["id"])}
-        question = await asyncio.to_thread(superuser, "/admin/asr/session/", form)
+        question = await asyncio.to_thread(superuser, "/admin/asr_rooms/roomsession/", form)
         assert f"<li>{room} Talk {room}</li>" in question
-        await asyncio.to_thread(superuser, "/admin/asr/session/", {**form, "confirmed": "yes"})
+        await asyncio.to_thread(superuser, "/admin/asr_rooms/roomsession/", {**form, "confirmed": "yes"})
         assert await page.end() == (1003, "Room closed")
 
 

@@ -11,17 +11,17 @@ Opus needs some packets to settle, so a checkpoint begins a little before the ti
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from asr.audio.checkpoint import Checkpoint, RestartPoints
-from asr.audio.ogg import OggReader
-from asr.audio.opus import OpusHead, Packet
+from asr.audio.demux import Demuxer, OggDemuxer
+from asr.audio.opus import Packet
 from asr.audio.pcm import RawFormat, RawReader
 from asr.audio.samples import SAMPLE_RATE_HZ, SAMPLES_PER_MS
 from asr.audio.timeline import OpusDecoder, Pcm, Timeline
-from asr.audio.webm import WebmReader
+from asr.audio.webm import WebmDemuxer
 
 __all__ = ["Checkpoint", "DecoderStats", "Kind", "Pcm", "StreamDecoder", "classify"]
 
@@ -57,18 +57,6 @@ class DecoderStats:
     times_lost: int = 0
 
 
-class _Reader(Protocol):
-    head: OpusHead | None
-    problem: str | None
-    times_lost: int
-
-    @property
-    def kept_from(self) -> int: ...
-    def feed(self, data: bytes) -> Iterator[Packet]: ...
-    def rejoin(self) -> Iterator[Packet]: ...
-    def finish(self) -> Iterator[Packet]: ...
-
-
 class StreamDecoder:
     """Decodes one part's stream of entries; nothing that is fed raises, memory is bounded."""
 
@@ -78,7 +66,7 @@ class StreamDecoder:
         self._timeline = Timeline(resume.position_samples, resume.floor_samples) if resume else Timeline()
         self._base = resume.base_samples if resume else None
         self._begun = resume is not None
-        self._reader: _Reader | None = None
+        self._reader: Demuxer | None = None
         self._opus: OpusDecoder | None = None
         self._problem: Problem | None = None
         self._sniffing = False
@@ -88,7 +76,7 @@ class StreamDecoder:
         self._extents: deque[tuple[int, str, int]] = deque()  # reader's offset, entry, offset in the entry
         self._points = RestartPoints()
         if resume and resume.prefix:
-            self._reader = _new_reader(resume.prefix, -len(resume.prefix))
+            self._reader = _new_demuxer(resume.prefix, -len(resume.prefix))
             for _ in self._reader.feed(resume.prefix) if self._reader else ():
                 pass
 
@@ -127,7 +115,7 @@ class StreamDecoder:
                 self._problem, self._sniffing = None, True
             if self._sniffing and data:
                 self._sniffing = False
-                self._reader = _new_reader(data, 0)
+                self._reader = _new_demuxer(data, 0)
             self._feed_reader(entry_id, data, skipped, rejoin=kind == "join", limit=limit)
         return self._taken()
 
@@ -188,7 +176,7 @@ class StreamDecoder:
             self._problem = "format_unknown" if _is_foreign(data) else self._problem or "no_header"
             return
         if rejoin:
-            self._take_packets(self._reader.rejoin())
+            self._reader.rejoin()
         self._extents.append((self._fed_bytes, entry_id, skipped))
         self._fed_bytes += len(data) - min(skipped, len(data))
         self._take_packets(self._reader.feed(data[skipped:]), limit=limit)
@@ -231,10 +219,10 @@ class StreamDecoder:
         off = self._base + packet.at_samples - position
         if abs(off) <= _GAP_SAMPLES:
             return
-        if packet.rebase or not 0 < off <= _ABSURD_SAMPLES:
-            self._base -= off
-        else:
+        if 0 < off <= _ABSURD_SAMPLES:
             self._timeline.leave_gap(off)
+        elif packet.sure:
+            self._base -= off
 
     def _note_packet(self, packet: Packet, offset: int, heard_from: int | None) -> None:
         while len(self._extents) > 1 and self._extents[1][0] <= offset:
@@ -246,12 +234,10 @@ class StreamDecoder:
         self._points.note(point, settled=heard_from is not None)
 
 
-def _new_reader(data: bytes, offset: int) -> _Reader | None:
+def _new_demuxer(data: bytes, offset: int) -> Demuxer | None:
     if _EBML_MARK.startswith(data[:4]):
-        return WebmReader(offset)
-    if _OGG_MARK.startswith(data[:4]):
-        return OggReader(offset)
-    return None
+        return WebmDemuxer(offset)
+    return OggDemuxer(offset) if _OGG_MARK.startswith(data[:4]) else None
 
 
 def _is_foreign(data: bytes) -> bool:

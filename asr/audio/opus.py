@@ -14,14 +14,14 @@ class Packet:
 
     `at_samples` counts samples of 16 kHz from the container's zero; None: it follows the packet before.
     `offset` is where its element begins in the bytes fed, if reading may begin again there behind `prefix`.
-    `rebase` says that the container's times cannot be compared with those before.
+    `sure`: nothing was lost since the container told its time; if not, it may be later.
     """
 
     data: bytes
     at_samples: int | None
     offset: int | None = None
     prefix: bytes = b""
-    rebase: bool = False
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,13 @@
-"""Log-mel features as Whisper was trained on (openai/whisper, audio.py), for windows of any length."""
+"""Log-mel features as Whisper was trained on, for windows of any length.
+
+The same as faster-whisper's FeatureExtractor where silence follows, whose filters they use. It would compute the features of
+that silence too, frame by frame: up to eleven times as much work a decode (docs/decisions/0029-containers-by-pyav.md).
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 
 from asr.audio.samples import SAMPLE_RATE_HZ, Samples
@@ -13,11 +18,11 @@ FRAMES_PER_S = SAMPLE_RATE_HZ // HOP_SAMPLES
 
 
 class LogMel:
-    """Computes features of `n_mels` bands; filters are Slaney's, as in librosa."""
+    """Computes features of `n_mels` bands."""
 
     def __init__(self, n_mels: int = 80) -> None:
         self.n_mels = n_mels
-        self._filters = mel_filters(n_mels)
+        self._filters = FeatureExtractor(feature_size=n_mels).mel_filters
         self._window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
 
     def __call__(self, samples: Samples, frames: int) -> NDArray[np.float32]:
@@ -36,34 +41,3 @@ class LogMel:
         log = np.log10(mel)
         log = np.maximum(log, log.max() - 8.0)
         return np.ascontiguousarray((log + 4.0) / 4.0, dtype=np.float32)
-
-
-def mel_filters(n_mels: int) -> NDArray[np.float32]:
-    """Triangular filters on the Slaney mel scale, area-normalised: (n_mels, N_FFT // 2 + 1)."""
-    hz = _mel_to_hz(np.linspace(0.0, _hz_to_mel(SAMPLE_RATE_HZ / 2), n_mels + 2))
-    bins = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE_HZ)
-    steps = np.diff(hz)
-    ramps = hz.reshape(-1, 1) - bins.reshape(1, -1)
-    rising = -ramps[:-2] / steps[:-1].reshape(-1, 1)
-    falling = ramps[2:] / steps[1:].reshape(-1, 1)
-    triangles = np.maximum(0.0, np.minimum(rising, falling))
-    weights: NDArray[np.float32] = (triangles * (2.0 / (hz[2:] - hz[:-2])).reshape(-1, 1)).astype(np.float32)
-    return weights
-
-
-_HZ_PER_MEL = 200.0 / 3
-_LOG_START_HZ = 1000.0
-_LOG_STEP = np.log(6.4) / 27.0
-
-
-def _hz_to_mel(hz: float) -> float:
-    if hz < _LOG_START_HZ:
-        return hz / _HZ_PER_MEL
-    return float(_LOG_START_HZ / _HZ_PER_MEL + np.log(hz / _LOG_START_HZ) / _LOG_STEP)
-
-
-def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    start = _LOG_START_HZ / _HZ_PER_MEL
-    log = _LOG_START_HZ * np.exp(_LOG_STEP * (mel - start))
-    result: NDArray[np.float64] = np.where(mel >= start, log, mel * _HZ_PER_MEL)
-    return result

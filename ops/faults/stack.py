@@ -67,13 +67,14 @@ class Stack:
         return dict(zip(keys, rows[0], strict=True)) if rows else {}
 
     def sentences(self, room: str) -> list[tuple[int, int, str]]:
-        """(part, index, text) of everything stored for a room."""
+        """(part, index, text) of everything that can be read of a room."""
         return [
             (int(part), int(index), str(text))
             for part, index, text in self.query(
                 "SELECT p.number, s.index, s.text FROM transcripts_sentence s JOIN transcripts_part p "
                 "ON p.id = s.part_id JOIN transcripts_track t ON t.id = s.track_id JOIN rooms_room r "
-                "ON r.id = p.room_id WHERE r.code = %s AND t.lang = p.source_lang ORDER BY 1, 2",
+                "ON r.id = p.room_id WHERE r.code = %s AND t.lang = p.source_lang AND s.removed_at IS NULL "
+                "ORDER BY 1, 2",
                 room,
             )
         ]

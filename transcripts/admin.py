@@ -9,7 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from transcripts.models import Part, Sentence
-from transcripts.services import correct_sentence, remove_sentence
+from transcripts.removal import remove_sentence
+from transcripts.services import correct_sentence
 
 
 @admin.register(Part)

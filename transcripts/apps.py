@@ -24,18 +24,18 @@ class TranscriptsConfig(AppConfig):
 
 
 def _lock_part(sender: Any, instance: Any, **_: Any) -> None:
-    from transcripts.services import lock_for_deletion
+    from transcripts.removal import lock_for_deletion
 
     lock_for_deletion(room_id=instance.room_id, part_id=instance.pk)
 
 
 def _lock_room(sender: Any, instance: Any, **_: Any) -> None:
-    from transcripts.services import lock_for_deletion
+    from transcripts.removal import lock_for_deletion
 
     lock_for_deletion(room_id=instance.pk)
 
 
 def _delete_hosted(sender: Any, user_id: int, **_: Any) -> int:
-    from transcripts.services import delete_parts_of
+    from transcripts.removal import delete_parts_of
 
     return delete_parts_of(user_id)

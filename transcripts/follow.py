@@ -34,7 +34,8 @@ from transcripts.events import (
 from transcripts.hub import hub, is_cancelled
 from transcripts.live import room_group, track_group
 from transcripts.models import RoomState
-from transcripts.selectors import REPLAY_MOST, RoomNow, changes_between, newest_sentences, room_now
+from transcripts.replay import Replay, lacks_removals, read_changes
+from transcripts.selectors import RoomNow, newest_sentences, room_now
 from transcripts.signals import viewers_due
 
 CHECK_EVERY_S = 3.0
@@ -56,18 +57,6 @@ class Renderer(Protocol):
 
     def compared(self, room: RoomNow) -> None:
         """PostgreSQL was read: every change up to `room.versions` has been given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """What was missed, and the versions that this reaches: only behind those a version that is left out is a gap.
-
-    `whole` False: some removals may be missing, nobody knows them any more; begin anew.
-    """
-
-    events: list[Durable]
-    versions: dict[str, int]
-    whole: bool
 
 
 @dataclass(eq=False, slots=True)
@@ -119,15 +108,17 @@ class Follower:
         if any(version > self._versions.get(lang, 0) for lang, version in after.items()):
             await self.compare()  # another process was quicker to tell of it; or it is no version of ours
         upto = {lang: self._versions.get(lang, 0) for lang in after}
-        events = await self._changes({lang: min(after[lang], upto[lang]) for lang in after}, upto)
+        events = await read_changes(
+            self._room_id, {lang: min(after[lang], upto[lang]) for lang in after}, upto
+        )
         now = await database_sync_to_async(room_now)(self._room_id)
-        return Replay(events, upto, whole=not _lacks_removals(after, now))
+        return Replay(events, upto, whole=not lacks_removals(after, now))
 
     async def compare(self) -> None:
         """Read PostgreSQL and give what hints did not."""
         async with self._reading:
             room = await self._read()
-            old, anew = self._known(), _lacks_removals(self._versions, room)
+            old, anew = self._known(), lacks_removals(self._versions, room)
             await self._catch_up(room)
             self._room = room
             self._note_end(room)
@@ -220,26 +211,12 @@ class Follower:
 
     async def _catch_up(self, room: RoomNow) -> None:
         """Give what is new in PostgreSQL. Hints go on meanwhile; what came by both ways is known by its version."""
-        events = await self._changes(self._versions, room.versions)
+        events = await read_changes(self._room_id, self._versions, room.versions)
         for event in events:
             if event.version > self._versions.get(event.lang, 0):
                 self._give_durable(event)
         for lang, version in room.versions.items():
             self._versions[lang] = max(version, self._versions.get(lang, 0))
-
-    async def _changes(self, after: Mapping[str, int], upto: Mapping[str, int]) -> list[Durable]:
-        reached = {lang: after.get(lang, 0) for lang, version in upto.items() if version > after.get(lang, 0)}
-        events: list[Durable] = []
-        while reached:
-            found = await database_sync_to_async(changes_between)(self._room_id, reached, upto)
-            events += found
-            if len(found) < REPLAY_MOST:
-                break
-            last = found[-1]  # of its track some may be left; of the others that are here, none
-            whole = {event.lang for event in found} - {last.lang}
-            reached = {lang: version for lang, version in reached.items() if lang not in whole}
-            reached[last.lang] = last.version
-        return events
 
     async def _compare_forever(self) -> None:
         while not is_cancelled():
@@ -286,11 +263,6 @@ def _implied(room: RoomNow) -> list[Event]:
     if state.state == RoomState.Name.CLOSED:
         return [RoomClosed(state.opening)]
     return [EngineReady(state.session)] if state.hears and state.session is not None else []
-
-
-def _lacks_removals(versions: Mapping[str, int], room: RoomNow) -> bool:
-    """Whether who knows each track up to these versions may have missed a removal that left no tombstone any more."""
-    return any(0 < version < room.removals_known_from.get(lang, 0) for lang, version in versions.items())
 
 
 _followers: dict[tuple[asyncio.AbstractEventLoop, int], Follower] = {}

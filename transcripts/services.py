@@ -1,22 +1,19 @@
 """Writes of what was said. Commit, then tell: each publishes in `on_commit`."""
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 from django.db import transaction
-from django.db.models import F, Max, QuerySet
+from django.db.models import F, Max
 from django.utils import timezone
 
-from rooms.errors import Conflict
 from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
-from transcripts.events import SentenceChanged, SentenceRemoved, StateChanged
-from transcripts.models import SPEAKER_UNKNOWN, Part, RoomState, Sentence, Track
-from transcripts.signals import about_to_delete, part_ended, sentences_committed
+from transcripts.events import SentenceChanged
+from transcripts.models import SPEAKER_UNKNOWN, Part, Sentence, Track
+from transcripts.signals import part_ended, sentences_committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,91 +186,6 @@ def end_part(*, part: Part) -> None:
         transaction.on_commit(tell, robust=True)
 
 
-def remove_sentence(sentence: Sentence) -> None:
-    """Take a sentence back, one that was spoken with all of its translations. Its text is gone at once. Idempotent."""
-    rows = Sentence.objects.filter(part_id=sentence.part_id, index=sentence.index)
-    if sentence.of_version is not None:
-        rows = rows.filter(pk=sentence.pk)
-    _remove(rows, room_id=sentence.part.room_id)
-
-
-def forget_unstored(*, room: Room, opening: int | None = None) -> None:
-    """Remove, in every language, what the hosts of `room` did not want stored, in all its openings or in one.
-
-    For what is closed. Idempotent.
-    """
-    unstored = Sentence.objects.filter(part__room=room, part__store=False)
-    _remove(unstored if opening is None else unstored.filter(part__opening=opening), room_id=room.pk)
-
-
-@transaction.atomic
-def purge_tombstones(*, room_id: int, ended_before: datetime) -> int:
-    """Delete what is left of removed sentences, of parts that ended before then. Returns how many."""
-    tracks = {track.pk: track for track in locked(Track.objects.filter(room_id=room_id))}
-    gone = Sentence.with_removed.filter(
-        track__in=tracks, part__ended_at__lt=ended_before, removed_at__lt=ended_before
-    )
-    rows = list(locked(gone).only("track_id", "version"))
-    for row in rows:
-        track = tracks[row.track_id]
-        track.removals_known_from = max(track.removals_known_from, row.version)
-    Track.objects.bulk_update(tracks.values(), ["removals_known_from"])
-    Sentence.with_removed.filter(pk__in=[row.pk for row in rows]).delete()
-    return len(rows)
-
-
-@transaction.atomic
-def put_room_state(new: RoomState) -> None:
-    """Write the state of a room where it differs, and tell it. Two writers of one room must exclude each other."""
-    old = locked(RoomState.objects.filter(pk=new.room_id)).first()
-    if old is not None and _same_state(old, new):
-        return
-    if old is not None and old.state == new.state:
-        new.since = old.since
-    if old is not None and old.session == new.session:
-        new.delay_s, new.delay_at = old.delay_s, old.delay_at
-    new.save(force_insert=old is None, force_update=old is not None)
-    until = new.grace_until
-    left = None if until is None else max(0.0, (until - timezone.now()).total_seconds())
-    event = StateChanged(new.state, new.opening, new.part, new.source_lang, left)
-    transaction.on_commit(partial(live.publish_room, new.room_id, event))
-
-
-def note_delay(*, room_id: int, session: int, delay_s: float) -> None:
-    """The process of this session says how late its text is."""
-    rows = RoomState.objects.filter(pk=room_id, session=session)
-    rows.update(delay_s=delay_s, delay_at=timezone.now())
-
-
-def lock_for_deletion(*, room_id: int, part_id: int | None = None) -> None:
-    """Lock a room, or a part of it, with all that goes with it. Call in the transaction that deletes it.
-
-    A part's tracks stay: whoever speaks in the room meanwhile does not wait.
-    """
-    list(locked(Room.objects.filter(pk=room_id).only("pk")))
-    about_to_delete.send(Part, room_id=room_id, part_id=part_id)
-    if part_id is None:
-        list(locked(RoomState.objects.filter(pk=room_id).only("pk")))
-        list(locked(Track.objects.filter(room_id=room_id).only("pk")))
-    sentences = Sentence.with_removed.filter(track__room_id=room_id)
-    list(locked((sentences.filter(part_id=part_id) if part_id else sentences).only("pk")))
-
-
-def delete_parts_of(user_id: int) -> int:
-    """Delete what a person hosted, part after part: several rooms are never locked at once. Returns how many.
-
-    Raises Conflict (`still_hosting`) where one of the parts is being written.
-    """
-    parts = Part.objects.filter(owner=user_id)
-    if parts.filter(ended_at=None).exists():
-        raise Conflict("still_hosting")
-    deleted = 0
-    for part in parts:
-        part.delete()
-        deleted += 1
-    return deleted
-
-
 def sentence_changed(sentence: Sentence, *, part: Part, lang: str) -> SentenceChanged:
     """The event that tells viewers of `sentence` as it is."""
     return SentenceChanged(
@@ -282,32 +194,6 @@ def sentence_changed(sentence: Sentence, *, part: Part, lang: str) -> SentenceCh
         speaker=sentence.speaker, text=sentence.text, of_version=sentence.of_version,
         ends=sentence.ends,
     )  # fmt: skip
-
-
-@transaction.atomic
-def _remove(rows: QuerySet[Sentence], *, room_id: int) -> None:
-    """Leave tombstones of these sentences of a room, and tell it."""
-    while True:
-        before = transaction.savepoint()
-        tracks = {track.pk: track for track in locked(Track.objects.filter(room_id=room_id))}
-        found = list(locked(rows.select_related("part")))
-        # What was translated while these locks were waited for is not among what they found; nothing more can come.
-        now_here = set(rows.values_list("pk", flat=True))
-        if now_here == {row.pk for row in found} and all(row.track_id in tracks for row in found):
-            break
-        transaction.savepoint_rollback(
-            before
-        )  # a language came meanwhile: once more, with its track locked first
-    now, removed = timezone.now(), defaultdict[int, list[SentenceRemoved]](list)
-    for row in found:
-        track = tracks[row.track_id]
-        track.version += 1
-        row.text, row.removed_at, row.version = "", now, track.version
-        removed[track.pk].append(SentenceRemoved(track.lang, row.version, row.part.number, row.index))
-    Sentence.with_removed.bulk_update(found, ["text", "removed_at", "version"], batch_size=500)
-    Track.objects.bulk_update([tracks[pk] for pk in removed], ["version"])
-    for pk, events in removed.items():
-        transaction.on_commit(partial(live.publish_track, room_id, tracks[pk].lang, events))
 
 
 def _locked_tracks(room_id: int, langs: Collection[str]) -> dict[str, Track]:
@@ -342,13 +228,6 @@ def _next_line(part: Part, current: int) -> int:
         part__room_id=part.room_id, part__opening=part.opening, track__lang=F("part__source_lang")
     ).aggregate(line=Max("line"))["line"]
     return max(current, -1 if highest is None else highest) + 1
-
-
-def _same_state(old: RoomState, new: RoomState) -> bool:
-    told = (
-        "state", "opening", "first_part", "part", "source_lang", "session", "hears", "grace_until", "leave_at",
-    )  # fmt: skip
-    return all(getattr(old, name) == getattr(new, name) for name in told)
 
 
 def _is_current(source: Sentence | None, item: Translation) -> bool:

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from transcripts.models import Part, Sentence
-from transcripts.services import purge_tombstones
+from transcripts.removal import purge_tombstones
 
 TOMBSTONES_STAY = timedelta(hours=1)  # longer than anybody comes back to where it was
 

@@ -16,7 +16,8 @@ from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
 from transcripts.events import HostReplaced, RoomClosed, SessionClosing, SessionReplaced
-from transcripts.services import end_part, forget_unstored
+from transcripts.removal import remove_unstored
+from transcripts.services import end_part
 
 
 @transaction.atomic
@@ -74,14 +75,14 @@ def part_finished(session: Session) -> None:
     lock_end(part.room_id)
     if is_running(part.room_id):
         if not is_running(part.room_id, opening=part.opening):  # another opening goes on
-            forget_unstored(room=over.room, opening=part.opening)
+            remove_unstored(room=over.room, opening=part.opening)
         tell_state(part.room_id)
         return
     # Text first, then the end, then what is forgotten: viewers have read the last sentences by then.
     note("room closed", over, state=session.state)
     tell_state(part.room_id)
     tell(part.room_id, RoomClosed(part.opening))
-    forget_unstored(room=over.room)
+    remove_unstored(room=over.room)
 
 
 @transaction.atomic
@@ -89,7 +90,7 @@ def forget_if_closed(room: Room) -> None:
     """Delete what was not to be stored, unless the room is open (again)."""
     lock_end(room.pk)
     if not is_running(room.pk):
-        forget_unstored(room=room)
+        remove_unstored(room=room)
 
 
 @transaction.atomic

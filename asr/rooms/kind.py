@@ -17,7 +17,7 @@ from asr.rooms.models import RoomSession
 from asr.rooms.state import tell_state
 from transcripts import live
 from transcripts.events import EngineReady, HostError
-from transcripts.services import note_delay
+from transcripts.room_state import note_delay
 
 WAITING_TOLD_EVERY_S = 60
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from asr.models import Session
 from asr.rooms.models import RoomSession
 from asr.rooms.selectors import VIEWERS_STAY, newest_session, room_end
 from transcripts.models import RoomState
+from transcripts.room_state import put_room_state
 from transcripts.selectors import first_part
-from transcripts.services import put_room_state
 
 ENDING_LOCK = 0x50FF1F  # with a room: opening it and ending its last session must not interleave
 

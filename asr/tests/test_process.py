@@ -38,7 +38,7 @@ from asr.sweeps import sweep
 from asr.tests.make import TERMS, join, room_session_of, served, session_of
 from asr.tests.real_redis import RealRedis
 from transcripts.models import Sentence, Track
-from transcripts.services import remove_sentence
+from transcripts.removal import remove_sentence
 
 WITHIN_S = 60
 PLACE = Place("asr@test", 4711)

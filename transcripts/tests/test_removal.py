@@ -11,6 +11,7 @@ from django.utils import timezone
 from asr.tests.make import join, room_session_of
 from transcripts.events import SentenceChanged, SentenceRemoved
 from transcripts.models import Part, Sentence, Track
+from transcripts.removal import remove_sentence, remove_unstored
 from transcripts.selectors import (
     changes_between,
     last_spoken,
@@ -26,8 +27,6 @@ from transcripts.services import (
     add_translations,
     correct_sentence,
     end_part,
-    forget_unstored,
-    remove_sentence,
 )
 from transcripts.tasks import TOMBSTONES_STAY, purge
 from translation.selectors import whole_part
@@ -177,7 +176,7 @@ def test_what_was_not_to_be_stored_leaves_no_word_behind():
     part, rows = said("Secret.", "Too.")
     translate(part, "de", *rows)
     Part.objects.update(store=False)
-    forget_unstored(room=part.room)
+    remove_unstored(room=part.room)
     assert set(Sentence.with_removed.values_list("text", flat=True)) == {""}
     assert [type(event) for event in changes(part, en=0, de=0)] == [SentenceRemoved] * 4
 

@@ -14,6 +14,7 @@ from rooms.errors import Forbidden, NotFound
 from rooms.models import Room
 from rooms.tests.make import person, room
 from transcripts.models import Part, Sentence, Track
+from transcripts.removal import remove_unstored
 from transcripts.selectors import changes_between, newest_sentences, readable_rooms, room_now, transcript_text
 from transcripts.services import (
     NewSentence,
@@ -23,7 +24,6 @@ from transcripts.services import (
     add_translations,
     add_translations_by_lang,
     correct_sentence,
-    forget_unstored,
     open_part,
 )
 
@@ -161,7 +161,7 @@ class TestWriting:
         (row,) = say(unstored, "Gone.")
         add_translations(part=unstored, lang="de", translations=[Translation(0, "Weg.", row.version)])
         for _ in range(2):
-            forget_unstored(room=at)
+            remove_unstored(room=at)
         assert list(Sentence.objects.values_list("text", flat=True)) == ["Kept."]
         assert dict(Track.objects.values_list("lang", "version")) == {"en": 3, "de": 2}
 

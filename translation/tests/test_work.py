@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from transcripts.models import Part, Sentence
-from transcripts.services import correct_sentence, end_part, forget_unstored
+from transcripts.removal import remove_unstored
+from transcripts.services import correct_sentence, end_part
 from translation import chain, circuit, claims, due, selectors, services, store, work
 from translation.models import Job, PairState
 from translation.plan import REFUSED_TRIES, plans
@@ -243,7 +244,7 @@ def test_a_part_that_is_not_stored_is_not_completed():
     say(part, "One.")
     demand(part, "de")
     end_part(part=part)
-    forget_unstored(room=part.room)
+    remove_unstored(room=part.room)
     assert services.complete_part(part.pk) == 0
 
 

@@ -17,6 +17,7 @@ MARK = "SOUFFLEUR_STACK"  # in the environment of every process of a stack: its 
 SERVERS = {"postgres", "redis-server", "valkey-server"}
 ENDED_WITHIN_S = 2.0
 KILLED_WITHIN_S = 10.0
+LOOKS = 3
 CONNECTED_WITHIN_S = 1.0
 
 
@@ -37,9 +38,24 @@ def stack_processes(var_dir: Path) -> list[psutil.Process]:
 
 
 def end_stack_processes(var_dir: Path) -> list[psutil.Process]:
-    """End what a killed stack left behind, except ourselves and our ancestors. Returns what would not end."""
+    """End what a killed stack left behind, except ourselves and our ancestors. Returns what would not end.
+
+    What is ended may have started something at its end, so it is looked for again.
+    """
+    for _ in range(LOOKS):
+        leftovers = _leftovers(var_dir)
+        if not leftovers:
+            break
+        _end(leftovers)
+    return _leftovers(var_dir)
+
+
+def _leftovers(var_dir: Path) -> list[psutil.Process]:
     spared = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
-    leftovers = [process for process in stack_processes(var_dir) if process.pid not in spared]
+    return [process for process in stack_processes(var_dir) if process.pid not in spared and _lives(process)]
+
+
+def _end(leftovers: list[psutil.Process]) -> None:
     for process in leftovers:
         with contextlib.suppress(psutil.Error):
             # PostgreSQL waits for its clients on SIGTERM.
@@ -48,8 +64,7 @@ def end_stack_processes(var_dir: Path) -> list[psutil.Process]:
     for process in alive:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    _, alive = psutil.wait_procs(alive, timeout=KILLED_WITHIN_S)
-    return [process for process in alive if _lives(process)]
+    psutil.wait_procs(alive, timeout=KILLED_WITHIN_S)
 
 
 def _lives(process: psutil.Process) -> bool:

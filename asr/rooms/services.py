@@ -68,7 +68,7 @@ def join_as_host(request: HostRequest) -> HostSeat:
     room = recordable_room(request.room_code, lock=True)
     opened = before = lock_open_session(room.pk)
     if opened is None:
-        opened = _open(room, request.terms)
+        opened = _open(room, request)
     elif _host_is_connected(opened) and not _takes_over(request, opened):
         raise Conflict("multiple_hosts")
     elif _terms(opened.part) != (terms := _terms_of_rejoin(request, opened)):
@@ -126,17 +126,17 @@ def recordable_room(code: str, *, lock: bool = False) -> Room:
     return room
 
 
-def _open(room: Room, terms: PartTerms) -> RoomSession:
+def _open(room: Room, request: HostRequest) -> RoomSession:
     lock_end(room.pk)
     capacity = lock_capacity()
     if not capacity.left:
         raise NoCapacity("capacity", room=room.code, slots=capacity.slots)
     before = newest_session(room.pk)
+    if before is None or room_end(room.pk).over:
+        return _new_session(open_part(room=room, terms=request.terms))
     # Viewers of a room that is not over yet stay, and its lines are counted on.
-    goes_on = before is not None and not room_end(room.pk).over
-    return _new_session(
-        open_part(room=room, terms=terms, opening=before.part.opening if before and goes_on else None)
-    )
+    terms = _terms_of_rejoin(request, before)
+    return _new_session(open_part(room=room, terms=terms, opening=before.part.opening))
 
 
 def _replace(opened: RoomSession, *, terms: PartTerms | None = None) -> RoomSession:

@@ -133,6 +133,13 @@ class TestJoining:
         part = room_session_of(unstored).part
         assert (part.number, part.store, part.public) == (2, False, True)
 
+    def test_same_key_keeps_it_also_where_it_opens_the_room_again_while_that_still_closes(self):
+        first = join("A")
+        close_room(first.room_id)
+        again = join("A", terms=replace(TERMS, public=False))
+        assert again.opening == first.opening
+        assert room_session_of(again).part.public
+
     def test_second_opening_has_terms_of_its_own(self):
         first = join("A")
         close_room(first.room_id)

@@ -9,6 +9,7 @@ import logging.config
 
 import structlog
 
+_ADD_EXTRA = structlog.stdlib.ExtraAdder()
 OURS = ("ops", "config", "gateways", "asr", "translation", "transcripts", "rooms")
 
 
@@ -28,6 +29,14 @@ class _WithoutRequest(logging.Filter):
         return True
 
 
+def _add_fields(
+    logger: logging.Logger, method: str, line: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """The record's `extra`; no field takes the message's place (level, logger and time are added behind)."""
+    message = line["event"]
+    return {**_ADD_EXTRA(logger, method, line), "event": message}
+
+
 def logging_config(*, level: str, as_json: bool) -> None:
     """Configure the standard library's logging; `logger.info("message", extra={...})` gives fields."""
     renderer: structlog.types.Processor = (
@@ -40,9 +49,9 @@ def logging_config(*, level: str, as_json: bool) -> None:
         )
     )
     processors: list[structlog.types.Processor] = [
+        _add_fields,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if as_json:

@@ -57,7 +57,7 @@ def import_schedule(
     logger.log(
         logging.WARNING if changes.waiting or changes.unreadable else logging.INFO,
         "schedule waits for a person" if changes.waiting else "schedule read",
-        extra={"event": event.slug} | {f"talks_{name}": count for name, count in asdict(changes).items()},
+        extra={"of_event": event.slug} | {f"talks_{name}": count for name, count in asdict(changes).items()},
     )
     return changes
 

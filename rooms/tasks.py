@@ -20,7 +20,7 @@ def import_schedule() -> None:
     """Read every event's schedule again. A broken or unreachable one changes nothing and is reported."""
     for event, result in import_schedules().items():
         if isinstance(result, DomainError):
-            facts = {"event": event.slug, "code": result.code, "problem": result.parameters.get("problem")}
+            facts = {"of_event": event.slug, "code": result.code, "problem": result.parameters.get("problem")}
             logger.error("schedule not imported", extra=facts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -69,3 +70,19 @@ def test_a_worker_logs_at_the_level_of_the_settings() -> None:
         "for name", "from config.celery import app\napp.log.setup(loglevel=40)\nfor name", 1
     )
     assert "asr.process at INFO" in logged("INFO", worker)
+
+
+OWN_PARTS = """
+import logging
+import django
+django.setup()
+facts = {name: "a fact" for name in ("event", "level", "logger", "timestamp", "room")}
+logging.getLogger("rooms.tasks").error("the message", extra=facts)
+"""
+
+
+def test_no_fact_takes_the_place_of_the_line_s_own_parts() -> None:
+    line = json.loads(printed("INFO", OWN_PARTS))
+    assert (line["event"], line["level"], line["logger"]) == ("the message", "error", "rooms.tasks")
+    assert line["timestamp"] != "a fact"
+    assert line["room"] == "a fact"

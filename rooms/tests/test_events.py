@@ -141,7 +141,7 @@ class TestTwoEvents:
         import_task()
         assert [(row.code, row.event) for row in Room.objects.all()] == [("GOOD", camp)]
         errors = [record for record in caplog.records if record.levelname == "ERROR"]
-        assert [(record.message, record.event) for record in errors] == [("schedule not imported", "main")]
+        assert [(record.message, record.of_event) for record in errors] == [("schedule not imported", "main")]
         again = import_schedules()
         assert again[camp].not_changed
 

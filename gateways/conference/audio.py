@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -109,12 +108,16 @@ class AudioWriter:
         self._dropped = False
         self._told: set[str] = set()
         self._predecessor: AudioWriter | None = None
+        self._predecessor_within_s = PREDECESSOR_WITHIN_S
         self.finished = asyncio.Event()
 
-    def after(self, predecessor: AudioWriter | None) -> None:
-        """What another socket was still writing into this log comes first."""
+    def after(self, predecessor: AudioWriter | None, *, within_s: float = PREDECESSOR_WITHIN_S) -> None:
+        """What another socket was still writing into this log comes first, however long Redis takes nothing.
+
+        `within_s`: a socket of which nothing waits may take this long to go.
+        """
         if predecessor is not None and predecessor.session_id == self.session_id:
-            self._predecessor = predecessor
+            self._predecessor, self._predecessor_within_s = predecessor, within_s
 
     def take(self, blob: bytes) -> bool:
         """Queue a blob; False: too much waits, it is lost."""
@@ -148,11 +151,7 @@ class AudioWriter:
 
     async def run(self, connection_id: str, report: Report) -> None:
         """Write, as long as it takes."""
-        if self._predecessor is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PREDECESSOR_WITHIN_S):
-                    await self._predecessor.finished.wait()
-            self._predecessor = None
+        await self._let_predecessors_finish(report)
         log, log_of = None, self.session_id
         while not is_cancelled():
             item = await self._blobs.get()
@@ -169,6 +168,17 @@ class AudioWriter:
                 self.drop()
             finally:
                 self._done(item)
+
+    async def _let_predecessors_finish(self, report: Report) -> None:
+        while (before := self._predecessor) is not None and not is_cancelled():
+            try:
+                async with asyncio.timeout(self._predecessor_within_s):
+                    await before.finished.wait()
+            except TimeoutError:
+                if before._queued_bytes:  # written behind this host's audio it would be out of its order
+                    await self._tell_that_audio_waits(report)
+                    continue
+            self._predecessor = before._predecessor  # one that went before it could write waited for another
 
     async def forget(self) -> None:
         """Drop the session's log."""
@@ -211,15 +221,19 @@ class AudioWriter:
             try:
                 taken = await log.append(kind, blob)
             except AudioLogUnavailable:
-                if report and "audio_waits" not in self._told and time.monotonic() - began >= TELL_AFTER_S:
-                    self._told.add("audio_waits")
-                    logger.warning("audio log takes nothing", extra={"session": self.session_id})
-                    await report("audio_waits")
+                if report and time.monotonic() - began >= TELL_AFTER_S:
+                    await self._tell_that_audio_waits(report)
                 await asyncio.sleep(REDIS_RETRY_S)
             else:
                 self._told.discard("audio_waits")
                 return taken
         return True  # nobody wants it any more
+
+    async def _tell_that_audio_waits(self, report: Report) -> None:
+        if "audio_waits" not in self._told:
+            self._told.add("audio_waits")
+            logger.warning("audio log takes nothing", extra={"session": self.session_id})
+            await report("audio_waits")
 
     def _kind(self, blob: bytes) -> str:
         if self._raw_pcm:

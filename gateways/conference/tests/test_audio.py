@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ import pytest
 from django.conf import settings
 
 from asr.audio_log import AudioLog, close_async_clients
-from gateways.conference.audio import AudioWriter, RecorderHeader
+from gateways.conference.audio import AudioWriter, RecorderHeader, Report
 
 WITHIN_S = 20
 HEAD = b"\x1a\x45\xdf\xa3header\x1f\x43\xb6\x75cluster"
@@ -37,13 +38,13 @@ def new_writer(session: int, *, fence: int = 0, raw_pcm: bool = True) -> AudioWr
     return AudioWriter(session, fence=fence, fresh=True, header=RecorderHeader(), raw_pcm=raw_pcm)
 
 
-async def told_nothing(code: str, message: str) -> None:
+async def told_nothing(code: str) -> None:
     raise AssertionError(code)
 
 
 @asynccontextmanager
-async def running(writer: AudioWriter):
-    task = asyncio.create_task(writer.run("", told_nothing))
+async def running(writer: AudioWriter, report: Report = told_nothing):
+    task = asyncio.create_task(writer.run("", report))
     try:
         yield
     finally:
@@ -131,3 +132,33 @@ async def test_socket_that_takes_over_waits_for_the_older_one_in_the_same_log_al
         older.finished.set()
         await newer.drained()
     assert entries(session) == [("pcm", b"first"), ("pcm", b"second")]
+
+
+@pytest.mark.parametrize(
+    "between", [False, True], ids=["right behind it", "with one between that said nothing"]
+)
+async def test_what_waits_of_an_older_socket_comes_first_however_long_that_takes(session, between):
+    older, newer = new_writer(session), new_writer(session)
+    before = older
+    if between:
+        before = new_writer(session)
+        before.after(older)
+        before.finished.set()
+    newer.after(before, within_s=0.01)
+    older.take(b"first")
+    newer.take(b"second")
+    told: list[str] = []
+
+    async def note(code: str) -> None:
+        told.append(code)
+
+    async with running(newer, note):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await newer.drained()
+        async with running(older), asyncio.timeout(WITHIN_S):
+            await older.drained()
+            older.finished.set()
+            await newer.drained()
+    assert entries(session) == [("pcm", b"first"), ("pcm", b"second")]
+    assert told == ["audio_waits"]

@@ -62,6 +62,13 @@ class Delays:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageAdded:
+    """The room has a track more: subscribe to it."""
+
+    lang: str
+
+
+@dataclass(frozen=True, slots=True)
 class StateChanged:
     """The room's life: read the session again if more than this matters."""
 
@@ -121,6 +128,7 @@ Event = (
     | SentenceRemoved
     | Partial
     | Delays
+    | LanguageAdded
     | StateChanged
     | EngineReady
     | SessionClosing
@@ -138,6 +146,7 @@ _BY_NAME: dict[str, type[Event]] = {
         SentenceRemoved,
         Partial,
         Delays,
+        LanguageAdded,
         StateChanged,
         EngineReady,
         SessionClosing,

@@ -25,6 +25,7 @@ from transcripts.events import (
     Durable,
     EngineReady,
     Event,
+    LanguageAdded,
     RoomClosed,
     SentenceChanged,
     SentenceRemoved,
@@ -194,7 +195,9 @@ class Follower:
                 self._stale.set()  # hints were lost, or come in another order
             elif event.version == known + 1:
                 self._give_durable(event)
-        elif isinstance(event, StateChanged):
+        elif isinstance(event, StateChanged) or (
+            isinstance(event, LanguageAdded) and event.lang not in self._langs
+        ):
             self._stale.set()
         else:
             self._give(event)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
-from transcripts.events import SentenceChanged
+from transcripts.events import LanguageAdded, SentenceChanged
 from transcripts.models import SPEAKER_UNKNOWN, Part, Sentence, Track
 from transcripts.signals import part_ended, sentences_committed
 
@@ -203,6 +203,8 @@ def _locked_tracks(room_id: int, langs: Collection[str]) -> dict[str, Track]:
     if len(tracks) < len(langs):
         missing = [Track(room_id=room_id, lang=lang) for lang in sorted(langs) if lang not in tracks]
         Track.objects.bulk_create(missing, ignore_conflicts=True)
+        for track in missing:
+            transaction.on_commit(partial(live.publish_room, room_id, LanguageAdded(track.lang)))
         tracks = {track.lang: track for track in locked(wanted)}
     return tracks
 

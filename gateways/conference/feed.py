@@ -17,6 +17,7 @@ from transcripts.events import (
     Control,
     Delays,
     Event,
+    LanguageAdded,
     Partial,
     RoomClosed,
     SentenceChanged,
@@ -105,7 +106,7 @@ class RoomFeed:
             self._window.show_partial(event)
         elif isinstance(event, Delays):
             self._note_delays(event)
-        elif not isinstance(event, StateChanged):
+        elif not isinstance(event, StateChanged | LanguageAdded):
             self._put_out(event)
         self._changed.set()
 

@@ -14,8 +14,9 @@ from asr.rooms.ending import close_room
 from asr.sessions import finish_session
 from asr.tests.make import TERMS, join, room_session_of
 from transcripts import live
-from transcripts.events import RoomClosed, SentenceChanged, SentenceRemoved
+from transcripts.events import LanguageAdded, RoomClosed, SentenceChanged, SentenceRemoved
 from transcripts.follow import Follower, attach, detach
+from transcripts.hub import hub
 from transcripts.models import Sentence, Track
 from transcripts.selectors import REPLAY_MOST, room_now
 from transcripts.services import (
@@ -304,6 +305,55 @@ async def test_track_that_is_new_to_the_room_is_followed_from_its_first_sentence
         await notes.until(lambda: ("de", 1, 1) in notes.texts)
 
 
+async def test_room_hears_of_a_new_language_with_its_first_translation():
+    part, heard, came = await opened(), [], asyncio.Event()
+
+    def hear(event):
+        if isinstance(event, LanguageAdded):
+            heard.append(event.lang)
+            came.set()
+
+    await hub().subscribe(live.room_group(part.room_id), hear)
+    rows = await say(part, "One.", "Two.")
+    for row in rows:
+        await translate(part, "de", row)
+    await translate(part, "pt", *rows)
+    async with asyncio.timeout(WITHIN_S):
+        while heard[-1:] != ["pt"]:
+            came.clear()
+            await came.wait()
+    assert heard == ["de", "pt"]
+    await hub().unsubscribe(live.room_group(part.room_id), hear)
+
+
+async def test_connection_to_postgresql_that_breaks_costs_nothing():
+    part, notes = await opened(), Notes()
+    async with following(part.room_id, notes):
+        for number in range(3):
+            pid = await in_database(lambda: connection.connection.info.backend_pid)()
+            await asyncio.to_thread(in_thread, end_backend, pid=pid)
+            await asyncio.to_thread(in_thread, say_untold, part=part, text=f"{number}.")
+            await notes.until(lambda number=number: notes.texts.get(("en", 1, number)) == f"{number}.")
+
+
+async def test_renderer_that_gives_up_while_it_begins_leaves_the_room_to_the_next():
+    part = await opened()
+    for steps in (0, 1, 2, 3, 5, 8, 13, 21):
+        hasty = Notes()
+        coming = asyncio.create_task(attach(part.room_id, hasty))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        coming.cancel()
+        with suppress(asyncio.CancelledError):
+            await detach(await coming, hasty)  # it was quicker
+        notes = Notes()
+        follower = await attach(part.room_id, notes)
+        (row,) = await say(part, f"{steps}.")
+        await notes.until(lambda notes=notes, row=row: notes.versions.get("en") == row.version)
+        assert notes.texts["en", 1, row.index] == f"{steps}."
+        await detach(follower, notes)
+
+
 async def test_next_opening_is_a_new_beginning_behind_the_last_words_of_the_old_one():
     part, notes = await opened(), Notes()
 
@@ -369,6 +419,11 @@ def purge_untold(part):
     for row in gone.select_related("track"):
         Track.objects.filter(pk=row.track_id).update(removals_known_from=row.version)
     gone.delete()
+
+
+def end_backend(pid):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
 def correct_untold(part, index, text):

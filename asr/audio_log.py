@@ -3,7 +3,7 @@
 `audio:<session>` holds what the recorder sent, entry by entry: `kind`, `data`, `total` (bytes ever appended, so that
 what waits can be told from the first and the last entry), `token` (a retried append is recognised).
 `audio:<session>:checkpoint` says where decoding can begin again; everything before that is trimmed.
-Both expire an hour after the last write, whoever forgets to delete them.
+Both expire an hour after the last write, in case nobody deletes them.
 """
 
 from __future__ import annotations

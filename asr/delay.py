@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 MEAN_OF = 4
-RECENT_S = 30.0  # a sentence that was late tells nothing of now for longer
-TOLD_STEP_S = 1.0
+RECENT_S = 30.0  # an older late sentence says nothing about the present
+PUBLISH_STEP_S = 1.0
 KEPT_ARRIVALS = 4096  # at four blobs a second, a quarter of an hour
 
 
@@ -19,10 +19,10 @@ class DelayMeter:
         self._now = now
         self._sentences: deque[tuple[float, float]] = deque(maxlen=MEAN_OF)  # when, how late
         self._waits_since_s: float | None = None
-        self._told_s = 0.0
+        self._published_s = 0.0
 
     def sentences(self, delays_s: Iterable[float]) -> None:
-        """So late were sentences that came just now."""
+        """Record how late the newest sentences were."""
         self._sentences.extend((self._now(), delay_s) for delay_s in delays_s)
 
     def waits_since(self, at_s: float | None) -> None:
@@ -39,13 +39,13 @@ class DelayMeter:
         return round(max(mean_s, waiting_s), 2)
 
     def moved(self) -> bool:
-        """Whether it is a second or more off from what was told last."""
-        return abs(self.value_s - self._told_s) >= TOLD_STEP_S
+        """Whether it is a second or more off from the last published one."""
+        return abs(self.value_s - self._published_s) >= PUBLISH_STEP_S
 
-    def told(self) -> float:
-        """The present delay, which is told with this."""
-        self._told_s = self.value_s
-        return self._told_s
+    def mark_published(self) -> float:
+        """The present delay; it counts as published from now on."""
+        self._published_s = self.value_s
+        return self._published_s
 
 
 class SpokenClock:
@@ -60,7 +60,7 @@ class SpokenClock:
         self._arrivals.append((end_ms, at_s))
 
     def seconds_since(self, end_ms: int) -> float:
-        """Seconds from the arrival of the audio at `end_ms` until now; 0.0 where that is forgotten."""
+        """Seconds from the arrival of the audio at `end_ms` until now; 0.0 where that is no longer known."""
         for audio_ms, at_s in self._arrivals:
             if audio_ms >= end_ms:
                 return max(0.0, self._now() - at_s)

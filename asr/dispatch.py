@@ -17,7 +17,7 @@ from celery.worker.request import Request
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from asr.leases import Lease, give_back_taken, take
+from asr.leases import Lease, release_reserved, reserve
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class RoomRequest(Request):
     def _is_due(self) -> bool:
         try:
             session_id, generation = self.args
-            return take(Lease(int(session_id), int(generation)), worker=self.hostname)
+            return reserve(Lease(int(session_id), int(generation)), worker=self.hostname)
         except (TypeError, ValueError):
             logger.warning("task with wrong arguments", extra={"task": self.id})
         except DatabaseError:
@@ -66,7 +66,7 @@ class IdleProcessesOnly(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """At the worker's start, and whenever it has found its broker again."""
         try:
-            give_back_taken(parent.hostname)  # Celery has forgotten them
+            release_reserved(parent.hostname)  # Celery has lost them
         except DatabaseError:
             logger.warning("no database, tasks stay taken", extra={"worker": parent.hostname})
         finally:

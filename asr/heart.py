@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Heart:
-    """Renews the lease every second from a thread; the main loop tells it that it moves, and asks it whether to go on.
+    """Renews the lease every second from a thread; the main loop ticks it, and checks it for a lost lease.
 
     A long decode is not taken for death, and a main loop that hangs is: when it has not ticked for `stuck_s`, the lease
     is not renewed, and the sweep gives the session to the next generation. The thread itself asks nothing but PostgreSQL.
@@ -78,8 +78,8 @@ class Heart:
         if self._lost:
             raise LeaseLost
         if os.getppid() != self._parent:
-            # The Celery parent is gone and cannot be told anything. Its successor's processes go on.
-            leases.succeed(self._lease, died=False)
+            # The Celery parent is gone and will see no failure. The processes of its successor continue.
+            leases.start_next_generation(self._lease, died=False)
             raise LeaseLost
 
     def _run(self) -> None:

@@ -24,7 +24,7 @@ class SessionKind:
     """A session of which nothing more is known; kinds that have more override what concerns them."""
 
     def ready(self, session: Session) -> None:
-        """Its process hears."""
+        """Its process is ready for audio."""
 
     def beaten(self, session: Session) -> None:
         """Its process renewed the lease and said how far it is; about once a second."""
@@ -46,10 +46,10 @@ class SessionKind:
         return False
 
     def sweep(self, session: Session) -> None:
-        """What no signal told of this session. Asked while it is open or closing; no lock is held."""
+        """What no signal reported about this session. Asked while it is open or closing; no lock is held."""
 
     def sweep_all(self) -> None:
-        """What no signal told of this kind. No lock is held."""
+        """What no signal reported about this kind. No lock is held."""
 
     def log_fields(self, session: Session) -> dict[str, object]:
         """What a line of the log says of it beside its number. No lock is held."""

@@ -1,4 +1,4 @@
-"""The lease of a session: who may write for it, who is dead, who comes next.
+"""The lease of a session: which process may write for it, which is dead, which generation comes next.
 
 Every write of an ASR process goes through `held`, which locks the session's row and compares the
 generation: a process that was declared dead finds its generation gone and writes nothing.
@@ -40,7 +40,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a process is, in audio time, and whether audio waits to be heard.
+    """How far a process is, in audio time, and whether audio waits to be processed.
 
     `committed_ms`: everything before it is in committed sentences or is not speech.
     """
@@ -65,10 +65,10 @@ def held(lease: Lease) -> Iterator[Session]:
         yield session
 
 
-def take(lease: Lease, *, worker: str) -> bool:
-    """A worker's parent is about to give the task of this generation to a child: whether it is still due.
+def reserve(lease: Lease, *, worker: str) -> bool:
+    """Reserve this generation for a worker whose parent is about to hand its task to a child: whether it is still due.
 
-    True once a generation: a task that came twice, or that outlived its generation, costs no process.
+    True once per generation: a task that came twice, or that outlived its generation, costs no process.
     """
     due = Session.objects.filter(
         pk=lease.session_id, generation=lease.generation, state__in=Session.RUNNING, pid=None,
@@ -77,8 +77,8 @@ def take(lease: Lease, *, worker: str) -> bool:
     return due.update(worker=worker, beat_at=timezone.now()) == 1
 
 
-def give_back_taken(worker: str) -> None:
-    """This worker has forgotten what it took and gave to no process: the sweep asks for it again."""
+def release_reserved(worker: str) -> None:
+    """This worker has lost the tasks that it reserved and handed to no process: the sweep requests them again."""
     Session.objects.filter(worker=worker, pid=None, state__in=Session.RUNNING).update(worker="")
 
 
@@ -99,10 +99,10 @@ def claim(lease: Lease, *, worker: str, pid: int) -> Session:
 
 
 def announce_ready(lease: Lease) -> None:
-    """The process hears."""
+    """The process is ready for audio."""
     with held(lease) as session:
         if session.state == Session.State.CLOSING:
-            return  # nobody speaks there any more
+            return  # no host speaks there any more
         if session.state == Session.State.STARTING:
             session.state = Session.State.LIVE
             session.save(update_fields=["state"])
@@ -149,7 +149,7 @@ def finish(lease: Lease) -> None:
         finish_session(session)
 
 
-def succeed(lease: Lease, *, died: bool = True) -> None:
+def start_next_generation(lease: Lease, *, died: bool = True) -> None:
     """This generation is over, start the next. More than MAX_DEATHS in 5 min without any text fail the session.
 
     `died`: by its own fault, not because PostgreSQL or Redis were away. Deaths before the last progress do not count:

@@ -39,7 +39,7 @@ def cuda_devices() -> int:
 
 
 def gpu_free_bytes() -> int:
-    """Free memory of the first GPU that CUDA may use; 0 where the driver does not tell. Touches no CUDA."""
+    """Free memory of the first GPU that CUDA may use; 0 where the driver does not report it. Touches no CUDA."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:

@@ -18,7 +18,7 @@ class Session(models.Model):
 
     class State(models.TextChoices):
         STARTING = "starting"  # waits for a process
-        LIVE = "live"  # a process hears
+        LIVE = "live"  # a process is ready
         CLOSING = "closing"  # no new audio; what has come is finished
         CLOSED = "closed"
         FAILED = "failed"  # its processes died too often

@@ -27,8 +27,10 @@ READ_BLOCK_MS = 100
 REDIS_RETRY_S = 0.5
 READ_COUNT = 64
 UNDECODABLE_AFTER_S = 5.0
-LOG_ENDS_WITHIN_S = 5.0  # the host's web process hears of a closing at once, by the row within 2 s
-STALL_S = 4.0  # a page that lost its connection is back before; sooner, and the word that was being said is cut in two
+LOG_ENDS_WITHIN_S = 5.0  # the host's web process learns of a closing at once, by the row within 2 s
+STALL_S = (
+    4.0  # a page that lost its connection reconnects sooner; a shorter time would cut the current word in two
+)
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -36,18 +38,18 @@ MakeCaptioner = Callable[[Session, Counters], Captioner]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Node:
     """Where this process runs: Celery's node name and the process id."""
 
     worker: str
     pid: int
 
 
-def serve(lease: Lease, place: Place, *, make_captioner: MakeCaptioner, log: AudioLog) -> None:
+def serve(lease: Lease, node: Node, *, make_captioner: MakeCaptioner, log: AudioLog) -> None:
     """Serve the session until it is finished, or until another generation has the lease."""
     try:
         session = until_answered(
-            lambda: claim(lease, worker=place.worker, pid=place.pid),
+            lambda: claim(lease, worker=node.worker, pid=node.pid),
             session_id=lease.session_id,
             wait=time.sleep,
         )
@@ -65,7 +67,7 @@ def serve(lease: Lease, place: Place, *, make_captioner: MakeCaptioner, log: Aud
 
 
 def _counters_of(session: Session) -> Counters:
-    """The counts of the generations before this one, to be counted on."""
+    """The counts of earlier generations, to be continued."""
     known = {name: value for name, value in session.counters.items() if name in Counters.__dataclass_fields__}
     return Counters(**known)
 
@@ -97,7 +99,7 @@ class RoomProcess:
         self._heart = Heart(lease, self._progress(), stuck_s=settings.ENV.asr_stuck_s)
 
     def run(self) -> None:
-        """Hear until the session closes. Raises LeaseLost."""
+        """Process audio until the session closes. Raises LeaseLost."""
         self._heart.start()
         try:
             checkpoint = self._patiently(self._log.load_checkpoint)
@@ -115,7 +117,7 @@ class RoomProcess:
             logger.warning("audio log not deleted, it expires", extra={"session": self._lease.session_id})
 
     def _step(self) -> bool:
-        """Hear what has come, decode at most once, write. True: closing, and all is written."""
+        """Process what has come, decode at most once, write. True: closing, and all is written."""
         self._tick()
         closing = self._heart.state == Session.State.CLOSING
         entries = self._patiently(
@@ -123,9 +125,9 @@ class RoomProcess:
         )
         self._audio_waits = len(entries) == READ_COUNT
         for entry in entries:
-            self._hear(entry)
-            self._log_end.heard(entry.kind)
-        self._settle(self._captioner.poll())
+            self._decode_entry(entry)
+            self._log_end.note_entry(entry.kind)
+        self._write(self._captioner.poll())
         self._note_backlog()
         if self._stall.over(bool(entries)):
             self._flush()  # nobody should wait for the last words before a silence
@@ -137,12 +139,12 @@ class RoomProcess:
         self._flush()
         return True
 
-    def _hear(self, entry: Entry) -> None:
+    def _decode_entry(self, entry: Entry) -> None:
         pieces = self._decoder.feed(entry.entry_id, entry.kind, entry.data)
         self._feed(pieces)
         if pieces:
             self._clock.arrived(self._captioner.heard_ms, entry.arrived_s)
-        self._undecodable.heard(bool(pieces), len(entry.data))
+        self._undecodable.note_entry(bool(pieces), len(entry.data))
         self._after = entry.entry_id
         if entry.kind == "end":  # the host left: nobody should wait for its last words
             self._flush()
@@ -154,13 +156,13 @@ class RoomProcess:
             self._captioner.feed(pcm.start_ms, pcm.samples)
 
     def _flush(self) -> None:
-        """All that was heard becomes text, be it minutes of it: written as it goes."""
+        """All audio fed becomes text, be it minutes of it: written as it goes."""
         for events in self._captioner.flush_steps():
-            self._settle(events)
+            self._write(events)
             self._note_backlog()
             self._tick()
 
-    def _settle(self, events: list[CaptionEvent]) -> None:
+    def _write(self, events: list[CaptionEvent]) -> None:
         committed_ms = self._captioner.committed_ms
         self._sink.handle(events, committed_ms=committed_ms, clock=self._clock)
         self._committed_ms = committed_ms
@@ -218,15 +220,15 @@ class RoomProcess:
 
 
 class StallWatch:
-    """Notices that a recorder which sent audio sends nothing any more. Says so once a stall."""
+    """Notices that a recorder which sent audio sends nothing any more. Reports each stall once."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._last_at: float | None = None
 
-    def over(self, heard: bool) -> bool:
+    def over(self, received: bool) -> bool:
         """True once, when nothing came for STALL_S after something had."""
-        if heard:
+        if received:
             self._last_at = self._clock()
         if self._last_at is None or self._clock() - self._last_at < STALL_S:
             return False
@@ -235,9 +237,9 @@ class StallWatch:
 
 
 class LogEnd:
-    """Decides when a closing session has heard everything: its host's web process writes `end` behind the last blob.
+    """Decides when a closing session has all its audio: its host's web process writes `end` behind the last blob.
 
-    What arrived there may still wait for Redis or for a turn. Where that process is gone nothing more comes: then
+    What arrived there may still be queued or wait for Redis. Where that process is gone nothing more comes: then
     silence for LOG_ENDS_WITHIN_S is the end, counted while Redis answers.
     """
 
@@ -246,7 +248,7 @@ class LogEnd:
         self._ended = False
         self._quiet_since: float | None = None
 
-    def heard(self, kind: str) -> None:
+    def note_entry(self, kind: str) -> None:
         """An entry came."""
         self._ended = kind == "end"
         self._quiet_since = None
@@ -263,23 +265,23 @@ class LogEnd:
 
 
 class UndecodableWatch:
-    """Notices that bytes come and no audio comes out of them. Says so once a stretch."""
+    """Notices that bytes come and no audio comes out of them. Reports each stretch once."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._since: float | None = None
-        self._said = False
+        self._reported = False
 
-    def heard(self, decoded: bool, size_bytes: int) -> None:
+    def note_entry(self, decoded: bool, size_bytes: int) -> None:
         """One entry was fed to the decoder."""
         if decoded:
-            self._since, self._said = None, False
+            self._since, self._reported = None, False
         elif size_bytes and self._since is None:
             self._since = self._clock()
 
     def expired(self) -> bool:
         """True once, when nothing was decodable for UNDECODABLE_AFTER_S."""
-        if self._said or self._since is None or self._clock() - self._since < UNDECODABLE_AFTER_S:
+        if self._reported or self._since is None or self._clock() - self._since < UNDECODABLE_AFTER_S:
             return False
-        self._said = True
+        self._reported = True
         return True

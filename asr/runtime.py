@@ -30,7 +30,7 @@ _model: Whisper | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModelChoice:
     """Which model runs where, and how."""
 
     model: str
@@ -39,11 +39,11 @@ class Choice:
     threads: int
 
 
-def choice() -> Choice:
+def choice() -> ModelChoice:
     """The settings, with the blanks filled from the machine."""
     env = settings.ENV
     gpu = env.asr_device == "cuda" or (env.asr_device == "auto" and cuda_devices() > 0)
-    return Choice(
+    return ModelChoice(
         model=env.asr_model or ("large-v3-turbo" if gpu else "base"),
         device="cuda" if gpu else "cpu",
         compute_type=env.asr_compute_type or ("int8_float16" if gpu else "int8"),

@@ -1,4 +1,4 @@
-"""What no signal told of sessions: silent or stuck processes, lost tasks, and whatever their kinds know of."""
+"""What no signal reported about sessions: silent or stuck processes, lost tasks, and what their kinds look for."""
 
 import logging
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from asr.audio_log import AudioLog
 from asr.kinds import all_kinds, kind_of
-from asr.leases import Lease, LeaseLost, held, is_stale, succeed
+from asr.leases import Lease, LeaseLost, held, is_stale, start_next_generation
 from asr.models import Session, Sweep
 from asr.placement import is_queued, kill_process, request_process
 from asr.selectors import live_workers
@@ -18,8 +18,8 @@ from rooms.locks import locked
 
 ASKED_AGAIN_AFTER = timedelta(seconds=5)  # asked for, not taken and not in the queue: the broker lost it
 # Taken by a worker that lives: its next process may load its model first.
-HANDED_OVER_WITHIN = timedelta(minutes=3)
-WAITING_TOLD_AFTER = timedelta(seconds=5)
+STARTED_WITHIN = timedelta(minutes=3)
+WAITING_REPORTED_AFTER = timedelta(seconds=5)
 PAUSED_AFTER = timedelta(seconds=6)  # three sweeps are missing
 GIVEN_UP_AFTER = timedelta(minutes=10)  # closing, and no process takes it: nobody waits for its text any more
 logger = logging.getLogger(__name__)
@@ -60,31 +60,31 @@ def _sweep_session(session: Session, resumed_at: datetime | None) -> None:
         by_outage = session.beat_at is not None and resumed_at is not None and session.beat_at < resumed_at
         if _is_silent(session, by_outage=by_outage) or _is_stuck(session):
             kill_process(session.worker, session.task_id)
-            succeed(lease, died=not by_outage)
+            start_next_generation(lease, died=not by_outage)
     elif _is_given_up(session):
         _give_up(lease)
     else:
-        _see_to_process(session)
+        _ensure_process(session)
     kind_of(session).sweep(session)
 
 
-def _see_to_process(session: Session) -> None:
-    """No process serves it yet. Its generation stays, and with it its task: another would only stand behind it."""
+def _ensure_process(session: Session) -> None:
+    """No process serves it yet. Its generation stays, and with it its task: another would only queue behind it."""
     now = timezone.now()
     if session.worker:
-        if _is_forgotten(session):
-            # In this order: a worker never runs what it was told to kill, so that generation must be over by then.
-            succeed(Lease(session.pk, session.generation), died=False)
+        if _is_task_lost(session):
+            # In this order: a worker never runs a task that it was asked to revoke, so that generation must be over by then.
+            start_next_generation(Lease(session.pk, session.generation), died=False)
             kill_process(session.worker, session.task_id)
     elif session.queued_at < now - ASKED_AGAIN_AFTER and is_queued(session) is False:
         request_process(session.pk, session.generation)
-    if session.state in Session.OPEN and session.queued_at < now - WAITING_TOLD_AFTER:
+    if session.state in Session.OPEN and session.queued_at < now - WAITING_REPORTED_AFTER:
         kind_of(session).waiting(session)
 
 
-def _is_forgotten(session: Session) -> bool:
-    """A worker took its task, and has gone or has found no process for it."""
-    if session.beat_at is None or session.beat_at < timezone.now() - HANDED_OVER_WITHIN:
+def _is_task_lost(session: Session) -> bool:
+    """A worker reserved its task, and has gone or has found no process for it."""
+    if session.beat_at is None or session.beat_at < timezone.now() - STARTED_WITHIN:
         return True
     return session.worker not in live_workers()
 

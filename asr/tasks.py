@@ -39,17 +39,17 @@ class RoomTask(Task[[int, int], None]):
 def serve_room(self: Any, session_id: int, generation: int) -> None:
     """Serve one session in this process until it closes."""
     from asr import runtime
-    from asr.process import Place, serve
+    from asr.process import Node, serve
 
     try:
         serve(
             leases.Lease(session_id, generation),
-            Place(self.request.hostname, os.getpid()),
+            Node(self.request.hostname, os.getpid()),
             make_captioner=runtime.make_captioner,
             log=AudioLog(settings.REDIS_URL, str(session_id)),
         )
     finally:
-        live.flush()  # this process ends now, and its last sentences may still wait to be told
+        live.flush()  # this process ends now, and its last events may still wait to be published
 
 
 @shared_task(name="asr.tasks.sweep_sessions", ignore_result=True)
@@ -129,6 +129,6 @@ def _next_generation(task_id: str, exception: BaseException, args: Any = None, *
     if isinstance(exception, WorkerLostError):
         logger.error("ASR process died", extra={"session": session_id, "generation": generation})
     try:
-        leases.succeed(leases.Lease(session_id, generation), died=not is_outage(exception))
+        leases.start_next_generation(leases.Lease(session_id, generation), died=not is_outage(exception))
     finally:
         connection.close()  # nothing may be open when the next child is forked

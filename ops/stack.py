@@ -18,7 +18,9 @@ from ops import embedded
 STOP_WAIT_S = 2  # then SIGKILL
 # PostgreSQL may run as another user, who reads the environment of its processes.
 NO_SECRETS = ["/usr/bin/env", "-i", "LANG=C.UTF-8"]
-CRASH = "KILL"  # Celery may take its time to stop; nothing is lost by not waiting (manage.py drill)
+CELERY_STOP_SIGNAL = (
+    "KILL"  # Celery may take its time to stop; nothing is lost by not waiting (manage.py drill)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +83,11 @@ def app_programs(*, host: str, port: int, slots: int, spares: int) -> list[Progr
                 *worker, "-Q", "asr", "-P", "prefork", "-c", str(slots + spares), "--max-tasks-per-child", "1",
                 "-n", "asr@%%h",
             ],
-            stop_signal=CRASH,
+            stop_signal=CELERY_STOP_SIGNAL,
         ),
-        Program("translation", [*worker, "-Q", "translation", "-P", "threads", "-c", "2", "-n", "translation@%%h"], CRASH),
-        Program("sweeps", [*worker, "-Q", "sweeps", "-P", "threads", "-c", "2", "-n", "sweeps@%%h"], CRASH),
-        Program("beat", [python, "-m", "celery", "-A", "config", "beat", "--pidfile="], CRASH),
+        Program("translation", [*worker, "-Q", "translation", "-P", "threads", "-c", "2", "-n", "translation@%%h"], CELERY_STOP_SIGNAL),
+        Program("sweeps", [*worker, "-Q", "sweeps", "-P", "threads", "-c", "2", "-n", "sweeps@%%h"], CELERY_STOP_SIGNAL),
+        Program("beat", [python, "-m", "celery", "-A", "config", "beat", "--pidfile="], CELERY_STOP_SIGNAL),
     ]  # fmt: skip
 
 
@@ -126,7 +128,7 @@ def _section(program: Program, folder: Path, *, autostart: bool) -> dict[str, st
         "stopsignal": program.stop_signal,
         "stopwaitsecs": str(STOP_WAIT_S),
         "killasgroup": "true",
-        "stopasgroup": str(program.stop_signal == CRASH).lower(),
+        "stopasgroup": str(program.stop_signal == CELERY_STOP_SIGNAL).lower(),
         "redirect_stderr": "true",
         "stdout_logfile": str(folder / f"{program.name}.log"),
         "stdout_logfile_maxbytes": "10MB",

@@ -17,7 +17,7 @@ from rooms.locks import update_in_order
 from rooms.models import AccessKey, Room, Vote
 from rooms.schedule_import import import_schedules
 from rooms.selectors import votes_for
-from rooms.services import tell_recording_forbidden
+from rooms.services import request_stop_recording
 from rooms.words import schedule_words
 
 __all__ = ["AccessKeyAdmin", "EventAdmin", "HallAdmin", "RoomAdmin", "VoteAdmin"]
@@ -98,7 +98,7 @@ class RoomAdmin(admin.ModelAdmin[Room]):
         """Save, and stop a recording that is no longer allowed."""
         super().save_model(request, obj, form, change)
         if obj.do_not_record and "do_not_record" in form.changed_data:
-            tell_recording_forbidden(obj)
+            request_stop_recording(obj)
 
     def get_urls(self) -> list[URLPattern]:
         """One address more: reading the schedule."""

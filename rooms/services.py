@@ -14,7 +14,7 @@ from rooms.models import Event, Hall, Room, Vote
 from rooms.schedule import Schedule, ScheduledTalk, recording_of
 from rooms.seed import settings_event
 from rooms.selectors import votable_room
-from rooms.signals import recording_forbidden
+from rooms.signals import stop_recording_requested
 
 FEW_TALKS = 2  # so many may vanish unasked, however small the schedule is
 SCHEDULE_LOCK = 0x5C4ED  # one import at a time, whoever started it
@@ -109,9 +109,9 @@ def apply_schedule(
     return changes
 
 
-def tell_recording_forbidden(room: Room) -> None:
-    """After the commit, tell whoever records in this room to stop."""
-    transaction.on_commit(partial(recording_forbidden.send_robust, sender=Room, room=room))
+def request_stop_recording(room: Room) -> None:
+    """After the commit, signal that recording in this room must stop."""
+    transaction.on_commit(partial(stop_recording_requested.send_robust, sender=Room, room=room))
 
 
 @transaction.atomic
@@ -180,7 +180,7 @@ def _stop_recording(room: Room, event: dict[str, Any], changes: ScheduleChanges)
     """Not to be recorded, because of this event: a later one may allow it again, but for what an admin had set."""
     if not room.do_not_record:
         changes.forbidden += 1
-        tell_recording_forbidden(room)
+        request_stop_recording(room)
         room.do_not_record = True
         room.schedule_event = event
 

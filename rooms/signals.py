@@ -1,9 +1,9 @@
-"""What rooms tells the layers above."""
+"""Signals of rooms to the layers above."""
 
 from django.dispatch import Signal
 
 # A room's talk became do-not-record; sent after the commit. Keyword: room (rooms.models.Room).
-recording_forbidden = Signal()
+stop_recording_requested = Signal()
 
 # A person is about to be erased with all that they hosted: delete it, and return how much. Keyword: user_id.
 person_erased = Signal()

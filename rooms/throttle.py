@@ -1,8 +1,8 @@
 """How fast one address may guess passwords.
 
 Only wrong passwords count, and only wrong ones are refused: a hall is one address, and whoever types the right password
-gets in whatever a laptop beside it does. An address with too many wrong ones in the last minute is told to wait and
-counted on. Without Redis nobody is told to wait.
+gets in whatever a laptop beside it does. An address with too many wrong ones in the last minute must wait and
+is still counted. Without Redis nobody must wait.
 """
 
 import ipaddress

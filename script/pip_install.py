@@ -23,7 +23,7 @@ class Display:
         self._package = ""
         self._said_at = 0.0
 
-    def take(self, line: str) -> None:
+    def add_line(self, line: str) -> None:
         """One line of pip's."""
         if found := COLLECTING.match(line):
             self._number, self._package = min(self._number + 1, self._total), found[1]
@@ -52,7 +52,7 @@ def main(requirements: str) -> int:
     pip = subprocess.Popen([*command, "-r", requirements], stdout=subprocess.PIPE, text=True)
     assert pip.stdout is not None  # noqa: S101
     for line in pip.stdout:
-        display.take(line.strip())
+        display.add_line(line.strip())
     if sys.stderr.isatty():
         sys.stderr.write("\r\x1b[K")
     return pip.wait()

@@ -36,7 +36,7 @@ class PartAdmin(admin.ModelAdmin[Part]):
 
 @admin.register(Sentence)
 class SentenceAdmin(admin.ModelAdmin[Sentence]):
-    """Corrections and removals go through services: viewers are told, translations are redone or go."""
+    """Corrections and removals go through services: it is published, translations are redone or go."""
 
     list_display = ("part", "index", "track", "text")
     list_filter = ("track__lang",)

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class TranscriptsConfig(AppConfig):
-    """What was said."""
+    """Transcripts."""
 
     name = "transcripts"
 

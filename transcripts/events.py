@@ -41,7 +41,7 @@ class SentenceRemoved:
 class Partial:
     """The unfinished words; replaces the partial before it. Empty text: nothing is unfinished.
 
-    `index`: of the sentence that they will become, so that who has that sentence knows that its words are said.
+    `index`: of the sentence that they will become, so that a reader of that sentence knows that its words are in it.
     """
 
     lang: str
@@ -81,7 +81,7 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True)
 class EngineReady:
-    """The ASR process of this session hears."""
+    """The ASR process of this session is ready for audio."""
 
     session_id: int
 

@@ -53,7 +53,7 @@ class Renderer(Protocol):
     def begin(self, room: RoomNow, sentences: Sequence[SentenceChanged]) -> None:
         """First of all, and again with each opening: its newest sentences as they are at `room.versions`."""
 
-    def take(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """A durable change behind those versions, each once and in its track's order; or something that passes."""
 
     def compared(self, room: RoomNow) -> None:
@@ -95,7 +95,7 @@ class Follower:
                 await self._begin([reader])
 
     async def remove(self, renderer: Renderer) -> None:
-        """Forget `renderer`; with the last one the follower stops."""
+        """Remove `renderer`; with the last one the follower stops."""
         async with self._lock:
             self._readers = [reader for reader in self._readers if reader.renderer is not renderer]
             if not self.users:
@@ -107,7 +107,7 @@ class Follower:
         Who takes what is given from the call on, and this before it, has everything once.
         """
         if any(version > self._versions.get(lang, 0) for lang, version in after.items()):
-            await self.compare()  # another process was quicker to tell of it; or it is no version of ours
+            await self.compare()  # another process published first; or it is no version of ours
         upto = {lang: self._versions.get(lang, 0) for lang in after}
         events = await read_changes(
             self._room_id, {lang: min(after[lang], upto[lang]) for lang in after}, upto
@@ -255,7 +255,7 @@ def _give_to(reader: _Reader, event: Event) -> None:
         reader.waiting.append(event)
         return
     try:
-        reader.renderer.take(event)
+        reader.renderer.on_event(event)
     except Exception:
         logger.exception("renderer failed", extra={"event_type": type(event).__name__})
 

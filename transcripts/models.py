@@ -1,4 +1,4 @@
-"""What was said: parts, tracks, sentences."""
+"""Parts, tracks, sentences, and the state of rooms."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class RoomState(models.Model):
     """What viewers see of a room's life. Whoever transcribes the room writes it; who follows the room reads it here."""
 
     class Name(models.TextChoices):
-        WAITING = "waiting"  # open, but no process hears yet
+        WAITING = "waiting"  # open, but no process is ready yet
         LIVE = "live"
         GRACE = "grace"  # open, but its host is gone
         CLOSING = "closing"  # no host any more; the last sentences still come

@@ -1,4 +1,4 @@
-"""Reads of what was said."""
+"""Reads of parts, tracks and sentences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -85,7 +85,7 @@ def newest_sentences(
 ) -> list[SentenceChanged]:
     """The last `newest` spoken sentences of the opening with all their translations, in reading order.
 
-    Without what has changed since the tracks' versions `upto`: those changes are told one by one.
+    Without what has changed since the tracks' versions `upto`: those changes are published one by one.
     """
     spoken = Sentence.objects.filter(
         part__room_id=room_id, part__opening=opening, track__lang=F("part__source_lang")
@@ -108,7 +108,7 @@ def newest_sentences(
 def changes_between(room_id: int, after: Mapping[str, int], upto: Mapping[str, int]) -> list[Durable]:
     """The first REPLAY_MOST changes of these tracks behind `after` and up to `upto`, by language and version.
 
-    Each sentence comes as it is now, so numbers may be left out; one that has changed since `upto` is told anew anyway.
+    Each sentence comes as it is now, so numbers may be left out; one that has changed since `upto` is published again anyway.
     """
     wanted = Q()
     for lang, version in after.items():

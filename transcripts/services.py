@@ -1,4 +1,4 @@
-"""Writes of what was said. Commit, then tell: each publishes in `on_commit`."""
+"""Writes of parts, tracks and sentences. Commit, then publish: each publishes in `on_commit`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def open_part(*, room: Room, terms: PartTerms, opening: int | None = None) -> Pa
 
 @transaction.atomic
 def add_sentences(*, part: Part, sentences: Sequence[NewSentence]) -> list[Sentence]:
-    """Append finished sentences to the spoken track of `part` and tell its viewers. Repeats are left out."""
+    """Append finished sentences to the spoken track of `part` and publish them. Repeats are left out."""
     if not sentences:
         return []
     track = locked(Track.objects.filter(room_id=part.room_id, lang=part.source_lang)).get()
@@ -97,7 +97,7 @@ def add_sentences(*, part: Part, sentences: Sequence[NewSentence]) -> list[Sente
     Sentence.objects.bulk_create(rows)
     track.version += len(rows)
     track.save(update_fields=["version"])
-    _tell(part, track, rows)
+    _publish(part, track, rows)
     _wake_translation(part, corrected=False)
     return rows
 
@@ -155,7 +155,7 @@ def add_translations_by_lang(
         Track.objects.bulk_update([tracks[lang] for lang, rows in stored.items() if rows], ["version"])
     for lang, rows in stored.items():
         if rows:
-            _tell(part, tracks[lang], rows)
+            _publish(part, tracks[lang], rows)
     return stored
 
 
@@ -173,7 +173,7 @@ def correct_sentence(*, sentence: Sentence, text: str) -> Sentence:
     track.save(update_fields=["version"])
     row.text, row.version = text, track.version
     row.save(update_fields=["text", "version"])
-    _tell(row.part, track, [row])
+    _publish(row.part, track, [row])
     if row.of_version is None:
         _wake_translation(row.part, corrected=True)
     return row
@@ -182,12 +182,12 @@ def correct_sentence(*, sentence: Sentence, text: str) -> Sentence:
 def end_part(*, part: Part) -> None:
     """Date the end of a part. Idempotent."""
     if Part.objects.filter(pk=part.pk, ended_at=None).update(ended_at=timezone.now()):
-        tell = partial(part_ended.send_robust, Part, room_id=part.room_id, part_id=part.pk)
-        transaction.on_commit(tell, robust=True)
+        send = partial(part_ended.send_robust, Part, room_id=part.room_id, part_id=part.pk)
+        transaction.on_commit(send, robust=True)
 
 
 def sentence_changed(sentence: Sentence, *, part: Part, lang: str) -> SentenceChanged:
-    """The event that tells viewers of `sentence` as it is."""
+    """The event that publishes `sentence` as it is."""
     return SentenceChanged(
         lang=lang, version=sentence.version, part=part.number, opening=part.opening, index=sentence.index,
         line=sentence.line, position=sentence.position, start_ms=sentence.start_ms, end_ms=sentence.end_ms,
@@ -236,13 +236,13 @@ def _is_current(source: Sentence | None, item: Translation) -> bool:
     return source is not None and source.version == item.of_version
 
 
-def _tell(part: Part, track: Track, rows: Sequence[Sentence]) -> None:
+def _publish(part: Part, track: Track, rows: Sequence[Sentence]) -> None:
     events = [sentence_changed(row, part=part, lang=track.lang) for row in rows]
     transaction.on_commit(partial(live.publish_track, part.room_id, track.lang, events))
 
 
 def _wake_translation(part: Part, *, corrected: bool) -> None:
-    tell = partial(
+    send = partial(
         sentences_committed.send_robust, Part, room_id=part.room_id, part_id=part.pk, corrected=corrected
     )
-    transaction.on_commit(tell, robust=True)
+    transaction.on_commit(send, robust=True)

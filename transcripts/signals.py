@@ -1,4 +1,4 @@
-"""What transcripts tells the layers above. Sent after the commit unless it says otherwise;
+"""Signals of transcripts to the layers above. Sent after the commit unless it says otherwise;
 a receiver that raises disturbs nobody then."""
 
 from django.dispatch import Signal

@@ -8,7 +8,7 @@ from .samples import SAMPLES_PER_MS, Samples
 
 
 class AudioBuffer:
-    """Appends at the end, forgets at the start; positions are samples since the part began, times are ms."""
+    """Appends at the end, evicts at the start; positions are samples since the part began, times are ms."""
 
     def __init__(self, start_ms: int) -> None:
         self._start = start_ms * SAMPLES_PER_MS
@@ -38,7 +38,7 @@ class AudioBuffer:
         last = max(first, end_ms * SAMPLES_PER_MS - self._start)
         return self._samples[first:last]
 
-    def forget_before(self, at_ms: int) -> None:
+    def evict_before(self, at_ms: int) -> None:
         """Free what is older than a time."""
         count = at_ms * SAMPLES_PER_MS - self._start
         if count <= 0:

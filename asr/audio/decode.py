@@ -135,7 +135,7 @@ class StreamDecoder:
         return ("join" if kind == "more" else kind), 0
 
     def _taken(self) -> list[Pcm]:
-        pcm = self._timeline.take()
+        pcm = self._timeline.pop()
         if pcm:
             self.stats.samples_made = self._timeline.made_samples
             self.stats.bytes_since_audio = 0

@@ -116,7 +116,7 @@ class Timeline:
         self._ready_from = self.position
         self._floor = _whole_ms(max(self.position, self._floor))
 
-    def take(self) -> list[Pcm]:
+    def pop(self) -> list[Pcm]:
         """What is ready, in whole milliseconds."""
         self._give(whole_ms=True)
         pcm, self._pcm = self._pcm, []

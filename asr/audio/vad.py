@@ -68,8 +68,8 @@ class SpeechGate:
         """An utterance is open."""
         return self.speech_start_ms is not None
 
-    def take(self, start_ms: int, probability: float) -> bool:
-        """Take one window; True if it ends the utterance by a pause."""
+    def advance(self, start_ms: int, probability: float) -> bool:
+        """Advance by one window; True if it ends the utterance by a pause."""
         end_ms = start_ms + WINDOW_MS
         if self.speaking:
             self.quiet.append((start_ms, probability))
@@ -89,7 +89,7 @@ class SpeechGate:
         return max(0, at_ms - self.speech_end_ms)
 
     def close(self) -> None:
-        """Forget the utterance."""
+        """Clear the utterance."""
         self.speech_start_ms = None
         self.speech_total_ms = 0
         self.quiet.clear()
@@ -106,6 +106,6 @@ class SpeechGate:
         """Speech in a stretch of the utterance."""
         return WINDOW_MS * sum(p >= self.threshold for at, p in self.quiet if start_ms <= at < end_ms)
 
-    def forget_before(self, at_ms: int) -> None:
-        """Drop what is remembered of windows before a time."""
+    def evict_before(self, at_ms: int) -> None:
+        """Evict windows before a time."""
         self.quiet = [(start, p) for start, p in self.quiet if start >= at_ms]

@@ -76,7 +76,7 @@ class VadFrontEnd:
         """Advance the gate by one window."""
         start_ms, probability = self._windows.popleft()
         was_speaking = self.gate.speaking
-        ended = self.gate.take(start_ms, probability)
+        ended = self.gate.advance(start_ms, probability)
         self.at_ms = start_ms + WINDOW_MS
         if ended:
             return Speech.ENDS
@@ -88,5 +88,5 @@ class VadFrontEnd:
 
     def evict_before(self, at_ms: int) -> None:
         """Free audio before a time, but never audio that the VAD has not processed."""
-        self._audio.forget_before(min(at_ms, self._vad_ms))
-        self.gate.forget_before(at_ms)
+        self._audio.evict_before(min(at_ms, self._vad_ms))
+        self.gate.evict_before(at_ms)

@@ -20,20 +20,20 @@ class AsrRoomsConfig(AppConfig):
         from asr.models import Session
         from asr.rooms.kind import RoomKind
         from asr.rooms.models import RoomSession
-        from rooms.signals import recording_forbidden
+        from rooms.signals import stop_recording_requested
         from transcripts.signals import about_to_delete, viewers_due
 
         register(Session.Kind.ROOM, RoomKind())
-        recording_forbidden.connect(_close, dispatch_uid="asr.close_forbidden_room")
+        stop_recording_requested.connect(_close, dispatch_uid="asr.stop_recording")
         viewers_due.connect(_close_to_viewers, dispatch_uid="asr.close_to_viewers")
         about_to_delete.connect(_lock_sessions, dispatch_uid="asr.lock_sessions")
         post_delete.connect(_delete_session, sender=RoomSession, dispatch_uid="asr.delete_session_of_room")
 
 
 def _close(sender: Any, room: Any, **_: Any) -> None:
-    from asr.rooms.ending import forbid_room
+    from asr.rooms.ending import stop_recording
 
-    forbid_room(room.pk)
+    stop_recording(room.pk)
 
 
 def _close_to_viewers(sender: Any, room_id: int, **_: Any) -> None:

@@ -1,4 +1,4 @@
-"""The end of rooms: closing in order, forbidding at once, forgetting what was not to be stored."""
+"""The end of rooms: closing in order, stopping a recording at once, deleting what was not to be stored."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from asr.models import Session
 from asr.rooms.journal import note
 from asr.rooms.models import RoomSession
 from asr.rooms.selectors import is_running, newest_session, room_end
-from asr.rooms.state import lock_end, tell_state
+from asr.rooms.state import lock_end, publish_state
 from asr.sessions import begin_closing, stop_session
 from rooms.errors import Conflict
 from rooms.locks import locked
@@ -33,16 +33,16 @@ def close_room(room_id: int, *, by: str = "admin") -> None:
 
 
 def part_closes(session: Session, *, by: str) -> None:
-    """A room's session is closing: nobody speaks there any more, and who reads along is told."""
+    """A room's session is closing: no host speaks there any more; published to viewers."""
     closing = lock_room_session(session)
     closing.is_open = False
     closing.host_seen_at = None
     closing.grace_until = None
     closing.save(update_fields=["is_open", "host_seen_at", "grace_until"])
-    tell(closing.room_id, SessionClosing(session.pk))
+    publish(closing.room_id, SessionClosing(session.pk))
     if not closing.replaced:
         note("room closing", closing, by=by)
-        tell_state(closing.room_id)
+        publish_state(closing.room_id)
 
 
 @transaction.atomic
@@ -61,7 +61,7 @@ def close_to_viewers(room_id: int) -> None:
     newest.closed_to_viewers_at = timezone.now()
     newest.save(update_fields=["closed_to_viewers_at"])
     note("room closed to viewers, text is still to come", newest)
-    tell_state(room_id)
+    publish_state(room_id)
 
 
 def part_finished(session: Session) -> None:
@@ -76,17 +76,17 @@ def part_finished(session: Session) -> None:
     if is_running(part.room_id):
         if not is_running(part.room_id, opening=part.opening):  # another opening goes on
             remove_unstored(room=over.room, opening=part.opening)
-        tell_state(part.room_id)
+        publish_state(part.room_id)
         return
-    # Text first, then the end, then what is forgotten: viewers have read the last sentences by then.
+    # Text first, then the end, then the deletion: viewers have read the last sentences by then.
     note("room closed", over, state=session.state)
-    tell_state(part.room_id)
-    tell(part.room_id, RoomClosed(part.opening))
+    publish_state(part.room_id)
+    publish(part.room_id, RoomClosed(part.opening))
     remove_unstored(room=over.room)
 
 
 @transaction.atomic
-def forget_if_closed(room: Room) -> None:
+def delete_unstored_if_closed(room: Room) -> None:
     """Delete what was not to be stored, unless the room is open (again)."""
     lock_end(room.pk)
     if not is_running(room.pk):
@@ -94,8 +94,8 @@ def forget_if_closed(room: Room) -> None:
 
 
 @transaction.atomic
-def forbid_room(room_id: int) -> None:
-    """The speaker does not want to be recorded: nothing more is heard, what waits is dropped, everyone goes."""
+def stop_recording(room_id: int) -> None:
+    """Do not record: no more audio is processed, waiting audio is dropped, all sockets are closed."""
     running = Session.objects.filter(room_session__room_id=room_id, state__in=Session.RUNNING)
     for session in locked(running):
         note("recording stopped: do not record", lock_room_session(session))
@@ -120,6 +120,6 @@ def lock_room_session(session: Session) -> RoomSession:
     return room_session
 
 
-def tell(room_id: int, event: HostReplaced | RoomClosed | SessionClosing | SessionReplaced) -> None:
+def publish(room_id: int, event: HostReplaced | RoomClosed | SessionClosing | SessionReplaced) -> None:
     """Publish once the transaction is committed."""
     transaction.on_commit(partial(live.publish_room, room_id, event))

@@ -1,4 +1,4 @@
-"""How sessions of rooms behave beside what all sessions do: who reads along and the host are told, and text has an end."""
+"""How sessions of rooms behave beside what all sessions do: viewers and the host are informed, and the text has an end."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from redis.exceptions import RedisError
 from asr.kinds import SessionKind, Vocabulary
 from asr.models import Session
 from asr.rooms import sweeps
-from asr.rooms.ending import forbid_room, lock_room_session, part_closes, part_finished
+from asr.rooms.ending import lock_room_session, part_closes, part_finished, stop_recording
 from asr.rooms.models import RoomSession
-from asr.rooms.state import tell_state
+from asr.rooms.state import publish_state
 from transcripts import live
 from transcripts.events import EngineReady, HostError
 from transcripts.room_state import note_delay
 
-WAITING_TOLD_EVERY_S = 60
+WAITING_REPORTED_EVERY_S = 60
 logger = logging.getLogger(__name__)
 
 
@@ -29,7 +29,7 @@ class RoomKind(SessionKind):
     def ready(self, session: Session) -> None:
         """The host may speak."""
         room_id = _of(session).room_id
-        tell_state(room_id)
+        publish_state(room_id)
         transaction.on_commit(partial(live.publish_room, room_id, EngineReady(session.pk)))
 
     def beaten(self, session: Session) -> None:
@@ -38,7 +38,7 @@ class RoomKind(SessionKind):
             note_delay(room_id=_of(session).room_id, session=session.pk, delay_s=session.delay_s)
 
     def closing(self, session: Session, *, by: str) -> None:
-        """Host and viewers are told."""
+        """Inform host and viewers."""
         part_closes(session, by=by)
 
     def finished(self, session: Session) -> None:
@@ -57,9 +57,9 @@ class RoomKind(SessionKind):
         waiting = _of(session)
         told = f"waiting-told-{session.pk}-{waiting.host_connection_id}"
         try:
-            first = cache.add(told, value=True, timeout=WAITING_TOLD_EVERY_S)
+            first = cache.add(told, value=True, timeout=WAITING_REPORTED_EVERY_S)
         except RedisError:
-            return  # the host could not be told either
+            return  # the host could not be informed either
         if first:
             room = waiting.room
             logger.warning("waits for a process", extra={"session": session.pk, "room": room.code})
@@ -69,7 +69,7 @@ class RoomKind(SessionKind):
         """The speaker does not want to be recorded."""
         room = _of(session).room
         if room.do_not_record:
-            forbid_room(room.pk)
+            stop_recording(room.pk)
         return room.do_not_record
 
     def sweep(self, session: Session) -> None:

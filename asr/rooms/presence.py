@@ -12,7 +12,7 @@ from asr.rooms.ending import lock_open_session
 from asr.rooms.models import RoomSession
 from asr.rooms.selectors import open_session
 from asr.rooms.services import HostSeat, begin_grace, is_same_host
-from asr.rooms.state import tell_state
+from asr.rooms.state import publish_state
 
 SeatState = Literal["held", "taken_over", "lost", "over"]
 LogState = Literal["own", "shared", "over"]
@@ -50,7 +50,7 @@ def keep_seat(seat: HostSeat) -> Presence:
 @transaction.atomic
 def _end_grace(mine: QuerySet[RoomSession], room_id: int) -> None:
     if mine.update(host_seen_at=timezone.now(), grace_until=None):
-        tell_state(room_id)
+        publish_state(room_id)
 
 
 @transaction.atomic
@@ -66,8 +66,8 @@ def leave_as_host(*, room_id: int, connection_id: str) -> bool:
     return True
 
 
-def engine_hears(session_id: int) -> bool:
-    """Whether the session's process hears."""
+def engine_ready(session_id: int) -> bool:
+    """Whether the session's process is ready for audio."""
     return Session.objects.filter(pk=session_id, state=Session.State.LIVE).exists()
 
 

@@ -9,11 +9,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from asr.models import Session
-from asr.rooms.ending import lock_open_session, tell
+from asr.rooms.ending import lock_open_session, publish
 from asr.rooms.journal import note
 from asr.rooms.models import RoomSession
 from asr.rooms.selectors import newest_session, open_session, room_end
-from asr.rooms.state import lock_end, tell_state
+from asr.rooms.state import lock_end, publish_state
 from asr.sessions import begin_closing, create_session, lock_capacity
 from rooms.errors import Conflict, Forbidden, NoCapacity, NotFound
 from rooms.locks import locked
@@ -43,7 +43,7 @@ class HostRequest:
 class HostSeat:
     """What a host got: its new connection id and its session.
 
-    `ready`: the engine hears already; `fresh`: the session is new, its audio log is empty; `fence`: with what it
+    `ready`: the engine is ready already; `fresh`: the session is new, its audio log is empty; `fence`: with what it
     writes there (asr/audio_log.py).
     """
 
@@ -80,8 +80,8 @@ def join_as_host(request: HostRequest) -> HostSeat:
     if room.source_lang != opened.part.source_lang:
         room.source_lang = opened.part.source_lang
         room.save(update_fields=["source_lang"])
-    tell(room.pk, HostReplaced(opened.host_connection_id))
-    tell_state(room.pk)
+    publish(room.pk, HostReplaced(opened.host_connection_id))
+    publish_state(room.pk)
     return HostSeat(
         room.pk, opened.pk, opened.part.opening, opened.host_connection_id, opened.host_key, opened.part.owner_id, opened.host_fence,
         ready=opened.session.state == Session.State.LIVE, fresh=before is None or before.pk != opened.pk,
@@ -94,7 +94,7 @@ def begin_grace(opened: RoomSession) -> None:
     opened.host_seen_at = None
     opened.grace_until = timezone.now() + timedelta(seconds=settings.ENV.grace_s)
     opened.save(update_fields=["host_seen_at", "grace_until"])
-    tell_state(opened.room_id)
+    publish_state(opened.room_id)
 
 
 @transaction.atomic
@@ -108,7 +108,7 @@ def restart_session(*, room_id: int, connection_id: str) -> int:
     if opened is None or opened.host_connection_id != connection_id:
         raise Conflict("not_host")
     successor = _replace(opened)
-    tell_state(room_id)
+    publish_state(room_id)
     return successor.session_id
 
 
@@ -150,7 +150,7 @@ def _replace(opened: RoomSession, *, terms: PartTerms | None = None) -> RoomSess
     successor.host_key, successor.host_fence = opened.host_key, opened.host_fence
     successor.host_seen_at = timezone.now()
     successor.save(update_fields=["host_connection_id", "host_key", "host_fence", "host_seen_at"])
-    tell(part.room_id, SessionReplaced(opened.pk, successor.pk))
+    publish(part.room_id, SessionReplaced(opened.pk, successor.pk))
     return successor
 
 

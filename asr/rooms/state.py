@@ -13,15 +13,17 @@ ENDING_LOCK = 0x50FF1F  # with a room: opening it and ending its last session mu
 
 
 def lock_end(room_id: int) -> None:
-    """Hold the right to open the room, to end it or to say how it is, until the transaction ends."""
+    """Hold the right to open the room, to end it or to publish its state, until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENDING_LOCK, room_id % 2**31])
 
 
 @transaction.atomic
-def tell_state(room_id: int) -> None:
+def publish_state(room_id: int) -> None:
     """Write the room's state as its sessions are now. Call behind every change of them, in the same transaction."""
-    lock_end(room_id)  # another session of the room may change meanwhile; the last one to tell knows of both
+    lock_end(
+        room_id
+    )  # another session of the room may change meanwhile; the last one to publish knows of both
     newest = newest_session(room_id)
     if newest is None:
         return

@@ -1,10 +1,10 @@
-"""What no signal told of rooms: hosts gone, grace over, viewers of a room that has ended, text to forget."""
+"""What no signal reported about rooms: hosts gone, grace over, viewers of a room that has ended, text to delete."""
 
 from django.utils import timezone
 
 from asr.leases import Lease, LeaseLost, held
 from asr.models import Session
-from asr.rooms.ending import close_to_viewers, forget_if_closed, lock_room_session
+from asr.rooms.ending import close_to_viewers, delete_unstored_if_closed, lock_room_session
 from asr.rooms.selectors import room_end
 from asr.rooms.services import HOST_GONE_AFTER, begin_grace
 from asr.sessions import begin_closing
@@ -39,4 +39,4 @@ def sweep_unstored() -> None:
         parts__store=False, parts__sentences__isnull=False, parts__sentences__removed_at=None
     ).distinct()
     for room in unstored.exclude(sessions__session__state__in=Session.RUNNING):
-        forget_if_closed(room)
+        delete_unstored_if_closed(room)

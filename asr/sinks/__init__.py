@@ -1,1 +1,1 @@
-"""Where what a captioner gives out goes."""
+"""Where a captioner's events go."""

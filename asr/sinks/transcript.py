@@ -1,4 +1,4 @@
-"""A captioner's sentences → rows, and hints to who reads along: all that a room's ASR process writes."""
+"""A captioner's sentences → rows, and hints to viewers: all that a room's ASR process writes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TranscriptSink:
         self._wait = wait
         self._delay = DelayMeter()
         self._partial = PartialText(0, "")
-        self._told = (0, "")  # of the partial: index of the sentence that it will become, text
+        self._published = (0, "")  # of the partial: index of the sentence that it will become, text
         self._next_index: int | None = None  # of this part's next sentence, once it is known
         self._given = 0  # sentences that the captioner of this generation has given out
 
@@ -43,18 +43,18 @@ class TranscriptSink:
         return self._delay.value_s
 
     def note_backlog(self, since_s: float | None) -> None:
-        """Audio that came at `since_s` is not text yet (None: nothing waits); told when the delay moves by a second."""
+        """Audio that came at `since_s` is not text yet (None: nothing waits); published when the delay moves by a second."""
         self._delay.waits_since(since_s)
         if self._delay.moved():
-            self._tell(Delays(transcription_s=self._delay.told()))
+            self._publish(Delays(transcription_s=self._delay.mark_published()))
 
     def handle(self, events: Sequence[CaptionEvent], *, committed_ms: int, clock: SpokenClock) -> None:
-        """Write, then tell. Raises LeaseLost."""
+        """Write, then publish. Raises LeaseLost."""
         sentences = [event for event in events if isinstance(event, SentenceReady)]
         if sentences:
             self._commit(sentences, committed_ms)
             self._delay.sentences(clock.seconds_since(sentence.end_ms) for sentence in sentences)
-            self._tell(Delays(transcription_s=self._delay.told()))
+            self._publish(Delays(transcription_s=self._delay.mark_published()))
         for event in events:
             if isinstance(event, PartialText):
                 self._partial = (
@@ -63,11 +63,11 @@ class TranscriptSink:
             elif isinstance(event, Notice):
                 fields = {"session": self._lease.session_id, "code": event.code}
                 logger.warning("recogniser notice", extra=fields)
-        self._tell_partial()
+        self._publish_partial()
 
     def error(self, code: str, **parameters: str) -> None:
         """Something the host should know."""
-        self._tell(HostError(code, parameters))
+        self._publish(HostError(code, parameters))
 
     def _commit(self, sentences: Sequence[SentenceReady], committed_ms: int) -> None:
         """A try whose answer was lost may have been committed: the next one brings the same keys."""
@@ -95,20 +95,20 @@ class TranscriptSink:
     def _key(self, number: int) -> str:
         return f"{self._lease.session_id}.{self._lease.generation}.{number}"
 
-    def _tell_partial(self) -> None:
-        if self._partial.text == "" == self._told[1]:
+    def _publish_partial(self) -> None:
+        if self._partial.text == "" == self._published[1]:
             return
         if self._next_index is None:
             self._next_index = until_answered(
                 lambda: next_index(self._part), session_id=self._lease.session_id, wait=self._wait
             )
         text, index = self._partial.text, self._next_index
-        if (index, text) != self._told:
-            self._told = (index, text)
+        if (index, text) != self._published:
+            self._published = (index, text)
             part = self._part
-            self._tell(Partial(part.source_lang, part.number, self._partial.start_ms, text, index))
+            self._publish(Partial(part.source_lang, part.number, self._partial.start_ms, text, index))
 
-    def _tell(self, event: Partial | Delays | HostError) -> None:
+    def _publish(self, event: Partial | Delays | HostError) -> None:
         if not isinstance(event, HostError):
             event = replace(event, opening=self._part.opening)  # another may have begun meanwhile
         live.publish_room(self._part.room_id, event)

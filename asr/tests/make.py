@@ -37,7 +37,7 @@ def join(room: Room | str, *, terms: PartTerms = TERMS, connection_id: str = "",
 
 
 def served(seat: HostSeat, *, pid: int = 4711) -> Lease:
-    """The seat's session is served by a process and hears."""
+    """The seat's session is served by a process that is ready."""
     session = Session.objects.get(pk=seat.session_id)
     lease = Lease(session.pk, session.generation)
     claim(lease, worker="asr@test", pid=pid)

@@ -41,26 +41,26 @@ def test_mean_of_the_last_sentences_or_what_waits_now_if_that_is_more(meter, clo
     assert meter.value_s == 2.0
 
 
-def test_sentence_that_was_late_long_ago_tells_nothing_of_now(meter, clock):
+def test_sentence_that_was_late_long_ago_no_longer_counts(meter, clock):
     meter.sentences([60.0])
     clock.now_s += RECENT_S
     assert meter.value_s == 0.0
 
 
-def test_it_is_told_when_it_moves_by_a_second_up_or_down(meter, clock):
+def test_it_is_published_when_it_moves_by_a_second_up_or_down(meter, clock):
     meter.waits_since(clock())
     told = []
     for _ in range(10):
         clock.now_s += 0.25
         if meter.moved():
-            told.append(meter.told())
+            told.append(meter.mark_published())
     assert told == [1.0, 2.0]
     meter.waits_since(None)
     assert meter.moved()
-    assert meter.told() == 0.0
+    assert meter.mark_published() == 0.0
 
 
-def test_audio_behind_the_text_is_told_by_its_first_blob():
+def test_audio_behind_the_text_counts_from_its_first_blob():
     spoken = SpokenClock()
     for end_ms, at_s in ((250, 1.0), (500, 2.0), (750, 3.0)):
         spoken.arrived(end_ms, at_s)

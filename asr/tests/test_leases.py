@@ -14,7 +14,7 @@ from django.utils import timezone
 from redis import Redis
 from redis.exceptions import ResponseError
 
-import asr.tasks  # noqa: F401  (hears of failures)
+import asr.tasks  # noqa: F401  (connects to failures)
 from asr.audio_log import AudioLogUnavailable
 from asr.leases import (
     MAX_DEATHS,
@@ -25,10 +25,10 @@ from asr.leases import (
     beat,
     claim,
     finish,
-    give_back_taken,
     held,
-    succeed,
-    take,
+    release_reserved,
+    reserve,
+    start_next_generation,
 )
 from asr.models import Session, Sweep, Worker
 from asr.placement import QUEUE
@@ -75,7 +75,7 @@ def test_process_takes_the_lease_once():
 def test_next_generation_fences_off_the_one_before():
     seat = join("A")
     old = served(seat)
-    succeed(old)
+    start_next_generation(old)
     for write in (lambda: beat(old, HEARD), lambda: finish(old), lambda: announce_ready(old)):
         with pytest.raises(LeaseLost):
             write()
@@ -87,12 +87,12 @@ def test_next_generation_fences_off_the_one_before():
 def test_two_who_notice_a_death_start_one_successor():
     seat = join("A")
     lease = served(seat)
-    succeed(lease)
-    succeed(lease)
+    start_next_generation(lease)
+    start_next_generation(lease)
     assert session_of(seat).generation == 2
 
 
-def test_beat_tells_the_state_and_never_takes_progress_back():
+def test_beat_returns_the_state_and_never_takes_progress_back():
     seat = join("A")
     lease = served(seat)
     assert beat(lease, HEARD) == "live"
@@ -106,7 +106,7 @@ def test_session_that_dies_too_often_fails_and_the_room_closes():
     seat = join("A")
     for generation in range(1, MAX_DEATHS + 2):
         claim(Lease(seat.session_id, generation), worker="asr@test", pid=generation)
-        succeed(Lease(seat.session_id, generation))
+        start_next_generation(Lease(seat.session_id, generation))
     session = session_of(seat)
     assert session.state == "failed"
     assert room_session_of(seat).part.ended_at is not None
@@ -118,7 +118,7 @@ def test_deaths_between_which_there_was_text_do_not_count():
     for number in range(1, MAX_DEATHS + 3):
         lease = served(seat, pid=number)
         beat(lease, Progress(10_000 * number, 10_000 * number, audio_waits=False, delay_s=0.0))
-        succeed(lease)
+        start_next_generation(lease)
     assert (session_of(seat).state, len(session_of(seat).deaths)) == ("live", 1)
 
 
@@ -126,7 +126,7 @@ def test_deaths_of_long_ago_do_not_count():
     seat = join("A")
     long_ago = timezone.now().timestamp() - 301
     Session.objects.update(deaths=[long_ago] * MAX_DEATHS)
-    succeed(served(seat))
+    start_next_generation(served(seat))
     assert session_of(seat).state == "live"
     assert len(session_of(seat).deaths) == 1
 
@@ -223,18 +223,18 @@ class TestSweep:
     def test_task_is_due_once_a_generation_and_only_while_its_session_works(self):
         seat = join("A")
         lease = Lease(seat.session_id, 1)
-        assert take(lease, worker="asr@test")
-        assert not take(lease, worker="asr@other")
+        assert reserve(lease, worker="asr@test")
+        assert not reserve(lease, worker="asr@other")
         claim(lease, worker="asr@test", pid=1)
-        assert not take(lease, worker="asr@test")
-        succeed(lease)
-        assert not take(lease, worker="asr@test")
+        assert not reserve(lease, worker="asr@test")
+        start_next_generation(lease)
+        assert not reserve(lease, worker="asr@test")
         finish(served(seat))
-        assert not take(Lease(seat.session_id, 2), worker="asr@test")
+        assert not reserve(Lease(seat.session_id, 2), worker="asr@test")
 
     def test_process_of_another_worker_cannot_claim_what_is_taken(self):
         lease = Lease(join("A").session_id, 1)
-        take(lease, worker="asr@test")
+        reserve(lease, worker="asr@test")
         with pytest.raises(LeaseLost):
             claim(lease, worker="asr@other", pid=1)
 
@@ -242,7 +242,7 @@ class TestSweep:
         self, broker
     ):
         seat = join("A")
-        take(Lease(seat.session_id, 1), worker="asr@test")
+        reserve(Lease(seat.session_id, 1), worker="asr@test")
         aged(seat, queued_at=600, beat_at=60)
         sweep()
         assert session_of(seat).generation == 1
@@ -251,11 +251,11 @@ class TestSweep:
         assert (session_of(seat).generation, session_of(seat).deaths) == (2, [])
         assert waiting(broker) == []
 
-    def test_what_a_worker_forgot_to_give_to_a_process_is_sent_again(self, broker):
+    def test_task_that_a_worker_lost_is_sent_again(self, broker):
         seat, other = join("A"), join("B")
-        take(Lease(seat.session_id, 1), worker="asr@test")
+        reserve(Lease(seat.session_id, 1), worker="asr@test")
         served(other)
-        give_back_taken("asr@test")
+        release_reserved("asr@test")
         aged(seat, queued_at=6)
         sweep()
         assert waiting(broker) == [session_of(seat).task_id]

@@ -16,7 +16,7 @@ from asr.audio_log import AudioLog
 from asr.caption.captioner import Captioner, PartialText, SentenceReady
 from asr.delay import SpokenClock
 from asr.heart import Heart
-from asr.leases import Lease, LeaseLost, Progress, succeed
+from asr.leases import Lease, LeaseLost, Progress, start_next_generation
 from asr.models import Session
 from asr.process import (
     LOG_ENDS_WITHIN_S,
@@ -24,7 +24,7 @@ from asr.process import (
     STALL_S,
     UNDECODABLE_AFTER_S,
     LogEnd,
-    Place,
+    Node,
     StallWatch,
     UndecodableWatch,
     serve,
@@ -41,7 +41,7 @@ from transcripts.models import Sentence, Track
 from transcripts.removal import remove_sentence
 
 WITHIN_S = 60
-PLACE = Place("asr@test", 4711)
+NODE = Node("asr@test", 4711)
 
 
 class Clock:
@@ -70,18 +70,18 @@ class TestStallWatch:
     def test_says_once_that_a_recorder_went_silent(self):
         clock = Clock()
         watch = StallWatch(clock=clock)
-        assert not watch.over(heard=False)
+        assert not watch.over(received=False)
         clock.now += 60
-        assert not watch.over(heard=False)
-        assert not watch.over(heard=True)
+        assert not watch.over(received=False)
+        assert not watch.over(received=True)
         clock.now += STALL_S - 0.1
-        assert not watch.over(heard=False)
+        assert not watch.over(received=False)
         clock.now += 0.1
-        assert watch.over(heard=False)
-        assert not watch.over(heard=False)
-        assert not watch.over(heard=True)
+        assert watch.over(received=False)
+        assert not watch.over(received=False)
+        assert not watch.over(received=True)
         clock.now += STALL_S
-        assert watch.over(heard=False)
+        assert watch.over(received=False)
 
 
 @pytest.mark.django_db
@@ -106,17 +106,17 @@ class TestHeart:
 class TestLogEnd:
     def test_is_what_the_web_process_says_it_is(self):
         end = LogEnd(clock=Clock())
-        end.heard("more")
+        end.note_entry("more")
         assert not end.reached()
-        end.heard("end")
+        end.note_entry("end")
         assert end.reached()
-        end.heard("head")  # the host came back
+        end.note_entry("head")  # the host came back
         assert not end.reached()
 
     def test_web_process_that_is_gone_is_waited_for_only_while_redis_answers(self):
         clock = Clock()
         end = LogEnd(clock=clock)
-        end.heard("more")
+        end.note_entry("more")
         clock.now += 60
         assert not end.reached()
         clock.now += LOG_ENDS_WITHIN_S - 0.1
@@ -132,27 +132,27 @@ class TestUndecodableWatch:
     def test_says_once_a_stretch_that_nothing_could_be_decoded(self):
         clock = Clock()
         watch = UndecodableWatch(clock=clock)
-        watch.heard(decoded=False, size_bytes=0)
+        watch.note_entry(decoded=False, size_bytes=0)
         clock.now += 60
         assert not watch.expired()
-        watch.heard(decoded=False, size_bytes=10)
+        watch.note_entry(decoded=False, size_bytes=10)
         clock.now += UNDECODABLE_AFTER_S - 0.1
-        watch.heard(decoded=False, size_bytes=10)
+        watch.note_entry(decoded=False, size_bytes=10)
         assert not watch.expired()
         clock.now += 0.1
         assert watch.expired()
         assert not watch.expired()
-        watch.heard(decoded=True, size_bytes=10)
-        watch.heard(decoded=False, size_bytes=10)
+        watch.note_entry(decoded=True, size_bytes=10)
+        watch.note_entry(decoded=False, size_bytes=10)
         clock.now += UNDECODABLE_AFTER_S
         assert watch.expired()
 
     def test_header_alone_is_no_reason_when_audio_follows(self):
         clock = Clock()
         watch = UndecodableWatch(clock=clock)
-        watch.heard(decoded=False, size_bytes=200)
+        watch.note_entry(decoded=False, size_bytes=200)
         clock.now += 1
-        watch.heard(decoded=True, size_bytes=200)
+        watch.note_entry(decoded=True, size_bytes=200)
         clock.now += 60
         assert not watch.expired()
 
@@ -222,7 +222,7 @@ class TestSink:
     def test_next_generation_s_sentences_are_not_those_of_the_one_before(self):
         seat = join("A")
         self.sink(seat).handle([SentenceReady(0, 900, "Ja.", False)], committed_ms=900, clock=SpokenClock())
-        succeed(Lease(seat.session_id, 1))
+        start_next_generation(Lease(seat.session_id, 1))
         self.sink(seat).handle(
             [SentenceReady(900, 1800, "Ja.", False)], committed_ms=1800, clock=SpokenClock()
         )
@@ -236,7 +236,7 @@ class TestSink:
     def test_nothing_is_written_when_the_lease_is_lost(self):
         seat = join("A")
         sink = self.sink(seat)
-        succeed(Lease(seat.session_id, 1))
+        start_next_generation(Lease(seat.session_id, 1))
         with pytest.raises(LeaseLost):
             sink.handle([SentenceReady(0, 900, "Eins.", True)], committed_ms=900, clock=SpokenClock())
         assert texts(seat) == []
@@ -255,7 +255,7 @@ class TestServing:
     def serve(self, seat, generation=1, make_captioner=runtime.make_captioner):
         serve(
             Lease(seat.session_id, generation),
-            PLACE,
+            NODE,
             make_captioner=make_captioner,
             log=self.log(seat),
         )
@@ -351,7 +351,7 @@ class TestServing:
 
             def run():
                 try:
-                    serve(Lease(seat.session_id, 1), PLACE, make_captioner=make_captioner, log=log)
+                    serve(Lease(seat.session_id, 1), NODE, make_captioner=make_captioner, log=log)
                 finally:
                     connections.close_all()
 
@@ -388,7 +388,7 @@ class TestServing:
         self.said(seat, 4.5)
         sink = TranscriptSink(served(seat), room_session_of(seat).part)
         sink.handle([SentenceReady(0, 2000, "Said before.", True)], committed_ms=2000, clock=SpokenClock())
-        succeed(Lease(seat.session_id, 1))
+        start_next_generation(Lease(seat.session_id, 1))
         close_room(seat.room_id)
         self.serve(seat, generation=2)
         assert texts(seat) == ["Said before.", "S0002w1 s0002w2 s0002w3 s0002w4.", "S0003w1."]
@@ -403,7 +403,7 @@ class TestServing:
 
     def test_process_of_an_older_generation_serves_nothing(self):
         seat = join("A")
-        succeed(Lease(seat.session_id, 1))
+        start_next_generation(Lease(seat.session_id, 1))
         self.said(seat, 2.5)
         self.serve(seat, generation=1)
         assert texts(seat) == []

@@ -42,7 +42,7 @@ def run_uvicorn(application: str, host: str, port: int) -> None:
     config = uvicorn.Config(
         BoundedBodies(loaded),
         host=host, port=port, loop="asyncio", http=TimedRequests, ws=CaptionSocket, interface="asgi3",
-        ws_per_message_deflate=False,  # 0.3 MB a socket
+        ws_per_message_deflate=False,  # 0.3 MB per socket
         ws_ping_interval=PING_EVERY_S, ws_ping_timeout=PONG_WITHIN_S,
         proxy_headers=False,  # TRUST_PROXY decides, in Django
         server_header=False, log_config=None, access_log=False, workers=1,

@@ -50,14 +50,14 @@ class BoundedRequest(http_protocol.WebRequest):  # type: ignore[misc]
         UNFINISHED.add(self, len(data))
 
     def requestReceived(self, *args: Any) -> None:
-        UNFINISHED.forget(self)
+        UNFINISHED.discard(self)
         if self._refused:
             self.channel.loseConnection()
         else:
             super().requestReceived(*args)
 
     def connectionLost(self, reason: Any) -> None:
-        UNFINISHED.forget(self)
+        UNFINISHED.discard(self)
         if self._end is not None and self._end.active():
             self._end.cancel()
         super().connectionLost(reason)
@@ -68,7 +68,7 @@ class BoundedRequest(http_protocol.WebRequest):  # type: ignore[misc]
 
     def _refuse(self) -> None:
         self._refused = True
-        UNFINISHED.forget(self)
+        UNFINISHED.discard(self)
         self.content.truncate(0)
         transport = self.channel.transport
         transport.write(_ANSWER)

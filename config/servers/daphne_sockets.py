@@ -30,7 +30,7 @@ RESUME_POLL_S = 0.05
 class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
     """One WebSocket: reasons on close, and limits both ways."""
 
-    _hears_out = False  # closed with `drain`: what the peer sent before it read of that still counts
+    _draining = False  # closed with `drain`: what the peer sent before it read of that still counts
 
     def onConnect(self, request: Any) -> Any:
         self._longest_bytes = longest_message_bytes(request.path)
@@ -42,7 +42,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         return super().onConnect(request)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        if self.state != self.STATE_OPEN and not self._hears_out:
+        if self.state != self.STATE_OPEN and not self._draining:
             return  # closed by us: what is under way is read off quickly, so that the peer's answer comes in time
         super().onMessage(payload, isBinary)
         untaken = self.application_queue.qsize()
@@ -66,7 +66,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
             UNFINISHED.add(self, len(payload))
 
     def onMessageEnd(self) -> None:
-        UNFINISHED.forget(self)
+        UNFINISHED.discard(self)
         super().onMessageEnd()
 
     def give_up(self) -> None:
@@ -75,7 +75,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         self._drop_unfinished()
 
     def _drop_unfinished(self) -> None:
-        UNFINISHED.forget(self)
+        UNFINISHED.discard(self)
         self.frame_data: list[bytes] = []
         self.message_data: list[bytes] = []
 
@@ -86,7 +86,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
 
     def _read_on(self) -> None:
         closed = (
-            self.state != self.STATE_OPEN and not self._hears_out
+            self.state != self.STATE_OPEN and not self._draining
         )  # then nothing is kept, and its answer is awaited
         if self.application_queue.qsize() > UNTAKEN_AGAIN and not closed:
             self.transport.reactor.callLater(RESUME_POLL_S, self._read_on)
@@ -102,12 +102,12 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         if hasattr(self, "writable"):
             self.writable.set()
             self.transport.unregisterProducer()
-        UNFINISHED.forget(self)
+        UNFINISHED.discard(self)
         super().onClose(wasClean, code, reason)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.close" and self.state != self.STATE_CONNECTING:
-            self._hears_out = bool(message.get("drain"))
+            self._draining = bool(message.get("drain"))
             self._close_with(message.get("code") or NORMAL, message.get("reason") or "")
         else:
             super().handle_reply(message)

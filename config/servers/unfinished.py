@@ -26,16 +26,16 @@ class Unfinished:
         self.total_bytes += size_bytes
         while self.total_bytes > self._limit_bytes:
             largest = max(self._held, key=self._held.__getitem__)
-            self.forget(largest)
+            self.discard(largest)
             largest.give_up()
 
     def hold(self, sender: Sender, size_bytes: int) -> None:
         """So much of it is there now; may call the `give_up` of any sender."""
-        self.forget(sender)
+        self.discard(sender)
         if size_bytes:
             self.add(sender, size_bytes)
 
-    def forget(self, sender: Sender) -> None:
+    def discard(self, sender: Sender) -> None:
         """Its message is whole, or it is gone."""
         self.total_bytes -= self._held.pop(sender, 0)
 

@@ -101,7 +101,7 @@ class _Body:
                 raise _TooLarge from None
             raise
         finally:
-            UNFINISHED.forget(self)
+            UNFINISHED.discard(self)
 
     async def _read(self) -> bytes | None:
         self.began, chunks, length = True, list[bytes](), 0

@@ -182,7 +182,7 @@ class CaptionSocket(WebSocketsSansIOProtocol):
             self._abort_timer = self.loop.call_later(seconds, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        UNFINISHED.forget(self)
+        UNFINISHED.discard(self)
         self._unparsed = b""
         super().connection_lost(exc)
         for timer in (self._abort_timer, self._silence_timer):

@@ -35,7 +35,7 @@ class TokenBucket:
         self._rate, self._burst, self._clock = rate_per_s, burst, clock
         self._tokens, self._at = burst, clock()
 
-    def take(self, amount: float = 1.0) -> bool:
+    def consume(self, amount: float = 1.0) -> bool:
         """Spend `amount`; False where there is not enough, and then nothing is spent."""
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)

@@ -22,7 +22,7 @@ BLOB_EVERY_S = 0.25  # what a browser's recorder is asked for; it sends no more 
 HELD_FOR_S = QUEUED_BLOBS * BLOB_EVERY_S  # so long a host's audio waits here and none is lost (GET /health)
 QUEUED_BYTES = 20_000_000  # as much as the log itself holds
 REDIS_RETRY_S = 0.25
-TELL_AFTER_S = 1.0  # a host need not know of a Redis that was away for a moment
+REPORT_AFTER_S = 1.0  # a host need not know of a Redis that was away for a moment
 PREDECESSOR_WITHIN_S = 8.0  # its closing handshake may take 5 (config/websockets.py)
 HEADER_LASTS_S = 24 * 3600
 MAX_HEADER_BYTES = 64 * 1024
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class RecorderHeader:
-    """What a recorder said once, at its beginning: a log that begins in mid-stream needs it again."""
+    """A recorder's header, sent once at its beginning: a log that begins in mid-stream needs it again."""
 
     def __init__(self, known: bytes = b"") -> None:
         self.whole = known
@@ -83,7 +83,7 @@ async def remember_header(connection_id: str, header: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Queued:
-    """A blob, or (empty) the end of a log: of the session that the host had when it came, whatever is said later."""
+    """A blob, or (empty) the end of a log: of the session that the host had when it came, whatever happens later."""
 
     session_id: int
     blob: bytes
@@ -106,7 +106,7 @@ class AudioWriter:
         self._queued_bytes = 0
         self._ended = False
         self._dropped = False
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._predecessor: AudioWriter | None = None
         self._predecessor_within_s = PREDECESSOR_WITHIN_S
         self.finished = asyncio.Event()
@@ -119,7 +119,7 @@ class AudioWriter:
         if predecessor is not None and predecessor.session_id == self.session_id:
             self._predecessor, self._predecessor_within_s = predecessor, within_s
 
-    def take(self, blob: bytes) -> bool:
+    def enqueue(self, blob: bytes) -> bool:
         """Queue a blob; False: too much waits, it is lost."""
         if self._blobs.qsize() >= QUEUED_BLOBS or self._queued_bytes + len(blob) > QUEUED_BYTES:
             return False
@@ -144,7 +144,7 @@ class AudioWriter:
         await self._blobs.join()
 
     def drop(self) -> None:
-        """What waits shall not be heard, nor what may still come."""
+        """Discard what waits and what may still come."""
         self._dropped = True
         while not self._blobs.empty():
             self._done(self._blobs.get_nowait())
@@ -180,7 +180,7 @@ class AudioWriter:
                     continue
             self._predecessor = before._predecessor  # one that went before it could write waited for another
 
-    async def forget(self) -> None:
+    async def delete_log(self) -> None:
         """Drop the session's log."""
         try:
             await self._log(self.session_id).delete()
@@ -209,29 +209,29 @@ class AudioWriter:
             kind, blob = "join", carried + blob
         self._needs_header = False
         if await self._append(log, kind, blob, report):
-            self._told.discard("audio_backlog")
-        elif "audio_backlog" not in self._told:
-            self._told.add("audio_backlog")
+            self._reported.discard("audio_backlog")
+        elif "audio_backlog" not in self._reported:
+            self._reported.add("audio_backlog")
             await report("audio_backlog")
 
     async def _append(self, log: AsyncAudioLog, kind: str, blob: bytes, report: Report | None = None) -> bool:
-        """Try until Redis takes it, or says that too much waits. The host is told once an outage."""
+        """Try until Redis accepts it, or says that too much waits. Reported to the host once per outage."""
         began = time.monotonic()
         while not self._dropped:
             try:
                 taken = await log.append(kind, blob)
             except AudioLogUnavailable:
-                if report and time.monotonic() - began >= TELL_AFTER_S:
+                if report and time.monotonic() - began >= REPORT_AFTER_S:
                     await self._tell_that_audio_waits(report)
                 await asyncio.sleep(REDIS_RETRY_S)
             else:
-                self._told.discard("audio_waits")
+                self._reported.discard("audio_waits")
                 return taken
         return True  # nobody wants it any more
 
     async def _tell_that_audio_waits(self, report: Report) -> None:
-        if "audio_waits" not in self._told:
-            self._told.add("audio_waits")
+        if "audio_waits" not in self._reported:
+            self._reported.add("audio_waits")
             logger.warning("audio log takes nothing", extra={"session": self.session_id})
             await report("audio_waits")
 

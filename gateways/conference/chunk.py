@@ -20,7 +20,7 @@ class Spoken:
     translations: dict[str, SentenceChanged] = field(default_factory=dict)
 
 
-class Window:
+class CaptionWindow:
     """The newest `size` spoken sentences of one opening with their translations, and what is unfinished.
 
     `first_part`: the number of the opening's first part. Each part is one line of this wire, whatever its pauses: the
@@ -45,7 +45,7 @@ class Window:
             known = spoken.translations.get(event.lang)
             if known is None or known.version < event.version:
                 spoken.translations[event.lang] = event
-        self._forget_old()
+        self._evict_old()
 
     def replace(self, events: Iterable[SentenceChanged]) -> None:
         """These are all there are."""
@@ -70,7 +70,7 @@ class Window:
         return partial.text
 
     def remove(self, event: SentenceRemoved) -> None:
-        """Forget a text that is gone."""
+        """Drop a text that was removed."""
         spoken = self._sentences.get((event.part, event.index))
         if spoken is None:
             return
@@ -117,7 +117,7 @@ class Window:
         }
         return {source.lang: source.text, **current}
 
-    def _forget_old(self) -> None:
+    def _evict_old(self) -> None:
         complete = [key for key in sorted(self._sentences) if self._sentences[key].source is not None]
         if len(complete) <= self._size:
             return

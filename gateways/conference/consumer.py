@@ -42,7 +42,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._wanted: tuple[int, str] | None = None
         self._joining: asyncio.Task[None] | None = None
         self._gone = False  # nothing is sent any more
-        self._hears_out = False  # and yet what its browser sent before it knew is heard
+        self._draining = False  # but what its browser sent before it knew is still processed
         self._closing = False
         self._ended = asyncio.Event()
         self._bucket = TokenBucket(rate_per_s=VIEWER_MESSAGES_PER_S, burst=VIEWER_BURST)
@@ -56,7 +56,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._end()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """As Channels does, but without a turn in the database's thread for every message.
+        """As Channels does, but without a hop to the database's thread for every message.
 
         Audio must not wait for PostgreSQL, nor a flood keep everybody else from it.
         """
@@ -71,11 +71,11 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """A host's audio and signals; a viewer's messages are counted and ignored."""
-        if self._gone and not self._hears_out:
+        if self._gone and not self._draining:
             return
         if self._host is not None:
             await self._or_refuse(self._host.receive(text_data, bytes_data))
-        elif not self._bucket.take():
+        elif not self._bucket.consume():
             await self.refuse(refusals.TOO_MANY_MESSAGES)
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
@@ -83,13 +83,13 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._end()
         raise StopConsumer
 
-    async def refuse(self, refusal: Refusal, *, hear_out: bool = False) -> None:
-        """Close with the wire's code and reason. `hear_out`: take what was sent before the browser read that."""
-        self._hears_out = self._hears_out and hear_out
+    async def refuse(self, refusal: Refusal, *, drain: bool = False) -> None:
+        """Close with the wire's code and reason. `drain`: process what was sent before the browser read that."""
+        self._draining = self._draining and drain
         if not self._gone:
-            self._gone, self._hears_out = True, hear_out
+            self._gone, self._draining = True, drain
             self._log_refusal(refusal)
-            self._outbox.close(Close(refusal.code, refusal.reason, drain=hear_out))
+            self._outbox.close(Close(refusal.code, refusal.reason, drain=drain))
 
     def _log_refusal(self, refusal: Refusal) -> None:
         """A host's at INFO; the ends of a whole hall's sockets, or of strangers', at DEBUG."""
@@ -148,7 +148,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await readers().release(*self._wanted)
 
     async def _or_refuse(self, work: Coroutine[Any, Any, None]) -> None:
-        """The edge: whatever happens, the browser is told, and everybody else goes on."""
+        """The edge: whatever happens, the browser gets a reason, and other sockets are not affected."""
         try:
             await work
         except Refusal as refusal:

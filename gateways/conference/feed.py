@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from gateways.conference.chunk import Window
+from gateways.conference.chunk import CaptionWindow
 from gateways.conference.delay import said_delay_s, waiting_s
 from transcripts.events import (
     Control,
@@ -54,7 +54,7 @@ class RoomFeed:
         self._room_id = room_id
         self._follower: Follower | None = None
         self._members: list[Member] = []
-        self._window = Window(self.newest)
+        self._window = CaptionWindow(self.newest)
         self._opening = 0
         self._room: RoomNow | None = None
         self._outbox: deque[str | Control] = deque()
@@ -76,7 +76,7 @@ class RoomFeed:
                 await member.send(self.chunk)
 
     async def remove(self, member: Member) -> None:
-        """Forget `member`; when nobody is left the feed stops."""
+        """Remove `member`; when nobody is left the feed stops."""
         async with self._lock:
             with contextlib.suppress(ValueError):
                 self._members.remove(member)
@@ -86,12 +86,12 @@ class RoomFeed:
     def begin(self, room: RoomNow, sentences: Sequence[SentenceChanged]) -> None:
         """Another opening: its lines are counted anew."""
         self._opening = room.state.opening
-        self._window = Window(self.newest, first_part=room.state.first_part)
+        self._window = CaptionWindow(self.newest, first_part=room.state.first_part)
         self._window.replace(sentences)
         self.compared(room)
         self._changed.set()
 
-    def take(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """What changes the chunk, and what goes on to each socket."""
         if isinstance(event, SentenceRemoved):
             self._window.remove(event)
@@ -154,7 +154,7 @@ class RoomFeed:
                 if isinstance(item, str):
                     await self._send_to_all(item)
                 else:
-                    self._tell_all(item)
+                    self._control_all(item)
             await self._send_to_all(self._window.render())
 
     async def _send_to_all(self, chunk: str) -> None:
@@ -168,7 +168,7 @@ class RoomFeed:
                 # one socket's end must not be the end of all
                 logger.exception("socket cannot be written", extra={"room": self._room_id})
 
-    def _tell_all(self, event: Control) -> None:
+    def _control_all(self, event: Control) -> None:
         for member in list(self._members):
             if not isinstance(event, RoomClosed) or member.opening <= event.opening:
                 member.control(event)

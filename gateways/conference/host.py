@@ -41,7 +41,7 @@ MESSAGES_PER_S, MESSAGES_BURST = 100.0, 500.0
 BYTES_PER_S, BYTES_BURST = 1_000_000.0, 8_000_000.0
 RESTART_EVERY_S = 2.0
 DRAIN_WITHIN_S = 600.0  # while Redis is away or full; the seat is given up before
-HEARS_ON_S = 1.0  # in a room that is being closed: what is under way still arrives
+LAST_AUDIO_WITHIN_S = 1.0  # in a room that is being closed: what is under way still arrives
 RESTART = "restart_backend_engine"
 logger = logging.getLogger(__name__)
 _writers: WeakValueDictionary[int, AudioWriter] = WeakValueDictionary()  # each room's newest of this process
@@ -55,7 +55,7 @@ class HostSocket:
         self._request = request
         self._seat = Seat(request)
         self._held: tuple[services.HostSeat, AudioWriter] | None = None
-        self._ready_said_for = 0
+        self._ready_sent_for = 0
         self._restarted_at = -RESTART_EVERY_S
         self._messages = TokenBucket(rate_per_s=MESSAGES_PER_S, burst=MESSAGES_BURST)
         self._bytes = TokenBucket(rate_per_s=BYTES_PER_S, burst=BYTES_BURST)
@@ -86,39 +86,39 @@ class HostSocket:
         return seat
 
     async def joined(self) -> None:
-        """The chunk has been sent: begin to work, and say so when the engine hears already."""
+        """The chunk has been sent: begin to work, and send that the engine is ready if it is already."""
         seat, _ = self._place()
         background.spawn(self._at_work(self._stay()))
         # The room's events are followed by now: what is not in the row yet comes as an event.
-        if seat.ready or await database_sync_to_async(presence.engine_hears)(seat.session_id):
-            await self._say_ready(seat.session_id)
+        if seat.ready or await database_sync_to_async(presence.engine_ready)(seat.session_id):
+            await self._send_ready(seat.session_id)
 
     async def receive(self, text: str | None, blob: bytes | None) -> None:
         """A message of the browser."""
-        if not self._messages.take() or not self._bytes.take(len(blob or text or "")):
+        if not self._messages.consume() or not self._bytes.consume(len(blob or text or "")):
             await self._error("too_many_messages")
             await self._consumer.refuse(refusals.TOO_MANY_MESSAGES)
         elif blob is not None:
-            await self._take_audio(blob)
+            await self._receive_audio(blob)
         else:
-            await self._take_text(text or "")
+            await self._receive_text(text or "")
 
     async def on_control(self, event: Control) -> None:
-        """What the room says to its host."""
+        """An event of the room for its host."""
         seat, writer = self._place()
         if isinstance(event, RoomClosed):
             if await self._seat.log_state(writer.session_id) == "over":
-                self._hear_no_more()
+                self._stop_audio()
                 writer.drop()
         elif isinstance(event, HostError):
             await self._error(event.code, event.parameters)
         elif isinstance(event, EngineReady) and event.session_id == writer.session_id:
-            await self._say_ready(event.session_id)
+            await self._send_ready(event.session_id)
         elif _concerns(event, seat, writer):
             # An event is a hint, and two may cross: the row says who the host is, and where.
             await self._renew()
             if isinstance(event, EngineReady) and event.session_id == writer.session_id:
-                await self._say_ready(event.session_id)
+                await self._send_ready(event.session_id)
 
     async def leave(self) -> None:
         """The socket is gone: give up the seat at once, then finish writing what it sent."""
@@ -145,7 +145,7 @@ class HostSocket:
             writer.end_log()
             await self._written()
         elif state == "over":
-            await writer.forget()  # what came after the end is nobody's
+            await writer.delete_log()  # what came after the end is nobody's
 
     async def _written(self) -> None:
         """Until the writer has written everything, or has failed."""
@@ -156,16 +156,16 @@ class HostSocket:
         finally:
             drained.cancel()
 
-    async def _take_audio(self, blob: bytes) -> None:
+    async def _receive_audio(self, blob: bytes) -> None:
         if not blob or self._closing:
             return
-        if self._place()[1].take(blob):
+        if self._place()[1].enqueue(blob):
             self._losing = False
         elif not self._losing:
             self._losing = True
             await self._error("audio_lost")
 
-    async def _take_text(self, text: str) -> None:
+    async def _receive_text(self, text: str) -> None:
         if _signal(text) == RESTART:
             await self._restart()
         elif not self._odd_text_logged:
@@ -174,12 +174,12 @@ class HostSocket:
 
     async def _restart(self) -> None:
         _, writer = self._place()
-        starting = self._ready_said_for < writer.session_id
+        starting = self._ready_sent_for < writer.session_id
         if starting or time.monotonic() - self._restarted_at < RESTART_EVERY_S:
             await self._error("too_many_restarts")
             return
         try:
-            await self._seat.restart(writer.switch)  # what was said before belongs to the part before it
+            await self._seat.restart(writer.switch)  # earlier audio belongs to the earlier part
             self._restarted_at = time.monotonic()
         except DomainError as error:
             await self._error(error.code)
@@ -205,9 +205,9 @@ class HostSocket:
             writer.switch(now.session_id)  # a restart of ours whose answer was lost
         elif now.state == "taken_over":
             self._ending = True
-            await self._consumer.refuse(refusals.REPLACED, hear_out=True)
+            await self._consumer.refuse(refusals.REPLACED, drain=True)
         elif now.state == "lost":
-            self._hear_no_more()
+            self._stop_audio()
             if now.session_id == writer.session_id:
                 writer.drop()  # the log is another's
             else:
@@ -217,29 +217,29 @@ class HostSocket:
             await self._close()
 
     async def _close(self) -> None:
-        """The room ends: what is under way is still heard; what comes later would keep it from ending."""
+        """The room ends: what is under way is still processed; what comes later would keep it from ending."""
         if not self._ending:
             self._ending = True
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HEARS_ON_S):
+                async with asyncio.timeout(LAST_AUDIO_WITHIN_S):
                     await self._leaving.wait()
-            self._hear_no_more()
+            self._stop_audio()
             self._place()[1].end_log()
 
-    def _hear_no_more(self) -> None:
+    def _stop_audio(self) -> None:
         self._ending = self._closing = True
 
     async def _at_work(self, work: Coroutine[None, None, None]) -> None:
-        """A host whose audio goes nowhere must not think that all is well."""
+        """A host whose audio is lost must not believe that all is well."""
         try:
             await work
         except Exception:
             logger.exception("host's socket failed", extra={"room": self._place()[0].room_id})
             await self._consumer.refuse(refusals.INTERNAL)
 
-    async def _say_ready(self, session_id: int) -> None:
-        if self._ready_said_for < session_id:
-            self._ready_said_for = session_id
+    async def _send_ready(self, session_id: int) -> None:
+        if self._ready_sent_for < session_id:
+            self._ready_sent_for = session_id
             await self._info({"ready_to_recieve_audio": True})
 
     async def _info(self, info: dict[str, object]) -> None:

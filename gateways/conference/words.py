@@ -1,4 +1,4 @@
-"""This wire's words for errors: what an HTTP refusal tells, why a socket is closed, what a host's page shows. Pure.
+"""This wire's words for errors: the detail of an HTTP refusal, why a socket is closed, what a host's page shows. Pure.
 
 The same code may read differently in each: clients of this wire have always got these texts (docs/wires/conference.md).
 """

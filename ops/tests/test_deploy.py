@@ -15,7 +15,7 @@ import yaml
 
 from config.env import BASE_DIR, Env
 from config.servers.limits import BODY_LIMIT_BYTES
-from gateways.conference.wire import MAX_BODY_BYTES
+from gateways.conference.api import MAX_BODY_BYTES
 from ops.stack import app_programs
 
 COMPOSE_FILE = BASE_DIR / "docker-compose.yml"
@@ -186,7 +186,7 @@ def test_the_gpu_image_finds_the_library_that_ctranslate2_loads() -> None:
 
 
 def test_the_samples_of_proxies_bound_bodies_as_the_server_does() -> None:
-    page = (BASE_DIR / "docs" / "deployment.md").read_text()
+    page = (BASE_DIR / "docs/deployment.md").read_text()
     [nginx_kib] = re.findall(r"client_max_body_size (\d+)k;", page)
     [caddy_kb] = re.findall(r"max_size (\d+)KB", page)
     for bound in (1024 * int(nginx_kib), 1000 * int(caddy_kb)):

@@ -213,7 +213,7 @@ class TestThrottle:
         clock.now_s += 2
         assert refused("192.0.2.13", clock) == [True]
 
-    def test_after_two_minutes_all_is_forgotten(self, clock):
+    def test_after_two_minutes_nothing_counts_any_more(self, clock):
         refused("192.0.2.14", clock, 10)
         clock.now_s += 120
         assert refused("192.0.2.14", clock, 3) == [False, False, False]

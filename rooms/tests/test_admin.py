@@ -13,7 +13,7 @@ from rooms import access
 from rooms.errors import Unauthenticated
 from rooms.models import AccessKey, Room
 from rooms.services import cast_vote
-from rooms.signals import recording_forbidden
+from rooms.signals import stop_recording_requested
 from rooms.tests.make import login_key, person, room
 
 pytestmark = pytest.mark.django_db
@@ -78,12 +78,12 @@ def test_recording_stops_when_an_admin_forbids_it(admin_client, django_capture_o
     def note(*, room, **_):
         stopped.append(room.code)
 
-    recording_forbidden.connect(note)
+    stop_recording_requested.connect(note)
     page = reverse("admin:rooms_room_change", args=[room("A").pk])
     for _ in range(2):
         with django_capture_on_commit_callbacks(execute=True):
             admin_client.post(page, {"published": "on", "do_not_record": "on"})
-    recording_forbidden.disconnect(note)
+    stop_recording_requested.disconnect(note)
     assert stopped == ["A"]
 
 

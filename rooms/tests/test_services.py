@@ -10,8 +10,8 @@ from rooms.errors import BadInput, Conflict, NotFound
 from rooms.models import Room, Vote
 from rooms.schedule import Schedule
 from rooms.schedule_import import import_schedule
-from rooms.services import apply_schedule, cast_vote, tell_recording_forbidden
-from rooms.signals import recording_forbidden
+from rooms.services import apply_schedule, cast_vote, request_stop_recording
+from rooms.signals import stop_recording_requested
 from rooms.tests.make import ON_STAGE, room, talk
 
 
@@ -23,9 +23,9 @@ def silenced():
     def note(*, room, **_):
         codes.append(room.code)
 
-    recording_forbidden.connect(note)
+    stop_recording_requested.connect(note)
     yield codes
-    recording_forbidden.disconnect(note)
+    stop_recording_requested.disconnect(note)
 
 
 def published():
@@ -121,10 +121,10 @@ class TestApply:
         def fail(**_):
             raise RuntimeError
 
-        recording_forbidden.connect(fail)
+        stop_recording_requested.connect(fail)
         with django_capture_on_commit_callbacks(execute=True):
-            tell_recording_forbidden(room("A"))
-        recording_forbidden.disconnect(fail)
+            request_stop_recording(room("A"))
+        stop_recording_requested.disconnect(fail)
         assert silenced == ["A"]
 
     def test_event_that_cannot_be_read_allows_nothing_until_it_can(

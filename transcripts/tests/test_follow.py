@@ -57,7 +57,7 @@ class Notes:
             self._note(event)
         self._came.set()
 
-    def take(self, event):
+    def on_event(self, event):
         assert self.rooms, "nothing comes before the beginning"
         self.events.append(event)
         if isinstance(event, SentenceChanged | SentenceRemoved):
@@ -154,7 +154,7 @@ async def test_comparison_costs_one_query_and_two_where_something_changed():
         await follower.compare()
         for change in (None, "Three.", None):
             if change is not None:
-                await in_database(say_untold)(part, change)
+                await in_database(say_unpublished)(part, change)
             counted = CaptureQueriesContext(connection)
             await in_database(counted.__enter__)()
             await follower.compare()
@@ -169,9 +169,9 @@ async def test_two_followers_have_the_same_in_the_end_whatever_becomes_of_the_hi
     chance = random.Random(1)
     async with following(part.room_id, one, two):
         for number in range(30):
-            rows = await in_database(say_untold)(part, f"{number}.")
+            rows = await in_database(say_unpublished)(part, f"{number}.")
             if chance.random() < 0.4 and number:
-                rows += await in_database(correct_untold)(
+                rows += await in_database(correct_unpublished)(
                     part, chance.randrange(number), f"corrected {number}"
                 )
             hints = [row for row in rows for _ in range(chance.choice((0, 1, 2)))]
@@ -238,7 +238,7 @@ async def test_replay_after_a_version_has_what_was_missed_and_what_follows_has_n
 async def test_replay_behind_a_version_that_another_process_told_first_waits_for_it():
     part, notes = await opened(), Notes()
     async with following(part.room_id, notes) as (follower,):
-        await in_database(say_untold)(part, "One.")
+        await in_database(say_unpublished)(part, "One.")
         replay = await follower.resume({"en": 1})
         assert (replay.events, replay.versions, notes.texts["en", 1, 0]) == ([], {"en": 1}, "One.")
         replay = await follower.resume({"en": 10**9, "xx": 7})  # no versions of this room
@@ -332,7 +332,7 @@ async def test_connection_to_postgresql_that_breaks_costs_nothing():
         for number in range(3):
             pid = await in_database(lambda: connection.connection.info.backend_pid)()
             await asyncio.to_thread(in_thread, end_backend, pid=pid)
-            await asyncio.to_thread(in_thread, say_untold, part=part, text=f"{number}.")
+            await asyncio.to_thread(in_thread, say_unpublished, part=part, text=f"{number}.")
             await notes.until(lambda number=number: notes.texts.get(("en", 1, number)) == f"{number}.")
 
 
@@ -363,7 +363,7 @@ async def test_next_opening_is_a_new_beginning_behind_the_last_words_of_the_old_
         finish_session(part.sessions.get().session)
 
     async with following(part.room_id, notes):
-        await in_database(say_untold)(part, "Last words.")
+        await in_database(say_unpublished)(part, "Last words.")
         await end()
         await notes.until(lambda: any(isinstance(event, RoomClosed) for event in notes.events))
         await say(await opened(), "New words.")
@@ -377,7 +377,7 @@ async def test_renderer_that_fails_does_not_keep_the_others_from_anything():
     part, notes = await opened(), Notes()
 
     class Failing(Notes):
-        def take(self, event):
+        def on_event(self, event):
             raise ValueError
 
     failing = Failing()
@@ -392,7 +392,7 @@ async def test_renderer_that_fails_does_not_keep_the_others_from_anything():
         await detach(follower, failing)
 
 
-def say_untold(part, text):
+def say_unpublished(part, text):
     """A sentence whose hint is lost."""
     track = Track.objects.get(room=part.room_id, lang="en")
     track.version += 1
@@ -426,7 +426,7 @@ def end_backend(pid):
         cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
-def correct_untold(part, index, text):
+def correct_unpublished(part, index, text):
     track = Track.objects.get(room=part.room_id, lang="en")
     track.version += 1
     track.save()

@@ -154,7 +154,7 @@ class TestWriting:
         assert correct_sentence(sentence=row, text="One.").version == row.version
         assert Track.objects.get().version == 1
 
-    def test_forgetting_takes_unstored_parts_in_every_language_and_nothing_else(self):
+    def test_deletion_takes_unstored_parts_in_every_language_and_nothing_else(self):
         at = room("A")
         stored, unstored = part_of(at), part_of(at, store=False)
         say(stored, "Kept.")

@@ -56,7 +56,7 @@ def fold(text: str) -> tuple[str, dict[str, str]]:
 
 
 class Bergamot:
-    """About 10 ms a sentence on one core; inference releases the interpreter's lock.
+    """About 10 ms per sentence on one core; inference releases the interpreter's lock.
 
     The wheel's own `translate()` rewrites words after translating (Portuguese "no" becomes "não"), so its
     native direction is called. A direction takes 0.4 s and 60 MB to load, on first use.

@@ -43,9 +43,7 @@ def caption(recogniser, samples, blob_ms):
     ("delay_ms", "blob_ms", "gain"),
     [(0, 100, 1.0), (150, 300, 1.0), (350, 200, 0.3)],
 )
-def test_short_words_between_two_pauses_are_heard_with_what_stands_before_them(
-    sample, delay_ms, blob_ms, gain
-):
+def test_short_words_between_two_pauses_are_recognised_with_their_context(sample, delay_ms, blob_ms, gain):
     model = speech.whisper()
     shifted = np.concatenate([silence(delay_ms), sample * np.float32(gain)])
     sentences = caption(lambda at_ms: StreamingRecogniser(model, EngineOptions(), at_ms), shifted, blob_ms)

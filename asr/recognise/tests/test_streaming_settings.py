@@ -83,9 +83,9 @@ SOUNDS = {
     "silence": numbered(np.zeros(SECONDS * 16_000, dtype=np.float32)),
 }
 MODELS = {
-    "hears every word": lambda number: 0.95,
+    "decodes every word": lambda number: 0.95,
     "is never sure": lambda number: 0.4,
-    "hears nothing": lambda number: 0.0,
+    "decodes nothing": lambda number: 0.0,
     "leaves out five seconds of ten": lambda number: 0.9 * (number // 12 % 2),
     "leaves out every other word": lambda number: 0.7 * (number % 2),
 }
@@ -141,7 +141,7 @@ def assert_whole(recogniser, words):
 
 @given(any_options, any_pieces, st.sampled_from(list(SOUNDS)), st.sampled_from(list(MODELS)))
 @example(EngineOptions(vac=False, buffer_trimming_s=1.01), [100], "speech", "is never sure")
-@example(EngineOptions(vac=False, buffer_trimming_s=3.9), [15_000], "speech", "hears nothing")
+@example(EngineOptions(vac=False, buffer_trimming_s=3.9), [15_000], "speech", "decodes nothing")
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_settings_end_and_commit_each_word_once_in_order(options, pieces, sound, model):
     recogniser = StreamingRecogniser(NumberedModel(MODELS[model]), options)
@@ -154,7 +154,7 @@ def test_any_settings_end_and_commit_each_word_once_in_order(options, pieces, so
 @given(any_options, any_pieces)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_settings_lose_only_words_that_a_cut_divides(options, pieces):
-    recogniser = StreamingRecogniser(NumberedModel(MODELS["hears every word"]), options)
+    recogniser = StreamingRecogniser(NumberedModel(MODELS["decodes every word"]), options)
     words = play(recogniser, SOUNDS["speech"], pieces)
     assert_whole(recogniser, words)
     if not options.vac:

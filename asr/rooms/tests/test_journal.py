@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from asr.rooms.ending import close_room, forbid_room
+from asr.rooms.ending import close_room, stop_recording
 from asr.rooms.models import RoomSession
 from asr.rooms.presence import leave_as_host
 from asr.sessions import finish_session
@@ -51,7 +51,7 @@ def test_the_end_of_grace_and_a_speaker_s_no_are_told_apart(story):
     assert ("room closing", "end of grace") in story(sweep)
     finish_session(session_of(seat))
     again = join("A")
-    assert story(lambda: forbid_room(again.room_id)) == [
+    assert story(lambda: stop_recording(again.room_id)) == [
         ("recording stopped: do not record", None),
         ("room closed", None),
     ]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from asr.leases import held
 from asr.models import Session, Worker
-from asr.rooms.ending import close_room, close_to_viewers, forbid_room
+from asr.rooms.ending import close_room, close_to_viewers, stop_recording
 from asr.rooms.models import RoomSession
 from asr.rooms.presence import Presence, keep_seat, leave_as_host, log_state
 from asr.rooms.selectors import room_end
@@ -352,11 +352,11 @@ class TestEnding:
         with pytest.raises(Conflict, match="not_active"):
             close_room(seat.room_id)
 
-    def test_forbidden_room_ends_at_once_with_all_its_parts(self):
+    def test_room_that_must_stop_recording_ends_at_once_with_all_its_parts(self):
         seat = join("A")
         lease = served(seat)
         restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
-        forbid_room(seat.room_id)
+        stop_recording(seat.room_id)
         assert set(Session.objects.values_list("state", flat=True)) == {"closed"}
         assert session_of(seat).generation == lease.generation + 1
 

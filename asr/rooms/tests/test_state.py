@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from asr.leases import Lease, Progress, announce_ready, beat, claim, finish, succeed
+from asr.leases import Lease, Progress, announce_ready, beat, claim, finish, start_next_generation
 from asr.models import Session
-from asr.rooms.ending import close_room, close_to_viewers, forbid_room
+from asr.rooms.ending import close_room, close_to_viewers, stop_recording
 from asr.rooms.models import RoomSession
 from asr.rooms.presence import keep_seat, leave_as_host
 from asr.rooms.selectors import VIEWERS_STAY
@@ -96,9 +96,9 @@ def test_room_whose_viewers_went_is_closed_though_its_text_is_still_written():
 
 def test_room_that_must_not_be_recorded_and_one_whose_process_keeps_dying_are_closed():
     forbidden, failing = join("A"), join("B")
-    forbid_room(forbidden.room_id)
+    stop_recording(forbidden.room_id)
     for _ in range(6):
-        succeed(Lease(failing.session_id, session_of(failing).generation))
+        start_next_generation(Lease(failing.session_id, session_of(failing).generation))
     assert told(forbidden) == told(failing) == ("closed", None, False)
 
 

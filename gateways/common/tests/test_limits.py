@@ -11,17 +11,17 @@ from gateways.conference.limits import MESSAGE_BOUNDS
 def test_burst_then_the_rate():
     now = 0.0
     bucket = TokenBucket(rate_per_s=2, burst=3, clock=lambda: now)
-    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+    assert [bucket.consume() for _ in range(4)] == [True, True, True, False]
     now = 0.5
-    assert [bucket.take() for _ in range(2)] == [True, False]
+    assert [bucket.consume() for _ in range(2)] == [True, False]
     now = 1000.0
-    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+    assert [bucket.consume() for _ in range(4)] == [True, True, True, False]
 
 
 def test_what_is_refused_costs_nothing():
     bucket = TokenBucket(rate_per_s=1, burst=3, clock=lambda: 0.0)
-    assert not bucket.take(4)
-    assert bucket.take(3)
+    assert not bucket.consume(4)
+    assert bucket.consume(3)
 
 
 @pytest.mark.parametrize(

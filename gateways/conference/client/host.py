@@ -162,7 +162,7 @@ class Host:
             await self.send(blob.data)
 
     async def listen(self, seconds: float) -> None:
-        """Stays and hears for so long. Raises HostRefusedError, HostLostError."""
+        """Stay connected and read for this long. Raises HostRefusedError, HostLostError."""
         await self._until(time.monotonic() + seconds)
 
     async def restart_engine(self) -> None:
@@ -222,13 +222,13 @@ class Host:
     async def _listen(self, socket: ClientConnection) -> None:
         try:
             while True:
-                self._take(await socket.recv())
+                self._handle_message(await socket.recv())
         except ConnectionClosed as error:
             failure = _as_host_error(error)
         if isinstance(failure, HostRefusedError) or self._socket is socket:
             raise failure
 
-    def _take(self, message: str | bytes) -> None:
+    def _handle_message(self, message: str | bytes) -> None:
         try:
             read = json.loads(message)
         except ValueError:

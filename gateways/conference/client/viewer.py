@@ -33,7 +33,7 @@ class Viewer:
         self.chunk: dict[str, Any] = {}
         self.rewrites = 0
 
-    def take(self, text: str) -> list[Caption]:
+    def add_chunk(self, text: str) -> list[Caption]:
         """One message of the server → what is new to this viewer."""
         message = json.loads(text)
         if "last_n_sents" not in message:
@@ -79,5 +79,5 @@ async def watch(url: str, viewer: Viewer) -> AsyncIterator[Caption]:
 async def captions(socket: ClientConnection, viewer: Viewer) -> AsyncIterator[Caption]:
     """What is new to `viewer`, message by message."""
     async for message in socket:
-        for caption in viewer.take(message if isinstance(message, str) else message.decode()):
+        for caption in viewer.add_chunk(message if isinstance(message, str) else message.decode()):
             yield caption

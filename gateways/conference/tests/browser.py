@@ -38,7 +38,7 @@ class Browser:
             text = await self.socket.recv()
         message = json.loads(text)
         self.messages.append(message)
-        self.viewer.take(text)
+        self.viewer.add_chunk(text)
         return message
 
     async def until(self, holds: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:

@@ -38,12 +38,12 @@ def new_writer(session: int, *, fence: int = 0, raw_pcm: bool = True) -> AudioWr
     return AudioWriter(session, fence=fence, fresh=True, header=RecorderHeader(), raw_pcm=raw_pcm)
 
 
-async def told_nothing(code: str) -> None:
+async def report_nothing(code: str) -> None:
     raise AssertionError(code)
 
 
 @asynccontextmanager
-async def running(writer: AudioWriter, report: Report = told_nothing):
+async def running(writer: AudioWriter, report: Report = report_nothing):
     task = asyncio.create_task(writer.run("", report))
     try:
         yield
@@ -61,8 +61,8 @@ async def written(*writers: AudioWriter) -> None:
 async def test_writer_that_is_cancelled_ends_wherever_it_is(session):
     for steps in range(150):
         writer = new_writer(session)
-        writer.take(b"blob")
-        task = asyncio.create_task(writer.run("", told_nothing))
+        writer.enqueue(b"blob")
+        task = asyncio.create_task(writer.run("", report_nothing))
         for _ in range(steps % 15):
             await asyncio.sleep(0)
         task.cancel()
@@ -72,12 +72,12 @@ async def test_writer_that_is_cancelled_ends_wherever_it_is(session):
 
 async def test_what_came_before_a_restart_is_the_older_session_s_though_it_waited(session):
     writer = new_writer(session, raw_pcm=False)
-    writer.take(HEAD)
-    writer.take(b"before")
+    writer.enqueue(HEAD)
+    writer.enqueue(b"before")
     writer.switch(session + 1)
-    writer.take(b"after")
+    writer.enqueue(b"after")
     writer.switch(session)  # an older answer that comes late
-    writer.take(b"later")
+    writer.enqueue(b"later")
     await written(writer)
     assert entries(session) == [("head", HEAD), ("more", b"before"), ("end", b"")]
     assert entries(session + 1) == [
@@ -89,7 +89,7 @@ async def test_end_is_said_once_and_again_when_more_has_come(session):
     writer = new_writer(session)
     writer.end_log()
     writer.end_log()
-    writer.take(b"x")
+    writer.enqueue(b"x")
     writer.end_log()
     await written(writer)
     assert [kind for kind, _ in entries(session)] == ["end", "pcm", "end"]
@@ -97,24 +97,24 @@ async def test_end_is_said_once_and_again_when_more_has_come(session):
 
 async def test_host_that_lost_its_seat_writes_nothing_more_and_its_successor_goes_on(session):
     older, newer = new_writer(session), new_writer(session, fence=1)
-    older.take(b"older")
+    older.enqueue(b"older")
     await written(older)
-    newer.take(b"newer")
+    newer.enqueue(b"newer")
     await written(newer)
-    older.take(b"too late")
-    older.take(b"too late too")
+    older.enqueue(b"too late")
+    older.enqueue(b"too late too")
     older.end_log()
     await written(older)
-    newer.take(b"goes on")
+    newer.enqueue(b"goes on")
     await written(newer)
     assert entries(session) == [("pcm", b"older"), ("pcm", b"newer"), ("pcm", b"goes on")]
 
 
 async def test_what_is_dropped_is_not_heard_nor_what_comes_after_it(session):
     writer = new_writer(session)
-    writer.take(b"said")
+    writer.enqueue(b"said")
     writer.drop()
-    writer.take(b"more")
+    writer.enqueue(b"more")
     writer.end_log()
     await written(writer)
     assert entries(session) == []
@@ -125,7 +125,7 @@ async def test_socket_that_takes_over_waits_for_the_older_one_in_the_same_log_al
     newer.after(older)
     elsewhere.after(older)
     for writer, blob in ((older, b"first"), (newer, b"second"), (elsewhere, b"alone")):
-        writer.take(blob)
+        writer.enqueue(blob)
     await written(elsewhere)
     async with running(newer), running(older), asyncio.timeout(WITHIN_S):
         await older.drained()
@@ -145,8 +145,8 @@ async def test_what_waits_of_an_older_socket_comes_first_however_long_that_takes
         before.after(older)
         before.finished.set()
     newer.after(before, within_s=0.01)
-    older.take(b"first")
-    newer.take(b"second")
+    older.enqueue(b"first")
+    newer.enqueue(b"second")
     told: list[str] = []
 
     async def note(code: str) -> None:

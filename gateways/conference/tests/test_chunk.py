@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateways.conference.audio import RecorderHeader
-from gateways.conference.chunk import Window
+from gateways.conference.chunk import CaptionWindow
 from gateways.conference.request import _origin_allowed
 from transcripts.events import Partial, SentenceChanged, SentenceRemoved
 
@@ -38,7 +38,7 @@ def shown(window):
 
 
 def test_chunk_is_the_golden_file():
-    window = Window(20)
+    window = CaptionWindow(20)
     window.apply(spoken(0, "Good evening."))
     window.apply(translated(0, "Guten Abend.", of_version=1))
     window.apply(spoken(1, "Today: soldering – für alle."))
@@ -52,20 +52,20 @@ def test_chunk_is_the_golden_file():
 
 
 def test_empty_room_has_an_empty_chunk():
-    assert json.loads(Window(20).render()) == {
+    assert json.loads(CaptionWindow(20).render()) == {
         "last_n_sents": [], "incomplete_sentence": "", "transcription_delay": 0.0, "translation_delay": 0.0,
     }  # fmt: skip
 
 
 def test_only_the_newest_sentences_are_shown_and_their_indices_do_not_shift():
-    window = Window(3)
+    window = CaptionWindow(3)
     for index in range(5):
         window.apply(spoken(index, f"Sentence {index}."))
     assert list(shown(window)) == [(0, 2), (0, 3), (0, 4)]
 
 
 def test_corrected_sentence_keeps_its_index_and_its_translation_goes_until_it_is_redone():
-    window = Window(20)
+    window = CaptionWindow(20)
     window.apply(spoken(0, "Wrong.", version=1))
     window.apply(translated(0, "Falsch.", of_version=1))
     window.apply(spoken(0, "Right.", version=2))
@@ -75,7 +75,7 @@ def test_corrected_sentence_keeps_its_index_and_its_translation_goes_until_it_is
 
 
 def test_hints_that_come_late_or_twice_change_nothing():
-    window = Window(20)
+    window = CaptionWindow(20)
     window.apply(spoken(0, "Right.", version=2))
     window.apply(spoken(0, "Wrong.", version=1))
     window.apply(translated(0, "Richtig.", of_version=2, version=2))
@@ -84,7 +84,7 @@ def test_hints_that_come_late_or_twice_change_nothing():
 
 
 def test_translation_that_overtakes_its_sentence_is_shown_with_it():
-    window = Window(20)
+    window = CaptionWindow(20)
     window.apply(translated(0, "Eins.", of_version=1))
     assert shown(window) == {}
     window.apply(spoken(0, "One."))
@@ -92,7 +92,7 @@ def test_translation_that_overtakes_its_sentence_is_shown_with_it():
 
 
 def test_what_is_removed_is_not_shown():
-    window = Window(20)
+    window = CaptionWindow(20)
     window.apply(spoken(0, "One."))
     window.apply(translated(0, "Eins.", of_version=1))
     window.remove(SentenceRemoved("de", 2, 1, 0))
@@ -103,7 +103,7 @@ def test_what_is_removed_is_not_shown():
 
 
 def test_words_of_a_sentence_that_is_removed_do_not_become_unfinished_again():
-    window = Window(20)
+    window = CaptionWindow(20)
     window.show_partial(Partial("en", 1, 0, "Secret words. And", 0))
     window.apply(spoken(0, "Secret words."))
     window.remove(SentenceRemoved("en", 2, 1, 0))
@@ -113,7 +113,7 @@ def test_words_of_a_sentence_that_is_removed_do_not_become_unfinished_again():
 
 
 def test_part_that_still_finishes_does_not_hide_the_unfinished_words_of_the_next():
-    window = Window(20)
+    window = CaptionWindow(20)
     window.show_partial(Partial("en", 1, 0, "old words", 7))
     window.show_partial(Partial("de", 2, 0, "neue Wörter", 0))
     window.show_partial(Partial("en", 1, 0, "", 8))
@@ -122,7 +122,7 @@ def test_part_that_still_finishes_does_not_hide_the_unfinished_words_of_the_next
 
 def test_words_of_a_sentence_are_incomplete_no_more_whichever_hint_comes_first():
     for order in ((0, 1, 2), (1, 0, 2), (0, 2, 1)):
-        window = Window(20)
+        window = CaptionWindow(20)
         hints = [
             lambda w: w.show_partial(Partial("en", 1, 0, "One two. Three", 0)),
             lambda w: w.apply(spoken(0, "One two.")),
@@ -137,14 +137,14 @@ def test_words_of_a_sentence_are_incomplete_no_more_whichever_hint_comes_first()
 
 
 def test_sentences_of_an_older_part_take_no_words_from_the_next():
-    window = Window(20)
+    window = CaptionWindow(20)
     window.show_partial(Partial("de", 2, 0, "neue Wörter", 0))
     window.apply(spoken(5, "Old words.", part=1))
     assert window.incomplete == "neue Wörter"
 
 
 def test_each_part_is_one_line_whatever_its_pauses_and_lines_count_from_the_opening_s_first_part():
-    window = Window(20, first_part=4)
+    window = CaptionWindow(20, first_part=4)
     window.apply(spoken(0, "One.", part=4, line=0))
     window.apply(spoken(1, "Behind a pause.", part=4, line=1, position=0, version=2))
     window.apply(spoken(0, "After a restart.", part=5, line=2, position=0, version=3))
@@ -154,7 +154,7 @@ def test_each_part_is_one_line_whatever_its_pauses_and_lines_count_from_the_open
 @given(st.permutations(range(8)))
 def test_whatever_the_order_of_hints_the_chunk_is_the_same(order):
     events = [event for index in range(4) for event in (spoken(index, f"S{index}."), translated(index, f"T{index}.", of_version=index + 1, version=index + 1))]  # fmt: skip
-    straight, shuffled = Window(20), Window(20)
+    straight, shuffled = CaptionWindow(20), CaptionWindow(20)
     for event in events:
         straight.apply(event)
     for number in order:

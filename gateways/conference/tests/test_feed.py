@@ -107,7 +107,7 @@ def say(seat, *texts):
 
 
 @database_sync_to_async
-def say_without_telling(seat, text):
+def say_without_publishing(seat, text):
     """A sentence whose hint is lost."""
     part = room_session_of(seat).part
     track = Track.objects.get(room=part.room, lang="en")
@@ -218,7 +218,7 @@ async def test_backlog_of_a_process_is_a_chunk_whenever_it_moves_by_a_second():
         assert sum(3 <= delay_s < 4 for delay_s in delays_s) == 1
 
 
-async def test_delay_that_a_lost_hint_would_have_told_costs_seconds():
+async def test_delay_of_a_lost_hint_costs_seconds():
     seat, socket = await opened(), Socket()
     await database_sync_to_async(served)(seat)
     async with following(seat, socket):
@@ -231,7 +231,7 @@ async def test_delay_that_a_lost_hint_would_have_told_costs_seconds():
 async def test_lost_hint_is_noticed_by_the_next_one():
     seat, socket = await opened(), Socket()
     async with following(seat, socket):
-        await say_without_telling(seat, "One.")
+        await say_without_publishing(seat, "One.")
         await say(seat, "Two.")
         async with asyncio.timeout(1.5):  # long before the feed compares by itself
             await socket.until(lambda: socket.texts() == ["One.", "Two."])
@@ -240,11 +240,11 @@ async def test_lost_hint_is_noticed_by_the_next_one():
 async def test_lost_hint_that_no_other_follows_costs_seconds():
     seat, socket = await opened(), Socket()
     async with following(seat, socket):
-        await say_without_telling(seat, "One.")
+        await say_without_publishing(seat, "One.")
         await socket.until(lambda: socket.texts() == ["One."])
 
 
-async def test_last_sentence_comes_before_the_end_though_it_is_forgotten_at_once():
+async def test_last_sentence_comes_before_the_end_though_it_is_deleted_at_once():
     seat = await opened(terms=replace(TERMS, store=False))
     socket = Socket()
     async with following(seat, socket):
@@ -280,7 +280,7 @@ async def test_viewers_of_a_room_that_takes_long_to_finish_go_after_three_second
         await say(seat, "One.")
         began = time.monotonic()
         await database_sync_to_async(close_room)(seat.room_id)
-        await say_without_telling(seat, "Two.")
+        await say_without_publishing(seat, "Two.")
         await socket.until(lambda: socket.closed)
         assert time.monotonic() - began > VIEWERS_STAY.total_seconds() - 0.5
         assert socket.texts() == ["One.", "Two."]
@@ -314,7 +314,7 @@ async def test_viewers_stay_when_the_host_opens_the_room_again_while_they_wait_f
         assert not socket.closed
 
 
-async def test_engine_that_hears_is_told_though_its_hint_was_lost():
+async def test_ready_engine_is_reported_though_its_hint_was_lost():
     seat, socket = await opened(), Socket()
     async with following(seat, socket):
         await RoomState.objects.filter(pk=seat.room_id).aupdate(hears=True)

@@ -154,7 +154,7 @@ def superuser(shared_stack):
 
 
 @pytest.mark.parametrize("prefix", ["", "/backend"])
-async def test_host_is_told_its_id_then_the_chunk_then_that_the_engine_hears(stack, room, prefix):
+async def test_host_is_told_its_id_then_the_chunk_then_that_the_engine_is_ready(stack, room, prefix):
     async with browser(stack, f"{prefix}/room/{room}/host/en/en", host_cookies(room)) as page:
         await page.ready()
         identity, chunk, ready = page.messages[0], page.messages[1], page.messages[-1]

@@ -65,7 +65,7 @@ class Command(BaseCommand):
             "--talk", type=Path, help="audio in English for the case live; default: the sample"
         )
         parser.add_argument(
-            "--source", type=Path, help="sentences in English, one a line, for the case quality"
+            "--source", type=Path, help="sentences in English, one per line, for the case quality"
         )
         parser.add_argument("--reference", type=Path, help="the same in Portuguese")
         parser.add_argument("--sentences", type=int, default=997, help="how many of them (default all)")
@@ -128,8 +128,8 @@ class Command(BaseCommand):
         with running_stack(rooms=["ONE"]) as stack:
             yield self._talk(stack, "ONE", ["pt"], "bergamot")
         with running_stack(rooms=["FIVE", "NINE"], **_scripted(SCRIPTED_TEXT_S)) as stack:
-            yield self._talk(stack, "FIVE", NINE[:5], "scripted, 30 ms a sentence")
-            yield self._talk(stack, "NINE", NINE, "scripted, 30 ms a sentence")
+            yield self._talk(stack, "FIVE", NINE[:5], "scripted, 30 ms per sentence")
+            yield self._talk(stack, "NINE", NINE, "scripted, 30 ms per sentence")
 
     def _live(self) -> Iterator[Delays]:
         """Beside live transcription by Whisper, in real time."""

@@ -76,7 +76,7 @@ class Command(BaseCommand):
         self, options: HostOptions, blobs: Iterator[Blob], *, speed: float, linger_s: float
     ) -> None:
         printer = _CaptionPrinter(self)
-        async with Host(options, on_message=printer.take) as host:
+        async with Host(options, on_message=printer.on_message) as host:
             tries = 0
             while True:
                 try:
@@ -124,7 +124,7 @@ class _CaptionPrinter:
         self._command = command
         self._printed: dict[tuple[int, int], str] = {}
 
-    def take(self, message: dict[str, Any]) -> None:
+    def on_message(self, message: dict[str, Any]) -> None:
         error = message.get("error")
         if isinstance(error, dict):
             self._command.stderr.write(f"{error.get('code')}: {error.get('message')}")

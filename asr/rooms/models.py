@@ -36,9 +36,9 @@ class RoomSession(models.Model):
     host_fence = models.PositiveIntegerField(
         default=0,
         editable=False,
-        help_text="Rises when another host takes the seat: the older one writes no audio.",
+        help_text="Rises when another host takes the host lease: the older one writes no audio.",
     )
-    host_left = models.BooleanField(default=False, editable=False, help_text="It gave its seat up.")
+    host_left = models.BooleanField(default=False, editable=False, help_text="It gave its lease up.")
     grace_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""A host's seat while its socket lives: renewed, given up, lost; and what that means for its audio."""
+"""A host lease while its socket lives: renewed, given up, lost; and what that means for its audio."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,10 +11,10 @@ from asr.models import Session
 from asr.rooms.ending import lock_open_session
 from asr.rooms.models import RoomSession
 from asr.rooms.selectors import open_session
-from asr.rooms.services import HostSeat, begin_grace, is_same_host
+from asr.rooms.services import HostLease, begin_grace, is_same_host
 from asr.rooms.state import publish_state
 
-SeatState = Literal["held", "taken_over", "lost", "over"]
+HostLeaseState = Literal["held", "taken_over", "lost", "over"]
 LogState = Literal["own", "shared", "over"]
 
 
@@ -26,24 +26,24 @@ class Presence:
     the room is closing or closed.
     """
 
-    state: SeatState
+    state: HostLeaseState
     session_id: int | None = None
 
 
-def keep_seat(seat: HostSeat) -> Presence:
-    """Renew a host's presence, unless the seat was given up or is another's."""
-    opened = open_session(seat.room_id)
+def renew_host_lease(host_lease: HostLease) -> Presence:
+    """Renew a host's presence, unless the host lease was given up or is another's."""
+    opened = open_session(host_lease.room_id)
     if opened is None:
         return Presence("over")
-    if opened.host_connection_id != seat.connection_id:
-        is_ours = is_same_host(seat.key, seat.owner_id, opened)
+    if opened.host_connection_id != host_lease.connection_id:
+        is_ours = is_same_host(host_lease.key, host_lease.owner_id, opened)
         return Presence("taken_over" if is_ours else "lost", opened.pk)
     # The row may have changed since: a renewal that comes late must not bring back a host that has left.
     mine = RoomSession.objects.filter(
-        pk=opened.pk, host_connection_id=seat.connection_id, host_left=False, is_open=True
+        pk=opened.pk, host_connection_id=host_lease.connection_id, host_left=False, is_open=True
     )
     if not mine.filter(grace_until=None).update(host_seen_at=timezone.now()):
-        _end_grace(mine.filter(grace_until__isnull=False), seat.room_id)
+        _end_grace(mine.filter(grace_until__isnull=False), host_lease.room_id)
     return Presence("held", opened.pk)
 
 

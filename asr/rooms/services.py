@@ -40,7 +40,7 @@ class HostRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class HostSeat:
+class HostLease:
     """What a host got: its new connection id and its session.
 
     `ready`: the engine is ready already; `fresh`: the session is new, its audio log is empty; `fence`: with what it
@@ -59,7 +59,7 @@ class HostSeat:
 
 
 @transaction.atomic
-def join_as_host(request: HostRequest) -> HostSeat:
+def join_as_host(request: HostRequest) -> HostLease:
     """Open the room, rejoin it, or take over from one's own older socket.
 
     Raises NotFound, Forbidden (do not record), NoCapacity, Conflict (`multiple_hosts`); a refusal changes
@@ -73,7 +73,7 @@ def join_as_host(request: HostRequest) -> HostSeat:
         raise Conflict("multiple_hosts")
     elif _terms(opened.part) != (terms := _terms_of_rejoin(request, opened)):
         opened = _replace(opened, terms=terms)  # another language, preference or login: a part of its own
-    _seat_host(opened, request, before)
+    _grant_host_lease(opened, request, before)
     if before is None:
         note("room opened", opened)
     note("host joined", opened, part=opened.part.number, stored=opened.part.store)
@@ -82,7 +82,7 @@ def join_as_host(request: HostRequest) -> HostSeat:
         room.save(update_fields=["source_lang"])
     publish(room.pk, HostReplaced(opened.host_connection_id))
     publish_state(room.pk)
-    return HostSeat(
+    return HostLease(
         room.pk, opened.pk, opened.part.opening, opened.host_connection_id, opened.host_key, opened.part.owner_id, opened.host_fence,
         ready=opened.session.state == Session.State.LIVE, fresh=before is None or before.pk != opened.pk,
     )  # fmt: skip
@@ -159,8 +159,8 @@ def _new_session(part: Part) -> RoomSession:
     return RoomSession.objects.create(session=session, room=part.room, part=part)
 
 
-def _seat_host(opened: RoomSession, request: HostRequest, before: RoomSession | None) -> None:
-    """Give the seat of `opened` to this request; `before`: the open session that it found."""
+def _grant_host_lease(opened: RoomSession, request: HostRequest, before: RoomSession | None) -> None:
+    """Give the host lease of `opened` to this request; `before`: the open session that it found."""
     if before is not None and not is_same_host(request.key, request.terms.owner_id, before):
         opened.host_fence = before.host_fence + 1
     opened.host_connection_id = str(uuid.uuid4())
@@ -176,7 +176,7 @@ def _seat_host(opened: RoomSession, request: HostRequest, before: RoomSession | 
 
 
 def is_same_host(key: str, owner_id: int | None, opened: RoomSession) -> bool:
-    """Whether who shows this key has the session's seat: with this key, or with another one of a personal login.
+    """Whether who shows this key has the session's host lease: with this key, or with another one of a personal login.
 
     A password is everybody's who knows it, and so is the login of all hosts.
     """

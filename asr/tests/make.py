@@ -9,7 +9,7 @@ from django.utils import timezone
 from asr.leases import Lease, announce_ready, claim
 from asr.models import Session, Worker
 from asr.rooms.models import RoomSession
-from asr.rooms.services import HostRequest, HostSeat, join_as_host
+from asr.rooms.services import HostLease, HostRequest, join_as_host
 from rooms.models import Room
 from rooms.tests.make import room as make_room
 from transcripts.models import Part
@@ -27,8 +27,8 @@ def slots(count: int) -> None:
     )
 
 
-def join(room: Room | str, *, terms: PartTerms = TERMS, connection_id: str = "", key: str = KEY) -> HostSeat:
-    """A host takes its seat; a code that is no room yet becomes one."""
+def join(room: Room | str, *, terms: PartTerms = TERMS, connection_id: str = "", key: str = KEY) -> HostLease:
+    """A host takes its lease; a code that is no room yet becomes one."""
     if isinstance(room, str):
         room = Room.objects.filter(code=room).first() or make_room(room)
     if not Worker.objects.exists():
@@ -36,21 +36,21 @@ def join(room: Room | str, *, terms: PartTerms = TERMS, connection_id: str = "",
     return join_as_host(HostRequest(room.code, terms, connection_id, key))
 
 
-def served(seat: HostSeat, *, pid: int = 4711) -> Lease:
-    """The seat's session is served by a process that is ready."""
-    session = Session.objects.get(pk=seat.session_id)
+def served(host_lease: HostLease, *, pid: int = 4711) -> Lease:
+    """The host lease's session is served by a process that is ready."""
+    session = Session.objects.get(pk=host_lease.session_id)
     lease = Lease(session.pk, session.generation)
     claim(lease, worker="asr@test", pid=pid)
     announce_ready(lease)
     return lease
 
 
-def session_of(seat: HostSeat) -> Session:
-    return Session.objects.get(pk=seat.session_id)
+def session_of(host_lease: HostLease) -> Session:
+    return Session.objects.get(pk=host_lease.session_id)
 
 
-def room_session_of(seat: HostSeat) -> RoomSession:
-    return RoomSession.objects.select_related("session", "room", "part").get(pk=seat.session_id)
+def room_session_of(host_lease: HostLease) -> RoomSession:
+    return RoomSession.objects.select_related("session", "room", "part").get(pk=host_lease.session_id)
 
 
 def bare_session(room: Room, *, part: Part | None = None, host: str = "", **fields: Any) -> RoomSession:
@@ -65,9 +65,11 @@ def bare_session(room: Room, *, part: Part | None = None, host: str = "", **fiel
     )
 
 
-def aged(seat: HostSeat, **ages_s: float) -> None:
+def aged(host_lease: HostLease, **ages_s: float) -> None:
     """Set times of the session's rows this many seconds into the past."""
     now = timezone.now()
     for name, age_s in ages_s.items():
         model = RoomSession if name in ("host_seen_at", "grace_until") else Session
-        model._default_manager.filter(pk=seat.session_id).update(**{name: now - timedelta(seconds=age_s)})
+        model._default_manager.filter(pk=host_lease.session_id).update(
+            **{name: now - timedelta(seconds=age_s)}
+        )

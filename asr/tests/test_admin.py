@@ -17,8 +17,8 @@ pytestmark = pytest.mark.django_db
 SESSIONS, WORKERS = reverse("admin:asr_rooms_roomsession_changelist"), reverse("admin:asr_worker_changelist")
 
 
-def force_close(client, *seats, **more):
-    chosen = [seat.session_id for seat in seats]
+def force_close(client, *host_leases, **more):
+    chosen = [host_lease.session_id for host_lease in host_leases]
     return client.post(SESSIONS, {"action": "force_close", "_selected_action": chosen, **more})
 
 
@@ -33,11 +33,11 @@ def test_live_sessions_show_worker_delay_host_and_heart_beat(admin_client):
 
 
 def test_closing_is_asked_about_first(admin_client):
-    seat = join("A")
-    question = force_close(admin_client, seat)
+    host_lease = join("A")
+    question = force_close(admin_client, host_lease)
     assert "Close these rooms?" in question.content.decode()
     assert "Title of A" in question.content.decode()
-    assert session_of(seat).state == "starting"
+    assert session_of(host_lease).state == "starting"
 
 
 def test_confirmed_rooms_are_closed_and_the_others_stay(admin_client):
@@ -46,14 +46,14 @@ def test_confirmed_rooms_are_closed_and_the_others_stay(admin_client):
     answer = force_close(admin_client, chosen, over, confirmed="yes")
     assert answer.status_code == 302
     assert "1 room is being closed." in admin_client.get(SESSIONS).content.decode()
-    states = [session_of(seat).state for seat in (chosen, over, other)]
+    states = [session_of(host_lease).state for host_lease in (chosen, over, other)]
     assert states == ["closing", "closed", "starting"]
 
 
 def test_nothing_open_is_said_so(admin_client):
-    seat = join("A")
+    host_lease = join("A")
     Session.objects.update(state="closed")
-    assert "None of the selected sessions is open." in force_close(admin_client, seat).content.decode()
+    assert "None of the selected sessions is open." in force_close(admin_client, host_lease).content.decode()
 
 
 def test_who_may_only_look_cannot_close(client, django_user_model):
@@ -62,21 +62,23 @@ def test_who_may_only_look_cannot_close(client, django_user_model):
         Permission.objects.get(content_type__app_label="asr_rooms", codename="view_roomsession")
     )
     client.force_login(user)
-    seat = join("A")
-    force_close(client, seat, confirmed="yes")
-    assert session_of(seat).state == "starting"
+    host_lease = join("A")
+    force_close(client, host_lease, confirmed="yes")
+    assert session_of(host_lease).state == "starting"
 
 
 def test_nobody_adds_changes_or_deletes_a_running_session(admin_client):
-    seat = join("A")
-    change = reverse("admin:asr_rooms_roomsession_change", args=[seat.session_id])
+    host_lease = join("A")
+    change = reverse("admin:asr_rooms_roomsession_change", args=[host_lease.session_id])
     assert admin_client.get(reverse("admin:asr_rooms_roomsession_add")).status_code == 403
     assert (
-        admin_client.post(reverse("admin:asr_rooms_roomsession_delete", args=[seat.session_id])).status_code
+        admin_client.post(
+            reverse("admin:asr_rooms_roomsession_delete", args=[host_lease.session_id])
+        ).status_code
         == 403
     )
     admin_client.post(change, {"state": "closed"})
-    assert session_of(seat).state == "starting"
+    assert session_of(host_lease).state == "starting"
 
 
 def test_workers_show_their_slots_and_whether_they_live(admin_client):
@@ -91,9 +93,9 @@ def test_workers_show_their_slots_and_whether_they_live(admin_client):
 def test_query_count_does_not_depend_on_the_number_of_rows(admin_client, page):
     counts = []
     for number in range(3):
-        seat = join(f"ROOM{number}")
-        served(seat, pid=number + 1)
-        aged(seat, beat_at=number)
+        host_lease = join(f"ROOM{number}")
+        served(host_lease, pid=number + 1)
+        aged(host_lease, beat_at=number)
         Worker.objects.create(
             name=f"asr@{number}", slots=1, model="base", device="cpu", beat_at=timezone.now()
         )

@@ -65,172 +65,172 @@ HEARD = Progress(heard_ms=5000, committed_ms=4000, audio_waits=False, delay_s=1.
 
 
 def test_process_takes_the_lease_once():
-    seat = join("A")
-    lease = served(seat)
+    host_lease = join("A")
+    lease = served(host_lease)
     with pytest.raises(LeaseLost):
         claim(lease, worker="asr@other", pid=1)
-    assert session_of(seat).state == "live"
+    assert session_of(host_lease).state == "live"
 
 
 def test_next_generation_fences_off_the_one_before():
-    seat = join("A")
-    old = served(seat)
+    host_lease = join("A")
+    old = served(host_lease)
     start_next_generation(old)
     for write in (lambda: beat(old, HEARD), lambda: finish(old), lambda: announce_ready(old)):
         with pytest.raises(LeaseLost):
             write()
-    session = session_of(seat)
+    session = session_of(host_lease)
     assert (session.generation, session.pid, session.worker, len(session.deaths)) == (2, None, "", 1)
-    served(seat, pid=4712)
+    served(host_lease, pid=4712)
 
 
 def test_two_who_notice_a_death_start_one_successor():
-    seat = join("A")
-    lease = served(seat)
+    host_lease = join("A")
+    lease = served(host_lease)
     start_next_generation(lease)
     start_next_generation(lease)
-    assert session_of(seat).generation == 2
+    assert session_of(host_lease).generation == 2
 
 
 def test_beat_returns_the_state_and_never_takes_progress_back():
-    seat = join("A")
-    lease = served(seat)
+    host_lease = join("A")
+    lease = served(host_lease)
     assert beat(lease, HEARD) == "live"
     assert beat(lease, Progress(6000, 3000, audio_waits=False, delay_s=0.0)) == "live"
-    close_room(seat.room_id)
+    close_room(host_lease.room_id)
     assert beat(lease, HEARD) == "closing"
-    assert session_of(seat).committed_ms == 4000
+    assert session_of(host_lease).committed_ms == 4000
 
 
 def test_session_that_dies_too_often_fails_and_the_room_closes():
-    seat = join("A")
+    host_lease = join("A")
     for generation in range(1, MAX_DEATHS + 2):
-        claim(Lease(seat.session_id, generation), worker="asr@test", pid=generation)
-        start_next_generation(Lease(seat.session_id, generation))
-    session = session_of(seat)
+        claim(Lease(host_lease.session_id, generation), worker="asr@test", pid=generation)
+        start_next_generation(Lease(host_lease.session_id, generation))
+    session = session_of(host_lease)
     assert session.state == "failed"
-    assert room_session_of(seat).part.ended_at is not None
-    assert join("A").opening == seat.opening + 1
+    assert room_session_of(host_lease).part.ended_at is not None
+    assert join("A").opening == host_lease.opening + 1
 
 
 def test_deaths_between_which_there_was_text_do_not_count():
-    seat = join("A")
+    host_lease = join("A")
     for number in range(1, MAX_DEATHS + 3):
-        lease = served(seat, pid=number)
+        lease = served(host_lease, pid=number)
         beat(lease, Progress(10_000 * number, 10_000 * number, audio_waits=False, delay_s=0.0))
         start_next_generation(lease)
-    assert (session_of(seat).state, len(session_of(seat).deaths)) == ("live", 1)
+    assert (session_of(host_lease).state, len(session_of(host_lease).deaths)) == ("live", 1)
 
 
 def test_deaths_of_long_ago_do_not_count():
-    seat = join("A")
+    host_lease = join("A")
     long_ago = timezone.now().timestamp() - 301
     Session.objects.update(deaths=[long_ago] * MAX_DEATHS)
-    start_next_generation(served(seat))
-    assert session_of(seat).state == "live"
-    assert len(session_of(seat).deaths) == 1
+    start_next_generation(served(host_lease))
+    assert session_of(host_lease).state == "live"
+    assert len(session_of(host_lease).deaths) == 1
 
 
 class TestSweep:
     def test_silent_process_is_declared_dead_when_it_was_silent_twice(self):
-        seat = join("A")
-        served(seat)
-        aged(seat, beat_at=60)
+        host_lease = join("A")
+        served(host_lease)
+        aged(host_lease, beat_at=60)
         sweep()
-        assert session_of(seat).generation == 1
-        aged(seat, suspect_at=2)
+        assert session_of(host_lease).generation == 1
+        aged(host_lease, suspect_at=2)
         sweep()
-        assert session_of(seat).generation == 2
+        assert session_of(host_lease).generation == 2
 
     def test_process_that_fell_silent_during_an_outage_has_time_to_beat_again_and_its_death_does_not_count(
         self,
     ):
-        seat = join("A")
-        served(seat)
+        host_lease = join("A")
+        served(host_lease)
         sweep()
-        aged(seat, beat_at=60)
+        aged(host_lease, beat_at=60)
         Sweep.objects.update(at=timezone.now() - timedelta(seconds=50))
         sweep()
-        aged(seat, suspect_at=2)
+        aged(host_lease, suspect_at=2)
         sweep()
-        assert session_of(seat).generation == 1
-        aged(seat, suspect_at=7)
+        assert session_of(host_lease).generation == 1
+        aged(host_lease, suspect_at=7)
         sweep()
-        assert (session_of(seat).generation, session_of(seat).deaths) == (2, [])
+        assert (session_of(host_lease).generation, session_of(host_lease).deaths) == (2, [])
 
     def test_process_that_beat_after_an_outage_dies_as_before(self):
-        seat = join("A")
-        served(seat)
+        host_lease = join("A")
+        served(host_lease)
         sweep()
         Sweep.objects.update(at=timezone.now() - timedelta(seconds=50))
         sweep()
         Sweep.objects.update(resumed_at=timezone.now() - timedelta(seconds=30))
-        aged(seat, beat_at=20, suspect_at=2)
+        aged(host_lease, beat_at=20, suspect_at=2)
         sweep()
-        assert (session_of(seat).generation, len(session_of(seat).deaths)) == (2, 1)
+        assert (session_of(host_lease).generation, len(session_of(host_lease).deaths)) == (2, 1)
 
     def test_audio_time_that_stood_still_during_an_outage_is_not_being_stuck(self):
-        seat = join("A")
-        lease = served(seat)
+        host_lease = join("A")
+        lease = served(host_lease)
         waiting = Progress(5000, 4000, audio_waits=True, delay_s=1.5)
         beat(lease, waiting)
-        aged(seat, progress_at=60, beat_at=60)
+        aged(host_lease, progress_at=60, beat_at=60)
         sweep()
         beat(lease, waiting)
         sweep()
-        assert session_of(seat).generation == 1
+        assert session_of(host_lease).generation == 1
 
     def test_process_that_beats_again_is_not_suspected_any_more(self):
-        seat = join("A")
-        lease = served(seat)
-        aged(seat, beat_at=60)
+        host_lease = join("A")
+        lease = served(host_lease)
+        aged(host_lease, beat_at=60)
         sweep()
         beat(lease, HEARD)
         sweep()
-        assert session_of(seat).generation == 1
+        assert session_of(host_lease).generation == 1
 
     def test_stuck_process_beats_but_its_audio_waits(self):
-        seat = join("A")
-        lease = served(seat)
+        host_lease = join("A")
+        lease = served(host_lease)
         beat(lease, HEARD)
         beat(lease, Progress(5000, 4000, audio_waits=True, delay_s=1.5))
-        aged(seat, progress_at=19)
+        aged(host_lease, progress_at=19)
         sweep()
-        assert session_of(seat).generation == 1
-        aged(seat, progress_at=21)
+        assert session_of(host_lease).generation == 1
+        aged(host_lease, progress_at=21)
         sweep()
-        assert session_of(seat).generation == 2
+        assert session_of(host_lease).generation == 2
 
     def test_silence_is_not_being_stuck(self):
-        seat = join("A")
-        beat(served(seat), HEARD)
-        aged(seat, progress_at=600)
+        host_lease = join("A")
+        beat(served(host_lease), HEARD)
+        aged(host_lease, progress_at=600)
         sweep()
-        assert session_of(seat).generation == 1
+        assert session_of(host_lease).generation == 1
 
     def test_lost_task_is_sent_again_once_and_its_generation_stays(self, broker):
-        seat = join("A")
-        aged(seat, queued_at=4)
+        host_lease = join("A")
+        aged(host_lease, queued_at=4)
         sweep()
         assert waiting(broker) == []
-        aged(seat, queued_at=600)
+        aged(host_lease, queued_at=600)
         sweep()
         sweep()
-        session = session_of(seat)
+        session = session_of(host_lease)
         assert waiting(broker) == [session.task_id]
         assert (session.generation, session.deaths) == (1, [])
 
     def test_task_is_due_once_a_generation_and_only_while_its_session_works(self):
-        seat = join("A")
-        lease = Lease(seat.session_id, 1)
+        host_lease = join("A")
+        lease = Lease(host_lease.session_id, 1)
         assert reserve(lease, worker="asr@test")
         assert not reserve(lease, worker="asr@other")
         claim(lease, worker="asr@test", pid=1)
         assert not reserve(lease, worker="asr@test")
         start_next_generation(lease)
         assert not reserve(lease, worker="asr@test")
-        finish(served(seat))
-        assert not reserve(Lease(seat.session_id, 2), worker="asr@test")
+        finish(served(host_lease))
+        assert not reserve(Lease(host_lease.session_id, 2), worker="asr@test")
 
     def test_process_of_another_worker_cannot_claim_what_is_taken(self):
         lease = Lease(join("A").session_id, 1)
@@ -241,89 +241,89 @@ class TestSweep:
     def test_task_that_a_worker_took_along_when_it_died_gets_a_successor_without_counting_a_death(
         self, broker
     ):
-        seat = join("A")
-        reserve(Lease(seat.session_id, 1), worker="asr@test")
-        aged(seat, queued_at=600, beat_at=60)
+        host_lease = join("A")
+        reserve(Lease(host_lease.session_id, 1), worker="asr@test")
+        aged(host_lease, queued_at=600, beat_at=60)
         sweep()
-        assert session_of(seat).generation == 1
+        assert session_of(host_lease).generation == 1
         Worker.objects.update(beat_at=timezone.now() - timedelta(seconds=11))
         sweep()
-        assert (session_of(seat).generation, session_of(seat).deaths) == (2, [])
+        assert (session_of(host_lease).generation, session_of(host_lease).deaths) == (2, [])
         assert waiting(broker) == []
 
     def test_task_that_a_worker_lost_is_sent_again(self, broker):
-        seat, other = join("A"), join("B")
-        reserve(Lease(seat.session_id, 1), worker="asr@test")
+        host_lease, other = join("A"), join("B")
+        reserve(Lease(host_lease.session_id, 1), worker="asr@test")
         served(other)
         release_reserved("asr@test")
-        aged(seat, queued_at=6)
+        aged(host_lease, queued_at=6)
         sweep()
-        assert waiting(broker) == [session_of(seat).task_id]
+        assert waiting(broker) == [session_of(host_lease).task_id]
         assert session_of(other).worker == "asr@test"
 
     def test_host_is_told_once_a_minute_that_its_room_waits_for_a_process(self, broker, caplog):
-        seat, other = join("A"), join("B")
+        host_lease, other = join("A"), join("B")
         served(other)
-        aged(seat, queued_at=6)
+        aged(host_lease, queued_at=6)
         aged(other, queued_at=6)
         sweep()
         sweep()
         told = [record.session for record in caplog.records if record.message == "waits for a process"]
-        assert told == [seat.session_id]
+        assert told == [host_lease.session_id]
 
     def test_host_that_comes_back_while_its_room_waits_for_a_process_is_told_as_well(self, broker, caplog):
-        seat = join("A")
-        aged(seat, queued_at=6)
+        host_lease = join("A")
+        aged(host_lease, queued_at=6)
         sweep()
-        leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
+        leave_as_host(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
         join("A")
         sweep()
         assert [record.message for record in caplog.records].count("waits for a process") == 2
 
     def test_host_that_is_not_seen_any_more_has_its_grace_and_then_the_room_closes(self):
-        seat = join("A")
-        served(seat)
-        aged(seat, host_seen_at=11)
+        host_lease = join("A")
+        served(host_lease)
+        aged(host_lease, host_seen_at=11)
         sweep()
-        assert room_session_of(seat).grace_until > timezone.now() + timedelta(minutes=4)
+        assert room_session_of(host_lease).grace_until > timezone.now() + timedelta(minutes=4)
         sweep()
-        assert session_of(seat).state == "live"
-        aged(seat, grace_until=1)
+        assert session_of(host_lease).state == "live"
+        aged(host_lease, grace_until=1)
         sweep()
-        assert session_of(seat).state == "closing"
+        assert session_of(host_lease).state == "closing"
 
     def test_room_that_is_not_to_be_recorded_any_more_is_closed_whoever_changed_it(self):
-        seat, other = join("A"), join("B")
+        host_lease, other = join("A"), join("B")
         Room.objects.filter(code="A").update(do_not_record=True)
         sweep()
-        assert session_of(seat).state == "closed"
+        assert session_of(host_lease).state == "closed"
         assert session_of(other).state == "starting"
 
     def test_closing_session_that_no_process_takes_for_ten_minutes_is_given_up(self):
-        seat = join("A")
-        close_room(seat.room_id)
-        aged(seat, progress_at=599)
+        host_lease = join("A")
+        close_room(host_lease.room_id)
+        aged(host_lease, progress_at=599)
         sweep()
-        assert session_of(seat).state == "closing"
-        aged(seat, progress_at=601)
+        assert session_of(host_lease).state == "closing"
+        aged(host_lease, progress_at=601)
         sweep()
-        session = session_of(seat)
+        session = session_of(host_lease)
         assert session.state == "failed"
-        assert room_session_of(seat).part.ended_at is not None
+        assert room_session_of(host_lease).part.ended_at is not None
 
     def test_closing_session_that_is_served_is_not_given_up(self):
-        seat = join("A")
-        served(seat)
-        close_room(seat.room_id)
-        aged(seat, progress_at=601)
+        host_lease = join("A")
+        served(host_lease)
+        close_room(host_lease.room_id)
+        aged(host_lease, progress_at=601)
         sweep()
-        assert session_of(seat).state == "closing"
+        assert session_of(host_lease).state == "closing"
 
     def test_text_that_was_not_to_be_stored_goes_though_the_process_died_before_it_could_see_to_it(self):
         unstored = PartTerms("en", store=False, public=True, owner_id=None)
         gone, open_still, kept = join("A", terms=unstored), join("B", terms=unstored), join("C", terms=TERMS)
-        for seat in (gone, open_still, kept):
-            add_sentences(part=room_session_of(seat).part, sentences=[NewSentence(0, 900, "Eins.")])
+        for host_lease in (gone, open_still, kept):
+            add_sentences(part=room_session_of(host_lease).part, sentences=[NewSentence(0, 900, "Eins.")])
         Session.objects.filter(pk__in=[gone.session_id, kept.session_id]).update(state="closed")
         sweep()
         left = set(Sentence.objects.values_list("part__room__code", flat=True))
@@ -331,11 +331,11 @@ class TestSweep:
 
     def test_session_that_cannot_be_repaired_keeps_no_other_from_it(self):
         Session.objects.create(kind=Session.Kind.ROOM, source_lang="en", state="live", pid=1)  # of no room
-        seat = join("A")
-        served(seat)
-        aged(seat, host_seen_at=11)
+        host_lease = join("A")
+        served(host_lease)
+        aged(host_lease, host_seen_at=11)
         sweep()
-        assert room_session_of(seat).grace_until is not None
+        assert room_session_of(host_lease).grace_until is not None
 
 
 @pytest.mark.django_db(transaction=True)
@@ -350,49 +350,52 @@ class TestSweep:
     ],
 )
 def test_death_that_an_outage_caused_does_not_count(exception, deaths):
-    seat = join("A")
-    served(seat)
+    host_lease = join("A")
+    served(host_lease)
     task_failure.send(
-        None, task_id=f"session-{seat.session_id}-1", exception=exception, args=(seat.session_id, 1)
+        None,
+        task_id=f"session-{host_lease.session_id}-1",
+        exception=exception,
+        args=(host_lease.session_id, 1),
     )
-    session = session_of(seat)
+    session = session_of(host_lease)
     assert (session.generation, len(session.deaths)) == (2, deaths)
 
 
 def test_lease_is_taken_again_by_the_process_that_never_got_the_answer():
-    seat = join("A")
-    lease = served(seat, pid=4711)
+    host_lease = join("A")
+    lease = served(host_lease, pid=4711)
     assert claim(lease, worker="asr@test", pid=4711).pid == 4711
 
 
 def test_ready_is_not_said_of_a_session_that_closes():
-    seat = join("A")
-    close_room(seat.room_id)
-    lease = Lease(seat.session_id, 1)
+    host_lease = join("A")
+    close_room(host_lease.room_id)
+    lease = Lease(host_lease.session_id, 1)
     claim(lease, worker="asr@test", pid=1)
     announce_ready(lease)
-    assert session_of(seat).state == "closing"
+    assert session_of(host_lease).state == "closing"
 
 
 def test_writes_of_a_finished_session_are_refused():
-    seat = join("A")
-    lease = served(seat)
+    host_lease = join("A")
+    lease = served(host_lease)
     finish(lease)
     with pytest.raises(LeaseLost), held(lease):
         pass
 
 
 def test_host_who_left_during_a_restart_is_in_grace_in_the_new_session():
-    seat = join("A")
-    new = restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
-    leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
+    host_lease = join("A")
+    new = restart_session(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
+    leave_as_host(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
     assert RoomSession.objects.get(pk=new).grace_until is not None
 
 
 @pytest.mark.django_db(transaction=True)
 def test_process_that_is_stopped_in_a_transaction_does_not_keep_others_from_its_session(settings):
-    seat = join("A")
-    lease = served(seat)
+    host_lease = join("A")
+    lease = served(host_lease)
     quick = settings.ENV.model_copy(update={"database_idle_transaction_s": 1.0})
     entered, goes_on, ended_by = Event(), Event(), []
 

@@ -58,9 +58,9 @@ def noise(seconds):
     return np.random.default_rng(5).normal(0, 3000, int(seconds * 16_000)).astype("<i2").tobytes()
 
 
-def texts(seat):
+def texts(host_lease):
     return list(
-        Sentence.objects.filter(part=room_session_of(seat).part)
+        Sentence.objects.filter(part=room_session_of(host_lease).part)
         .order_by("index")
         .values_list("text", flat=True)
     )
@@ -87,20 +87,20 @@ class TestStallWatch:
 @pytest.mark.django_db
 class TestHeart:
     def test_lease_is_renewed_while_the_main_loop_ticks_and_not_while_it_stands_still(self):
-        seat, clock = join("A"), Clock()
+        host_lease, clock = join("A"), Clock()
         progress = Progress(heard_ms=1000, committed_ms=0, audio_waits=False, delay_s=0.0)
-        heart = Heart(served(seat), progress, stuck_s=20, clock=clock)
+        heart = Heart(served(host_lease), progress, stuck_s=20, clock=clock)
         clock.now += 20
         heart.beat()
-        assert session_of(seat).heard_ms == 1000
-        last_beat = session_of(seat).beat_at
+        assert session_of(host_lease).heard_ms == 1000
+        last_beat = session_of(host_lease).beat_at
         clock.now += 0.1
         heart.beat()
-        assert session_of(seat).beat_at == last_beat
+        assert session_of(host_lease).beat_at == last_beat
         heart.tick(replace(progress, heard_ms=2000))
         heart.beat()
-        assert session_of(seat).beat_at > last_beat
-        assert session_of(seat).heard_ms == 2000
+        assert session_of(host_lease).beat_at > last_beat
+        assert session_of(host_lease).heard_ms == 2000
 
 
 class TestLogEnd:
@@ -182,103 +182,107 @@ def until(holds):
 
 @pytest.mark.django_db
 class TestSink:
-    def sink(self, seat):
-        return TranscriptSink(served(seat), room_session_of(seat).part, wait=lambda seconds: None)
+    def sink(self, host_lease):
+        return TranscriptSink(served(host_lease), room_session_of(host_lease).part, wait=lambda seconds: None)
 
     def test_sentence_and_progress_are_one_write(self):
-        seat = join("A")
-        self.sink(seat).handle([SentenceReady(0, 900, "Eins.", True)], committed_ms=900, clock=SpokenClock())
-        assert texts(seat) == ["Eins."]
-        assert session_of(seat).committed_ms == 900
+        host_lease = join("A")
+        self.sink(host_lease).handle(
+            [SentenceReady(0, 900, "Eins.", True)], committed_ms=900, clock=SpokenClock()
+        )
+        assert texts(host_lease) == ["Eins."]
+        assert session_of(host_lease).committed_ms == 900
 
     def test_sentence_that_ends_before_what_is_settled_is_written_all_the_same(self):
-        seat = join("A")
-        sink = self.sink(seat)
+        host_lease = join("A")
+        sink = self.sink(host_lease)
         for text, committed_ms in (("Eins.", 5000), ("Zwei.", 5000), ("Drei.", 4000)):
             sink.handle([SentenceReady(0, 900, text, False)], committed_ms=committed_ms, clock=SpokenClock())
-        assert texts(seat) == ["Eins.", "Zwei.", "Drei."]
-        assert session_of(seat).committed_ms == 5000
+        assert texts(host_lease) == ["Eins.", "Zwei.", "Drei."]
+        assert session_of(host_lease).committed_ms == 5000
 
     def test_sentence_that_is_removed_while_its_part_is_live_takes_no_later_one_along(self):
-        seat = join("A")
-        sink = self.sink(seat)
+        host_lease = join("A")
+        sink = self.sink(host_lease)
         for number, text in enumerate(("Eins.", "Zwei.", "Drei.", "Vier.")):
             sink.handle([SentenceReady(0, 900, text, False)], committed_ms=0, clock=SpokenClock())
             if number % 2:
                 remove_sentence(Sentence.objects.get(text=text))
-        assert texts(seat) == ["Eins.", "Drei."]
+        assert texts(host_lease) == ["Eins.", "Drei."]
         assert list(Sentence.with_removed.order_by("index").values_list("index", flat=True)) == [0, 1, 2, 3]
 
     def test_write_whose_answer_was_lost_is_not_written_twice(self):
-        seat = join("A")
-        lease, part = served(seat), room_session_of(seat).part
+        host_lease = join("A")
+        lease, part = served(host_lease), room_session_of(host_lease).part
         sentences = [SentenceReady(0, 900, text, False) for text in ("Eins.", "Eins.", "Zwei.")]
         TranscriptSink(lease, part).handle(sentences[:2], committed_ms=900, clock=SpokenClock())
         again = TranscriptSink(lease, part)  # it gives out the same sentences, by the same keys
         again.handle(sentences, committed_ms=1800, clock=SpokenClock())
-        assert texts(seat) == ["Eins.", "Eins.", "Zwei."]
-        assert session_of(seat).committed_ms == 1800
+        assert texts(host_lease) == ["Eins.", "Eins.", "Zwei."]
+        assert session_of(host_lease).committed_ms == 1800
 
     def test_next_generation_s_sentences_are_not_those_of_the_one_before(self):
-        seat = join("A")
-        self.sink(seat).handle([SentenceReady(0, 900, "Ja.", False)], committed_ms=900, clock=SpokenClock())
-        start_next_generation(Lease(seat.session_id, 1))
-        self.sink(seat).handle(
+        host_lease = join("A")
+        self.sink(host_lease).handle(
+            [SentenceReady(0, 900, "Ja.", False)], committed_ms=900, clock=SpokenClock()
+        )
+        start_next_generation(Lease(host_lease.session_id, 1))
+        self.sink(host_lease).handle(
             [SentenceReady(900, 1800, "Ja.", False)], committed_ms=1800, clock=SpokenClock()
         )
-        assert texts(seat) == ["Ja.", "Ja."]
+        assert texts(host_lease) == ["Ja.", "Ja."]
 
     def test_partial_is_never_stored(self):
-        seat = join("A")
-        self.sink(seat).handle([PartialText(0, "Ei")], committed_ms=0, clock=SpokenClock())
-        assert texts(seat) == []
+        host_lease = join("A")
+        self.sink(host_lease).handle([PartialText(0, "Ei")], committed_ms=0, clock=SpokenClock())
+        assert texts(host_lease) == []
 
     def test_nothing_is_written_when_the_lease_is_lost(self):
-        seat = join("A")
-        sink = self.sink(seat)
-        start_next_generation(Lease(seat.session_id, 1))
+        host_lease = join("A")
+        sink = self.sink(host_lease)
+        start_next_generation(Lease(host_lease.session_id, 1))
         with pytest.raises(LeaseLost):
             sink.handle([SentenceReady(0, 900, "Eins.", True)], committed_ms=900, clock=SpokenClock())
-        assert texts(seat) == []
+        assert texts(host_lease) == []
 
 
 @pytest.mark.django_db(transaction=True)
 class TestServing:
-    def log(self, seat):
-        return AudioLog(settings.REDIS_URL, f"{session_of(seat).audio_key}")
+    def log(self, host_lease):
+        return AudioLog(settings.REDIS_URL, f"{session_of(host_lease).audio_key}")
 
-    def said(self, seat, seconds):
+    def said(self, host_lease, seconds):
         """A host spoke and has left."""
-        self.log(seat).append("pcm", noise(seconds))
-        self.log(seat).append("end", b"")
+        self.log(host_lease).append("pcm", noise(seconds))
+        self.log(host_lease).append("end", b"")
 
-    def serve(self, seat, generation=1, make_captioner=runtime.make_captioner):
+    def serve(self, host_lease, generation=1, make_captioner=runtime.make_captioner):
         serve(
-            Lease(seat.session_id, generation),
+            Lease(host_lease.session_id, generation),
             NODE,
             make_captioner=make_captioner,
-            log=self.log(seat),
+            log=self.log(host_lease),
         )
 
     def test_all_audio_of_a_closing_session_becomes_text_then_everything_is_cleaned_up(self):
-        seat = join("A")
-        log = self.log(seat)
-        self.said(seat, 4.5)
-        close_room(seat.room_id)
-        self.serve(seat)
-        assert texts(seat) == [
+        host_lease = join("A")
+        log = self.log(host_lease)
+        self.said(host_lease, 4.5)
+        close_room(host_lease.room_id)
+        self.serve(host_lease)
+        assert texts(host_lease) == [
             "S0001w1 s0001w2 s0001w3 s0001w4.",
             "S0002w1 s0002w2 s0002w3 s0002w4.",
             "S0003w1.",
         ]
-        assert session_of(seat).state == "closed"
+        assert session_of(host_lease).state == "closed"
         assert not log.has_after("0-0")
 
     def test_process_that_hangs_while_closing_is_replaced_and_the_next_one_finishes(self, settings):
         settings.ENV = settings.ENV.model_copy(update={"asr_stuck_s": 2.0, "asr_beat_stale_s": 2.0})
-        seat = join("A")
-        self.said(seat, 4.5)
-        close_room(seat.room_id)
+        host_lease = join("A")
+        self.said(host_lease, 4.5)
+        close_room(host_lease.room_id)
         hangs, goes_on = Event(), Event()
 
         class HangingCaptioner(Captioner):
@@ -292,7 +296,7 @@ class TestServing:
 
         def hang():
             try:
-                self.serve(seat, make_captioner=make_captioner)
+                self.serve(host_lease, make_captioner=make_captioner)
             finally:
                 connections.close_all()
 
@@ -300,34 +304,34 @@ class TestServing:
         thread.start()
         try:
             assert hangs.wait(WITHIN_S)
-            until(lambda: sweep() or session_of(seat).generation == 2)
-            self.serve(seat, generation=2)
+            until(lambda: sweep() or session_of(host_lease).generation == 2)
+            self.serve(host_lease, generation=2)
         finally:
             goes_on.set()
             thread.join()
-        assert texts(seat) == [
+        assert texts(host_lease) == [
             "S0001w1 s0001w2 s0001w3 s0001w4.",
             "S0002w1 s0002w2 s0002w3 s0002w4.",
             "S0003w1.",
         ]
-        assert (session_of(seat).state, len(session_of(seat).deaths)) == ("closed", 1)
+        assert (session_of(host_lease).state, len(session_of(host_lease).deaths)) == ("closed", 1)
 
     def test_next_process_counts_on_from_what_the_one_before_counted(self):
-        seat, counted = join("A"), []
+        host_lease, counted = join("A"), []
         name, *_ = [field.name for field in fields(Counters)]
-        Session.objects.filter(pk=seat.session_id).update(counters={name: 3, "of_another_release": 1})
+        Session.objects.filter(pk=host_lease.session_id).update(counters={name: 3, "of_another_release": 1})
 
         def make_captioner(session, counters):
             counted.append(getattr(counters, name))
             return Captioner(ScriptedRecogniser, runtime.engine_options(session))
 
-        self.said(seat, 1.0)
-        close_room(seat.room_id)
-        self.serve(seat, make_captioner=make_captioner)
+        self.said(host_lease, 1.0)
+        close_room(host_lease.room_id)
+        self.serve(host_lease, make_captioner=make_captioner)
         assert counted == [3]
 
     def test_process_that_waits_for_redis_is_not_stuck(self):
-        seat = join("A")
+        host_lease = join("A")
         came, gone = Event(), Event()
 
         class HoldingCaptioner(Captioner):
@@ -341,17 +345,17 @@ class TestServing:
                 return super().poll()
 
         with tempfile.TemporaryDirectory() as folder, RealRedis(Path(folder)) as redis:
-            log = AudioLog(redis.url, session_of(seat).audio_key)
+            log = AudioLog(redis.url, session_of(host_lease).audio_key)
             for _ in range(2 * READ_COUNT):
                 log.append("pcm", noise(0.1))
-            close_room(seat.room_id)
+            close_room(host_lease.room_id)
 
             def make_captioner(session, counters):
                 return HoldingCaptioner(ScriptedRecogniser, runtime.engine_options(session))
 
             def run():
                 try:
-                    serve(Lease(seat.session_id, 1), NODE, make_captioner=make_captioner, log=log)
+                    serve(Lease(host_lease.session_id, 1), NODE, make_captioner=make_captioner, log=log)
                 finally:
                     connections.close_all()
 
@@ -359,61 +363,61 @@ class TestServing:
             thread.start()
             try:
                 assert came.wait(WITHIN_S)
-                until(lambda: session_of(seat).audio_waits)
+                until(lambda: session_of(host_lease).audio_waits)
                 redis.stop()
                 gone.set()
-                until(lambda: not session_of(seat).audio_waits)
+                until(lambda: not session_of(host_lease).audio_waits)
                 redis.start()
             finally:
                 gone.set()
                 thread.join()
-        assert (session_of(seat).state, session_of(seat).generation) == ("closed", 1)
-        assert len(texts(seat)) == 7
+        assert (session_of(host_lease).state, session_of(host_lease).generation) == ("closed", 1)
+        assert len(texts(host_lease)) == 7
 
     def test_minutes_of_audio_are_written_sentence_by_sentence_when_the_room_closes(self):
-        seat = join("A")
-        log, minutes = self.log(seat), 5
+        host_lease = join("A")
+        log, minutes = self.log(host_lease), 5
         for _ in range(minutes):
             log.append("pcm", noise(60))
         log.append("end", b"")
-        close_room(seat.room_id)
-        self.serve(seat)
-        assert len(texts(seat)) == minutes * 30
+        close_room(host_lease.room_id)
+        self.serve(host_lease)
+        assert len(texts(host_lease)) == minutes * 30
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(DISTINCT xmin::text) FROM transcripts_sentence")
             assert cursor.fetchone()[0] == minutes * 30
 
     def test_next_generation_goes_on_behind_the_last_sentence(self):
-        seat = join("A")
-        self.said(seat, 4.5)
-        sink = TranscriptSink(served(seat), room_session_of(seat).part)
+        host_lease = join("A")
+        self.said(host_lease, 4.5)
+        sink = TranscriptSink(served(host_lease), room_session_of(host_lease).part)
         sink.handle([SentenceReady(0, 2000, "Said before.", True)], committed_ms=2000, clock=SpokenClock())
-        start_next_generation(Lease(seat.session_id, 1))
-        close_room(seat.room_id)
-        self.serve(seat, generation=2)
-        assert texts(seat) == ["Said before.", "S0002w1 s0002w2 s0002w3 s0002w4.", "S0003w1."]
+        start_next_generation(Lease(host_lease.session_id, 1))
+        close_room(host_lease.room_id)
+        self.serve(host_lease, generation=2)
+        assert texts(host_lease) == ["Said before.", "S0002w1 s0002w2 s0002w3 s0002w4.", "S0003w1."]
 
     def test_unstored_text_is_gone_when_the_process_has_finished(self):
-        seat = join("A", terms=replace(TERMS, store=False))
-        self.said(seat, 2.5)
-        close_room(seat.room_id)
-        self.serve(seat)
-        assert texts(seat) == []
+        host_lease = join("A", terms=replace(TERMS, store=False))
+        self.said(host_lease, 2.5)
+        close_room(host_lease.room_id)
+        self.serve(host_lease)
+        assert texts(host_lease) == []
         assert Track.objects.get().version == 4  # two sentences came, two went
 
     def test_process_of_an_older_generation_serves_nothing(self):
-        seat = join("A")
-        start_next_generation(Lease(seat.session_id, 1))
-        self.said(seat, 2.5)
-        self.serve(seat, generation=1)
-        assert texts(seat) == []
-        assert session_of(seat).pid is None
+        host_lease = join("A")
+        start_next_generation(Lease(host_lease.session_id, 1))
+        self.said(host_lease, 2.5)
+        self.serve(host_lease, generation=1)
+        assert texts(host_lease) == []
+        assert session_of(host_lease).pid is None
 
     def test_restarted_part_is_finished_by_its_own_process_and_the_room_stays_open(self):
-        seat = join("A")
-        self.said(seat, 2.5)
-        restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
-        self.serve(seat)
-        assert len(texts(seat)) == 2
-        assert session_of(seat).state == "closed"
-        assert room_session_of(seat).room.sessions.filter(session__state="starting").exists()
+        host_lease = join("A")
+        self.said(host_lease, 2.5)
+        restart_session(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
+        self.serve(host_lease)
+        assert len(texts(host_lease)) == 2
+        assert session_of(host_lease).state == "closed"
+        assert room_session_of(host_lease).room.sessions.filter(session__state="starting").exists()

@@ -164,7 +164,7 @@ class AudioWriter:
                 else:
                     await self._append(log, "end", b"")
             except AudioLogTaken:
-                logger.warning("audio of a host that lost its seat dropped", extra={"session": log_of})
+                logger.warning("audio of a host that lost its lease dropped", extra={"session": log_of})
                 self.drop()
             finally:
                 self._done(item)

@@ -119,8 +119,8 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         room_id, opening = request.room_id, request.opening
         if request.role == "host":
             self._host = HostSocket(self, request)
-            seat = await self._host.join()
-            room_id, opening = seat.room_id, seat.opening
+            host_lease = await self._host.join()
+            room_id, opening = host_lease.room_id, host_lease.opening
         if self._ended.is_set():
             return
         self._member = Member(self._send_chunk, self._on_control, opening)
@@ -135,7 +135,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._gone = True
             self._outbox.stop()
             self._ended.set()
-            if self._host is not None:  # first of all: nobody renews the seat of a socket that is gone
+            if self._host is not None:  # first of all: nobody renews the host lease of a socket that is gone
                 background.spawn(self._host.leave())
             background.spawn(self._stop_reading())
 

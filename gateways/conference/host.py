@@ -1,4 +1,4 @@
-"""The host's half of a room socket: audio, signals, and what becomes of its seat."""
+"""The host's half of a room socket: audio, signals, and what becomes of its lease."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from asr.rooms import presence, services
 from gateways.common.limits import TokenBucket
 from gateways.conference import background, refusals, words
 from gateways.conference.audio import AudioWriter, RecorderHeader, recall_header, remember_header
+from gateways.conference.host_lease import HostLeaseHolder
 from gateways.conference.request import SocketRequest
-from gateways.conference.seat import Seat
 from rooms.errors import DomainError
 from transcripts.events import (
     Control,
@@ -40,7 +40,7 @@ PRESENCE_EVERY_S = 2.0
 MESSAGES_PER_S, MESSAGES_BURST = 100.0, 500.0
 BYTES_PER_S, BYTES_BURST = 1_000_000.0, 8_000_000.0
 RESTART_EVERY_S = 2.0
-DRAIN_WITHIN_S = 600.0  # while Redis is away or full; the seat is given up before
+DRAIN_WITHIN_S = 600.0  # while Redis is away or full; the host lease is given up before
 LAST_AUDIO_WITHIN_S = 1.0  # in a room that is being closed: what is under way still arrives
 RESTART = "restart_backend_engine"
 logger = logging.getLogger(__name__)
@@ -48,13 +48,13 @@ _writers: WeakValueDictionary[int, AudioWriter] = WeakValueDictionary()  # each 
 
 
 class HostSocket:
-    """One host's connection: it holds the seat, writes its audio into the session's log, and tells it things."""
+    """One host's connection: it holds the host lease, writes its audio into the session's log, and tells it things."""
 
     def __init__(self, consumer: RoomConsumer, request: SocketRequest) -> None:
         self._consumer = consumer
         self._request = request
-        self._seat = Seat(request)
-        self._held: tuple[services.HostSeat, AudioWriter] | None = None
+        self._host_lease = HostLeaseHolder(request)
+        self._held: tuple[services.HostLease, AudioWriter] | None = None
         self._ready_sent_for = 0
         self._restarted_at = -RESTART_EVERY_S
         self._messages = TokenBucket(rate_per_s=MESSAGES_PER_S, burst=MESSAGES_BURST)
@@ -66,32 +66,36 @@ class HostSocket:
         self._losing = False
         self._odd_text_logged = False
 
-    async def join(self) -> services.HostSeat:
-        """Take the seat; nothing more where the socket is gone meanwhile. Raises DomainError."""
+    async def join(self) -> services.HostLease:
+        """Take the host lease; nothing more where the socket is gone meanwhile. Raises DomainError."""
         request = self._request
-        seat = await self._seat.take()
+        host_lease = await self._host_lease.acquire()
         header = RecorderHeader(await recall_header(request.connection_id))
         if self._leaving.is_set():
-            return seat
+            return host_lease
         writer = AudioWriter(
-            seat.session_id, fence=seat.fence, fresh=seat.fresh, header=header, raw_pcm=request.raw_pcm
+            host_lease.session_id,
+            fence=host_lease.fence,
+            fresh=host_lease.fresh,
+            header=header,
+            raw_pcm=request.raw_pcm,
         )
-        writer.after(_writers.get(seat.room_id))
-        _writers[seat.room_id] = writer
-        self._held = seat, writer
-        self._writing = background.spawn(self._at_work(writer.run(seat.connection_id, self._error)))
+        writer.after(_writers.get(host_lease.room_id))
+        _writers[host_lease.room_id] = writer
+        self._held = host_lease, writer
+        self._writing = background.spawn(self._at_work(writer.run(host_lease.connection_id, self._error)))
         if header.whole:
-            await remember_header(seat.connection_id, header.whole)
-        await self._info({"connection_id": seat.connection_id})
-        return seat
+            await remember_header(host_lease.connection_id, header.whole)
+        await self._info({"connection_id": host_lease.connection_id})
+        return host_lease
 
     async def joined(self) -> None:
         """The chunk has been sent: begin to work, and send that the engine is ready if it is already."""
-        seat, _ = self._place()
+        host_lease, _ = self._place()
         background.spawn(self._at_work(self._stay()))
         # The room's events are followed by now: what is not in the row yet comes as an event.
-        if seat.ready or await database_sync_to_async(presence.engine_ready)(seat.session_id):
-            await self._send_ready(seat.session_id)
+        if host_lease.ready or await database_sync_to_async(presence.engine_ready)(host_lease.session_id):
+            await self._send_ready(host_lease.session_id)
 
     async def receive(self, text: str | None, blob: bytes | None) -> None:
         """A message of the browser."""
@@ -105,25 +109,25 @@ class HostSocket:
 
     async def on_control(self, event: Control) -> None:
         """An event of the room for its host."""
-        seat, writer = self._place()
+        host_lease, writer = self._place()
         if isinstance(event, RoomClosed):
-            if await self._seat.log_state(writer.session_id) == "over":
+            if await self._host_lease.log_state(writer.session_id) == "over":
                 self._stop_audio()
                 writer.drop()
         elif isinstance(event, HostError):
             await self._error(event.code, event.parameters)
         elif isinstance(event, EngineReady) and event.session_id == writer.session_id:
             await self._send_ready(event.session_id)
-        elif _concerns(event, seat, writer):
+        elif _concerns(event, host_lease, writer):
             # An event is a hint, and two may cross: the row says who the host is, and where.
             await self._renew()
             if isinstance(event, EngineReady) and event.session_id == writer.session_id:
                 await self._send_ready(event.session_id)
 
     async def leave(self) -> None:
-        """The socket is gone: give up the seat at once, then finish writing what it sent."""
+        """The socket is gone: give up the host lease at once, then finish writing what it sent."""
         self._leaving.set()
-        await self._seat.give_up()
+        await self._host_lease.release()
         if self._held is None:
             return
         try:
@@ -140,7 +144,7 @@ class HostSocket:
         """Write what waits, then say that nothing more comes, unless somebody goes on there."""
         _, writer = self._place()
         await self._written()
-        state = await self._seat.log_state(writer.session_id)
+        state = await self._host_lease.log_state(writer.session_id)
         if state == "own":
             writer.end_log()
             await self._written()
@@ -179,7 +183,7 @@ class HostSocket:
             await self._error("too_many_restarts")
             return
         try:
-            await self._seat.restart(writer.switch)  # earlier audio belongs to the earlier part
+            await self._host_lease.restart(writer.switch)  # earlier audio belongs to the earlier part
             self._restarted_at = time.monotonic()
         except DomainError as error:
             await self._error(error.code)
@@ -187,7 +191,7 @@ class HostSocket:
             await self._error("not_ready")
 
     async def _stay(self) -> None:
-        """Renew the seat until the socket is gone, or the seat."""
+        """Renew the host lease until the socket is gone, or the host lease."""
         while not self._leaving.is_set() and not self._ending:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PRESENCE_EVERY_S):
@@ -196,9 +200,9 @@ class HostSocket:
             await self._renew()
 
     async def _renew(self) -> None:
-        """Notice when the seat is somebody else's, or the room is closing."""
+        """Notice when the host lease is somebody else's, or the room is closing."""
         _, writer = self._place()
-        now = await self._seat.renew()
+        now = await self._host_lease.renew()
         if now is None:
             return
         if now.state == "held" and now.session_id is not None:
@@ -251,16 +255,16 @@ class HostSocket:
         # A page takes anything without `info` for a chunk, this error too.
         await self._consumer.send_present_chunk()
 
-    def _place(self) -> tuple[services.HostSeat, AudioWriter]:
+    def _place(self) -> tuple[services.HostLease, AudioWriter]:
         if self._held is None:
             raise RuntimeError("join() comes first")
         return self._held
 
 
-def _concerns(event: Control, seat: services.HostSeat, writer: AudioWriter) -> bool:
+def _concerns(event: Control, host_lease: services.HostLease, writer: AudioWriter) -> bool:
     """Whether the host must ask how it stands."""
     if isinstance(event, HostReplaced):
-        return event.connection_id != seat.connection_id
+        return event.connection_id != host_lease.connection_id
     if isinstance(event, SessionClosing):
         return event.session_id == writer.session_id
     newest = event.new_id if isinstance(event, SessionReplaced) else getattr(event, "session_id", 0)

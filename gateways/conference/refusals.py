@@ -29,7 +29,7 @@ NO_PREFERENCES = Refusal(UNSUPPORTED_DATA, "Required room config cookies not fou
 NOT_ACTIVE = Refusal(UNSUPPORTED_DATA, "Room not active", "not_active")
 CLOSED = Refusal(UNSUPPORTED_DATA, "Room closed", "closed")
 INTERNAL = Refusal(UNSUPPORTED_DATA, "Internal server error", "internal")
-REPLACED = Refusal(NORMAL, "", "replaced")  # quietly: the same browser, or its successor, has the seat
+REPLACED = Refusal(NORMAL, "", "replaced")  # quietly: the same browser, or its successor, has the host lease
 TOO_MANY_MESSAGES = Refusal(POLICY_VIOLATION, "Too many messages", "too_many_messages")
 
 

@@ -50,11 +50,11 @@ _numbers = itertools.count()
 
 
 class RacedRoom:
-    """A live room. `seat` and its lease belong to the process that opened it."""
+    """A live room. `host_lease` and its lease belong to the process that opened it."""
 
-    def __init__(self, room: Room, part: Part, seat: services.HostSeat | None, lease: Lease) -> None:
+    def __init__(self, room: Room, part: Part, host_lease: services.HostLease | None, lease: Lease) -> None:
         self.room, self.part = room, part
-        self._seat, self._lease = seat, lease
+        self._host_lease, self._lease = host_lease, lease
         self._sink = TranscriptSink(lease, part)
         self._spoken = 0
 
@@ -68,10 +68,10 @@ class RacedRoom:
         self._sink.handle([sentence], committed_ms=start_ms + 2000, clock=SpokenClock())
 
     def beat(self) -> None:
-        """The process renews its lease, the host its seat."""
+        """The process renews its lease, the host its lease."""
         leases.beat(self._lease, Progress(0, 0, audio_waits=False, delay_s=0.0))
-        if self._seat is not None:
-            presence.keep_seat(self._seat)
+        if self._host_lease is not None:
+            presence.renew_host_lease(self._host_lease)
 
     def correct(self) -> None:
         """A sentence of this room, in any language, is corrected."""
@@ -109,8 +109,8 @@ def opened(code: str) -> RacedRoom:
         code=code, title=code, origin=Room.Origin.SCHEDULE, published=True, in_schedule=True
     )
     _old_parts(room)
-    seat, lease = _open(room, TERMS)
-    return RacedRoom(room, _part(lease), seat, lease)
+    host_lease, lease = _open(room, TERMS)
+    return RacedRoom(room, _part(lease), host_lease, lease)
 
 
 def joined(code: str) -> RacedRoom:
@@ -193,13 +193,13 @@ def _part(lease: Lease) -> Part:
     return RoomSession.objects.select_related("part").get(pk=lease.session_id).part
 
 
-def _open(room: Room, terms: PartTerms) -> tuple[services.HostSeat, Lease]:
-    """A host takes its seat, and this process the lease."""
-    seat = services.join_as_host(services.HostRequest(room.code, terms))
-    lease = Lease(seat.session_id, Session.objects.get(pk=seat.session_id).generation)
+def _open(room: Room, terms: PartTerms) -> tuple[services.HostLease, Lease]:
+    """A host takes its lease, and this process the lease."""
+    host_lease = services.join_as_host(services.HostRequest(room.code, terms))
+    lease = Lease(host_lease.session_id, Session.objects.get(pk=host_lease.session_id).generation)
     leases.claim(lease, worker="asr@races", pid=NO_SUCH_PID)
     leases.announce_ready(lease)
-    return seat, lease
+    return host_lease, lease
 
 
 def _old_parts(room: Room) -> None:
@@ -226,7 +226,7 @@ def _old_parts(room: Room) -> None:
 
 def _visit(room: Room) -> None:
     """A host without storage opens a room, speaks, restarts, and leaves: all of it is deleted."""
-    seat, lease = _open(room, replace(TERMS, store=False))
+    host_lease, lease = _open(room, replace(TERMS, store=False))
     part = _part(lease)
     demand.lease("races-visit", {(room.pk, lang): 1 for lang in LANGS})
     TranscriptSink(lease, part).handle(
@@ -237,7 +237,7 @@ def _visit(room: Room) -> None:
     for lang in LANGS:
         _translate(part, lang)
     successor = Session.objects.get(
-        pk=services.restart_session(room_id=room.pk, connection_id=seat.connection_id)
+        pk=services.restart_session(room_id=room.pk, connection_id=host_lease.connection_id)
     )
     leases.finish(lease)
     lease = Lease(successor.pk, successor.generation)

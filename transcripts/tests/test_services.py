@@ -292,14 +292,14 @@ class TestAdmin:
         assert admin_client.get(reverse("admin:transcripts_sentence_add")).status_code == 403
 
     def test_part_that_is_over_is_deleted_with_all_its_text(self, admin_client):
-        seat = join("A")
-        part = room_session_of(seat).part
+        host_lease = join("A")
+        part = room_session_of(host_lease).part
         (row,) = say(part, "One.")
         add_translations(part=part, lang="de", translations=[Translation(0, "Eins.", row.version)])
         delete = reverse("admin:transcripts_part_delete", args=[part.pk])
         assert admin_client.post(delete, {"post": "yes"}).status_code == 403
         Part.objects.update(ended_at=datetime.now(UTC))
-        seat_session = session_of(seat)
+        seat_session = session_of(host_lease)
         seat_session.state = "closed"
         seat_session.save()
         assert admin_client.post(delete, {"post": "yes"}).status_code == 302

@@ -33,23 +33,23 @@ def story(caplog, django_capture_on_commit_callbacks):
 
 
 def test_the_story_of_a_room(story):
-    seats = []
-    assert story(lambda: seats.append(join("A"))) == [("room opened", None), ("host joined", None)]
-    seat = seats[0]
-    assert story(lambda: leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)) == [
-        ("host left", None)
-    ]
+    host_leases = []
+    assert story(lambda: host_leases.append(join("A"))) == [("room opened", None), ("host joined", None)]
+    host_lease = host_leases[0]
+    assert story(
+        lambda: leave_as_host(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
+    ) == [("host left", None)]
     assert story(lambda: join("A")) == [("host joined", None)]
-    assert story(lambda: close_room(seat.room_id, by="user 7")) == [("room closing", "user 7")]
-    assert story(lambda: finish_session(session_of(seat))) == [("room closed", None)]
+    assert story(lambda: close_room(host_lease.room_id, by="user 7")) == [("room closing", "user 7")]
+    assert story(lambda: finish_session(session_of(host_lease))) == [("room closed", None)]
 
 
 def test_the_end_of_grace_and_a_speaker_s_no_are_told_apart(story):
-    seat = join("A")
-    leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
+    host_lease = join("A")
+    leave_as_host(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
     RoomSession.objects.update(grace_until=timezone.now() - timedelta(seconds=1))
     assert ("room closing", "end of grace") in story(sweep)
-    finish_session(session_of(seat))
+    finish_session(session_of(host_lease))
     again = join("A")
     assert story(lambda: stop_recording(again.room_id)) == [
         ("recording stopped: do not record", None),

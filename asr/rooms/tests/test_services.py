@@ -12,7 +12,7 @@ from asr.leases import held
 from asr.models import Session, Worker
 from asr.rooms.ending import close_room, close_to_viewers, stop_recording
 from asr.rooms.models import RoomSession
-from asr.rooms.presence import Presence, keep_seat, leave_as_host, log_state
+from asr.rooms.presence import Presence, leave_as_host, log_state, renew_host_lease
 from asr.rooms.selectors import room_end
 from asr.rooms.services import restart_session
 from asr.sessions import finish_session
@@ -27,21 +27,21 @@ from transcripts.services import NewSentence, add_sentences
 pytestmark = pytest.mark.django_db
 
 
-def say(seat, *texts):
-    part = room_session_of(seat).part
+def say(host_lease, *texts):
+    part = room_session_of(host_lease).part
     rows = [NewSentence(1000 * n, 1000 * n + 900, text) for n, text in enumerate(texts)]
     return add_sentences(part=part, sentences=rows)
 
 
-def finish(seat):
-    finish_session(session_of(seat))
+def finish(host_lease):
+    finish_session(session_of(host_lease))
 
 
 class TestJoining:
     def test_first_host_opens_the_room(self):
-        seat = join("A")
-        opened = room_session_of(seat)
-        assert (opened.session.state, opened.part.number, seat.ready, seat.fresh) == (
+        host_lease = join("A")
+        opened = room_session_of(host_lease)
+        assert (opened.session.state, opened.part.number, host_lease.ready, host_lease.fresh) == (
             "starting",
             1,
             False,
@@ -49,14 +49,14 @@ class TestJoining:
         )
 
     def test_second_host_is_refused_and_no_row_changes(self):
-        seat = join("A")
+        host_lease = join("A")
         before = (
             list(Session.objects.values()),
             list(RoomSession.objects.values()),
             list(Part.objects.values()),
         )
         for connection_id, key in (
-            ("", KEY), ("x" * 36, KEY), (seat.connection_id, "b" * 64), (seat.connection_id, ""),
+            ("", KEY), ("x" * 36, KEY), (host_lease.connection_id, "b" * 64), (host_lease.connection_id, ""),
         ):  # fmt: skip
             with pytest.raises(Conflict, match="multiple_hosts"):
                 join("A", connection_id=connection_id, key=key)
@@ -79,15 +79,15 @@ class TestJoining:
         assert second.session_id == first.session_id
         assert (second.ready, second.fresh) == (True, False)
         assert second.fence == first.fence
-        assert keep_seat(first) == Presence("taken_over", first.session_id)
+        assert renew_host_lease(first) == Presence("taken_over", first.session_id)
         assert log_state(first.session_id, connection_id=first.connection_id) == "shared"
         assert not leave_as_host(room_id=first.room_id, connection_id=first.connection_id)
         assert room_session_of(second).grace_until is None
 
     def test_password_never_takes_over_whoever_shows_it(self):
-        seat = join("A", key="")
+        host_lease = join("A", key="")
         with pytest.raises(Conflict, match="multiple_hosts"):
-            join("A", connection_id=seat.connection_id, key="")
+            join("A", connection_id=host_lease.connection_id, key="")
 
     def test_personal_login_takes_over_with_its_next_key_and_a_shared_one_does_not(self, settings):
         settings.ENV = settings.ENV.model_copy(update={"host_passwords": {"ada": "a", "bob": "b"}})
@@ -101,7 +101,7 @@ class TestJoining:
             join("A", terms=ada, key="b" * 64)
         second = join("A", terms=ada, key="b" * 64, connection_id=first.connection_id)
         assert (second.session_id, second.fence) == (first.session_id, first.fence)
-        assert keep_seat(first) == Presence("taken_over", first.session_id)
+        assert renew_host_lease(first) == Presence("taken_over", first.session_id)
         shared = join("B", terms=everybody)
         with pytest.raises(Conflict, match="multiple_hosts"):
             join("B", terms=everybody, key="b" * 64, connection_id=shared.connection_id)
@@ -112,15 +112,15 @@ class TestJoining:
         second = join("A", key="b" * 64)
         assert second.session_id == first.session_id
         assert second.fence > first.fence
-        assert keep_seat(first) == Presence("lost", first.session_id)
+        assert renew_host_lease(first) == Presence("lost", first.session_id)
 
     def test_host_whose_web_process_died_is_gone_after_ten_seconds(self):
-        seat = join("A")
-        aged(seat, host_seen_at=9)
+        host_lease = join("A")
+        aged(host_lease, host_seen_at=9)
         with pytest.raises(Conflict):
             join("A")
-        aged(seat, host_seen_at=11)
-        assert join("A").session_id == seat.session_id
+        aged(host_lease, host_seen_at=11)
+        assert join("A").session_id == host_lease.session_id
 
     def test_rejoin_with_the_same_key_keeps_what_it_said_about_the_public(self):
         first = again = join("A")
@@ -186,87 +186,87 @@ class TestJoining:
 
     def test_rejoining_needs_no_free_slot(self):
         slots(1)
-        seat = join("A")
-        leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
-        assert join("A", terms=replace(TERMS, source_lang="de")).opening == seat.opening
+        host_lease = join("A")
+        leave_as_host(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
+        assert join("A", terms=replace(TERMS, source_lang="de")).opening == host_lease.opening
 
     def test_room_remembers_the_language_last_spoken(self):
-        seat = join("A", terms=replace(TERMS, source_lang="fr"))
-        assert room_session_of(seat).room.source_lang == "fr"
+        host_lease = join("A", terms=replace(TERMS, source_lang="fr"))
+        assert room_session_of(host_lease).room.source_lang == "fr"
 
 
 class TestLeaving:
     def test_grace_begins_and_coming_back_ends_it(self, settings):
-        seat = join("A")
-        assert leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
-        left = room_session_of(seat)
+        host_lease = join("A")
+        assert leave_as_host(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
+        left = room_session_of(host_lease)
         assert left.host_seen_at is None
         assert (left.grace_until - timezone.now()).total_seconds() == pytest.approx(
             settings.ENV.grace_s, abs=5
         )
-        assert left.host_connection_id == seat.connection_id
+        assert left.host_connection_id == host_lease.connection_id
         join("A")
-        assert room_session_of(seat).grace_until is None
+        assert room_session_of(host_lease).grace_until is None
 
     def test_leaving_twice_is_leaving_once(self):
-        seat = join("A")
-        assert leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
-        assert not leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
+        host_lease = join("A")
+        assert leave_as_host(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
+        assert not leave_as_host(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
 
     def test_renewal_that_comes_late_does_not_bring_back_a_host_that_has_left(self):
-        seat = join("A")
-        leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
-        keep_seat(seat)
-        left = room_session_of(seat)
+        host_lease = join("A")
+        leave_as_host(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
+        renew_host_lease(host_lease)
+        left = room_session_of(host_lease)
         assert left.host_seen_at is None
         assert left.grace_until is not None
 
     def test_host_that_was_taken_for_gone_is_back_with_its_next_renewal(self):
-        seat = join("A")
-        aged(seat, host_seen_at=11)
+        host_lease = join("A")
+        aged(host_lease, host_seen_at=11)
         sweep()
-        assert room_session_of(seat).grace_until is not None
-        assert keep_seat(seat) == Presence("held", seat.session_id)
-        assert room_session_of(seat).grace_until is None
+        assert room_session_of(host_lease).grace_until is not None
+        assert renew_host_lease(host_lease) == Presence("held", host_lease.session_id)
+        assert room_session_of(host_lease).grace_until is None
 
     def test_host_of_a_replaced_session_still_leaves_the_room(self):
-        seat = join("A")
-        restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
-        assert leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)
+        host_lease = join("A")
+        restart_session(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
+        assert leave_as_host(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
 
 
 class TestRestarting:
     def test_new_session_takes_over_host_terms_and_opening(self):
         host = person()
-        seat = join("A", terms=replace(TERMS, owner_id=host.pk))
+        host_lease = join("A", terms=replace(TERMS, owner_id=host.pk))
         new = RoomSession.objects.get(
-            pk=restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
+            pk=restart_session(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
         )
-        assert new.host_connection_id == seat.connection_id
-        assert (new.part.number, new.part.opening) == (2, seat.opening)
+        assert new.host_connection_id == host_lease.connection_id
+        assert (new.part.number, new.part.opening) == (2, host_lease.opening)
         assert (new.part.source_lang, new.part.store, new.part.public, new.part.owner) == (
             "en",
             True,
             True,
             host,
         )
-        assert keep_seat(seat) == Presence("held", new.pk)
+        assert renew_host_lease(host_lease) == Presence("held", new.pk)
 
     def test_only_the_host_may(self):
-        seat = join("A")
+        host_lease = join("A")
         with pytest.raises(Conflict):
-            restart_session(room_id=seat.room_id, connection_id="somebody else")
-        close_room(seat.room_id)
+            restart_session(room_id=host_lease.room_id, connection_id="somebody else")
+        close_room(host_lease.room_id)
         with pytest.raises(Conflict):
-            restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
+            restart_session(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
 
 
 class TestEnding:
     def test_older_part_that_finishes_does_not_end_the_room(self):
-        seat = join("A", terms=replace(TERMS, store=False))
-        say(seat, "Eins.")
-        restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
-        finish(seat)
+        host_lease = join("A", terms=replace(TERMS, store=False))
+        say(host_lease, "Eins.")
+        restart_session(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
+        finish(host_lease)
         assert Sentence.objects.count() == 1
 
     @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["older first", "newer first"])
@@ -277,10 +277,10 @@ class TestEnding:
             first, session_id=restart_session(room_id=first.room_id, connection_id=first.connection_id)
         )
         close_room(first.room_id)
-        seats = (first, second)
-        finish(seats[order[0]])
+        host_leases = (first, second)
+        finish(host_leases[order[0]])
         assert Sentence.objects.count() == 1
-        finish(seats[order[1]])
+        finish(host_leases[order[1]])
         assert Sentence.objects.count() == 0
         assert Part.objects.filter(ended_at=None).count() == 0
 
@@ -293,27 +293,27 @@ class TestEnding:
         assert session_of(second).state == "starting"
 
     def test_room_that_takes_long_to_finish_is_over_for_its_viewers_and_its_process_goes_on(self):
-        seat = join("A")
-        lease = served(seat)
-        close_room(seat.room_id)
-        close_to_viewers(seat.room_id)
-        assert not room_end(seat.room_id).over
-        aged(seat, closing_at=3)
-        close_to_viewers(seat.room_id)
-        assert room_end(seat.room_id).over
-        assert session_of(seat).state == "closing"
+        host_lease = join("A")
+        lease = served(host_lease)
+        close_room(host_lease.room_id)
+        close_to_viewers(host_lease.room_id)
+        assert not room_end(host_lease.room_id).over
+        aged(host_lease, closing_at=3)
+        close_to_viewers(host_lease.room_id)
+        assert room_end(host_lease.room_id).over
+        assert session_of(host_lease).state == "closing"
         with held(lease):
-            say(seat, "What came late.")
-        finish(seat)
+            say(host_lease, "What came late.")
+        finish(host_lease)
         assert Sentence.objects.count() == 1
 
     def test_room_without_viewers_is_closed_to_them_by_the_sweep(self):
-        seat = join("A")
-        served(seat)
-        close_room(seat.room_id)
-        aged(seat, closing_at=3)
+        host_lease = join("A")
+        served(host_lease)
+        close_room(host_lease.room_id)
+        aged(host_lease, closing_at=3)
         sweep()
-        assert room_end(seat.room_id).over
+        assert room_end(host_lease.room_id).over
 
     def test_host_who_opens_a_room_that_is_over_begins_anew_though_the_old_opening_still_finishes(self):
         first = join("A", terms=replace(TERMS, store=False))
@@ -331,14 +331,14 @@ class TestEnding:
         assert not room_end(first.room_id).over
 
     def test_part_before_a_restart_that_takes_long_to_finish_sends_nobody_away(self):
-        seat = join("A")
-        restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
-        aged(seat, closing_at=60)
-        close_to_viewers(seat.room_id)
-        assert not room_end(seat.room_id).over
-        close_room(seat.room_id)
-        close_to_viewers(seat.room_id)
-        assert not room_end(seat.room_id).over
+        host_lease = join("A")
+        restart_session(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
+        aged(host_lease, closing_at=60)
+        close_to_viewers(host_lease.room_id)
+        assert not room_end(host_lease.room_id).over
+        close_room(host_lease.room_id)
+        close_to_viewers(host_lease.room_id)
+        assert not room_end(host_lease.room_id).over
 
     def test_next_opening_counts_anew(self):
         first = join("A")
@@ -347,18 +347,18 @@ class TestEnding:
         assert join("A").opening == first.opening + 1
 
     def test_closing_twice_is_a_conflict(self):
-        seat = join("A")
-        close_room(seat.room_id)
+        host_lease = join("A")
+        close_room(host_lease.room_id)
         with pytest.raises(Conflict, match="not_active"):
-            close_room(seat.room_id)
+            close_room(host_lease.room_id)
 
     def test_room_that_must_stop_recording_ends_at_once_with_all_its_parts(self):
-        seat = join("A")
-        lease = served(seat)
-        restart_session(room_id=seat.room_id, connection_id=seat.connection_id)
-        stop_recording(seat.room_id)
+        host_lease = join("A")
+        lease = served(host_lease)
+        restart_session(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
+        stop_recording(host_lease.room_id)
         assert set(Session.objects.values_list("state", flat=True)) == {"closed"}
-        assert session_of(seat).generation == lease.generation + 1
+        assert session_of(host_lease).generation == lease.generation + 1
 
 
 @pytest.mark.django_db(transaction=True)

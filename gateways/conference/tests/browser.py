@@ -112,7 +112,7 @@ def host_cookies(room: str, *, connection_id: str = "", store: bool = True, publ
 async def host(
     stack: Stack, room: str, *, lang: str = "en", target: str = "en", query: str = "", **more: Any
 ):
-    """A host's socket that was given its seat or refused: sockets are accepted before that is known."""
+    """A host's socket that was given its lease or refused: sockets are accepted before that is known."""
     path = f"/room/{room}/host/{lang}/{target}{query}"
     async with browser(stack, path, host_cookies(room, **more)) as page:
         with contextlib.suppress(ConnectionClosed):

@@ -95,7 +95,7 @@ async def test_end_is_said_once_and_again_when_more_has_come(session):
     assert [kind for kind, _ in entries(session)] == ["end", "pcm", "end"]
 
 
-async def test_host_that_lost_its_seat_writes_nothing_more_and_its_successor_goes_on(session):
+async def test_host_that_lost_its_host_lease_writes_nothing_more_and_its_successor_goes_on(session):
     older, newer = new_writer(session), new_writer(session, fence=1)
     older.enqueue(b"older")
     await written(older)

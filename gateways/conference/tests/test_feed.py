@@ -75,8 +75,8 @@ class Socket:
 
 
 @asynccontextmanager
-async def following(seat, *sockets):
-    feeds = [await follow(seat.room_id, socket.member) for socket in sockets]
+async def following(host_lease, *sockets):
+    feeds = [await follow(host_lease.room_id, socket.member) for socket in sockets]
     try:
         yield feeds
     finally:
@@ -100,16 +100,16 @@ def lose_postgresql(nowhere):
 
 
 @database_sync_to_async
-def say(seat, *texts):
+def say(host_lease, *texts):
     return add_sentences(
-        part=room_session_of(seat).part, sentences=[NewSentence(0, 900, text) for text in texts]
+        part=room_session_of(host_lease).part, sentences=[NewSentence(0, 900, text) for text in texts]
     )
 
 
 @database_sync_to_async
-def say_without_publishing(seat, text):
+def say_without_publishing(host_lease, text):
     """A sentence whose hint is lost."""
-    part = room_session_of(seat).part
+    part = room_session_of(host_lease).part
     track = Track.objects.get(room=part.room, lang="en")
     track.version += 1
     track.save()
@@ -121,36 +121,38 @@ def say_without_publishing(seat, text):
 
 
 @database_sync_to_async
-def end(seat):
-    if session_of(seat).state in Session.OPEN:
-        close_room(seat.room_id)
-    finish_session(session_of(seat))
+def end(host_lease):
+    if session_of(host_lease).state in Session.OPEN:
+        close_room(host_lease.room_id)
+    finish_session(session_of(host_lease))
 
 
 async def test_viewer_reads_what_was_said_then_every_change_and_nothing_twice():
-    seat, socket = await opened(), Socket()
-    await say(seat, "One.")
-    async with following(seat, socket):
+    host_lease, socket = await opened(), Socket()
+    await say(host_lease, "One.")
+    async with following(host_lease, socket):
         assert socket.texts() == ["One."]
-        (row,) = await say(seat, "Two.")
+        (row,) = await say(host_lease, "Two.")
         await socket.until(lambda: socket.texts() == ["One.", "Two."])
         await database_sync_to_async(correct_sentence)(sentence=row, text="2.")
         await socket.until(lambda: socket.texts() == ["One.", "2."])
-        live.publish_room(seat.room_id, StateChanged("live", seat.opening, 1, "en"))
-        await say(seat, "Three.")
+        live.publish_room(host_lease.room_id, StateChanged("live", host_lease.opening, 1, "en"))
+        await say(host_lease, "Three.")
         await socket.until(lambda: socket.texts() == ["One.", "2.", "Three."])
     assert all(before != after for before, after in zip(socket.chunks, socket.chunks[1:], strict=False))
 
 
 async def test_no_chunk_holds_the_same_words_twice_and_the_rest_of_them_comes():
-    seat, socket = await opened(), Socket()
-    sink = await database_sync_to_async(lambda: TranscriptSink(served(seat), room_session_of(seat).part))()
+    host_lease, socket = await opened(), Socket()
+    sink = await database_sync_to_async(
+        lambda: TranscriptSink(served(host_lease), room_session_of(host_lease).part)
+    )()
 
     @database_sync_to_async
     def hear(*events):
         sink.handle(events, committed_ms=0, clock=SpokenClock())
 
-    async with following(seat, socket):
+    async with following(host_lease, socket):
         for number in range(10):
             words, rest = f"S{number}a s{number}b.", f"S{number + 1}a"
             await hear(PartialText(0, f"S{number}a"))
@@ -164,27 +166,27 @@ async def test_no_chunk_holds_the_same_words_twice_and_the_rest_of_them_comes():
 
 
 async def test_second_part_is_the_second_line_though_the_first_had_pauses():
-    seat, socket = await opened(), Socket()
+    host_lease, socket = await opened(), Socket()
     await database_sync_to_async(
         lambda: add_sentences(
-            part=room_session_of(seat).part,
+            part=room_session_of(host_lease).part,
             sentences=[NewSentence(9000 * n, 9000 * n + 900, f"{n}.", new_line=True) for n in range(3)],
         )
     )()
-    async with following(seat, socket):
+    async with following(host_lease, socket):
         (line,) = socket.chunks[-1]["last_n_sents"]
         assert [sentence["sent_idx"] for sentence in line["sentences"]] == [0, 1, 2]
         new_id = await database_sync_to_async(restart_session)(
-            room_id=seat.room_id, connection_id=seat.connection_id
+            room_id=host_lease.room_id, connection_id=host_lease.connection_id
         )
-        await say(replace(seat, session_id=new_id), "After it.")
+        await say(replace(host_lease, session_id=new_id), "After it.")
         await socket.until(lambda: [line["line_idx"] for line in socket.chunks[-1]["last_n_sents"]] == [0, 1])
 
 
 async def test_delay_grows_while_audio_waits_for_a_process_before_the_first_sentence():
-    seat, socket = await opened(), Socket()
-    log = AsyncAudioLog(settings.REDIS_URL, str(seat.session_id))
-    async with following(seat, socket):
+    host_lease, socket = await opened(), Socket()
+    log = AsyncAudioLog(settings.REDIS_URL, str(host_lease.session_id))
+    async with following(host_lease, socket):
         await log.append("pcm", b"\0" * 8000)
         await socket.until(lambda: socket.chunks[-1]["transcription_delay"] >= 1)
         await log.delete()
@@ -192,9 +194,9 @@ async def test_delay_grows_while_audio_waits_for_a_process_before_the_first_sent
 
 
 async def test_delay_grows_by_the_second_while_audio_waits_and_nothing_else_happens(tmp_path):
-    seat, socket = await opened(), Socket()
-    log = AsyncAudioLog(settings.REDIS_URL, str(seat.session_id))
-    async with following(seat, socket):
+    host_lease, socket = await opened(), Socket()
+    log = AsyncAudioLog(settings.REDIS_URL, str(host_lease.session_id))
+    async with following(host_lease, socket):
         await log.append("pcm", b"\0" * 8000)
         await socket.until(lambda: socket.chunks[-1]["transcription_delay"] >= 1)
         host = connection.settings_dict["HOST"]
@@ -208,9 +210,11 @@ async def test_delay_grows_by_the_second_while_audio_waits_and_nothing_else_happ
 
 
 async def test_backlog_of_a_process_is_a_chunk_whenever_it_moves_by_a_second():
-    seat, socket = await opened(), Socket()
-    sink = await database_sync_to_async(lambda: TranscriptSink(served(seat), room_session_of(seat).part))()
-    async with following(seat, socket):
+    host_lease, socket = await opened(), Socket()
+    sink = await database_sync_to_async(
+        lambda: TranscriptSink(served(host_lease), room_session_of(host_lease).part)
+    )()
+    async with following(host_lease, socket):
         for waiting_s, told_s in ((0.5, 0), (3.0, 3), (3.4, 3), (12.0, 12)):
             await database_sync_to_async(sink.note_backlog)(time.time() - waiting_s)
             await socket.until(lambda told_s=told_s: socket.chunks[-1]["transcription_delay"] >= told_s)
@@ -219,37 +223,37 @@ async def test_backlog_of_a_process_is_a_chunk_whenever_it_moves_by_a_second():
 
 
 async def test_delay_of_a_lost_hint_costs_seconds():
-    seat, socket = await opened(), Socket()
-    await database_sync_to_async(served)(seat)
-    async with following(seat, socket):
-        await RoomState.objects.filter(pk=seat.room_id).aupdate(
+    host_lease, socket = await opened(), Socket()
+    await database_sync_to_async(served)(host_lease)
+    async with following(host_lease, socket):
+        await RoomState.objects.filter(pk=host_lease.room_id).aupdate(
             delay_s=7.5, delay_at=timezone.now() + timedelta(minutes=1)
         )
         await socket.until(lambda: socket.chunks[-1]["transcription_delay"] == 7.5)
 
 
 async def test_lost_hint_is_noticed_by_the_next_one():
-    seat, socket = await opened(), Socket()
-    async with following(seat, socket):
-        await say_without_publishing(seat, "One.")
-        await say(seat, "Two.")
+    host_lease, socket = await opened(), Socket()
+    async with following(host_lease, socket):
+        await say_without_publishing(host_lease, "One.")
+        await say(host_lease, "Two.")
         async with asyncio.timeout(1.5):  # long before the feed compares by itself
             await socket.until(lambda: socket.texts() == ["One.", "Two."])
 
 
 async def test_lost_hint_that_no_other_follows_costs_seconds():
-    seat, socket = await opened(), Socket()
-    async with following(seat, socket):
-        await say_without_publishing(seat, "One.")
+    host_lease, socket = await opened(), Socket()
+    async with following(host_lease, socket):
+        await say_without_publishing(host_lease, "One.")
         await socket.until(lambda: socket.texts() == ["One."])
 
 
 async def test_last_sentence_comes_before_the_end_though_it_is_deleted_at_once():
-    seat = await opened(terms=replace(TERMS, store=False))
+    host_lease = await opened(terms=replace(TERMS, store=False))
     socket = Socket()
-    async with following(seat, socket):
-        await say(seat, "Last words.")
-        await end(seat)
+    async with following(host_lease, socket):
+        await say(host_lease, "Last words.")
+        await end(host_lease)
         await socket.until(lambda: socket.closed)
         chunks_before_end = next(count for event, count in socket.controls if isinstance(event, RoomClosed))
         last = socket.chunks[chunks_before_end - 1]
@@ -275,27 +279,29 @@ async def test_end_of_an_older_opening_is_not_the_end_of_who_came_to_the_next():
 
 
 async def test_viewers_of_a_room_that_takes_long_to_finish_go_after_three_seconds_with_all_that_was_written():
-    seat, socket = await opened(), Socket()
-    async with following(seat, socket):
-        await say(seat, "One.")
+    host_lease, socket = await opened(), Socket()
+    async with following(host_lease, socket):
+        await say(host_lease, "One.")
         began = time.monotonic()
-        await database_sync_to_async(close_room)(seat.room_id)
-        await say_without_publishing(seat, "Two.")
+        await database_sync_to_async(close_room)(host_lease.room_id)
+        await say_without_publishing(host_lease, "Two.")
         await socket.until(lambda: socket.closed)
         assert time.monotonic() - began > VIEWERS_STAY.total_seconds() - 0.5
         assert socket.texts() == ["One.", "Two."]
-    closing = await database_sync_to_async(room_session_of)(seat)
+    closing = await database_sync_to_async(room_session_of)(host_lease)
     assert (closing.session.state, closing.closed_to_viewers_at is None) == ("closing", False)
 
 
 async def test_unfinished_words_and_delays_of_an_opening_that_still_finishes_are_not_shown_in_the_next():
-    seat, socket = await opened(), Socket()
-    async with following(seat, socket):
+    host_lease, socket = await opened(), Socket()
+    async with following(host_lease, socket):
         live.publish_room(
-            seat.room_id, Partial("en", 1, 0, "of an older opening", 0, opening=seat.opening + 1)
+            host_lease.room_id, Partial("en", 1, 0, "of an older opening", 0, opening=host_lease.opening + 1)
         )
-        live.publish_room(seat.room_id, Delays(transcription_s=180.0, opening=seat.opening + 1))
-        live.publish_room(seat.room_id, Partial("en", 1, 0, "of this one", 0, opening=seat.opening))
+        live.publish_room(host_lease.room_id, Delays(transcription_s=180.0, opening=host_lease.opening + 1))
+        live.publish_room(
+            host_lease.room_id, Partial("en", 1, 0, "of this one", 0, opening=host_lease.opening)
+        )
         await socket.until(lambda: socket.chunks[-1]["incomplete_sentence"] == "of this one")
         assert all(chunk["incomplete_sentence"] in ("", "of this one") for chunk in socket.chunks)
         assert all(chunk["transcription_delay"] == 0 for chunk in socket.chunks)
@@ -315,47 +321,47 @@ async def test_viewers_stay_when_the_host_opens_the_room_again_while_they_wait_f
 
 
 async def test_ready_engine_is_reported_though_its_hint_was_lost():
-    seat, socket = await opened(), Socket()
-    async with following(seat, socket):
-        await RoomState.objects.filter(pk=seat.room_id).aupdate(hears=True)
+    host_lease, socket = await opened(), Socket()
+    async with following(host_lease, socket):
+        await RoomState.objects.filter(pk=host_lease.room_id).aupdate(hears=True)
         await socket.until(lambda: socket.controls)
         assert isinstance(socket.controls[0][0], EngineReady)
 
 
 async def test_socket_that_cannot_be_written_does_not_stop_the_others():
-    seat, socket, broken = await opened(), Socket(), Socket()
+    host_lease, socket, broken = await opened(), Socket(), Socket()
 
     async def fail(chunk):
         if json.loads(chunk)["incomplete_sentence"]:
             raise ConnectionError
 
     broken.member = Member(fail, lambda event: None, 1)
-    async with following(seat, broken, socket):
-        live.publish_room(seat.room_id, Partial("en", 1, 0, "half a", 0))
+    async with following(host_lease, broken, socket):
+        live.publish_room(host_lease.room_id, Partial("en", 1, 0, "half a", 0))
         await socket.until(lambda: socket.chunks[-1]["incomplete_sentence"] == "half a")
 
 
 async def test_feed_ends_with_its_last_member_and_begins_anew_with_the_next():
-    seat, one, two, three = await opened(), Socket(), Socket(), Socket()
-    first = await follow(seat.room_id, one.member)
-    assert await follow(seat.room_id, two.member) is first
+    host_lease, one, two, three = await opened(), Socket(), Socket(), Socket()
+    first = await follow(host_lease.room_id, one.member)
+    assert await follow(host_lease.room_id, two.member) is first
     await unfollow(first, one.member)
     leaving, coming = (
         asyncio.create_task(unfollow(first, two.member)),
-        asyncio.create_task(follow(seat.room_id, three.member)),
+        asyncio.create_task(follow(host_lease.room_id, three.member)),
     )
     await leaving
     second = await coming
     assert second is not first
-    await say(seat, "One.")
+    await say(host_lease, "One.")
     await three.until(lambda: three.texts() == ["One."])
     await unfollow(second, three.member)
     assert len(one.chunks) == 1
 
 
 async def test_settings_decide_how_many_sentences_a_chunk_has():
-    seat, socket = await opened(), Socket()
+    host_lease, socket = await opened(), Socket()
     newest = settings.ENV.newest_sentences
-    await say(seat, *(f"{number}." for number in range(newest + 5)))
-    async with following(seat, socket):
+    await say(host_lease, *(f"{number}." for number in range(newest + 5)))
+    async with following(host_lease, socket):
         assert socket.texts() == [f"{number}." for number in range(5, newest + 5)]

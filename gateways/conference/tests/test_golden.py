@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from gateways.conference import refusals, seat
+from gateways.conference import host_lease, refusals
 from gateways.conference.api import MAX_BODY_BYTES
 from gateways.conference.tests.exchanges import Notes
 from gateways.conference.tests.test_http import ADMIN, HOST, activate, say, today
@@ -185,9 +185,9 @@ def test_an_error_of_ours_is_a_500_that_tells_nothing(settings):
 
 def refused_host(code):
     """What a host who is refused reads, and what the log calls it."""
-    request = seat.services.HostRequest(code, PartTerms("en", store=True, public=True, owner_id=None))
+    request = host_lease.services.HostRequest(code, PartTerms("en", store=True, public=True, owner_id=None))
     with pytest.raises(DomainError) as refused:
-        seat.services.join_as_host(request)
+        host_lease.services.join_as_host(request)
     return parts(refusals.of_error(refused.value))
 
 

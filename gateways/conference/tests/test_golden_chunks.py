@@ -65,14 +65,14 @@ class Viewer:
 
 
 class Talk:
-    """A host's seat, and what is said and translated there."""
+    """A host lease, and what is said and translated there."""
 
     def __init__(self, **terms):
-        self.seat = join("A", terms=replace(TERMS, **terms))
+        self.host_lease = join("A", terms=replace(TERMS, **terms))
 
     @property
     def part(self):
-        return room_session_of(self.seat).part
+        return room_session_of(self.host_lease).part
 
     def say(self, *texts, start_ms=0, new_line=False):
         rows = [
@@ -104,16 +104,16 @@ class Talk:
         )
 
     def restart(self):
-        new_id = restart_session(room_id=self.seat.room_id, connection_id=self.seat.connection_id)
-        self.seat = replace(self.seat, session_id=new_id)
+        new_id = restart_session(room_id=self.host_lease.room_id, connection_id=self.host_lease.connection_id)
+        self.host_lease = replace(self.host_lease, session_id=new_id)
 
     def change_language(self, lang):
         terms = replace(TERMS, source_lang=lang)
-        self.seat = join("A", terms=terms, connection_id=self.seat.connection_id)
+        self.host_lease = join("A", terms=terms, connection_id=self.host_lease.connection_id)
 
     def end(self):
-        close_room(self.seat.room_id)
-        finish_session(session_of(self.seat))
+        close_room(self.host_lease.room_id)
+        finish_session(session_of(self.host_lease))
 
 
 STEPS = [
@@ -143,15 +143,15 @@ async def test_every_chunk_of_a_talk_is_the_golden_one_and_who_comes_late_reads_
     assert len(golden) == len(STEPS)
     run = database_sync_to_async
     talk = await run(Talk)()
-    viewer = Viewer(talk.seat.opening)
-    feed = await follow(talk.seat.room_id, viewer.member)
+    viewer = Viewer(talk.host_lease.opening)
+    feed = await follow(talk.host_lease.room_id, viewer.member)
     try:
         assert [json.loads(chunk)["last_n_sents"] for chunk in viewer.chunks] == [[]]
         for step, expected in zip(STEPS, golden, strict=True):
-            late = Viewer(talk.seat.opening)
+            late = Viewer(talk.host_lease.opening)
             await run(step)(talk)
             await viewer.reads(expected)
-            await follow(talk.seat.room_id, late.member)
+            await follow(talk.host_lease.room_id, late.member)
             await unfollow(feed, late.member)
             assert late.chunks[-1] == expected
         await viewer.until(lambda: viewer.closed)

@@ -155,7 +155,7 @@ async def test_sockets_that_are_cut_off_hold_nothing(room):
     await assert_host_has_left()
 
 
-async def test_seat_is_given_up_though_the_socket_is_cut_off_while_it_is_renewed(room):
+async def test_host_lease_is_given_up_though_the_socket_is_cut_off_while_it_is_renewed(room):
     async with joined() as host:
         with locked("SELECT 1 FROM asr_rooms_roomsession FOR UPDATE"):
             await database_sync_to_async(live.publish_room)(room.pk, HostReplaced("somebody"))
@@ -165,7 +165,7 @@ async def test_seat_is_given_up_though_the_socket_is_cut_off_while_it_is_renewed
     await assert_host_has_left()
 
 
-async def test_host_whose_socket_is_cut_off_while_it_takes_its_seat_has_left(room):
+async def test_host_whose_socket_is_cut_off_while_it_takes_its_host_lease_has_left(room):
     host = application()
     with locked("SELECT 1 FROM rooms_room FOR UPDATE"):
         await host.connect(timeout=WITHIN_S)

@@ -1,4 +1,4 @@
-"""Host and viewers in a room: order of messages, seats, grace, restart, ends (docs/wires/conference.md)."""
+"""Host and viewers in a room: order of messages, host leases, grace, restart, ends (docs/wires/conference.md)."""
 
 from __future__ import annotations
 
@@ -231,15 +231,15 @@ async def test_what_a_host_said_is_never_in_the_part_of_the_next_host(stack, roo
         "UPDATE asr_rooms_roomsession SET host_seen_at = now() - interval '1 minute' WHERE is_open AND "
         "room_id = (SELECT id FROM rooms_room WHERE code = %s) RETURNING true"
     )
-    async with host(stack, room, key=keys[0], store=False) as first, AsyncExitStack() as seats:
+    async with host(stack, room, key=keys[0], store=False) as first, AsyncExitStack() as host_leases:
         await first.ready()
         with stack.redis() as redis:
             redis.client_pause(2000, all=False)  # what comes now waits in the web process
         await first.speak(0, 4)
         async with asyncio.timeout(WITHIN_S):
-            while True:  # its socket lives and renews the seat: it may be quicker than the other host
+            while True:  # its socket lives and renews the host lease: it may be quicker than the other host
                 stack.query(abandoned, room)
-                second = await seats.enter_async_context(host(stack, room, key=keys[1]))
+                second = await host_leases.enter_async_context(host(stack, room, key=keys[1]))
                 if second.messages:
                     break
         await second.ready()

@@ -1,4 +1,4 @@
-"""One host's seat in a room, as PostgreSQL has it."""
+"""One host lease of a room, as PostgreSQL has it."""
 
 from __future__ import annotations
 
@@ -16,58 +16,58 @@ from transcripts.services import PartTerms
 logger = logging.getLogger(__name__)
 
 
-class Seat:
+class HostLeaseHolder:
     """One question at a time, so that answers come in their order; nothing brings it back once it is given up."""
 
     def __init__(self, request: SocketRequest) -> None:
         terms = PartTerms(request.source_lang, request.store, request.public, request.owner_id)
         self._request = services.HostRequest(request.room_code, terms, request.connection_id, request.key)
-        self._taking: asyncio.Future[services.HostSeat] | None = None
+        self._acquiring: asyncio.Future[services.HostLease] | None = None
         self._lock = asyncio.Lock()
-        self._given_up = False
+        self._released = False
 
-    async def take(self) -> services.HostSeat:
+    async def acquire(self) -> services.HostLease:
         """Take it. Raises DomainError."""
-        self._taking = asyncio.ensure_future(database_sync_to_async(services.join_as_host)(self._request))
-        return await self._taking
+        self._acquiring = asyncio.ensure_future(database_sync_to_async(services.join_as_host)(self._request))
+        return await self._acquiring
 
     async def renew(self) -> presence.Presence | None:
         """How this host stands; None: PostgreSQL does not say, or it has left."""
         async with self._lock:
-            if self._given_up:
+            if self._released:
                 return None
             try:
-                now: presence.Presence = await database_sync_to_async(presence.keep_seat)(self._held())
+                now: presence.Presence = await database_sync_to_async(presence.renew_host_lease)(self._held())
             except DatabaseError:
                 return None
             return now
 
     async def restart(self, switch: Callable[[int], None]) -> None:
         """Go on in a new session, which `switch` is told. Raises DomainError, DatabaseError."""
-        seat = self._held()
+        host_lease = self._held()
         async with self._lock:
             switch(
                 await database_sync_to_async(services.restart_session)(
-                    room_id=seat.room_id, connection_id=seat.connection_id
+                    room_id=host_lease.room_id, connection_id=host_lease.connection_id
                 )
             )
 
-    async def give_up(self) -> None:
+    async def release(self) -> None:
         """Leave it, behind a question that is under way; a join that is under way cannot be called back."""
-        self._given_up = True
-        if self._taking is None:
+        self._released = True
+        if self._acquiring is None:
             return
-        await asyncio.wait({self._taking})
-        if self._taking.exception() is not None:
+        await asyncio.wait({self._acquiring})
+        if self._acquiring.exception() is not None:
             return
-        seat = self._taking.result()
+        host_lease = self._acquiring.result()
         async with self._lock:
             try:
                 await database_sync_to_async(presence.leave_as_host)(
-                    room_id=seat.room_id, connection_id=seat.connection_id
+                    room_id=host_lease.room_id, connection_id=host_lease.connection_id
                 )
             except DatabaseError:
-                logger.warning("host's seat not given up, it expires", extra={"room": seat.room_id})
+                logger.warning("host lease not given up, it expires", extra={"room": host_lease.room_id})
 
     async def log_state(self, session_id: int) -> presence.LogState:
         """Whose the log is that this host wrote; its own where PostgreSQL does not say."""
@@ -80,7 +80,7 @@ class Seat:
             return "own"
         return state
 
-    def _held(self) -> services.HostSeat:
-        if self._taking is None:
+    def _held(self) -> services.HostLease:
+        if self._acquiring is None:
             raise RuntimeError("take() comes first")
-        return self._taking.result()
+        return self._acquiring.result()

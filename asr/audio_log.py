@@ -1,37 +1,36 @@
 """The Redis stream that carries a session's audio from the web process to the ASR process.
 
 `audio:<session>` holds what the recorder sent, entry by entry: `kind`, `data`, `total` (bytes ever appended, so that
-what waits can be told from the first and the last entry), `token` (a retried append is recognised).
-`audio:<session>:checkpoint` says where decoding can begin again; everything before that is trimmed.
+what waits can be told from the first and the last entry), `token` (a retried append is recognised), `channel` (who
+speaks; missing where one does).
+`audio:<session>:checkpoint` says for each channel where decoding can begin again; what no channel needs is trimmed.
 Both expire an hour after the last write, in case nobody deletes them.
 """
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
-
-import redis
-import redis.asyncio
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.retry import Retry
 
 from asr.audio.decode import Checkpoint
-from rooms.outages import Unavailable, is_outage
+from asr.redis_clients import SOCKET_TIMEOUT_S, async_client, client, outages_as
+from rooms.outages import Unavailable
 
-__all__ = ["AsyncAudioLog", "AudioLog", "AudioLogTaken", "AudioLogUnavailable", "Entry", "Limits"]
+__all__ = [
+    "AsyncAudioLog",
+    "AudioLog",
+    "AudioLogTaken",
+    "AudioLogUnavailable",
+    "Entry",
+    "Limits",
+    "is_before",
+    "order",
+]
 
 EXPIRE_S = 3600
-_SOCKET_TIMEOUT_S = 5.0
-_RETRIES = 4  # of broken connections: about a second; whoever calls decides how long to go on
 
 _APPEND = """
 local fence = tonumber(redis.call('HGET', KEYS[2], 'fence') or 0)
@@ -48,7 +47,7 @@ end
 local full = redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[4]) or waiting + #ARGV[2] > tonumber(ARGV[5])
 if full and ARGV[1] ~= 'end' then return false end
 local id = redis.call('XADD', KEYS[1], '*', 'kind', ARGV[1], 'data', ARGV[2],
-  'total', string.format('%.0f', total + #ARGV[2]), 'token', ARGV[3])
+  'total', string.format('%.0f', total + #ARGV[2]), 'token', ARGV[3], 'channel', ARGV[8])
 redis.call('EXPIRE', KEYS[1], ARGV[6])
 redis.call('EXPIRE', KEYS[2], ARGV[6])
 return id
@@ -67,8 +66,9 @@ if saved then
   if saved_ms > ms or (saved_ms == ms and saved_seq > seq) then return 0 end
 end
 redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])
-redis.call('HSET', KEYS[2], 'entry_id', ARGV[1], 'checkpoint', ARGV[2])
-redis.call('EXPIRE', KEYS[2], ARGV[3])
+redis.call('HSET', KEYS[2], 'entry_id', ARGV[1])
+for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[2], 'checkpoint:' .. ARGV[i], ARGV[i + 1]) end
+redis.call('EXPIRE', KEYS[2], ARGV[2])
 return 1
 """
 
@@ -83,16 +83,28 @@ class AudioLogUnavailable(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a recorder sent at once; `kind` is one of asr.audio.decode.Kind."""
+    """What a recorder sent at once; `kind` is one of asr.audio.decode.Kind, `channel` who speaks."""
 
     entry_id: str
     kind: str
     data: bytes
+    channel: str = ""
 
     @property
     def arrived_s(self) -> float:
         """When Redis took it, in seconds since the epoch."""
         return int(self.entry_id.partition("-")[0]) / 1000
+
+
+def order(entry_id: str) -> tuple[int, int]:
+    """By which ids of entries are compared."""
+    ms, _, sequence = entry_id.partition("-")
+    return int(ms), int(sequence or 0)
+
+
+def is_before(entry_id: str, other: str) -> bool:
+    """Whether an entry came before another one."""
+    return order(entry_id) < order(other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,26 +135,27 @@ class _Appending:
 
     limits: Limits
     fence: int = 0
-    lost: bool = False
+    lost: set[str] = field(default_factory=set)  # channels that miss something
     token: str = ""
     unsure_of: bytes | None = None
 
-    def arguments(self, kind: str, data: bytes) -> list[str | bytes | int]:
+    def arguments(self, kind: str, data: bytes, channel: str) -> list[str | bytes | int]:
         if self.unsure_of is not data:
             self.token = secrets.token_hex(8)
         self.unsure_of = data
-        if self.lost and kind == "more":
+        if channel in self.lost and kind == "more":
             kind = "join"
-        return [kind, data, self.token, self.limits.entries, self.limits.size_bytes, EXPIRE_S, self.fence]
+        limits = self.limits
+        return [kind, data, self.token, limits.entries, limits.size_bytes, EXPIRE_S, self.fence, channel]
 
-    def answered(self, kind: str, entry_id: object) -> bool:
+    def answered(self, kind: str, channel: str, entry_id: object) -> bool:
         self.unsure_of = None
         if entry_id in (b"taken", "taken"):
             raise AudioLogTaken
         if entry_id is None:
-            self.lost = True
+            self.lost.add(channel)
         elif kind != "end":
-            self.lost = False
+            self.lost.discard(channel)
         return entry_id is not None
 
 
@@ -150,61 +163,61 @@ class AudioLog:
     """A session's audio for synchronous code; may be used by several threads.
 
     Every method raises AudioLogUnavailable when Redis stays away for more than about a second, is silent for
-    _SOCKET_TIMEOUT_S, or takes nothing now (rooms/outages.py).
+    SOCKET_TIMEOUT_S, or takes nothing now (rooms/outages.py).
     """
 
     def __init__(self, redis_url: str, session: str, *, limits: Limits = Limits()) -> None:
-        self._redis = _client(redis_url)
+        self._redis = client(redis_url)
         self._keys = _Keys.of(session)
         self._appending = _Appending(limits)
         self._append = self._redis.register_script(_APPEND)
         self._save_and_trim = self._redis.register_script(_SAVE_AND_TRIM)
 
-    def append(self, kind: str, data: bytes) -> bool:
-        """False: ten minutes wait already, this was not taken. The next blob that is taken counts as a join."""
-        arguments = self._appending.arguments(kind, data)
-        with _unavailable():
-            return self._appending.answered(kind, self._append(self._keys.both, arguments))
+    def append(self, kind: str, data: bytes, *, channel: str = "") -> bool:
+        """False: ten minutes wait already, this was not taken. The channel's next blob that is taken counts as a join."""
+        arguments = self._appending.arguments(kind, data, channel)
+        with outages_as(AudioLogUnavailable):
+            return self._appending.answered(kind, channel, self._append(self._keys.both, arguments))
 
     def read(self, after: str, *, block_ms: int, count: int = 64) -> list[Entry]:
         """Entries behind an id, oldest first; waits up to `block_ms` (0: not at all) for the first one."""
-        with _unavailable():
-            block = min(block_ms, int(_SOCKET_TIMEOUT_S * 500)) or None
+        with outages_as(AudioLogUnavailable):
+            block = min(block_ms, int(SOCKET_TIMEOUT_S * 500)) or None
             streams: Any = self._redis.xread({self._keys.stream: after}, count=count, block=block)
         return _entries(streams)
 
     def has_after(self, after: str) -> bool:
         """Whether anything waits behind an id."""
-        with _unavailable():
+        with outages_as(AudioLogUnavailable):
             return bool(self._redis.xrange(self._keys.stream, min=f"({after}", count=1))
 
-    def before(self, checkpoint: Checkpoint | None) -> str:
-        """The id to read after, so that a checkpoint's own entry comes first; without one, everything."""
-        if checkpoint is None:
-            return "0-0"
-        ms, _, sequence = checkpoint.entry_id.partition("-")
-        if int(sequence or 0):
-            return f"{ms}-{int(sequence) - 1}"
-        return f"{int(ms) - 1}-{(1 << 64) - 1}" if int(ms) else "0-0"
+    def save_checkpoints_and_trim(self, checkpoints: Mapping[str, Checkpoint], *, keep_from: str) -> bool:
+        """Keeps each channel's checkpoint and drops the entries before `keep_from`, in one step.
 
-    def save_checkpoint_and_trim(self, checkpoint: Checkpoint) -> bool:
-        """Keeps a checkpoint and drops what lies before it, in one step; False: a newer one is kept already."""
-        arguments: list[str | bytes | int] = [checkpoint.entry_id, checkpoint.to_bytes(), EXPIRE_S]
-        with _unavailable():
+        False: a newer one is kept already.
+        """
+        pairs = [each for channel, point in checkpoints.items() for each in (channel, point.to_bytes())]
+        arguments: list[str | bytes | int] = [keep_from, EXPIRE_S, *pairs]
+        with outages_as(AudioLogUnavailable):
             return bool(self._save_and_trim([self._keys.stream, self._keys.checkpoint], arguments))
 
-    def load_checkpoint(self) -> Checkpoint | None:
-        """The last one kept; None if there is none that can be read."""
-        with _unavailable():
-            data: Any = self._redis.hget(self._keys.checkpoint, "checkpoint")
-        try:
-            return Checkpoint.from_bytes(data) if data else None
-        except ValueError:
-            return None
+    def load_checkpoints(self) -> dict[str, Checkpoint]:
+        """The last ones kept, by channel; those left out that cannot be read."""
+        with outages_as(AudioLogUnavailable):
+            fields: Any = self._redis.hgetall(self._keys.checkpoint)
+        found = {}
+        for name, data in fields.items():
+            kind, _, channel = name.decode().partition(":")
+            try:
+                if kind == "checkpoint":
+                    found[channel] = Checkpoint.from_bytes(data)
+            except ValueError:
+                continue
+        return found
 
     def delete(self) -> None:
         """Drops audio and checkpoint."""
-        with _unavailable():
+        with outages_as(AudioLogUnavailable):
             self._redis.delete(*self._keys.both)
 
 
@@ -215,43 +228,27 @@ class AsyncAudioLog:
     """
 
     def __init__(self, redis_url: str, session: str, *, limits: Limits = Limits(), fence: int = 0) -> None:
-        self._client = _async_client(redis_url)
+        self._client = async_client(redis_url)
         self._keys = _Keys.of(session)
         self._appending = _Appending(limits, fence)
         self._append: Callable[..., Awaitable[Any]] = self._client.register_script(_APPEND)
 
-    async def append(self, kind: str, data: bytes) -> bool:
+    async def append(self, kind: str, data: bytes, *, channel: str = "") -> bool:
         """As AudioLog.append. After AudioLogUnavailable the same object may be appended again: it is never doubled."""
-        arguments = self._appending.arguments(kind, data)
-        with _unavailable():
-            return self._appending.answered(kind, await self._append(self._keys.both, arguments))
+        arguments = self._appending.arguments(kind, data, channel)
+        with outages_as(AudioLogUnavailable):
+            return self._appending.answered(kind, channel, await self._append(self._keys.both, arguments))
 
     async def oldest_waits_s(self) -> float:
         """Seconds since the oldest entry that is kept arrived; 0.0 where none is."""
-        with _unavailable():
+        with outages_as(AudioLogUnavailable):
             rows: Any = await self._client.xrange(self._keys.stream, count=1)
         return max(0.0, time.time() - Entry(rows[0][0].decode(), "", b"").arrived_s) if rows else 0.0
 
     async def delete(self) -> None:
         """As AudioLog.delete."""
-        with _unavailable():
+        with outages_as(AudioLogUnavailable):
             await self._client.delete(*self._keys.both)
-
-
-async def close_async_clients() -> None:
-    """Closes this event loop's connections; where loops come and go (tests, commands)."""
-    for client in _async_clients.pop(asyncio.get_running_loop(), {}).values():
-        await client.aclose()
-
-
-@contextmanager
-def _unavailable() -> Iterator[None]:
-    try:
-        yield
-    except redis.RedisError as error:
-        if not is_outage(error):
-            raise
-        raise AudioLogUnavailable("Redis is away or full") from error
 
 
 def _entries(streams: Any) -> list[Entry]:
@@ -260,39 +257,9 @@ def _entries(streams: Any) -> list[Entry]:
     rows = [row for group in found for row in group]
     if rows and isinstance(rows[0], list) and rows[0] and isinstance(rows[0][0], list | tuple):
         rows = [row for page in rows for row in page]
-    return [Entry(row[0].decode(), row[1][b"kind"].decode(), row[1][b"data"]) for row in rows]
-
-
-def _backoff() -> ExponentialWithJitterBackoff:
-    return ExponentialWithJitterBackoff(base=0.05, cap=0.5)
-
-
-@lru_cache(maxsize=8)
-def _client(redis_url: str) -> redis.Redis:
-    """One pool for each address and process (a pool notices a fork by itself)."""
-    return redis.Redis.from_url(
-        redis_url,
-        socket_timeout=_SOCKET_TIMEOUT_S,
-        socket_connect_timeout=2.0,
-        health_check_interval=30,
-        retry=Retry(_backoff(), _RETRIES, supported_errors=(redis.ConnectionError,)),
-    )
-
-
-_async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, redis.asyncio.Redis]] = (
-    WeakKeyDictionary()
-)
-
-
-def _async_client(redis_url: str) -> redis.asyncio.Redis:
-    """One pool for each address and event loop."""
-    clients = _async_clients.setdefault(asyncio.get_running_loop(), {})
-    if redis_url not in clients:
-        clients[redis_url] = redis.asyncio.Redis.from_url(
-            redis_url,
-            socket_timeout=_SOCKET_TIMEOUT_S,
-            socket_connect_timeout=2.0,
-            health_check_interval=30,
-            retry=AsyncRetry(_backoff(), _RETRIES, supported_errors=(redis.ConnectionError,)),
+    return [
+        Entry(
+            row[0].decode(), row[1][b"kind"].decode(), row[1][b"data"], row[1].get(b"channel", b"").decode()
         )
-    return clients[redis_url]
+        for row in rows
+    ]

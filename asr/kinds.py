@@ -5,9 +5,15 @@ Each method runs in the transaction that changed the session, with the session's
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from asr.models import Session
+
+if TYPE_CHECKING:  # a process alone needs the libraries behind them
+    from asr.leases import Lease
+    from asr.sinks.sink import Sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,9 @@ class Vocabulary:
 
 class SessionKind:
     """A session of which nothing more is known; kinds that have more override what concerns them."""
+
+    one_speaker = True  # all audio is one channel's, which has no key
+    gives_words = False  # words as they are final; else sentences
 
     def ready(self, session: Session) -> None:
         """Its process is ready for audio."""
@@ -54,6 +63,10 @@ class SessionKind:
     def log_fields(self, session: Session) -> dict[str, object]:
         """What a line of the log says of it beside its number. No lock is held."""
         return {}
+
+    def sink(self, lease: Lease, session: Session, channel: str, wait: Callable[[float], None]) -> Sink:
+        """What takes a channel's text in its process. `wait` takes seconds and may raise to give up. No lock is held."""
+        raise NotImplementedError
 
     def vocabulary(self, session: Session) -> Vocabulary:
         """What will be spoken about, as far as it is known. No lock is held."""

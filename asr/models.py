@@ -29,6 +29,11 @@ class Session(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.ROOM)
     state = models.CharField(max_length=8, choices=State.choices, default=State.STARTING)
     source_lang = models.CharField(max_length=16)
+    source_seen_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When its gateway last said that it is there; null: its kind sees to that.",
+    )
     closing_at = models.DateTimeField(null=True, blank=True, help_text="When it was asked to finish.")
     close_reason = models.CharField(max_length=100, blank=True)
     # the process
@@ -72,6 +77,21 @@ class Session(models.Model):
     def audio_key(self) -> str:
         """Name of the session's audio in Redis (asr/audio_log.py)."""
         return str(self.pk)
+
+
+class Channel(models.Model):
+    """A participant of a session in which several speak; where one does, there is none."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="channels")
+    key = models.CharField(max_length=64, help_text="The gateway's name of the participant.")
+    source_lang = models.CharField(max_length=16)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (models.UniqueConstraint(fields=["session", "key"], name="channel_key"),)
+
+    def __str__(self) -> str:
+        return f"channel {self.pk} of session {self.session_id}"
 
 
 class PastCounters(models.Model):

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from asr import weights
 from asr.caption.captioner import Captioner
+from asr.caption.words import WordCaptioner
 from asr.kinds import kind_of
 from asr.machine import cores, cuda_devices, gpu_free_bytes
 from asr.models import Session
@@ -20,8 +21,7 @@ from asr.recognise.options import EngineOptions
 from asr.recognise.recogniser import Recogniser
 from asr.recognise.scripted import ScriptedRecogniser
 from asr.recognise.whisper import Whisper
-from asr.rooms.models import RoomSession
-from transcripts.selectors import last_spoken
+from asr.sinks.sink import Resume
 
 CORES_PER_ROOM = 2  # measured: one room with Whisper base takes up to one core and decodes in bursts
 GPU_BYTES_PER_ROOM = 4 << 30
@@ -85,9 +85,9 @@ def load() -> None:
     logger.info("model loaded", extra={"model": chosen.model, "device": chosen.device})
 
 
-def make_captioner(session: Session, counters: Counters) -> Captioner:
-    """The captioner of a session, from where its sentences end; see `ResumePoint` for how it goes on there."""
-    options = engine_options(session)
+def make_captioner(session: Session, source_lang: str, resume: Resume, counters: Counters) -> Captioner:
+    """The captioner of a channel, from where its text ends; see `ResumePoint` for how it goes on there."""
+    options = engine_options(session, source_lang)
     model = _model
 
     def make_recogniser(start_ms: int) -> Recogniser:
@@ -97,21 +97,18 @@ def make_captioner(session: Session, counters: Counters) -> Captioner:
             raise RuntimeError("load() comes first")
         return streaming.make_recogniser(model, options, start_ms, counters=counters)
 
-    committed_text = last_spoken(RoomSession.objects.select_related("part").get(pk=session.pk).part)
-    return Captioner(
-        make_recogniser,
-        options,
-        session.committed_ms,
-        line=1 if committed_text else 0,
-        committed_text=committed_text,
-    )
+    text = resume.committed_text
+    if kind_of(session).gives_words:
+        return WordCaptioner(make_recogniser, options, resume.committed_ms, text)
+    line = 1 if text else 0
+    return Captioner(make_recogniser, options, resume.committed_ms, line=line, committed_text=text)
 
 
-def engine_options(session: Session) -> EngineOptions:
+def engine_options(session: Session, source_lang: str) -> EngineOptions:
     """The settings' names and the talk's words as the engine takes them."""
     env, talk = settings.ENV, kind_of(session).vocabulary(session)
     return EngineOptions(
-        language=session.source_lang,
+        language=source_lang,
         policy=env.asr_policy,
         min_chunk_size_s=env.asr_min_chunk_size,
         confidence_validation=env.asr_confidence_validation,

@@ -47,7 +47,21 @@ class Notice:
     at_ms: int
 
 
-CaptionEvent = SentenceReady | PartialText | Notice
+@dataclass(frozen=True)
+class WordsCommitted:
+    """Words that are final, in order; none of them comes twice (asr/caption/words.py)."""
+
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class HypothesisChanged:
+    """What is heard behind the last final word; replaces the one before (asr/caption/words.py)."""
+
+    words: tuple[Word, ...]
+
+
+CaptionEvent = SentenceReady | PartialText | Notice | WordsCommitted | HypothesisChanged
 
 
 class Captioner:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from django.core.cache import cache
 from django.db import transaction
@@ -20,6 +22,10 @@ from transcripts.events import EngineReady, HostError
 from transcripts.room_state import note_delay
 
 WAITING_REPORTED_EVERY_S = 60
+if TYPE_CHECKING:  # a process alone needs the libraries behind them
+    from asr.leases import Lease
+    from asr.sinks.sink import Sink
+
 logger = logging.getLogger(__name__)
 
 
@@ -84,6 +90,12 @@ class RoomKind(SessionKind):
     def log_fields(self, session: Session) -> dict[str, object]:
         """The room."""
         return {"room": _of(session).room.code}
+
+    def sink(self, lease: Lease, session: Session, channel: str, wait: Callable[[float], None]) -> Sink:
+        """Sentences are rows of the part."""
+        from asr.sinks.transcript import TranscriptSink
+
+        return TranscriptSink(lease, _of(session).part, wait=wait)
 
     def vocabulary(self, session: Session) -> Vocabulary:
         """What the schedule says of the talk."""

@@ -10,11 +10,13 @@ from dataclasses import replace
 from asr.caption.captioner import CaptionEvent, Notice, PartialText, SentenceReady
 from asr.delay import DelayMeter, SpokenClock
 from asr.leases import Lease, held
+from asr.models import Session
 from asr.patience import until_answered
+from asr.sinks.sink import Resume
 from transcripts import live
 from transcripts.events import Delays, HostError, Partial
 from transcripts.models import Part
-from transcripts.selectors import next_index
+from transcripts.selectors import last_spoken, next_index
 from transcripts.services import NewSentence, add_sentences
 
 logger = logging.getLogger(__name__)
@@ -42,6 +44,10 @@ class TranscriptSink:
         """How late text is now, seconds."""
         return self._delay.value_s
 
+    def resume(self) -> Resume:
+        """Behind the last sentence that is stored."""
+        return until_answered(self._stored, session_id=self._lease.session_id, wait=self._wait)
+
     def note_backlog(self, since_s: float | None) -> None:
         """Audio that came at `since_s` is not text yet (None: nothing waits); published when the delay moves by a second."""
         self._delay.waits_since(since_s)
@@ -68,6 +74,13 @@ class TranscriptSink:
     def error(self, code: str, **parameters: str) -> None:
         """Something the host should know."""
         self._publish(HostError(code, parameters))
+
+    def ended(self) -> None:
+        """The room's state says so."""
+
+    def _stored(self) -> Resume:
+        committed_ms = Session.objects.values_list("committed_ms", flat=True).get(pk=self._lease.session_id)
+        return Resume(committed_ms, last_spoken(self._part))
 
     def _commit(self, sentences: Sequence[SentenceReady], committed_ms: int) -> None:
         """A try whose answer was lost may have been committed: the next one brings the same keys."""

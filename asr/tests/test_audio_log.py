@@ -13,7 +13,8 @@ import redis
 
 from asr.audio.decode import Checkpoint, StreamDecoder
 from asr.audio.tests.recordings import chromium_blobs, decode, entries
-from asr.audio_log import EXPIRE_S, AsyncAudioLog, AudioLog, AudioLogUnavailable, Limits, close_async_clients
+from asr.audio_log import EXPIRE_S, AsyncAudioLog, AudioLog, AudioLogUnavailable, Limits
+from asr.redis_clients import close_async_clients
 from asr.tests.real_redis import RealRedis
 
 
@@ -42,6 +43,11 @@ async def clients() -> AsyncIterator[None]:
 
 def at(entry_id: str) -> Checkpoint:
     return Checkpoint(entry_id, 3, b"\x1a\x45", 960, 960, -16)
+
+
+def save(log: AudioLog, checkpoint: Checkpoint) -> bool:
+    """What a process of one channel keeps."""
+    return log.save_checkpoints_and_trim({"": checkpoint}, keep_from=checkpoint.entry_id)
 
 
 def kinds_and_data(log: AudioLog) -> list[tuple[str, bytes]]:
@@ -91,7 +97,7 @@ def test_more_entries_than_ten_minutes_are_refused_and_the_loss_is_marked(server
     assert [log.append("more", b"x") for _ in range(7)] == [True] * 5 + [False] * 2
     assert log.append("end", b""), "that the host left is always told"
     waiting = log.read("0-0", block_ms=0)
-    log.save_checkpoint_and_trim(at(waiting[3].entry_id))
+    save(log, at(waiting[3].entry_id))
     assert log.append("more", b"y")
     assert log.append("more", b"z")
     assert kinds_and_data(log)[-2:] == [("join", b"y"), ("more", b"z")]
@@ -101,7 +107,7 @@ def test_more_bytes_than_ten_minutes_are_refused_until_some_are_trimmed(server):
     log = AudioLog(server.url, str(uuid4()), limits=Limits(entries=1_000, size_bytes=100))
     assert [log.append("pcm", bytes(30)) for _ in range(4)] == [True, True, True, False]
     waiting = log.read("0-0", block_ms=0)
-    log.save_checkpoint_and_trim(at(waiting[1].entry_id))
+    save(log, at(waiting[1].entry_id))
     assert [log.append("pcm", bytes(40)), log.append("pcm", bytes(1))] == [True, False]
 
 
@@ -115,9 +121,9 @@ def test_a_checkpoint_and_the_trim_before_it_are_one_step(log):
         log.append("more", bytes((index,)))
     waiting = log.read("0-0", block_ms=0)
     checkpoint = at(waiting[4].entry_id)
-    assert log.save_checkpoint_and_trim(checkpoint)
-    assert log.load_checkpoint() == checkpoint
-    assert log.read(log.before(checkpoint), block_ms=0) == waiting[4:]
+    assert save(log, checkpoint)
+    assert log.load_checkpoints().get("") == checkpoint
+    assert log.read("0-0", block_ms=0) == waiting[4:]
     assert log.read("0-0", block_ms=0) == waiting[4:]
 
 
@@ -125,40 +131,49 @@ def test_an_older_process_cannot_put_the_checkpoint_back(log):
     for index in range(10):
         log.append("more", bytes((index,)))
     waiting = log.read("0-0", block_ms=0)
-    assert log.save_checkpoint_and_trim(at(waiting[6].entry_id))
-    assert not log.save_checkpoint_and_trim(at(waiting[2].entry_id))
-    assert log.save_checkpoint_and_trim(at(waiting[6].entry_id))
-    loaded = log.load_checkpoint()
+    assert save(log, at(waiting[6].entry_id))
+    assert not save(log, at(waiting[2].entry_id))
+    assert save(log, at(waiting[6].entry_id))
+    loaded = log.load_checkpoints().get("")
     assert loaded is not None
     assert loaded.entry_id == waiting[6].entry_id
 
 
-@pytest.mark.parametrize(
-    ("entry_id", "before"),
-    [
-        ("5-3", "5-2"),
-        ("5-0", f"4-{2**64 - 1}"),
-        ("0-0", "0-0"),
-        ("1763690000000-0", f"1763689999999-{2**64 - 1}"),
-    ],
-)
-def test_reading_begins_right_before_the_checkpoint(log, entry_id, before):
-    assert log.before(at(entry_id)) == before
+def test_channels_share_one_log_in_the_order_of_arrival_and_each_has_a_checkpoint(log):
+    for channel, data in (("ada", b"1"), ("bo", b"2"), ("ada", b"3"), ("", b"4")):
+        log.append("pcm", data, channel=channel)
+    entries = log.read("0-0", block_ms=0)
+    assert [(each.channel, each.data) for each in entries] == [
+        ("ada", b"1"), ("bo", b"2"), ("ada", b"3"), ("", b"4")
+    ]  # fmt: skip
+    points = {"ada": at(entries[2].entry_id), "bo": at(entries[1].entry_id)}
+    assert log.save_checkpoints_and_trim(points, keep_from=entries[1].entry_id)
+    assert log.load_checkpoints() == points
+    assert log.read("0-0", block_ms=0) == entries[1:]
 
 
-def test_without_a_checkpoint_reading_begins_at_the_beginning(log):
-    assert log.load_checkpoint() is None
-    assert log.before(None) == "0-0"
+def test_loss_is_marked_in_the_channel_that_lost_something(server):
+    log = AudioLog(server.url, str(uuid4()), limits=Limits(entries=1))
+    assert log.append("more", b"1", channel="ada")
+    assert not log.append("more", b"2", channel="ada")
+    (first,) = log.read("0-0", block_ms=0)
+    log.save_checkpoints_and_trim({}, keep_from=f"{int(first.entry_id.split('-')[0]) + 1}-0")
+    assert log.append("more", b"3", channel="bo")
+    assert log.read("0-0", block_ms=0)[0].kind == "more"
+
+
+def test_log_that_is_new_has_no_checkpoint(log):
+    assert log.load_checkpoints() == {}
 
 
 def test_a_checkpoint_that_cannot_be_read_counts_as_none(log, server):
     log.append("more", b"x")
     (entry,) = log.read("0-0", block_ms=0)
-    log.save_checkpoint_and_trim(at(entry.entry_id))
+    save(log, at(entry.entry_id))
     with redis.Redis.from_url(server.url) as client:
         (key,) = client.keys(b"*:checkpoint") if len(client.keys(b"*:checkpoint")) == 1 else _newest(client)
-        client.hset(key, "checkpoint", b"nonsense")
-    assert log.load_checkpoint() is None
+        client.hset(key, "checkpoint:", b"nonsense")
+    assert log.load_checkpoints().get("") is None
 
 
 def _newest(client: redis.Redis) -> list[bytes]:
@@ -170,7 +185,7 @@ def test_nothing_is_left_behind_for_ever(server):
     log = AudioLog(server.url, session)
     log.append("more", b"x")
     (entry,) = log.read("0-0", block_ms=0)
-    log.save_checkpoint_and_trim(at(entry.entry_id))
+    save(log, at(entry.entry_id))
     with redis.Redis.from_url(server.url) as client:
         assert 0 < client.ttl(f"audio:{session}") <= EXPIRE_S
         assert 0 < client.ttl(f"audio:{session}:checkpoint") <= EXPIRE_S
@@ -205,8 +220,8 @@ async def test_while_redis_is_away_one_error_says_so_and_nothing_is_doubled_afte
     for call in (
         lambda: reader.read("0-0", block_ms=100),
         lambda: reader.has_after("0-0"),
-        lambda: reader.save_checkpoint_and_trim(at("1-0")),
-        reader.load_checkpoint,
+        lambda: save(reader, at("1-0")),
+        reader.load_checkpoints,
         reader.delete,
         lambda: reader.append("more", b"x"),
     ):
@@ -221,7 +236,7 @@ async def test_a_blob_that_arrived_though_the_answer_was_lost_is_not_doubled(ser
     session = str(uuid4())
     writer, reader = AsyncAudioLog(server.url, session), AudioLog(server.url, session)
     blob = b"\x01\x02"
-    arguments = writer._appending.arguments("more", blob)
+    arguments = writer._appending.arguments("more", blob, "")
     await writer._append(writer._keys.both, arguments)  # taken, and the answer never seen
     assert await writer.append("more", blob)
     assert await writer.append("more", b"\x01\x02\x03")
@@ -273,8 +288,8 @@ def test_a_full_redis_gets_room_again_because_what_was_heard_is_trimmed(restarta
         with pytest.raises(AudioLogUnavailable):
             log.append("more", bytes(4_000))
         checkpoint = at(waiting[200].entry_id)
-        assert log.save_checkpoint_and_trim(checkpoint)
-        assert log.load_checkpoint() == checkpoint
+        assert save(log, checkpoint)
+        assert log.load_checkpoints().get("") == checkpoint
         assert log.append("more", bytes(4_000))
         client.config_set("maxmemory", 0)
 
@@ -286,7 +301,7 @@ def test_a_redis_that_cannot_save_is_waited_for(restartable):
     with restartable.unable_to_save():
         for call in (
             lambda: log.append("more", b"two"),
-            lambda: log.save_checkpoint_and_trim(at(first.entry_id)),
+            lambda: save(log, at(first.entry_id)),
         ):
             with pytest.raises(AudioLogUnavailable):
                 call()
@@ -318,9 +333,9 @@ def test_a_new_process_goes_on_from_the_checkpoint_with_what_is_left(log):
         heard += decoder.feed(entry.entry_id, entry.kind, entry.data)
     checkpoint = decoder.checkpoint(6_000)
     assert checkpoint is not None
-    log.save_checkpoint_and_trim(checkpoint)
-    loaded = log.load_checkpoint()
-    left = log.read(log.before(loaded), block_ms=0, count=1_000)
+    save(log, checkpoint)
+    loaded = log.load_checkpoints().get("")
+    left = log.read("0-0", block_ms=0, count=1_000)
     assert left[0].entry_id == checkpoint.entry_id
     assert len(left) < len(blobs) - 15
     again = decode([(entry.entry_id, entry.kind, entry.data) for entry in left], StreamDecoder(resume=loaded))

@@ -18,17 +18,7 @@ from asr.delay import SpokenClock
 from asr.heart import Heart
 from asr.leases import Lease, LeaseLost, Progress, start_next_generation
 from asr.models import Session
-from asr.process import (
-    LOG_ENDS_WITHIN_S,
-    READ_COUNT,
-    STALL_S,
-    UNDECODABLE_AFTER_S,
-    LogEnd,
-    Node,
-    StallWatch,
-    UndecodableWatch,
-    serve,
-)
+from asr.process import READ_COUNT, Node, serve
 from asr.recognise.counters import Counters
 from asr.recognise.scripted import ScriptedRecogniser
 from asr.rooms.ending import close_room
@@ -37,6 +27,7 @@ from asr.sinks.transcript import TranscriptSink
 from asr.sweeps import sweep
 from asr.tests.make import TERMS, join, room_session_of, served, session_of
 from asr.tests.real_redis import RealRedis
+from asr.watches import LOG_ENDS_WITHIN_S, STALL_S, UNDECODABLE_AFTER_S, LogEnd, StallWatch, UndecodableWatch
 from transcripts.models import Sentence, Track
 from transcripts.removal import remove_sentence
 
@@ -291,8 +282,8 @@ class TestServing:
                 goes_on.wait()
                 yield from super().flush_steps()
 
-        def make_captioner(session, counters):
-            return HangingCaptioner(ScriptedRecogniser, runtime.engine_options(session))
+        def make_captioner(session, source_lang, resume, counters):
+            return HangingCaptioner(ScriptedRecogniser, runtime.engine_options(session, source_lang))
 
         def hang():
             try:
@@ -321,9 +312,9 @@ class TestServing:
         name, *_ = [field.name for field in fields(Counters)]
         Session.objects.filter(pk=host_lease.session_id).update(counters={name: 3, "of_another_release": 1})
 
-        def make_captioner(session, counters):
+        def make_captioner(session, source_lang, resume, counters):
             counted.append(getattr(counters, name))
-            return Captioner(ScriptedRecogniser, runtime.engine_options(session))
+            return Captioner(ScriptedRecogniser, runtime.engine_options(session, source_lang))
 
         self.said(host_lease, 1.0)
         close_room(host_lease.room_id)
@@ -350,8 +341,8 @@ class TestServing:
                 log.append("pcm", noise(0.1))
             close_room(host_lease.room_id)
 
-            def make_captioner(session, counters):
-                return HoldingCaptioner(ScriptedRecogniser, runtime.engine_options(session))
+            def make_captioner(session, source_lang, resume, counters):
+                return HoldingCaptioner(ScriptedRecogniser, runtime.engine_options(session, source_lang))
 
             def run():
                 try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from asr.audio.samples import SAMPLE_RATE_HZ, SAMPLES_PER_MS, Samples
-from asr.caption.captioner import Captioner, CaptionEvent, PartialText, SentenceReady
+from asr.caption.captioner import Captioner, CaptionEvent, Notice, PartialText, SentenceReady
 
 from .score import FinalPiece, RunFacts, Seen
 from .talk import Talk
@@ -90,7 +90,7 @@ class Watcher:
                 self._partial = PartialText(event.end_ms, "")
             elif isinstance(event, PartialText):
                 self._partial = event
-            else:
+            elif isinstance(event, Notice):
                 self.notices.append(event.code)
         if events:
             done = " ".join(self._sentences)

@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 
-from asr.audio_log import AudioLog, close_async_clients
+from asr.audio_log import AudioLog
+from asr.redis_clients import close_async_clients
 from gateways.conference.audio import AudioWriter, RecorderHeader, Report
 
 WITHIN_S = 20

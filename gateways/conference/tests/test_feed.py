@@ -13,10 +13,11 @@ from django.conf import settings
 from django.db import connection, connections
 from django.utils import timezone
 
-from asr.audio_log import AsyncAudioLog, close_async_clients
+from asr.audio_log import AsyncAudioLog
 from asr.caption.captioner import PartialText, SentenceReady
 from asr.delay import SpokenClock
 from asr.models import Session
+from asr.redis_clients import close_async_clients
 from asr.rooms.ending import close_room, close_to_viewers
 from asr.rooms.selectors import VIEWERS_STAY
 from asr.rooms.services import restart_session

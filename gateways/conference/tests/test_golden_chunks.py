@@ -10,7 +10,7 @@ import pytest
 from channels.db import database_sync_to_async
 from django.db import connections
 
-from asr.audio_log import close_async_clients
+from asr.redis_clients import close_async_clients
 from asr.rooms.ending import close_room
 from asr.rooms.services import restart_session
 from asr.sessions import finish_session

@@ -15,8 +15,9 @@ from django.conf import settings
 from django.db import connection, connections, transaction
 from redis import Redis
 
-from asr.audio_log import AudioLog, Entry, close_async_clients
+from asr.audio_log import AudioLog, Entry
 from asr.models import Session
+from asr.redis_clients import close_async_clients
 from asr.rooms.models import RoomSession
 from asr.tests.make import slots
 from gateways.conference import background, feed

@@ -1,0 +1,41 @@
+"""What every sink offers to the process: one of a channel takes what its captioner gives out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from asr.caption.captioner import CaptionEvent
+from asr.delay import SpokenClock
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """How far the generation before this one was: text up to `committed_ms` is written, and ends with `committed_text`."""
+
+    committed_ms: int = 0
+    committed_text: str = ""
+
+
+class Sink(Protocol):
+    """Writes what one generation says in one channel. Everything that writes raises LeaseLost when another one does."""
+
+    @property
+    def delay_s(self) -> float:
+        """How late text is now, seconds."""
+
+    def resume(self) -> Resume:
+        """Where to go on; asked once, before anything is written."""
+
+    def note_backlog(self, since_s: float | None) -> None:
+        """Audio that came at `since_s` is not text yet (None: nothing waits)."""
+
+    def handle(self, events: Sequence[CaptionEvent], *, committed_ms: int, clock: SpokenClock) -> None:
+        """Write them, with how far the channel is. Returns when it is done, however long what it needs is away."""
+
+    def error(self, code: str, **parameters: str) -> None:
+        """Something whoever speaks should know."""
+
+    def ended(self) -> None:
+        """Who spoke here has gone, and all of it is written."""

@@ -1,0 +1,104 @@
+"""A captioner's words → the session's text stream in Redis, for gateways that keep nothing.
+
+Entries, by kind: `words` {words: [[start_ms, end_ms, text, probability], …], committed_ms}: they are final;
+`hypothesis` {words, committed_ms}: what is heard beyond, replaces the one before; `end`: who spoke here has gone and
+all of it was said; `error` {code, …}; `closed` {state}: the session is over (asr/streams.py writes it).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from asr.caption.captioner import CaptionEvent, Notice
+from asr.caption.words import HypothesisChanged, WordsCommitted
+from asr.delay import DelayMeter, SpokenClock
+from asr.leases import LeaseLost
+from asr.recognise.recogniser import Word
+from asr.sinks.sink import Resume
+from asr.text_stream import Piece, TextStream, TextStreamTaken, TextStreamUnavailable, new_token
+
+RETRY_S = 0.5
+logger = logging.getLogger(__name__)
+
+
+class StreamSink:
+    """Appends one channel's words and its "committed up to" in one step; while Redis is away or full it tries again."""
+
+    def __init__(
+        self, stream: TextStream, *, session_id: int, channel: str, wait: Callable[[float], None]
+    ) -> None:
+        self._stream = stream
+        self._session_id = session_id
+        self._channel = channel
+        self._wait = wait
+        self._delay = DelayMeter()
+
+    @property
+    def delay_s(self) -> float:
+        """How late text is now, seconds."""
+        return self._delay.value_s
+
+    def resume(self) -> Resume:
+        """Shuts the generation before out, and goes on where it was."""
+        found: list[Resume] = []
+        self._until_written(lambda: found.append(Resume(*self._stream.begin(self._channel))))
+        return found[0]
+
+    def note_backlog(self, since_s: float | None) -> None:
+        """Only counted: a gateway sees itself when text comes."""
+        self._delay.waits_since(since_s)
+
+    def handle(self, events: Sequence[CaptionEvent], *, committed_ms: int, clock: SpokenClock) -> None:
+        """Of several hypotheses the last one holds."""
+        words: list[Word] = []
+        hypothesis: HypothesisChanged | None = None
+        for event in events:
+            if isinstance(event, WordsCommitted):
+                words.extend(event.words)
+            elif isinstance(event, HypothesisChanged):
+                hypothesis = event
+            elif isinstance(event, Notice):
+                fields = {"session": self._session_id, "code": event.code}
+                logger.warning("recogniser notice", extra=fields)
+        pieces = []
+        if words:
+            pieces.append(Piece("words", {"words": _rows(words), "committed_ms": committed_ms}))
+        if hypothesis is not None:
+            rows = _rows(hypothesis.words)
+            pieces.append(Piece("hypothesis", {"words": rows, "committed_ms": committed_ms}))
+        if pieces:
+            self._append(pieces, committed_ms=committed_ms, last_word=words[-1].text if words else "")
+        if words:
+            self._delay.sentences([clock.seconds_since(words[-1].end_ms)])
+
+    def error(self, code: str, **parameters: str) -> None:
+        """Told in its place among the words."""
+        self._append([Piece("error", {"code": code, **parameters})])
+
+    def ended(self) -> None:
+        """Told behind the last word."""
+        self._append([Piece("end")])
+
+    def _append(self, pieces: list[Piece], *, committed_ms: int | None = None, last_word: str = "") -> None:
+        token = new_token()
+        self._until_written(
+            lambda: self._stream.append(
+                self._channel, pieces, token=token, committed_ms=committed_ms, last_word=last_word
+            )
+        )
+
+    def _until_written(self, write: Callable[[], None]) -> None:
+        while True:
+            try:
+                write()
+                return
+            except TextStreamTaken as error:
+                raise LeaseLost from error
+            except TextStreamUnavailable:
+                logger.warning("Redis takes no text", extra={"session": self._session_id})
+                self._wait(RETRY_S)
+
+
+def _rows(words: Sequence[Word]) -> list[list[object]]:
+    return [[word.start_ms, word.end_ms, word.text, round(word.probability, 4)] for word in words]

@@ -1,0 +1,342 @@
+"""Meetings and bare streams, by the services that a gateway calls: real rows, real Redis, real processes that are killed."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from django.conf import settings
+from django.db import connection, connections
+from django.utils import timezone
+
+from asr import streams
+from asr.audio.pcm import RawFormat
+from asr.audio_log import AudioLog
+from asr.leases import Lease, start_next_generation
+from asr.models import Channel, Session
+from asr.redis_clients import close_async_clients
+from asr.sweeps import sweep
+from asr.tests.make import slots
+from asr.tests.real_redis import RealRedis
+from asr.text_stream import AsyncTextStream
+from rooms.errors import BadInput, Conflict, NoCapacity
+
+WITHIN_S = 60
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+PEOPLE = ("ada", "bo", "cy")
+
+SERVE = """
+import json, os, sys, django
+django.setup()
+from asr import runtime
+from asr.audio_log import AudioLog
+from asr.leases import Lease
+from asr.process import Node, serve
+from django.conf import settings
+session, generation = json.loads(sys.argv[1])
+runtime.load()
+serve(Lease(session, generation), Node("asr@test", os.getpid()), make_captioner=runtime.make_captioner,
+      log=AudioLog(settings.REDIS_URL, str(session)))
+"""
+
+
+def noise(seconds, raw_format=RawFormat()):  # noqa: B008
+    samples = np.random.default_rng(5).normal(0, 0.1, int(seconds * raw_format.rate_hz))
+    if raw_format.encoding == "f32le":
+        return samples.astype("<f4").tobytes()
+    return (samples * 32767).astype("<i2").tobytes()
+
+
+def spoken(seconds):
+    """What the scripted recogniser says to so much sound."""
+    return [f"{'Ss'[n % 4 > 0]}{n // 4 + 1:04d}w{n % 4 + 1}" for n in range(int(seconds * 2))]
+
+
+class Gateway:
+    """What a gateway does for one session."""
+
+    def __init__(self, session_id, redis_url):
+        self.session_id = session_id
+        self.log = AudioLog(redis_url, str(session_id))
+        self._redis_url = redis_url
+        self.texts = []
+        self.after, self.seq = "0-0", 0
+
+    def speak(self, channel, seconds, raw_format=RawFormat()):  # noqa: B008
+        self.log.append(raw_format.kind, noise(seconds, raw_format), channel=channel)
+
+    def end(self, *channels):
+        for channel in channels:
+            self.log.append("end", b"", channel=channel)
+
+    def read(self):
+        """What is new; kept in `texts`."""
+
+        async def once():
+            stream = AsyncTextStream(self._redis_url, str(self.session_id), after=self.after, seq=self.seq)
+            try:
+                found = await stream.read(block_ms=200)
+                self.after, self.seq = stream.after, stream.seq
+                return found
+            finally:
+                await close_async_clients()
+
+        found = asyncio.run(once())
+        self.texts += found
+        return found
+
+    def until(self, holds):
+        deadline = time.monotonic() + WITHIN_S
+        while not holds():
+            assert time.monotonic() < deadline, [(text.channel, text.kind, text.data) for text in self.texts]
+            self.read()
+
+    def until_closed(self):
+        self.until(lambda: any(text.kind == "closed" for text in self.texts))
+
+    def words(self, channel):
+        rows = [
+            row
+            for text in self.texts
+            if (text.channel, text.kind) == (channel, "words")
+            for row in text.data["words"]
+        ]
+        return [(start, end, text) for start, end, text, _ in rows]
+
+    def said(self, channel):
+        return [text.strip().rstrip(".") for _, _, text in self.words(channel)]
+
+
+@contextmanager
+def process(session_id, generation=1, redis_url=None, **env):
+    """A child process that serves the session; killed at the end if it still runs."""
+    database = connection.settings_dict
+    url = f"postgres://postgres@{quote(database['HOST'], safe='')}/{database['NAME']}"
+    child = subprocess.Popen(
+        [sys.executable, "-c", SERVE, json.dumps([session_id, generation])],
+        cwd=BASE_DIR,
+        env={
+            **os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_URL": url,
+            "REDIS_URL": redis_url or settings.REDIS_URL, **env,
+        },
+    )  # fmt: skip
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait(WITHIN_S)
+
+
+def opened(kind, redis_url=None):
+    slots(9)
+    return Gateway(streams.open_session(kind=kind, source_lang="en"), redis_url or settings.REDIS_URL)
+
+
+def meeting(redis_url=None, people=PEOPLE):
+    gateway = opened(Session.Kind.MEETING, redis_url)
+    for key, lang in zip(people, ("en", "de", "fr"), strict=False):
+        streams.open_channel(gateway.session_id, key=key, source_lang=lang)
+    return gateway
+
+
+@pytest.mark.django_db
+class TestOpening:
+    def test_session_takes_a_slot_like_a_room_does(self):
+        slots(1)
+        session_id = streams.open_session(kind=Session.Kind.STREAM, source_lang="en")
+        with pytest.raises(NoCapacity):
+            streams.open_session(kind=Session.Kind.MEETING, source_lang="en")
+        streams.close_session(session_id)
+        assert streams.open_session(kind=Session.Kind.MEETING, source_lang="en") != session_id
+
+    def test_unknown_language_opens_nothing(self):
+        slots(1)
+        with pytest.raises(BadInput):
+            streams.open_session(kind=Session.Kind.STREAM, source_lang="xx")
+        assert not Session.objects.exists()
+
+    def test_channels_are_bounded_and_keep_their_language(self):
+        session_id = meeting(people=PEOPLE[:1]).session_id
+        streams.open_channel(session_id, key="ada", source_lang="en")
+        assert Channel.objects.count() == 1
+        with pytest.raises(Conflict, match="channel_language"):
+            streams.open_channel(session_id, key="ada", source_lang="de")
+        for key in ("", "k" * (streams.MAX_KEY_CHARS + 1)):
+            with pytest.raises(BadInput):
+                streams.open_channel(session_id, key=key, source_lang="en")
+        for number in range(streams.MAX_CHANNELS - 1):
+            streams.open_channel(session_id, key=f"p{number}", source_lang="en")
+        with pytest.raises(NoCapacity):
+            streams.open_channel(session_id, key="one more", source_lang="en")
+
+    def test_session_whose_gateway_says_nothing_any_more_is_closed(self):
+        session_id = meeting().session_id
+        sweep()
+        assert streams.keep_open(session_id)
+        Session.objects.update(source_seen_at=timezone.now() - streams.SOURCE_GONE_AFTER * 2)
+        sweep()
+        assert not streams.keep_open(session_id)
+        assert Session.objects.get().close_reason == "gateway gone"
+        assert streams.is_running(session_id)  # what has come is finished
+        with pytest.raises(Conflict, match="session_over"):
+            streams.open_channel(session_id, key="dee", source_lang="en")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestServing:
+    def test_meeting_of_three_is_each_one_s_own_words_in_their_own_time(self):
+        gateway = meeting()
+        for n in range(4):
+            gateway.speak("ada", 1.0)
+            if n % 2:
+                gateway.speak("bo", 1.0, RawFormat("f32le", 48_000))
+            if n == 3:
+                gateway.speak("cy", 3.0, RawFormat("s16le", 8_000))
+        with process(gateway.session_id):
+            gateway.until(lambda: len(gateway.said("ada")) == 8)
+            gateway.end("ada", "bo", "cy", "")
+            streams.close_session(gateway.session_id)
+            gateway.until_closed()
+        assert {key: gateway.said(key) for key in PEOPLE} == {
+            "ada": spoken(4),
+            "bo": spoken(2),
+            "cy": spoken(3),
+        }
+        assert [start for start, _, _ in gateway.words("cy")] == [500 * n for n in range(6)]
+        assert {text.channel for text in gateway.texts if text.kind == "end"} == set(PEOPLE)
+        lasting = [text.seq for text in gateway.texts if text.kind != "hypothesis"]
+        assert lasting == list(range(1, len(lasting) + 1))
+        session = Session.objects.get()
+        assert (session.state, session.generation) == ("closed", 1)
+        assert not gateway.log.has_after("0-0")
+
+    def test_bare_stream_shows_a_hypothesis_that_its_words_replace(self):
+        gateway = opened(Session.Kind.STREAM)
+        with process(gateway.session_id):
+            gateway.speak("", 1.5)
+            gateway.until(
+                lambda: any(text.kind == "hypothesis" and text.data["words"] for text in gateway.texts)
+            )
+            gateway.speak("", 1.0)
+            gateway.until(lambda: len(gateway.said("")) == 4)
+            gateway.end("")
+            streams.close_session(gateway.session_id)
+            gateway.until_closed()
+        assert gateway.said("") == spoken(2.5)
+        probabilities = [
+            row[3] for text in gateway.texts if text.kind == "words" for row in text.data["words"]
+        ]
+        assert probabilities == [1.0] * 5
+
+    def test_participant_who_left_and_comes_back_goes_on_in_its_own_time(self):
+        gateway = meeting()
+        with process(gateway.session_id):
+            gateway.speak("ada", 2.0)
+            gateway.end("ada")
+            gateway.until(lambda: any(text.kind == "end" for text in gateway.texts))
+            gateway.speak("ada", 2.0)
+            gateway.end("ada", "")
+            streams.close_session(gateway.session_id)
+            gateway.until_closed()
+        assert gateway.said("ada") == spoken(4)
+
+    def test_audio_of_a_channel_that_nobody_opened_is_left_out(self):
+        gateway = meeting()
+        gateway.speak("stranger", 2.0)
+        gateway.speak("", 2.0)
+        gateway.speak("bo", 2.0)
+        gateway.end("bo", "")
+        streams.close_session(gateway.session_id)
+        with process(gateway.session_id):
+            gateway.until_closed()
+        assert gateway.said("bo") == spoken(2)
+        assert {text.channel for text in gateway.texts} == {"bo", ""}
+
+    @pytest.mark.parametrize("at_words", [1, 9, 20])
+    def test_process_that_is_killed_in_mid_meeting_loses_and_doubles_no_word_of_anybody(self, at_words):
+        gateway = meeting()
+        with process(gateway.session_id) as child:
+            for n in range(8):
+                gateway.speak("ada", 1.0)
+                gateway.speak("bo", 0.7)
+                if n < 2:
+                    gateway.speak("cy", 1.0)
+            gateway.until(lambda: sum(len(gateway.said(key)) for key in PEOPLE) >= at_words)
+            child.send_signal(signal.SIGKILL)
+            child.wait(WITHIN_S)
+        start_next_generation(Lease(gateway.session_id, 1))
+        for _ in range(2):
+            gateway.speak("ada", 1.0)
+            gateway.speak("cy", 1.0)
+        gateway.end(*PEOPLE, "")
+        streams.close_session(gateway.session_id)
+        with process(gateway.session_id, generation=2):
+            gateway.until_closed()
+        assert gateway.said("ada") == spoken(10)
+        assert gateway.said("cy") == spoken(4)
+        assert len(gateway.said("bo")) == len(set(gateway.said("bo"))) == 12  # 5.6 s: the last word is cut
+
+    def test_process_that_wakes_up_behind_its_successor_writes_nothing(self):
+        gateway = meeting()
+        with process(gateway.session_id) as sleeper:
+            gateway.speak("ada", 2.0)
+            gateway.until(lambda: len(gateway.said("ada")) == 4)
+            sleeper.send_signal(signal.SIGSTOP)
+            gateway.speak("ada", 4.0)
+            start_next_generation(Lease(gateway.session_id, 1))
+            with process(gateway.session_id, generation=2):
+                gateway.until(lambda: len(gateway.said("ada")) == 12)
+                sleeper.send_signal(signal.SIGCONT)
+                sleeper.wait(WITHIN_S)
+                gateway.end("ada", "")
+                streams.close_session(gateway.session_id)
+                gateway.until_closed()
+        assert gateway.said("ada") == spoken(6)
+
+    def test_words_wait_while_redis_is_full_and_none_is_lost(self):
+        with tempfile.TemporaryDirectory() as folder, RealRedis(Path(folder)) as redis:
+            gateway = meeting(redis.url)
+            for key in PEOPLE:
+                gateway.speak(key, 4.0)
+            gateway.end(*PEOPLE, "")
+            with redis.full(), process(gateway.session_id, redis_url=redis.url) as child:
+                assert not gateway.read()
+                deadline = time.monotonic() + WITHIN_S
+                while not Session.objects.filter(pid__isnull=False).exists():
+                    assert time.monotonic() < deadline
+                    Event().wait(0.1)
+                child.send_signal(signal.SIGKILL)
+                child.wait(WITHIN_S)
+            start_next_generation(Lease(gateway.session_id, 1))
+            streams.close_session(gateway.session_id)
+            with process(gateway.session_id, generation=2, redis_url=redis.url):
+                gateway.until_closed()
+        assert {key: gateway.said(key) for key in PEOPLE} == {key: spoken(4) for key in PEOPLE}
+
+    def test_log_is_trimmed_though_somebody_has_been_silent_for_long(self):
+        gateway = meeting()
+        gateway.speak("cy", 1.0)
+        gateway.end("cy")
+        with process(gateway.session_id):
+            gateway.until(lambda: any(text.kind == "end" for text in gateway.texts))
+            first = gateway.log.read("0-0", block_ms=0, count=1)[0].entry_id
+            deadline = time.monotonic() + WITHIN_S
+            while gateway.log.read("0-0", block_ms=0, count=1)[0].entry_id == first:
+                assert time.monotonic() < deadline
+                gateway.speak("ada", 1.0)
+                Event().wait(0.1)
+
+    @pytest.fixture(autouse=True)
+    def connections_are_closed(self):
+        yield
+        connections.close_all()

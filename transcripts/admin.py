@@ -21,7 +21,16 @@ class PartAdmin(admin.ModelAdmin[Part]):
     list_filter = ("store", "public", "source_lang")
     list_select_related = ("room", "owner")
     search_fields = ("room__code", "room__title")
-    readonly_fields = ("room", "number", "opening", "source_lang", "started_at", "ended_at", "owner", "store")
+    readonly_fields = (
+        "room",
+        "number",
+        "broadcast",
+        "source_lang",
+        "started_at",
+        "ended_at",
+        "owner",
+        "store",
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Hosts begin parts."""

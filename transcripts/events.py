@@ -15,7 +15,7 @@ class SentenceChanged:
     lang: str
     version: int
     part: int
-    opening: int
+    broadcast: int
     index: int
     line: int
     position: int
@@ -49,16 +49,16 @@ class Partial:
     start_ms: int
     text: str
     index: int
-    opening: int = 0
+    broadcast: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Rolling means in seconds; None: nothing new of this kind. `opening` 0: of whichever is there."""
+    """Rolling means in seconds; None: nothing new of this kind. `broadcast` 0: of whichever is there."""
 
     transcription_s: float | None = None
     translation_s: float | None = None
-    opening: int = 0
+    broadcast: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class StateChanged:
     """The room's life: read the session again if more than this matters."""
 
     state: str  # of transcripts.models.RoomState.Name
-    opening: int = 0
+    broadcast: int = 0
     part: int = 0
     source_lang: str = ""
     grace_left_s: float | None = None
@@ -118,9 +118,9 @@ class HostError:
 
 @dataclass(frozen=True, slots=True)
 class RoomClosed:
-    """Everyone who came to this opening, or to an older one, goes: the room is closed."""
+    """Everyone who came to this broadcast, or to an older one, goes: the room is closed."""
 
-    opening: int
+    broadcast: int
 
 
 Event = (

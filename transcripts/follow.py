@@ -51,7 +51,7 @@ class Renderer(Protocol):
         """How many sentences it begins with."""
 
     def begin(self, room: RoomNow, sentences: Sequence[SentenceChanged]) -> None:
-        """First of all, and again with each opening: its newest sentences as they are at `room.versions`."""
+        """First of all, and again with each broadcast: its newest sentences as they are at `room.versions`."""
 
     def on_event(self, event: Event) -> None:
         """A durable change behind those versions, each once and in its track's order; or something that passes."""
@@ -123,9 +123,9 @@ class Follower:
             await self._catch_up(room)
             self._room = room
             self._note_end(room)
-            if room.state.opening != old.state.opening:
-                if old.state.opening:  # its lines are counted anew: who saw the old ones must begin anew
-                    self._give(RoomClosed(old.state.opening))
+            if room.state.broadcast != old.state.broadcast:
+                if old.state.broadcast:  # its lines are counted anew: who saw the old ones must begin anew
+                    self._give(RoomClosed(old.state.broadcast))
                 anew = True
             for reader in self._readers if anew else ():
                 reader.waiting = []
@@ -181,7 +181,7 @@ class Follower:
             reader.waiting = []
         for reader in readers:
             sentences = await database_sync_to_async(newest_sentences)(
-                self._room_id, opening=now.state.opening, newest=reader.renderer.newest, upto=now.versions
+                self._room_id, broadcast=now.state.broadcast, newest=reader.renderer.newest, upto=now.versions
             )
             reader.renderer.begin(now, sentences)
             waiting, reader.waiting = reader.waiting or [], None
@@ -204,7 +204,7 @@ class Follower:
 
     def _give_durable(self, event: Durable) -> None:
         self._versions[event.lang] = event.version
-        if isinstance(event, SentenceChanged) and event.opening > self._known().state.opening:
+        if isinstance(event, SentenceChanged) and event.broadcast > self._known().state.broadcast:
             self._stale.set()
         self._give(event)
 
@@ -264,8 +264,8 @@ def _implied(room: RoomNow) -> list[Event]:
     """What a lost hint would have said about the room's state."""
     state = room.state
     if state.state == RoomState.Name.CLOSED:
-        return [RoomClosed(state.opening)]
-    return [EngineReady(state.session)] if state.hears and state.session is not None else []
+        return [RoomClosed(state.broadcast)]
+    return [EngineReady(state.session)] if state.ready and state.session is not None else []
 
 
 _followers: dict[tuple[asyncio.AbstractEventLoop, int], Follower] = {}

@@ -12,11 +12,13 @@ SPEAKER_UNKNOWN = -1
 
 
 class Part(models.Model):
-    """One opening of a room, or one restart within it. Preferences belong to each part alone."""
+    """One broadcast of a room, or one restart within it. Preferences belong to each part alone."""
 
     room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="parts")
     number = models.PositiveIntegerField(help_text="Counts from 1 within the room.")
-    opening = models.PositiveIntegerField(help_text="Parts of one opening share it: viewers see them as one.")
+    broadcast = models.PositiveIntegerField(
+        help_text="Parts of one broadcast share it: viewers see them as one."
+    )
     source_lang = models.CharField(max_length=16, validators=[LANGUAGE_CODE])
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -74,14 +76,14 @@ class RoomState(models.Model):
     )
     state = models.CharField(max_length=8, choices=Name.choices)
     since = models.DateTimeField(default=timezone.now)
-    opening = models.PositiveIntegerField(default=0)
-    first_part = models.PositiveIntegerField(default=1, help_text="Number of the opening's first part.")
+    broadcast = models.PositiveIntegerField(default=0)
+    first_part = models.PositiveIntegerField(default=1, help_text="Number of the broadcast's first part.")
     part = models.PositiveIntegerField(default=0, help_text="Number of its newest part.")
     source_lang = models.CharField(max_length=16, blank=True)
     session = models.PositiveBigIntegerField(
         null=True, help_text="What the writer calls the stretch of audio that is open. Null: none is."
     )
-    hears = models.BooleanField(default=False, help_text="A process takes the audio.")
+    ready = models.BooleanField(default=False, help_text="A process takes the audio.")
     grace_until = models.DateTimeField(null=True, help_text="The room closes then unless a host comes.")
     leave_at = models.DateTimeField(
         null=True, help_text="Everybody is sent away then, whatever is still to come."
@@ -104,7 +106,7 @@ class SentenceManager(models.Manager["Sentence"]):
 class Sentence(models.Model):
     """A sentence in one language. Its translations have the same (part, index) in other tracks.
 
-    Times are milliseconds since the part's first sample. `line` counts within the opening and `position`
+    Times are milliseconds since the part's first sample. `line` counts within the broadcast and `position`
     within the line; neither ever changes, nor does `index`: viewers merge by them. A sentence that was removed leaves
     a tombstone, its row without text, until nobody can have missed the removal: `with_removed` has those too.
     """

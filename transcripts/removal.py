@@ -25,13 +25,13 @@ def remove_sentence(sentence: Sentence) -> None:
     _remove(rows, room_id=sentence.part.room_id)
 
 
-def remove_unstored(*, room: Room, opening: int | None = None) -> None:
-    """Remove, in every language, what the hosts of `room` did not want stored, in all its openings or in one.
+def remove_unstored(*, room: Room, broadcast: int | None = None) -> None:
+    """Remove, in every language, what the hosts of `room` did not want stored, in all its broadcasts or in one.
 
     For what is closed. Idempotent.
     """
     unstored = Sentence.objects.filter(part__room=room, part__store=False)
-    _remove(unstored if opening is None else unstored.filter(part__opening=opening), room_id=room.pk)
+    _remove(unstored if broadcast is None else unstored.filter(part__broadcast=broadcast), room_id=room.pk)
 
 
 @transaction.atomic

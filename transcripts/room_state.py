@@ -24,7 +24,7 @@ def put_room_state(new: RoomState) -> None:
     new.save(force_insert=old is None, force_update=old is not None)
     until = new.grace_until
     left = None if until is None else max(0.0, (until - timezone.now()).total_seconds())
-    event = StateChanged(new.state, new.opening, new.part, new.source_lang, left)
+    event = StateChanged(new.state, new.broadcast, new.part, new.source_lang, left)
     transaction.on_commit(partial(live.publish_room, new.room_id, event))
 
 
@@ -36,6 +36,6 @@ def note_delay(*, room_id: int, session: int, delay_s: float) -> None:
 
 def _same_state(old: RoomState, new: RoomState) -> bool:
     told = (
-        "state", "opening", "first_part", "part", "source_lang", "session", "hears", "grace_until", "leave_at",
+        "state", "broadcast", "first_part", "part", "source_lang", "session", "ready", "grace_until", "leave_at",
     )  # fmt: skip
     return all(getattr(old, name) == getattr(new, name) for name in told)

@@ -43,9 +43,9 @@ def current_part(room_id: int) -> Part | None:
     return Part.objects.filter(room_id=room_id).order_by("-number").first()
 
 
-def first_part(room_id: int, opening: int) -> int:
-    """The number of the opening's first part; 1 where there is none yet."""
-    parts = Part.objects.filter(room_id=room_id, opening=opening)
+def first_part(room_id: int, broadcast: int) -> int:
+    """The number of the broadcast's first part; 1 where there is none yet."""
+    parts = Part.objects.filter(room_id=room_id, broadcast=broadcast)
     first: int | None = parts.aggregate(number=Min("number"))["number"]
     return 1 if first is None else first
 
@@ -81,14 +81,14 @@ def room_now(room_id: int) -> RoomNow:
 
 
 def newest_sentences(
-    room_id: int, *, opening: int, newest: int, upto: Mapping[str, int]
+    room_id: int, *, broadcast: int, newest: int, upto: Mapping[str, int]
 ) -> list[SentenceChanged]:
-    """The last `newest` spoken sentences of the opening with all their translations, in reading order.
+    """The last `newest` spoken sentences of the broadcast with all their translations, in reading order.
 
     Without what has changed since the tracks' versions `upto`: those changes are published one by one.
     """
     spoken = Sentence.objects.filter(
-        part__room_id=room_id, part__opening=opening, track__lang=F("part__source_lang")
+        part__room_id=room_id, part__broadcast=broadcast, track__lang=F("part__source_lang")
     )
     keys = list(spoken.order_by("-part__number", "-index").values_list("part_id", "index")[:newest])
     wanted = Q()

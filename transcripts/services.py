@@ -53,15 +53,15 @@ class PartTerms:
 
 
 @transaction.atomic
-def open_part(*, room: Room, terms: PartTerms, opening: int | None = None) -> Part:
-    """Begin the next part of `room`; `opening` None begins a new opening."""
+def open_part(*, room: Room, terms: PartTerms, broadcast: int | None = None) -> Part:
+    """Begin the next part of `room`; `broadcast` None begins a new broadcast."""
     locked(Room.objects.all()).get(pk=room.pk)
-    last = Part.objects.filter(room=room).aggregate(number=Max("number"), opening=Max("opening"))
+    last = Part.objects.filter(room=room).aggregate(number=Max("number"), broadcast=Max("broadcast"))
     Track.objects.get_or_create(room=room, lang=terms.source_lang)
     return Part.objects.create(
         room=room,
         number=(last["number"] or 0) + 1,
-        opening=opening if opening is not None else (last["opening"] or 0) + 1,
+        broadcast=broadcast if broadcast is not None else (last["broadcast"] or 0) + 1,
         source_lang=terms.source_lang,
         store=terms.store,
         public=terms.public,
@@ -189,7 +189,7 @@ def end_part(*, part: Part) -> None:
 def sentence_changed(sentence: Sentence, *, part: Part, lang: str) -> SentenceChanged:
     """The event that publishes `sentence` as it is."""
     return SentenceChanged(
-        lang=lang, version=sentence.version, part=part.number, opening=part.opening, index=sentence.index,
+        lang=lang, version=sentence.version, part=part.number, broadcast=part.broadcast, index=sentence.index,
         line=sentence.line, position=sentence.position, start_ms=sentence.start_ms, end_ms=sentence.end_ms,
         speaker=sentence.speaker, text=sentence.text, of_version=sentence.of_version,
         ends=sentence.ends,
@@ -225,9 +225,9 @@ def _translated(
 
 
 def _next_line(part: Part, current: int) -> int:
-    """Lines count within the opening; two parts of it may be written at once for a moment."""
+    """Lines count within the broadcast; two parts of it may be written at once for a moment."""
     highest = Sentence.with_removed.filter(
-        part__room_id=part.room_id, part__opening=part.opening, track__lang=F("part__source_lang")
+        part__room_id=part.room_id, part__broadcast=part.broadcast, track__lang=F("part__source_lang")
     ).aggregate(line=Max("line"))["line"]
     return max(current, -1 if highest is None else highest) + 1
 

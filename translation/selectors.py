@@ -102,12 +102,12 @@ def newest_window(room_id: int, lang: str, *, newest: int) -> SentenceWindow:
 def newest_windows(
     room_id: int, langs: Collection[str], *, newest: int, translated_versions: Mapping[str, int] | None = None
 ) -> dict[str, SentenceWindow]:
-    """The newest sentences of the room's present opening, behind older ones whose translation is outdated.
+    """The newest sentences of the room's present broadcast, behind older ones whose translation is outdated.
 
     Per language without the sentences spoken in it. `translated_versions`: per spoken track the version up to which
     nothing is outdated; outdated ones are searched above it.
     """
-    parts = Part.objects.filter(room_id=room_id, opening=_last_opening(room_id)).order_by("number")
+    parts = Part.objects.filter(room_id=room_id, broadcast=_last_broadcast(room_id)).order_by("number")
     by_pk = {part.pk: part for part in parts}
     rows = list(reversed(_spoken(by_pk.values()).order_by("-part__number", "-index")[:newest]))
     corrected = _corrected(by_pk.values(), langs, translated_versions or {}, without=[row.pk for row in rows])
@@ -149,8 +149,8 @@ def delay_s(jobs: Sequence[tuple[list[list[float]], float]]) -> float | None:
     return round(max(sum(delay[1] for delay in last) / max(len(last), 1), waiting), 2)
 
 
-def _last_opening(room_id: int) -> QuerySet[Part, Any]:
-    return Part.objects.filter(room_id=room_id).order_by("-number").values("opening")[:1]
+def _last_broadcast(room_id: int) -> QuerySet[Part, Any]:
+    return Part.objects.filter(room_id=room_id).order_by("-number").values("broadcast")[:1]
 
 
 def _spoken(parts: Collection[Part]) -> QuerySet[Sentence]:

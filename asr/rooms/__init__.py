@@ -1,1 +1,1 @@
-"""What only rooms have: the host and its lease, terms, grace, restart, the end of an opening."""
+"""What only rooms have: the host and its lease, terms, grace, restart, the end of a broadcast."""

@@ -49,7 +49,7 @@ def part_closes(session: Session, *, by: str) -> None:
 def close_to_viewers(room_id: int) -> None:
     """Send everybody away when VIEWERS_STAY is over; what is still to be transcribed is stored behind it.
 
-    Whoever notices first does it: the feed of any web process, or the sweep. The next host begins a new opening.
+    Whoever notices first does it: the feed of any web process, or the sweep. The next host begins a new broadcast.
     """
     newest = newest_session(room_id)
     if newest is None:
@@ -74,14 +74,14 @@ def part_finished(session: Session) -> None:
     end_part(part=part)
     lock_end(part.room_id)
     if is_running(part.room_id):
-        if not is_running(part.room_id, opening=part.opening):  # another opening goes on
-            remove_unstored(room=over.room, opening=part.opening)
+        if not is_running(part.room_id, broadcast=part.broadcast):  # another broadcast goes on
+            remove_unstored(room=over.room, broadcast=part.broadcast)
         publish_state(part.room_id)
         return
     # Text first, then the end, then the deletion: viewers have read the last sentences by then.
     note("room closed", over, state=session.state)
     publish_state(part.room_id)
-    publish(part.room_id, RoomClosed(part.opening))
+    publish(part.room_id, RoomClosed(part.broadcast))
     remove_unstored(room=over.room)
 
 

@@ -12,7 +12,7 @@ class RoomSession(models.Model):
     """A session's room, part, host and grace. Its row is written with the session's row locked.
 
     The one exception is the renewal of a host's presence, one UPDATE that says itself what must still hold.
-    A restart or another language ends this session and begins the next, which takes over host, viewers and opening.
+    A restart or another language ends this session and begins the next, which takes over host, viewers and broadcast.
     """
 
     session = models.OneToOneField(

@@ -40,10 +40,10 @@ def open_session(room_id: int) -> RoomSession | None:
     return rows.select_related("session", "part").first()
 
 
-def is_running(room_id: int, *, opening: int | None = None) -> bool:
-    """Whether any session of the room (of one of its openings) still works, be it on its last sentences."""
+def is_running(room_id: int, *, broadcast: int | None = None) -> bool:
+    """Whether any session of the room (of one of its broadcasts) still works, be it on its last sentences."""
     running = RoomSession.objects.filter(room_id=room_id, session__state__in=Session.RUNNING)
-    return (running if opening is None else running.filter(part__opening=opening)).exists()
+    return (running if broadcast is None else running.filter(part__broadcast=broadcast)).exists()
 
 
 def newest_session(room_id: int) -> RoomSession | None:

@@ -49,7 +49,7 @@ class HostLease:
 
     room_id: int
     session_id: int
-    opening: int
+    broadcast: int
     connection_id: str
     key: str
     owner_id: int | None
@@ -83,7 +83,7 @@ def join_as_host(request: HostRequest) -> HostLease:
     publish(room.pk, HostReplaced(opened.host_connection_id))
     publish_state(room.pk)
     return HostLease(
-        room.pk, opened.pk, opened.part.opening, opened.host_connection_id, opened.host_key, opened.part.owner_id, opened.host_fence,
+        room.pk, opened.pk, opened.part.broadcast, opened.host_connection_id, opened.host_key, opened.part.owner_id, opened.host_fence,
         ready=opened.session.state == Session.State.LIVE, fresh=before is None or before.pk != opened.pk,
     )  # fmt: skip
 
@@ -136,16 +136,16 @@ def _open(room: Room, request: HostRequest) -> RoomSession:
         return _new_session(open_part(room=room, terms=request.terms))
     # Viewers of a room that is not over yet stay, and its lines are counted on.
     terms = _terms_of_rejoin(request, before)
-    return _new_session(open_part(room=room, terms=terms, opening=before.part.opening))
+    return _new_session(open_part(room=room, terms=terms, broadcast=before.part.broadcast))
 
 
 def _replace(opened: RoomSession, *, terms: PartTerms | None = None) -> RoomSession:
-    """End this session's part and go on in a new one of the same opening; the old process finishes its audio."""
+    """End this session's part and go on in a new one of the same broadcast; the old process finishes its audio."""
     part = opened.part
     opened.replaced = True
     opened.save(update_fields=["replaced"])
     begin_closing(opened.session, by="successor")
-    successor = _new_session(open_part(room=part.room, terms=terms or _terms(part), opening=part.opening))
+    successor = _new_session(open_part(room=part.room, terms=terms or _terms(part), broadcast=part.broadcast))
     successor.host_connection_id = opened.host_connection_id
     successor.host_key, successor.host_fence = opened.host_key, opened.host_fence
     successor.host_seen_at = timezone.now()
@@ -192,14 +192,14 @@ def _takes_over(request: HostRequest, opened: RoomSession) -> bool:
 
 
 def _terms_of_rejoin(request: HostRequest, opened: RoomSession) -> PartTerms:
-    """What a key said first about `public` in this opening holds.
+    """What a key said first about `public` in this broadcast holds.
 
     The web client's second tab and its reload say `false` of their own accord.
     """
     if not request.key:
         return request.terms
-    opening = RoomSession.objects.filter(room=opened.room_id, part__opening=opened.part.opening)
-    mine = opening.filter(host_key=request.key).select_related("part").order_by("-pk").first()
+    broadcast = RoomSession.objects.filter(room=opened.room_id, part__broadcast=opened.part.broadcast)
+    mine = broadcast.filter(host_key=request.key).select_related("part").order_by("-pk").first()
     return replace(request.terms, public=mine.part.public) if mine else request.terms
 
 

@@ -34,12 +34,12 @@ def publish_state(room_id: int) -> None:
         RoomState(
             room_id=room_id,
             state=name,
-            opening=newest.part.opening,
-            first_part=first_part(room_id, newest.part.opening),
+            broadcast=newest.part.broadcast,
+            first_part=first_part(room_id, newest.part.broadcast),
             part=newest.part.number,
             source_lang=newest.part.source_lang,
             session=session.pk if is_open else None,
-            hears=session.state == Session.State.LIVE,
+            ready=session.state == Session.State.LIVE,
             grace_until=newest.grace_until if is_open else None,
             leave_at=session.closing_at + VIEWERS_STAY
             if name == RoomState.Name.CLOSING and session.closing_at
@@ -52,6 +52,6 @@ def _name(newest: RoomSession) -> RoomState.Name:
     if newest.session.state in Session.OPEN:
         if newest.grace_until is not None:
             return RoomState.Name.GRACE
-        hears = newest.session.state == Session.State.LIVE
-        return RoomState.Name.LIVE if hears else RoomState.Name.WAITING
+        ready = newest.session.state == Session.State.LIVE
+        return RoomState.Name.LIVE if ready else RoomState.Name.WAITING
     return RoomState.Name.CLOSED if room_end(newest.room_id).over else RoomState.Name.CLOSING

@@ -123,5 +123,5 @@ class TranscriptSink:
 
     def _publish(self, event: Partial | Delays | HostError) -> None:
         if not isinstance(event, HostError):
-            event = replace(event, opening=self._part.opening)  # another may have begun meanwhile
+            event = replace(event, broadcast=self._part.broadcast)  # another may have begun meanwhile
         live.publish_room(self._part.room_id, event)

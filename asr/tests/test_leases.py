@@ -110,7 +110,7 @@ def test_session_that_dies_too_often_fails_and_the_room_closes():
     session = session_of(host_lease)
     assert session.state == "failed"
     assert room_session_of(host_lease).part.ended_at is not None
-    assert join("A").opening == host_lease.opening + 1
+    assert join("A").broadcast == host_lease.broadcast + 1
 
 
 def test_deaths_between_which_there_was_text_do_not_count():

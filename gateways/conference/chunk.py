@@ -21,9 +21,9 @@ class Spoken:
 
 
 class CaptionWindow:
-    """The newest `size` spoken sentences of one opening with their translations, and what is unfinished.
+    """The newest `size` spoken sentences of one broadcast with their translations, and what is unfinished.
 
-    `first_part`: the number of the opening's first part. Each part is one line of this wire, whatever its pauses: the
+    `first_part`: the number of the broadcast's first part. Each part is one line of this wire, whatever its pauses: the
     web client pads the lines that a late viewer lacks with empty blocks.
     """
 

@@ -116,14 +116,14 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         request = await parse(self.scope)
         if self._ended.is_set():
             return
-        room_id, opening = request.room_id, request.opening
+        room_id, broadcast = request.room_id, request.broadcast
         if request.role == "host":
             self._host = HostSocket(self, request)
             host_lease = await self._host.join()
-            room_id, opening = host_lease.room_id, host_lease.opening
+            room_id, broadcast = host_lease.room_id, host_lease.broadcast
         if self._ended.is_set():
             return
-        self._member = Member(self._send_chunk, self._on_control, opening)
+        self._member = Member(self._send_chunk, self._on_control, broadcast)
         self._feed = await follow(room_id, self._member)
         self._wanted = (room_id, request.target_lang)
         await readers().hold(*self._wanted)

@@ -17,7 +17,7 @@ WITHIN_S = 1.0
 
 def said_delay_s(state: RoomState) -> float | None:
     """As the room's process says; None: none does."""
-    if not state.hears or state.delay_at is None:
+    if not state.ready or state.delay_at is None:
         return None
     return state.delay_s if timezone.now() - state.delay_at < SPEAKS_FOR else None
 

@@ -36,12 +36,12 @@ logger = logging.getLogger(__name__)
 class Member:
     """A socket: `send` takes a rendered chunk, `control` an event that is not text. Neither may block.
 
-    `opening`: the one it came to; the end of an older one is not its end.
+    `broadcast`: the one it came to; the end of an older one is not its end.
     """
 
     send: Callable[[str], Awaitable[None]]
     control: Callable[[Control], None]
-    opening: int
+    broadcast: int
 
 
 class RoomFeed:
@@ -55,7 +55,7 @@ class RoomFeed:
         self._follower: Follower | None = None
         self._members: list[Member] = []
         self._window = CaptionWindow(self.newest)
-        self._opening = 0
+        self._broadcast = 0
         self._room: RoomNow | None = None
         self._outbox: deque[str | Control] = deque()
         self._changed = asyncio.Event()
@@ -84,8 +84,8 @@ class RoomFeed:
                 await self._stop()
 
     def begin(self, room: RoomNow, sentences: Sequence[SentenceChanged]) -> None:
-        """Another opening: its lines are counted anew."""
-        self._opening = room.state.opening
+        """Another broadcast: its lines are counted anew."""
+        self._broadcast = room.state.broadcast
         self._window = CaptionWindow(self.newest, first_part=room.state.first_part)
         self._window.replace(sentences)
         self.compared(room)
@@ -95,11 +95,11 @@ class RoomFeed:
         """What changes the chunk, and what goes on to each socket."""
         if isinstance(event, SentenceRemoved):
             self._window.remove(event)
-        elif isinstance(event, SentenceChanged | Partial | Delays) and event.opening not in (
+        elif isinstance(event, SentenceChanged | Partial | Delays) and event.broadcast not in (
             0,
-            self._opening,
+            self._broadcast,
         ):
-            return  # an older opening is still being finished
+            return  # an older broadcast is still being finished
         elif isinstance(event, SentenceChanged):
             self._window.apply(event)
         elif isinstance(event, Partial):
@@ -170,7 +170,7 @@ class RoomFeed:
 
     def _control_all(self, event: Control) -> None:
         for member in list(self._members):
-            if not isinstance(event, RoomClosed) or member.opening <= event.opening:
+            if not isinstance(event, RoomClosed) or member.broadcast <= event.broadcast:
                 member.control(event)
 
     async def _ask_delay_forever(self) -> None:

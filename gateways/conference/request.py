@@ -23,14 +23,14 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class SocketRequest:
-    """A parsed and permitted request. A viewer has the room and its opening, a host the rest."""
+    """A parsed and permitted request. A viewer has the room and its broadcast, a host the rest."""
 
     room_code: str
     role: Literal["host", "client"]
     source_lang: str
     target_lang: str
     room_id: int = 0
-    opening: int = 0
+    broadcast: int = 0
     owner_id: int | None = None
     key: str = ""
     store: bool = False
@@ -66,7 +66,7 @@ def _viewer(code: str, route: dict[str, str]) -> SocketRequest:
         raise refusals.NOT_ACTIVE
     _check_target(route["target_lang"])
     return SocketRequest(
-        code, "client", "", route["target_lang"], room_id=room.pk, opening=opened.part.opening
+        code, "client", "", route["target_lang"], room_id=room.pk, broadcast=opened.part.broadcast
     )
 
 

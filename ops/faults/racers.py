@@ -206,7 +206,7 @@ def _old_parts(room: Room) -> None:
     """Parts that ended long ago, with translations into some languages."""
     parts = Part.objects.bulk_create(
         Part(
-            room=room, number=number, opening=number, source_lang="en", store=number % 2 == 0, public=True,
+            room=room, number=number, broadcast=number, source_lang="en", store=number % 2 == 0, public=True,
             ended_at=timezone.now(),
         )
         for number in range(1, OLD_PARTS + 1)

@@ -354,7 +354,7 @@ async def test_renderer_that_gives_up_while_it_begins_leaves_the_room_to_the_nex
         await detach(follower, notes)
 
 
-async def test_next_opening_is_a_new_beginning_behind_the_last_words_of_the_old_one():
+async def test_next_broadcast_is_a_new_beginning_behind_the_last_words_of_the_old_one():
     part, notes = await opened(), Notes()
 
     @in_database

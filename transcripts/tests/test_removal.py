@@ -67,7 +67,7 @@ def test_removed_sentence_goes_in_every_language_and_the_others_stay_where_they_
     assert "Secret." not in transcript_text(part.room, "en", None)
     assert "Secret." not in transcript_text(part.room, "de", None)
     assert room_now(part.room_id).versions == {"en": 4, "de": 4, "pt": 2}
-    shown = newest_sentences(part.room_id, opening=1, newest=20, upto={"en": ALL, "de": ALL, "pt": ALL})
+    shown = newest_sentences(part.room_id, broadcast=1, newest=20, upto={"en": ALL, "de": ALL, "pt": ALL})
     assert {item.index for item in shown} == {0, 2}
 
 

@@ -45,8 +45,8 @@ def everybody():
     return {"all": None, "host": host(), "ada": host("ada"), "admin": admin()}
 
 
-def part_of(at, lang="en", *, store=True, public=True, owner="host", opening=None):
-    return open_part(room=at, terms=PartTerms(lang, store, public, person(owner).pk), opening=opening)
+def part_of(at, lang="en", *, store=True, public=True, owner="host", broadcast=None):
+    return open_part(room=at, terms=PartTerms(lang, store, public, person(owner).pk), broadcast=broadcast)
 
 
 def say(part, *texts, new_line=()):
@@ -58,7 +58,7 @@ def say(part, *texts, new_line=()):
 
 
 def newest_of(room_id, newest=20):
-    return newest_sentences(room_id, opening=1, newest=newest, upto=room_now(room_id).versions)
+    return newest_sentences(room_id, broadcast=1, newest=newest, upto=room_now(room_id).versions)
 
 
 class TestWriting:
@@ -70,21 +70,21 @@ class TestWriting:
         assert Track.objects.get().version == 3
         assert list(Sentence.objects.values_list("index", flat=True)) == [0, 1, 2]
 
-    def test_lines_count_within_the_opening_and_positions_within_the_line(self):
+    def test_lines_count_within_the_broadcast_and_positions_within_the_line(self):
         at = room("A")
         first = part_of(at)
         say(first, "One.", "Two.", "Three.", new_line=(2,))
-        second = part_of(at, "de", opening=first.opening)
+        second = part_of(at, "de", broadcast=first.broadcast)
         say(second, "Eins.", "Zwei.")
         say(first, "Four.")  # the older part still finishes
         rows = Sentence.objects.order_by("part__number", "index").values_list("line", "position")
         assert list(rows) == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
 
-    def test_next_opening_counts_its_lines_anew(self):
+    def test_next_broadcast_counts_its_lines_anew(self):
         at = room("A")
         say(part_of(at), "One.")
         (row,) = say(part_of(at), "Again.")
-        assert (row.part.opening, row.line, row.index) == (2, 0, 0)
+        assert (row.part.broadcast, row.line, row.index) == (2, 0, 0)
 
     def test_sentence_that_goes_on_in_the_next_one_says_so_in_every_language_and_replay(self):
         part = part_of(room("A"))
@@ -169,7 +169,7 @@ class TestWriting:
         at = room("A")
         first = part_of(at)
         say(first, "One.", "Two.")
-        say(part_of(at, "de", opening=first.opening), "Drei.", "Vier.")
+        say(part_of(at, "de", broadcast=first.broadcast), "Drei.", "Vier.")
         assert [item.text for item in newest_of(at.pk, newest=3)] == ["Two.", "Drei.", "Vier."]
         assert room_now(at.pk).versions == {"en": 2, "de": 2}
 
@@ -179,7 +179,7 @@ class TestWriting:
         versions = room_now(part.room_id).versions
         correct_sentence(sentence=one, text="1.")
         say(part, "Three.")
-        shown = newest_sentences(part.room_id, opening=1, newest=20, upto=versions)
+        shown = newest_sentences(part.room_id, broadcast=1, newest=20, upto=versions)
         assert [item.text for item in shown] == ["Two."]
         changes = changes_between(part.room_id, versions, room_now(part.room_id).versions)
         assert [(item.version, item.text) for item in changes] == [(3, "1."), (4, "Three.")]
@@ -299,9 +299,9 @@ class TestAdmin:
         delete = reverse("admin:transcripts_part_delete", args=[part.pk])
         assert admin_client.post(delete, {"post": "yes"}).status_code == 403
         Part.objects.update(ended_at=datetime.now(UTC))
-        seat_session = session_of(host_lease)
-        seat_session.state = "closed"
-        seat_session.save()
+        session = session_of(host_lease)
+        session.state = "closed"
+        session.save()
         assert admin_client.post(delete, {"post": "yes"}).status_code == 302
         assert not Sentence.objects.exists()
         assert not Part.objects.exists()

@@ -146,7 +146,7 @@ def test_a_turn_with_two_spoken_languages_asks_an_engine_that_named_a_time_once(
     part = spoken_part()
     say(part, "First.")
     terms = PartTerms("pt", store=True, public=True, owner_id=None)
-    say(open_part(room=part.room, terms=terms, opening=part.opening), "Segunda.")
+    say(open_part(room=part.room, terms=terms, broadcast=part.broadcast), "Segunda.")
     demand(part, "de")
     server.mode, server.retry_after = "busy", "30"
     due.find()

@@ -276,7 +276,7 @@ def test_after_a_change_of_language_each_sentence_is_translated_from_its_own(unh
     first = spoken_part(lang="en")
     say(first, "One.")
     second = spoken_part(lang="de")
-    Part.objects.filter(pk=second.pk).update(opening=first.opening)
+    Part.objects.filter(pk=second.pk).update(broadcast=first.broadcast)
     say(second, "Zwei.")
     demand(first, "de", "fr")
     work_all(second)

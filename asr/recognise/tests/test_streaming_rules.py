@@ -231,7 +231,7 @@ def test_window_is_trimmed_and_no_word_is_lost_by_it(trimming):
 
 
 class SilenceBehindAPrompt(ScriptedModel):
-    """No model: takes what it hears behind a prompt for silence, as Whisper does with a talk's title."""
+    """No model: takes speech behind a prompt for silence, as Whisper does with a talk's title."""
 
     def __init__(self, no_speech_alone):
         super().__init__(

@@ -137,10 +137,10 @@ class TestJoining:
         first = join("A")
         close_room(first.room_id)
         again = join("A", terms=replace(TERMS, public=False))
-        assert again.opening == first.opening
+        assert again.broadcast == first.broadcast
         assert room_session_of(again).part.public
 
-    def test_second_opening_has_terms_of_its_own(self):
+    def test_second_broadcast_has_terms_of_its_own(self):
         first = join("A")
         close_room(first.room_id)
         finish(first)
@@ -153,14 +153,14 @@ class TestJoining:
             ({"public": False}, ""), ({"owner": "ada"}, "b" * 64),
         ],
     )  # fmt: skip
-    def test_other_terms_are_a_new_part_of_the_same_opening(self, change, key):
+    def test_other_terms_are_a_new_part_of_the_same_broadcast(self, change, key):
         if "owner" in change:
             change = {"owner_id": person(change["owner"]).pk}
         first = join("A")
         leave_as_host(room_id=first.room_id, connection_id=first.connection_id)
         second = join("A", terms=replace(TERMS, **change), key=key)
         assert second.fresh
-        assert second.opening == first.opening
+        assert second.broadcast == first.broadcast
         assert session_of(first).state == "closing"
         assert room_session_of(first).replaced
         part = room_session_of(second).part
@@ -188,7 +188,7 @@ class TestJoining:
         slots(1)
         host_lease = join("A")
         leave_as_host(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
-        assert join("A", terms=replace(TERMS, source_lang="de")).opening == host_lease.opening
+        assert join("A", terms=replace(TERMS, source_lang="de")).broadcast == host_lease.broadcast
 
     def test_room_remembers_the_language_last_spoken(self):
         host_lease = join("A", terms=replace(TERMS, source_lang="fr"))
@@ -236,14 +236,14 @@ class TestLeaving:
 
 
 class TestRestarting:
-    def test_new_session_takes_over_host_terms_and_opening(self):
+    def test_new_session_takes_over_host_terms_and_broadcast(self):
         host = person()
         host_lease = join("A", terms=replace(TERMS, owner_id=host.pk))
         new = RoomSession.objects.get(
             pk=restart_session(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
         )
         assert new.host_connection_id == host_lease.connection_id
-        assert (new.part.number, new.part.opening) == (2, host_lease.opening)
+        assert (new.part.number, new.part.broadcast) == (2, host_lease.broadcast)
         assert (new.part.source_lang, new.part.store, new.part.public, new.part.owner) == (
             "en",
             True,
@@ -284,11 +284,11 @@ class TestEnding:
         assert Sentence.objects.count() == 0
         assert Part.objects.filter(ended_at=None).count() == 0
 
-    def test_host_who_opens_a_room_that_still_closes_goes_on_in_the_same_opening(self):
+    def test_host_who_opens_a_room_that_still_closes_goes_on_in_the_same_broadcast(self):
         first = join("A")
         close_room(first.room_id)
         second = join("A")
-        assert second.opening == first.opening
+        assert second.broadcast == first.broadcast
         finish(first)
         assert session_of(second).state == "starting"
 
@@ -315,7 +315,7 @@ class TestEnding:
         sweep()
         assert room_end(host_lease.room_id).over
 
-    def test_host_who_opens_a_room_that_is_over_begins_anew_though_the_old_opening_still_finishes(self):
+    def test_host_who_opens_a_room_that_is_over_begins_anew_though_the_old_broadcast_still_finishes(self):
         first = join("A", terms=replace(TERMS, store=False))
         say(first, "Eins.")
         close_room(first.room_id)
@@ -323,7 +323,7 @@ class TestEnding:
         close_to_viewers(first.room_id)
         second = join("A", terms=replace(TERMS, store=False))
         say(second, "Zwei.")
-        assert second.opening == first.opening + 1
+        assert second.broadcast == first.broadcast + 1
         finish(first)
         assert list(Sentence.objects.values_list("text", flat=True)) == ["Zwei."]
         assert session_of(second).state == "starting"
@@ -340,11 +340,11 @@ class TestEnding:
         close_to_viewers(host_lease.room_id)
         assert not room_end(host_lease.room_id).over
 
-    def test_next_opening_counts_anew(self):
+    def test_next_broadcast_counts_anew(self):
         first = join("A")
         close_room(first.room_id)
         finish(first)
-        assert join("A").opening == first.opening + 1
+        assert join("A").broadcast == first.broadcast + 1
 
     def test_closing_twice_is_a_conflict(self):
         host_lease = join("A")

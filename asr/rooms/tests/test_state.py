@@ -27,14 +27,14 @@ def state_of(host_lease):
 
 def told(host_lease):
     row = state_of(host_lease)
-    return row.state, row.session, row.hears
+    return row.state, row.session, row.ready
 
 
 def test_row_follows_a_room_from_its_host_to_its_end():
     host_lease = join("A")
     assert told(host_lease) == ("waiting", host_lease.session_id, False)
     assert (
-        state_of(host_lease).opening,
+        state_of(host_lease).broadcast,
         state_of(host_lease).first_part,
         state_of(host_lease).source_lang,
     ) == (1, 1, "en")
@@ -71,23 +71,23 @@ def test_host_that_renews_its_host_lease_in_the_grace_period_has_a_live_room_aga
     assert told(host_lease) == ("live", host_lease.session_id, True)
 
 
-def test_another_language_is_another_part_of_the_same_opening():
+def test_another_language_is_another_part_of_the_same_broadcast():
     host_lease = join("A")
     old = served(host_lease)
     again = join("A", terms=replace(TERMS, source_lang="de"), connection_id=host_lease.connection_id)
     assert told(again) == ("waiting", again.session_id, False)
     row = state_of(again)
-    assert (row.opening, row.first_part, row.part, row.source_lang) == (1, 1, 2, "de")
+    assert (row.broadcast, row.first_part, row.part, row.source_lang) == (1, 1, 2, "de")
     finish(old)  # the older part is finished behind it
     assert told(again) == ("waiting", again.session_id, False)
 
 
-def test_next_opening_counts_from_its_own_first_part():
+def test_next_broadcast_counts_from_its_own_first_part():
     host_lease = join("A")
     close_room(host_lease.room_id)
     finish(served_while_closing(host_lease))
     again = join("A")
-    assert (state_of(again).opening, state_of(again).first_part) == (2, 2)
+    assert (state_of(again).broadcast, state_of(again).first_part) == (2, 2)
 
 
 def test_room_whose_viewers_went_is_closed_though_its_text_is_still_written():

@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).parent / "golden" / "chunk.json"
 
 def spoken(index, text, *, part=1, line=0, position=None, version=None, **more):
     values = {
-        "lang": "en", "version": version or index + 1, "part": part, "opening": 1, "index": index, "line": line,
+        "lang": "en", "version": version or index + 1, "part": part, "broadcast": 1, "index": index, "line": line,
         "position": index if position is None else position, "start_ms": 2000 * index, "end_ms": 2000 * index + 1900,
         "speaker": -1, "text": text,
     }  # fmt: skip
@@ -143,7 +143,7 @@ def test_sentences_of_an_older_part_take_no_words_from_the_next():
     assert window.incomplete == "neue Wörter"
 
 
-def test_each_part_is_one_line_whatever_its_pauses_and_lines_count_from_the_opening_s_first_part():
+def test_each_part_is_one_line_whatever_its_pauses_and_lines_count_from_the_broadcast_s_first_part():
     window = CaptionWindow(20, first_part=4)
     window.apply(spoken(0, "One.", part=4, line=0))
     window.apply(spoken(1, "Behind a pause.", part=4, line=1, position=0, version=2))

@@ -44,10 +44,10 @@ async def _connections_of_threads_are_closed():
 class Socket:
     """Notes chunks and controls."""
 
-    def __init__(self, opening=1):
+    def __init__(self, broadcast=1):
         self.chunks, self.controls = [], []
         self.came = asyncio.Event()
-        self.member = Member(self._send, self._control, opening)
+        self.member = Member(self._send, self._control, broadcast)
 
     async def _send(self, chunk):
         self.chunks.append(json.loads(chunk))
@@ -137,7 +137,7 @@ async def test_viewer_reads_what_was_said_then_every_change_and_nothing_twice():
         await socket.until(lambda: socket.texts() == ["One.", "Two."])
         await database_sync_to_async(correct_sentence)(sentence=row, text="2.")
         await socket.until(lambda: socket.texts() == ["One.", "2."])
-        live.publish_room(host_lease.room_id, StateChanged("live", host_lease.opening, 1, "en"))
+        live.publish_room(host_lease.room_id, StateChanged("live", host_lease.broadcast, 1, "en"))
         await say(host_lease, "Three.")
         await socket.until(lambda: socket.texts() == ["One.", "2.", "Three."])
     assert all(before != after for before, after in zip(socket.chunks, socket.chunks[1:], strict=False))
@@ -262,18 +262,18 @@ async def test_last_sentence_comes_before_the_end_though_it_is_deleted_at_once()
     assert not await Sentence.objects.aexists()
 
 
-async def test_end_of_an_older_opening_is_not_the_end_of_who_came_to_the_next():
+async def test_end_of_an_older_broadcast_is_not_the_end_of_who_came_to_the_next():
     first = await opened()
-    old = Socket(first.opening)
+    old = Socket(first.broadcast)
     async with following(first, old):
         await end(first)
         second = await opened()
-        new = Socket(second.opening)
+        new = Socket(second.broadcast)
         async with following(second, new):
             await say(second, "New words.")
             await new.until(lambda: new.texts() == ["New words."])
             await old.until(lambda: old.closed)
-            live.publish_room(first.room_id, RoomClosed(first.opening))
+            live.publish_room(first.room_id, RoomClosed(first.broadcast))
             await say(second, "More.")
             await new.until(lambda: new.texts() == ["New words.", "More."])
             assert not new.closed
@@ -293,15 +293,18 @@ async def test_viewers_of_a_room_that_takes_long_to_finish_go_after_three_second
     assert (closing.session.state, closing.closed_to_viewers_at is None) == ("closing", False)
 
 
-async def test_unfinished_words_and_delays_of_an_opening_that_still_finishes_are_not_shown_in_the_next():
+async def test_unfinished_words_and_delays_of_a_broadcast_that_still_finishes_are_not_shown_in_the_next():
     host_lease, socket = await opened(), Socket()
     async with following(host_lease, socket):
         live.publish_room(
-            host_lease.room_id, Partial("en", 1, 0, "of an older opening", 0, opening=host_lease.opening + 1)
+            host_lease.room_id,
+            Partial("en", 1, 0, "of an older broadcast", 0, broadcast=host_lease.broadcast + 1),
         )
-        live.publish_room(host_lease.room_id, Delays(transcription_s=180.0, opening=host_lease.opening + 1))
         live.publish_room(
-            host_lease.room_id, Partial("en", 1, 0, "of this one", 0, opening=host_lease.opening)
+            host_lease.room_id, Delays(transcription_s=180.0, broadcast=host_lease.broadcast + 1)
+        )
+        live.publish_room(
+            host_lease.room_id, Partial("en", 1, 0, "of this one", 0, broadcast=host_lease.broadcast)
         )
         await socket.until(lambda: socket.chunks[-1]["incomplete_sentence"] == "of this one")
         assert all(chunk["incomplete_sentence"] in ("", "of this one") for chunk in socket.chunks)
@@ -313,7 +316,7 @@ async def test_viewers_stay_when_the_host_opens_the_room_again_while_they_wait_f
     async with following(first, socket):
         await database_sync_to_async(close_room)(first.room_id)
         second = await opened()
-        assert second.opening == first.opening
+        assert second.broadcast == first.broadcast
         await Session.objects.filter(pk=first.session_id).aupdate(closing_at=timezone.now() - VIEWERS_STAY)
         await database_sync_to_async(close_to_viewers)(first.room_id)
         await say(second, "Go on.")
@@ -324,7 +327,7 @@ async def test_viewers_stay_when_the_host_opens_the_room_again_while_they_wait_f
 async def test_ready_engine_is_reported_though_its_hint_was_lost():
     host_lease, socket = await opened(), Socket()
     async with following(host_lease, socket):
-        await RoomState.objects.filter(pk=host_lease.room_id).aupdate(hears=True)
+        await RoomState.objects.filter(pk=host_lease.room_id).aupdate(ready=True)
         await socket.until(lambda: socket.controls)
         assert isinstance(socket.controls[0][0], EngineReady)
 

@@ -37,11 +37,11 @@ async def _connections_of_threads_are_closed():
 class Viewer:
     """Keeps the text of every chunk as it came."""
 
-    def __init__(self, opening):
+    def __init__(self, broadcast):
         self.chunks = []
         self.closed = False
         self._came = asyncio.Event()
-        self.member = Member(self._send, self._control, opening)
+        self.member = Member(self._send, self._control, broadcast)
 
     async def _send(self, chunk):
         self.chunks.append(chunk)
@@ -83,10 +83,12 @@ class Talk:
 
     def partial(self, text, index):
         part = self.part
-        live.publish_room(part.room_id, Partial(part.source_lang, part.number, 0, text, index, part.opening))
+        live.publish_room(
+            part.room_id, Partial(part.source_lang, part.number, 0, text, index, part.broadcast)
+        )
 
     def delays(self, transcription_s, translation_s):
-        live.publish_room(self.part.room_id, Delays(transcription_s, translation_s, self.part.opening))
+        live.publish_room(self.part.room_id, Delays(transcription_s, translation_s, self.part.broadcast))
 
     def translate(self, lang, *texts):
         rows = Sentence.objects.filter(part=self.part, of_version=None).order_by("index")
@@ -143,12 +145,12 @@ async def test_every_chunk_of_a_talk_is_the_golden_one_and_who_comes_late_reads_
     assert len(golden) == len(STEPS)
     run = database_sync_to_async
     talk = await run(Talk)()
-    viewer = Viewer(talk.host_lease.opening)
+    viewer = Viewer(talk.host_lease.broadcast)
     feed = await follow(talk.host_lease.room_id, viewer.member)
     try:
         assert [json.loads(chunk)["last_n_sents"] for chunk in viewer.chunks] == [[]]
         for step, expected in zip(STEPS, golden, strict=True):
-            late = Viewer(talk.host_lease.opening)
+            late = Viewer(talk.host_lease.broadcast)
             await run(step)(talk)
             await viewer.reads(expected)
             await follow(talk.host_lease.room_id, late.member)

@@ -34,9 +34,9 @@ READY = {"info": {"ready_to_recieve_audio": True}}
 
 
 def parts(stack: Stack, room: str) -> list[tuple]:
-    """(number, opening, source_lang, store, public, owner) of a room's parts."""
+    """(number, broadcast, source_lang, store, public, owner) of a room's parts."""
     return stack.query(
-        "SELECT p.number, p.opening, p.source_lang, p.store, p.public, u.username FROM transcripts_part p "
+        "SELECT p.number, p.broadcast, p.source_lang, p.store, p.public, u.username FROM transcripts_part p "
         "LEFT JOIN auth_user u ON u.id = p.owner_id JOIN rooms_room r ON r.id = p.room_id WHERE r.code = %s ORDER BY p.number",
         room,
     )
@@ -276,7 +276,7 @@ async def test_room_whose_host_stays_away_is_closed_for_everybody(stack, room):
     assert stack.session(room)["state"] == "closed"
 
 
-async def test_another_language_is_a_new_part_of_the_same_opening_and_viewers_stay(stack, room):
+async def test_another_language_is_a_new_part_of_the_same_broadcast_and_viewers_stay(stack, room):
     async with watcher_after(stack, room, 4) as (viewer, browser_knows):
         async with host(stack, room, lang="de", **browser_knows) as page:
             await page.ready()

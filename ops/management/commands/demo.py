@@ -172,12 +172,12 @@ def _host_key(base: str) -> str:
 
 
 def _stored() -> dict[Key, Stored]:
-    newest = Sentence.objects.filter(part__room__code=ROOM).order_by("-part__opening").first()
+    newest = Sentence.objects.filter(part__room__code=ROOM).order_by("-part__broadcast").first()
     if newest is None:
         return {}
-    rows = Sentence.objects.filter(part__room__code=ROOM, part__opening=newest.part.opening)
+    rows = Sentence.objects.filter(part__room__code=ROOM, part__broadcast=newest.part.broadcast)
     spoken = rows.filter(track__lang=F("part__source_lang")).select_related("part")
-    first = first_part(newest.part.room_id, newest.part.opening)
+    first = first_part(newest.part.room_id, newest.part.broadcast)
     return {
         (row.part.number - first, row.index): Stored(row.end_ms, row.created_at.timestamp()) for row in spoken
     }

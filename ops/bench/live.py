@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import statistics
 import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +14,9 @@ import psutil
 
 from asr.audio.recorder import Blob
 from gateways.conference.client.viewer import Caption, Key
+from ops.bench.crowd import await_crowd, facts_of, fan_out_s, start_crowd
 from ops.demonstration import Observed, Stored, Talk, result_line, stream_talk
-from ops.faults.stack import BASE_DIR, Stack
+from ops.faults.stack import Stack
 
 ROOM = "LIVE"
 MINUTE_S = 60.0
@@ -53,8 +50,8 @@ async def measure_live(stack: Stack, talk: Talk, blobs: Sequence[Blob], viewers:
     async def gather_crowd() -> None:
         nonlocal crowd
         if viewers:
-            crowd = _start_crowd(stack.viewer_url(ROOM, talk.lang), viewers)
-            await asyncio.to_thread(_wait_for_viewers, stack, viewers)
+            crowd = start_crowd(stack.viewer_url(ROOM, talk.lang), viewers)
+            await asyncio.to_thread(await_crowd, crowd)
         cpu.start()
 
     cpu = CpuMeter(stack)
@@ -69,8 +66,8 @@ async def measure_live(stack: Stack, talk: Talk, blobs: Sequence[Blob], viewers:
     )
     stored = {(line, position): Stored(end, float(at)) for line, position, end, at in rows}
     await asyncio.to_thread(stack.close_room, ROOM)
-    facts = json.loads((await asyncio.to_thread(crowd.communicate))[0]) if crowd else {}
-    spread = _fan_out(facts, {f"{line}.{position}": float(at) for line, position, _, at in rows})
+    facts = await asyncio.to_thread(facts_of, crowd) if crowd else {}
+    spread = fan_out_s(facts, {f"{line}.{position}": float(at) for line, position, _, at in rows})
     late = [
         (stored[key].end_ms / 1000, at - observed.began_s - stored[key].end_ms / 1000)
         for key, at in _arrivals(observed, talk)
@@ -82,17 +79,15 @@ async def measure_live(stack: Stack, talk: Talk, blobs: Sequence[Blob], viewers:
         cores_web=shares.get("web", 0.0),
         cores_asr=shares.get("asr", 0.0),
         first_caption_s=_as_float(result["first_caption_s"]),
-        sentence_p50_s=_quantile([value for _, value in late], 0.50),
-        sentence_p95_s=_quantile([value for _, value in late], 0.95),
-        sentence_first_minute_p50_s=_quantile([value for end, value in late if end <= MINUTE_S], 0.5),
-        sentence_last_minute_p50_s=_quantile(
-            [value for end, value in late if end > length_s - MINUTE_S], 0.5
-        ),
+        sentence_p50_s=quantile([value for _, value in late], 0.50),
+        sentence_p95_s=quantile([value for _, value in late], 0.95),
+        sentence_first_minute_p50_s=quantile([value for end, value in late if end <= MINUTE_S], 0.5),
+        sentence_last_minute_p50_s=quantile([value for end, value in late if end > length_s - MINUTE_S], 0.5),
         complete_after_end_s=max(0.0, observed.last_at_s - observed.ended_s),
         viewers=facts.get("connected", 0),
         chunks=facts.get("chunks", 0),
-        fan_out_p50_s=_quantile(spread, 0.50) if spread else None,
-        fan_out_p99_s=_quantile(spread, 0.99) if spread else None,
+        fan_out_p50_s=quantile(spread, 0.50) if spread else None,
+        fan_out_p99_s=quantile(spread, 0.99) if spread else None,
         wer=_as_float(result["wer"]),
         sentences=len(late),
     )
@@ -135,40 +130,12 @@ def _program(command: list[str]) -> str:
     return "other"
 
 
-def _start_crowd(url: str, viewers: int) -> subprocess.Popen[str]:
-    # os.nice: the crowd stands for other people's phones and must not slow the server down
-    return subprocess.Popen(
-        [sys.executable, "-m", "ops.bench.crowd", url, str(viewers)],
-        cwd=BASE_DIR, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.nice(5),
-    )  # fmt: skip
-
-
-def _wait_for_viewers(stack: Stack, viewers: int) -> None:
-    """Until the web process holds a connection for each viewer (and the host's and the watcher's)."""
-    web = psutil.Process(stack.pid("web"))
-    deadline = time.monotonic() + MINUTE_S
-    while time.monotonic() < deadline:
-        established = [item for item in web.net_connections("tcp") if item.status == psutil.CONN_ESTABLISHED]
-        if len(established) >= viewers:
-            return
-        time.sleep(0.2)
-
-
-def _fan_out(facts: dict[str, dict[str, list[float]]], committed: dict[str, float]) -> list[float]:
-    """Seconds from a sentence's row to each viewer; what stood there when a viewer came does not count."""
-    return [
-        at - committed[key]
-        for key, arrivals in facts.get("arrivals", {}).items()
-        if key in committed
-        for at in arrivals
-    ]
-
-
 def _arrivals(observed: Observed, talk: Talk) -> list[tuple[Key, float]]:
     return [(key, at) for (key, lang), at in observed.arrivals.items() if lang == talk.lang]
 
 
-def _quantile(values: Sequence[float], share: float) -> float:
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value below which a share of them lies."""
     if not values:
         return float("nan")
     if len(values) == 1:

@@ -37,9 +37,12 @@ POLL_S = 0.05
 class Stack:
     """A running stack: its URL, its processes by role, rooms to use."""
 
-    def __init__(self, folder: Path, port: int, up: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, folder: Path, port: int, up: subprocess.Popen[bytes], environment: dict[str, str]
+    ) -> None:
         self.folder = folder
         self.port = port
+        self.environment = environment  # of every process of it
         self._up = up
         self.keep_folder = False  # with its logs, when the stack is gone
 
@@ -192,7 +195,7 @@ def running_stack(*, rooms: list[str], **environment: str) -> Iterator[Stack]:
         [sys.executable, "manage.py", "up", "--port", str(port)],
         cwd=BASE_DIR, env=env, start_new_session=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    stack = Stack(folder, port, up)
+    stack = Stack(folder, port, up, env)
     try:
         _wait_until_ready(stack, up, rooms)
         yield stack

@@ -9,16 +9,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.db import connections
 from django.urls import re_path
 
 from config import database
 from config.celery import publish_only
+from config.servers.lifespan import Lifespan
 
 publish_only()
+connections.close_all()  # `runserver` has asked for migrations: that connection is none of the pool's
 database.serve_web(settings.DATABASES["default"], settings.ENV)
 django_application = get_asgi_application()
 
-from gateways.conference.routing import websocket_urlpatterns  # noqa: E402  (needs the apps loaded)
+from gateways.conference import background  # noqa: E402  (needs the apps loaded)
+from gateways.conference.routing import websocket_urlpatterns  # noqa: E402
 
 if "daphne.server" in sys.modules:  # also where Daphne was started by itself, or by `runserver`
     from config.servers import daphne_http, daphne_sockets
@@ -34,4 +38,10 @@ async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 routes = [*websocket_urlpatterns, re_path("", nowhere)]  # type: ignore[arg-type]  # not a view
-application = ProtocolTypeRouter({"http": django_application, "websocket": URLRouter(routes)})
+application = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": URLRouter(routes),
+        "lifespan": Lifespan(background.running),
+    }
+)

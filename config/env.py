@@ -44,7 +44,7 @@ class DjangoEnv(Section):
         default=["localhost", "127.0.0.1", "[::1]"], description="Host names served."
     )
     web_server: Literal["uvicorn", "daphne"] = Field(
-        "daphne", description="The ASGI server of the web process."
+        "uvicorn", description="The ASGI server of the web process."
     )
     trust_proxy: bool = Field(
         False, description="Believe X-Forwarded-Proto and X-Forwarded-For of the reverse proxy in front."

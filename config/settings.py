@@ -1,5 +1,6 @@
 """Django's settings, made from the typed environment in env.py."""
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ ALLOWED_HOSTS = ENV.allowed_hosts
 VAR_DIR: Path = ENV.var_dir.resolve()
 
 INSTALLED_APPS = [
+    # Django's development server then serves sockets; it installs Twisted's reactor wherever it is imported
+    *(["daphne"] if sys.argv[1:2] == ["runserver"] else []),
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

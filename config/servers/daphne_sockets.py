@@ -30,6 +30,7 @@ RESUME_POLL_S = 0.05
 class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
     """One WebSocket: reasons on close, and limits both ways."""
 
+    _holds_up = False  # reads nothing until the application has taken what came
     _draining = False  # closed with `drain`: what the peer sent before it read of that still counts
 
     def onConnect(self, request: Any) -> Any:
@@ -47,7 +48,8 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         super().onMessage(payload, isBinary)
         untaken = self.application_queue.qsize()
         too_many = untaken * len(payload) >= UNTAKEN_OF_LONGEST * self._longest_bytes
-        if too_many or untaken >= UNTAKEN_MESSAGES:
+        if not self._holds_up and (too_many or untaken >= UNTAKEN_MESSAGES):
+            self._holds_up = True
             self.transport.pauseProducing()
             self.transport.reactor.callLater(RESUME_POLL_S, self._read_on)
 
@@ -91,6 +93,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         if self.application_queue.qsize() > UNTAKEN_AGAIN and not closed:
             self.transport.reactor.callLater(RESUME_POLL_S, self._read_on)
         else:
+            self._holds_up = False
             self.transport.resumeProducing()
 
     def onOpen(self) -> None:

@@ -23,6 +23,7 @@ Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 class TimedRequests(H11Protocol):
     """A connection on which no whole request comes is closed; uvicorn waits for ever once something has come."""
 
+    request_within_s = REQUEST_WITHIN_S
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -41,7 +42,7 @@ class TimedRequests(H11Protocol):
         if self.conn.their_state is not h11.IDLE:
             self._clear_deadline()
         elif self._deadline is None:
-            self._deadline = self.loop.call_later(REQUEST_WITHIN_S, self.transport.abort)
+            self._deadline = self.loop.call_later(self.request_within_s, self.transport.abort)
 
     def _clear_deadline(self) -> None:
         if self._deadline is not None:
@@ -55,8 +56,8 @@ class BoundedBodies:
     What still comes of it is read off and dropped, for a while: whoever is closed upon while sending never reads the answer.
     """
 
-    def __init__(self, application: Application) -> None:
-        self._application = application
+    def __init__(self, application: Application, *, body_within_s: float = BODY_WITHIN_S) -> None:
+        self._application, self._body_within_s = application, body_within_s
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """One connection, of whatever kind."""
@@ -64,7 +65,7 @@ class BoundedBodies:
         if scope["type"] != "http" or not {b"content-length", b"transfer-encoding"} & headers.keys():
             await self._application(scope, receive, send)
             return
-        body = _Body(receive, int(headers.get(b"content-length", b"0")))
+        body = _Body(receive, int(headers.get(b"content-length", b"0")), self._body_within_s)
         try:
             whole = await body.read()
         except _TooLarge:
@@ -83,11 +84,11 @@ class _TooLarge(Exception):
 class _Body:
     """A body on its way; all of them together are bounded (config/servers/unfinished.py)."""
 
-    def __init__(self, receive: Receive, said_bytes: int) -> None:
+    def __init__(self, receive: Receive, said_bytes: int, within_s: float) -> None:
         self.began = False
         self._receive, self._said_bytes = receive, said_bytes
         self._given_up = False
-        self._limit = asyncio.timeout(BODY_WITHIN_S)
+        self._limit = asyncio.timeout(within_s)
 
     async def read(self) -> bytes | None:
         """All of it; None: its sender is gone. Raises _TooLarge, TimeoutError."""

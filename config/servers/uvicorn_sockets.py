@@ -5,13 +5,11 @@
 2. Ends: uvicorn closes the connection at once where a peer sent too much, which then never reads why; here what is under way is
    read off. A connection whose peer does not read ends all the same. With `drain` in a close the application goes on
    receiving until the peer has answered.
-3. A text for hundreds of viewers becomes one frame, not hundreds.
 """
 
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -38,6 +36,8 @@ SILENT_FOR_S = 0.5
 
 class CaptionSocket(WebSocketsSansIOProtocol):
     """One WebSocket: limits on what comes, and an end in any case."""
+
+    close_within_s: float = CLOSE_WITHIN_S
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -66,8 +66,8 @@ class CaptionSocket(WebSocketsSansIOProtocol):
             end = begin + PARSED_AT_ONCE_BYTES
             super().data_received(data[begin:end] if len(data) > PARSED_AT_ONCE_BYTES else data)
             begin = end
-        self._unparsed = data[begin:]
-        if not self.disconnected:
+        self._unparsed = b"" if self._failed else data[begin:]
+        if not self.disconnected and not self._failed:
             whole_frames = self.conn.current_size or 0
             UNFINISHED.hold(self, len(self._unparsed) + len(self.conn.reader.buffer) + whole_frames)
 
@@ -91,25 +91,22 @@ class CaptionSocket(WebSocketsSansIOProtocol):
 
     def give_up(self) -> None:
         """What is not whole yet is too much for this process, and most of it is this socket's."""
-        self._unparsed = b""
         self.conn.fail(TRY_AGAIN_LATER, "Too much unfinished")
         self.handle_parser_exception()
 
     # --- what goes
     async def send(self, message: Any) -> None:
-        if not self.handshake_complete or self.disconnected:
-            await super().send(message)
-        elif message["type"] == "websocket.close":
+        if message["type"] == "websocket.close" and self.handshake_complete and not self.disconnected:
             self._close(
                 message.get("code") or NORMAL, message.get("reason") or "", bool(message.get("drain"))
             )
-        elif message.get("text") is not None:
-            await self.writable.wait()
-            if self.disconnected or self.conn.state is not State.OPEN:
-                raise ClientDisconnected
-            self.transport.write(_text_frame(message["text"]))
-        else:
+            return
+        try:
             await super().send(message)
+        except RuntimeError as error:
+            if not self.close_sent:
+                raise
+            raise ClientDisconnected from error  # closed for what its peer did, while this waited
 
     # --- how it ends
     def _close(self, code: int, reason: str, drain: bool) -> None:
@@ -124,7 +121,8 @@ class CaptionSocket(WebSocketsSansIOProtocol):
         """What came cannot be parsed any further; the peer reads why, unless it goes on sending for CLOSE_WITHIN_S."""
         if self._failed:
             return
-        self._failed, self._drains = True, False
+        self._failed, self._drains, self._unparsed, self.frames = True, False, b"", []
+        UNFINISHED.discard(self)
         self._say_the_limit()
         sent = self.conn.close_sent
         if sent is None:  # before the handshake's answer
@@ -159,11 +157,11 @@ class CaptionSocket(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         if self.close_timer is None:
-            self.close_timer = self.loop.call_later(CLOSE_WITHIN_S, self.transport.abort)
+            self.close_timer = self.loop.call_later(self.close_within_s, self.transport.abort)
 
     def handle_close(self, event: Frame) -> None:
         super().handle_close(event)
-        self._abort_within(CLOSE_WITHIN_S)
+        self._abort_within(self.close_within_s)
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
@@ -188,8 +186,3 @@ class CaptionSocket(WebSocketsSansIOProtocol):
         for timer in (self._abort_timer, self._silence_timer):
             if timer is not None:
                 timer.cancel()
-
-
-@lru_cache(maxsize=128)
-def _text_frame(text: str) -> bytes:
-    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)

@@ -26,20 +26,20 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, psutil.Process
     ]  # fmt: skip
     child = subprocess.Popen(command, cwd=BASE_DIR)
     try:
-        _until_it_listens(port, child)
+        until_it_listens(port)
         yield f"ws://127.0.0.1:{port}", psutil.Process(child.pid)
     finally:
         child.terminate()
         child.wait(WITHIN_S)
 
 
-def _until_it_listens(port: int, child: subprocess.Popen[bytes]) -> None:
+def until_it_listens(port: int) -> None:
+    """Until somebody may connect."""
     deadline = time.monotonic() + WITHIN_S
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), WITHIN_S).close()
             return
         except ConnectionRefusedError:
-            assert child.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)

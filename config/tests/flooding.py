@@ -8,27 +8,35 @@ from gateways.common.outbox import Outbox
 BLOCK = "x" * 65_536
 MESSAGES = 2_000  # 125 MB
 FEW = 200
+heard: list[str] = []
 
 
 async def application(scope, receive, send):
-    """HTTP: the length of the body. A socket of a room: the length of each message. Others: see `flood`."""
+    """HTTP: the length of the body, or see `count`. A socket of a room: the length of each message. Others: see `flood`."""
     if scope["type"] == "http":
-        await count(receive, send)
+        await count(scope, receive, send)
     elif scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
-        await (measure if "/room/" in scope["path"] else flood)(scope, receive, send)
+        kind = scope["path"].strip("/")
+        await {"deaf": deaf, "drain": drain}.get(kind, measure if "room" in kind else flood)(
+            scope, receive, send
+        )
 
 
-async def count(receive, send):
+async def count(scope, receive, send):
+    """/heard: the messages of the last socket at /drain; /who: who the server says is calling."""
     length = 0
     while True:
         message = await receive()
         length += len(message.get("body", b""))
         if not message.get("more_body"):
             break
+    answer = {"/heard": str(heard), "/who": f"{scope['client'][0]} {scope['scheme']}"}.get(
+        scope["path"], str(length)
+    )
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": str(length).encode()})
+    await send({"type": "http.response.body", "body": answer.encode()})
 
 
 async def measure(scope, receive, send):
@@ -49,3 +57,18 @@ async def flood(scope, receive, send):
     while (await receive())["type"] != "websocket.disconnect":
         pass
     outbox.stop()
+
+
+async def deaf(scope, receive, send):
+    """Takes nothing that comes."""
+    await asyncio.Event().wait()
+
+
+async def drain(scope, receive, send):
+    """Closes on `go`, and notes what was under way."""
+    while (await receive()).get("text") != "go":
+        pass
+    heard.clear()
+    await send({"type": "websocket.close", "code": 1003, "reason": "Room closed", "drain": True})
+    while (message := await receive())["type"] != "websocket.disconnect":
+        heard.append(message["text"])

@@ -9,6 +9,7 @@ import json
 
 import psutil
 import pytest
+import requests
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -144,3 +145,35 @@ async def test_unfinished_messages_of_all_sockets_together_are_bounded_and_short
         for task in [*sending, *ends]:
             task.cancel()
         await asyncio.gather(*sending, *ends, return_exceptions=True)
+
+
+async def test_what_was_under_way_when_a_socket_was_closed_counts_where_it_is_to(served):
+    url, _ = served
+    async with connect(f"{url}/drain") as socket:
+        socket.transport.pause_reading()
+        for message in ("go", "1", "2", "3"):
+            await socket.send(message)
+        socket.transport.resume_reading()
+        assert await closed(socket) == (1003, "Room closed")
+    heard = await asyncio.to_thread(requests.get, f"http{url[2:]}/heard", timeout=WITHIN_S)
+    assert heard.text == "['1', '2', '3']"
+
+
+async def test_peer_that_sends_what_nobody_takes_has_to_wait(served):
+    url, process = served
+    before = process.memory_info().rss
+    tiny = b"\x82\x81" + bytes(4) + b"x"  # masked with zeros
+    async with connect(f"{url}/deaf", close_timeout=0.1, ping_interval=None) as socket:
+        socket.transport.write(tiny * 10_000_000)
+        process.cpu_percent()
+        await asyncio.sleep(0.2)
+        await until_calm(process)
+        assert socket.transport.get_write_buffer_size() > MEGABYTE
+        assert process.memory_info().rss - before < 30 * MEGABYTE
+        socket.transport.abort()
+
+
+def test_nobody_says_himself_who_calls(served):
+    headers = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "Forwarded": "for=192.0.2.1"}
+    answer = requests.get(f"http{served[0][2:]}/who", headers=headers, timeout=WITHIN_S)
+    assert answer.text == "127.0.0.1 http"

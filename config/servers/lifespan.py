@@ -1,0 +1,30 @@
+"""A web process's end: what its sockets leave behind is finished first, where the server tells of it (uvicorn does)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+FINISHED_WITHIN_S = 5.0
+
+
+class Lifespan:
+    """The application of ASGI's lifespan; `running` gives the tasks that are to be finished."""
+
+    def __init__(self, running: Callable[[], list[asyncio.Task[None]]]) -> None:
+        self._running = running
+
+    async def __call__(
+        self,
+        scope: dict[str, Any],
+        receive: Callable[[], Awaitable[dict[str, Any]]],
+        send: Callable[[dict[str, Any]], Awaitable[None]],
+    ) -> None:
+        """Once a process."""
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        if tasks := self._running():
+            await asyncio.wait(tasks, timeout=FINISHED_WITHIN_S)
+        await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,146 @@
+"""What uvicorn alone does not do, in this process: ends that nobody can put off, and the end of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from config.servers.lifespan import Lifespan
+from config.servers.uvicorn_http import BoundedBodies, TimedRequests
+from config.servers.uvicorn_sockets import CaptionSocket
+from config.tests.conftest import until_it_listens
+from config.tests.flooding import application
+from ops.faults.stack import BASE_DIR, free_port
+
+WITHIN_S = 30
+
+
+class Hurried(TimedRequests):
+    request_within_s = 0.2
+
+
+class HurriedSocket(CaptionSocket):
+    close_within_s = 0.2
+
+    def connection_lost(self, exc):
+        super().connection_lost(exc)
+        self.app_state["lost"].set()
+
+
+@contextlib.asynccontextmanager
+async def serving(app):
+    """`app` behind impatient protocols: its port, and an event for the end of a socket."""
+    state, lost = ServerState(), asyncio.Event()
+    config = uvicorn.Config(app, http=Hurried, ws=HurriedSocket, log_config=None, interface="asgi3")
+    config.load()
+
+    def protocol():
+        return Hurried(config=config, server_state=state, app_state={"lost": lost})
+
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], lost
+        for connection in list(state.connections):
+            connection.transport.abort()
+        async with asyncio.timeout(WITHIN_S):
+            while state.tasks:
+                await asyncio.wait(state.tasks)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: a\r\n", b"GET / HTTP/1.1\r\n\r\nGET /"])
+async def test_connection_on_which_no_whole_request_comes_is_closed(sent):
+    async with serving(application) as (port, _), asyncio.timeout(WITHIN_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        with contextlib.suppress(ConnectionResetError):
+            while await reader.read(1000):
+                pass
+        writer.close()
+
+
+async def test_body_that_does_not_come_in_time_is_answered_408():
+    async with serving(BoundedBodies(application, body_within_s=0.2)) as (port, _), asyncio.timeout(WITHIN_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
+        assert (await reader.readline()).split()[1] == b"408"
+        await reader.read()
+        writer.close()
+
+
+async def test_socket_that_was_closed_ends_though_its_peer_reads_nothing():
+    async def full(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                while True:
+                    await send({"type": "websocket.send", "text": "x" * 65_536})
+        await send({"type": "websocket.close", "code": 1003, "reason": "Room closed"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    async with (
+        serving(full) as (port, lost),
+        connect(f"ws://127.0.0.1:{port}", max_size=None, close_timeout=0.1) as socket,
+    ):
+        socket.transport.pause_reading()
+        async with asyncio.timeout(WITHIN_S):
+            await lost.wait()
+        socket.transport.abort()
+
+
+async def test_process_that_is_told_to_end_closes_its_sockets_and_waits_for_no_peer():
+    port = free_port()
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "config.servers", "--server", "uvicorn", "--port", str(port),
+        "--application", "config.tests.flooding:application", cwd=BASE_DIR,
+    )  # fmt: skip
+    try:
+        await asyncio.to_thread(until_it_listens, port)
+        url = f"ws://127.0.0.1:{port}"
+        async with (
+            connect(f"{url}/room/A/client/en/en") as reader,
+            connect(f"{url}/events", max_size=None, max_queue=1, close_timeout=0.1) as stalled,
+        ):
+            await stalled.send("go")
+            stalled.transport.pause_reading()
+            child.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(WITHIN_S):
+                with pytest.raises(ConnectionClosed):
+                    await reader.recv()
+                assert reader.close_code == 1012
+                await child.wait()
+            stalled.transport.abort()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+
+
+async def test_what_sockets_leave_behind_is_finished_before_the_process_ends():
+    left, done, said = [], [], []
+    told = asyncio.Event()
+
+    async def leave():
+        await told.wait()
+        done.append(True)
+
+    async def receive():
+        if said:
+            left.append(asyncio.create_task(leave()))
+            asyncio.get_running_loop().call_later(0.05, told.set)
+        return {}
+
+    async def send(message):
+        said.append((message["type"], list(done)))
+
+    await Lifespan(lambda: left)({"type": "lifespan"}, receive, send)
+    assert said == [("lifespan.startup.complete", []), ("lifespan.shutdown.complete", [True])]

@@ -1,7 +1,7 @@
 """The Redis stream that carries a session's audio from the web process to the ASR process.
 
 `audio:<session>` holds what the recorder sent, entry by entry: `kind`, `data`, `total` (bytes ever appended, so that
-what waits can be told from the first and the last entry), `token` (a retried append is recognised), `channel` (who
+the backlog follows from the first and the last entry), `token` (a retried append is recognised), `channel` (who
 speaks; missing where one does).
 `audio:<session>:checkpoint` says for each channel where decoding can begin again; what no channel needs is trimmed.
 Both expire an hour after the last write, in case nobody deletes them.

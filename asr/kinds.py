@@ -36,7 +36,7 @@ class SessionKind:
         """Its process is ready for audio."""
 
     def beaten(self, session: Session) -> None:
-        """Its process renewed the lease and said how far it is; about once a second."""
+        """Its process renewed the lease and reported its progress; about once a second."""
 
     def closing(self, session: Session, *, by: str) -> None:
         """No new audio; what has come will be finished. `by`: who closed it, for the log."""
@@ -45,7 +45,7 @@ class SessionKind:
         """Nothing more will be written."""
 
     def failed(self, session: Session) -> None:
-        """Its processes died too often: said before it is finished."""
+        """Its processes died too often: called before it is finished."""
 
     def waiting(self, session: Session) -> None:
         """No process takes it for some time. No lock is held."""

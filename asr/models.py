@@ -104,7 +104,7 @@ class PastCounters(models.Model):
 
 
 class Worker(models.Model):
-    """A Celery worker on the queue `asr`: how many rooms it may serve, and when it last said so."""
+    """A Celery worker on the queue `asr`: how many rooms it may serve, and when it last reported."""
 
     name = models.CharField(max_length=200, unique=True)
     slots = models.PositiveIntegerField()

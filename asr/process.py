@@ -68,7 +68,7 @@ def _counters_of(session: Session) -> Counters:
 class SessionProcess:
     """The main loop. Each step of it ticks: a poll, a step of a flush, another try at PostgreSQL or Redis.
 
-    All channels share the process and its model; each is decoded in its turn. A participant that has left costs
+    All channels share the process and its model; they are decoded round robin. A participant that has left costs
     nothing but where a successor, or the participant itself, would go on.
     """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The file, what is said in it, and when its first word ends (seconds)."""
+    """The file, its reference, and when its first word ends (seconds)."""
 
     path: Path
     language: str

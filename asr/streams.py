@@ -132,7 +132,7 @@ def _tell_closed(session_id: int, generation: int, state: str) -> None:
         stream = TextStream(settings.REDIS_URL, str(session_id), generation)
         stream.append("", [Piece("closed", {"state": state})])
     except (TextStreamTaken, TextStreamUnavailable):
-        logger.warning("end of text not told", extra={"session": session_id})
+        logger.warning("end of text not published", extra={"session": session_id})
 
 
 def _check_language(source_lang: str) -> None:

@@ -180,7 +180,7 @@ class AsyncTextStream:
             missed = text.seq - self.seq - (1 if lasts else 0)
             if missed > 0:
                 if taken:
-                    return taken  # the gap is told with the next call
+                    return taken  # the gap is reported with the next call
                 self.seq += missed
                 raise TextGap(missed)
             self.after, self.seq = text.entry_id, text.seq

@@ -253,7 +253,7 @@ class Env(DjangoEnv, PlacesEnv, SpeakersEnv, RoomsEnv, RecogniserEnv, Translatio
 
     @model_validator(mode="after")
     def _logins_differ(self) -> Self:
-        """A password tells who hosted, and so who may read it: each belongs to one login."""
+        """A password identifies the host, and so who may read: each belongs to one login."""
         if self.host_password and "host" in self.host_passwords:
             raise ValueError(
                 "HOST_PASSWORDS names 'host', which is HOST_PASSWORD's login: set one of the two"

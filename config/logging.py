@@ -14,7 +14,7 @@ OURS = ("ops", "config", "gateways", "asr", "translation", "transcripts", "rooms
 
 
 class _OurFaults(logging.Filter):
-    """Refusals are no errors of ours: strangers cause them with whatever is in their paths, and "not ready" is told each 5 s."""
+    """Refusals are no errors of ours: strangers cause them with whatever is in their paths, and "not ready" is answered every 5 s."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         status = getattr(record, "status_code", 500)

@@ -141,7 +141,7 @@ def revoke(keys: "list[AccessKey]") -> int:
     hashes = [key.hash for key in keys]
     good = AccessKey.objects.filter(hash__in=hashes, revoked_at__isnull=True)
     revoked = update_in_order(good, revoked_at=timezone.now())
-    forget_keys(hashes)
+    evict_keys(hashes)
     return revoked
 
 
@@ -152,12 +152,12 @@ def end_stale_keys() -> int:
     return revoke(list(stale))
 
 
-def forget_keys(hashes: list[str]) -> None:
+def evict_keys(hashes: list[str]) -> None:
     """Take these keys out of the cache, which answers for them while PostgreSQL is away."""
     try:
         cache.delete_many([_cache_key(hashed) for hashed in hashes])
     except (RedisError, OSError):
-        logger.warning("revoked keys not forgotten by the cache", extra={"keys": len(hashes)})
+        logger.warning("revoked keys not evicted from the cache", extra={"keys": len(hashes)})
 
 
 def key_hash(key: str) -> str:

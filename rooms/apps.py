@@ -17,7 +17,7 @@ class RoomsConfig(AppConfig):
         from django.db.models.signals import post_migrate, pre_delete
 
         post_migrate.connect(_seed, sender=self, dispatch_uid="rooms.seed")
-        pre_delete.connect(_forget, sender=get_user_model(), dispatch_uid="rooms.forget_person")
+        pre_delete.connect(_erase, sender=get_user_model(), dispatch_uid="rooms.erase_person")
 
 
 def _seed(sender: AppConfig, apps: Apps = apps, **_: Any) -> None:
@@ -34,7 +34,7 @@ def _seed(sender: AppConfig, apps: Apps = apps, **_: Any) -> None:
     end_stale_keys()
 
 
-def _forget(sender: Any, instance: Any, **_: Any) -> None:
-    from rooms.erasure import forget
+def _erase(sender: Any, instance: Any, **_: Any) -> None:
+    from rooms.erasure import erase
 
-    forget(instance)
+    erase(instance)

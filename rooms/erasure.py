@@ -1,4 +1,4 @@
-"""A person goes, and with them what tells who they were: the account, its keys, its name on what they hosted."""
+"""Erasing a person, with everything that identifies them: the account, its keys, its name on what they hosted."""
 
 from dataclasses import dataclass
 
@@ -41,11 +41,11 @@ def erase_person(username: str, *, transcripts: bool = False) -> Erased:
     return Erased(keys, parts, any(map(is_configured, digests)))
 
 
-def forget(user: User) -> None:
+def erase(user: User) -> None:
     """What a foreign key does not take along, whoever deletes the user: call before that."""
     SeededLogin.objects.filter(user=user).update(name="")
     about = LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk)
     )
     about.delete()
-    access.forget_keys(list(AccessKey.objects.filter(user=user).values_list("hash", flat=True)))
+    access.evict_keys(list(AccessKey.objects.filter(user=user).values_list("hash", flat=True)))

@@ -1,6 +1,6 @@
 """People: hosts and admins are Django's users in groups, and each password of the environment seeds one of them.
 
-/login carries no name, so the password tells who comes. It is matched in memory, by a keyed digest: a guess costs the
+/login carries no name, so the password identifies the person. It is matched in memory, by a keyed digest: a guess costs the
 database nothing. What a person may do is what the groups say; the environment says it once, when it makes the person.
 """
 
@@ -109,8 +109,8 @@ def seed_people() -> None:
     removed.exclude(digest__in=digests).delete()
     still_removed = set(removed.values_list("digest", flat=True))
     for name, row in rows.items():
-        said = wanted.get(name)
-        row.digest, row.shared = (said.digest, said.shared) if said else ("", row.shared)
+        entry = wanted.get(name)
+        row.digest, row.shared = (entry.digest, entry.shared) if entry else ("", row.shared)
     SeededLogin.objects.bulk_update(rows.values(), ["digest", "shared"])
     for login in wanted.values():
         if login.name not in rows and login.digest not in still_removed:

@@ -102,10 +102,10 @@ def recording_of(event: dict[str, Any]) -> Recording:
     """What an event says about recording; anything but a clear word is "unknown", which allows nothing."""
     nested = event.get("recording")
     words = [event.get("do_not_record"), nested.get("optout") if isinstance(nested, dict) else None]
-    said = {_yes_or_no(word) for word in words}
-    if True in said:
+    answers = {_yes_or_no(word) for word in words}
+    if True in answers:
         return "forbidden"
-    return "allowed" if False in said else "unknown"
+    return "allowed" if False in answers else "unknown"
 
 
 def _yes_or_no(value: object) -> bool | None:

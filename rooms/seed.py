@@ -15,27 +15,27 @@ SETTINGS_SLUG = "main"
 
 
 def settings_event() -> Event:
-    """The event that the settings describe, made if there is none. One query where they say what they said."""
-    said = {
+    """The event that the settings describe, made if there is none. One query where they have not changed."""
+    values = {
         "time_zone": settings.ENV.event_time_zone,
         "schedule_url": settings.ENV.schedule_url,
         "hidden_tracks": list(settings.ENV.schedule_hidden_tracks),
     }
     event = Event.objects.filter(from_settings=True).first()
     if event is None:
-        new = {"slug": _free_slug(), "title": "Event", **said, "seeded_with": said}
+        new = {"slug": _free_slug(), "title": "Event", **values, "seeded_with": values}
         event, _ = Event.objects.get_or_create(from_settings=True, defaults=new)
-    return event if event.seeded_with == said else _follow(event.pk, said)
+    return event if event.seeded_with == values else _follow(event.pk, values)
 
 
 @transaction.atomic
-def _follow(event_id: int, said: dict[str, Any]) -> Event:
+def _follow(event_id: int, values: dict[str, Any]) -> Event:
     event = locked(Event.objects.filter(pk=event_id)).get()
-    for name, value in said.items():
+    for name, value in values.items():
         if event.seeded_with.get(name) != value:
             setattr(event, name, value)
-    event.seeded_with = said
-    event.save(update_fields=[*said, "seeded_with"])
+    event.seeded_with = values
+    event.save(update_fields=[*values, "seeded_with"])
     return event
 
 

@@ -95,8 +95,8 @@ def apply_schedule(
         for room, talk in spoken_of:
             if not _is_allowed(room, talk):
                 _stop_recording(room, talk.event, changes)
-        told = [*unreadable, *(room for room, _ in spoken_of)]
-        Room.objects.bulk_update(told, ["do_not_record", "schedule_event"], batch_size=200)
+        changed = [*unreadable, *(room for room, _ in spoken_of)]
+        Room.objects.bulk_update(changed, ["do_not_record", "schedule_event"], batch_size=200)
         return changes
     imported = _Import(event, rooms, taken, halls_named(event, (talk.location for talk in schedule.talks)))
     created, updated = _apply_talks(schedule.talks, imported, changes)

@@ -261,7 +261,7 @@ def _give_to(reader: _Reader, event: Event) -> None:
 
 
 def _implied(room: RoomNow) -> list[Event]:
-    """What a lost hint would have said about the room's state."""
+    """The events that lost hints about the room's state would have been."""
     state = room.state
     if state.state == RoomState.Name.CLOSED:
         return [RoomClosed(state.broadcast)]

@@ -46,7 +46,7 @@ class Hub:
             with contextlib.suppress(ValueError):
                 listeners.remove(listener)
             if not listeners and self._listeners.pop(group, None) is not None:
-                with contextlib.suppress(Exception):  # a dead Redis has forgotten us anyway
+                with contextlib.suppress(Exception):  # a dead Redis has lost the subscription anyway
                     await self._layer.group_discard(group, self._channel)
 
     async def _join(self, group: str) -> None:
@@ -83,7 +83,7 @@ class Hub:
 
 
 def is_cancelled() -> bool:
-    """Whether the running task was told to end.
+    """Whether the running task was cancelled.
 
     redis-py may swallow the cancellation of the task that awaits its answer; a loop that asks here ends all the same.
     """

@@ -81,7 +81,7 @@ def delete_parts_of(user_id: int) -> int:
 
 @transaction.atomic
 def _remove(rows: QuerySet[Sentence], *, room_id: int) -> None:
-    """Leave tombstones of these sentences of a room, and tell it."""
+    """Leave tombstones of these sentences of a room, and publish the removals."""
     while True:
         before = transaction.savepoint()
         tracks = {track.pk: track for track in locked(Track.objects.filter(room_id=room_id))}

@@ -13,7 +13,7 @@ from transcripts.models import RoomState
 
 @transaction.atomic
 def put_room_state(new: RoomState) -> None:
-    """Write the state of a room where it differs, and tell it. Two writers of one room must exclude each other."""
+    """Write the state of a room where it differs, and publish it. Two writers of one room must exclude each other."""
     old = locked(RoomState.objects.filter(pk=new.room_id)).first()
     if old is not None and _same_state(old, new):
         return
@@ -35,7 +35,7 @@ def note_delay(*, room_id: int, session: int, delay_s: float) -> None:
 
 
 def _same_state(old: RoomState, new: RoomState) -> bool:
-    told = (
+    published = (
         "state", "broadcast", "first_part", "part", "source_lang", "session", "ready", "grace_until", "leave_at",
     )  # fmt: skip
-    return all(getattr(old, name) == getattr(new, name) for name in told)
+    return all(getattr(old, name) == getattr(new, name) for name in published)

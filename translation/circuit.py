@@ -77,7 +77,7 @@ def states() -> dict[str, EngineState]:
 
 
 def pairs_of(engine: Engine, known: dict[str, EngineState]) -> frozenset[Pair]:
-    """What `engine` offers, by what it said last."""
+    """What `engine` offers, by its last answer."""
     if not engine.remote:
         return chain.local_pairs(engine)
     row = known.get(engine.name)
@@ -259,7 +259,7 @@ def _close(row: EngineState | PairState, choice: EngineChoice, *also: str) -> bo
 
 
 def _has_named_time(row: EngineState | PairState) -> bool:
-    """Whether the engine said when to come back; our own pauses, and those of trials, are shorter."""
+    """Whether the engine set a time to come back; our own pauses, and those of trials, are shorter."""
     return row.retry_at is not None and row.retry_at > timezone.now() + TRIAL_EVERY
 
 

@@ -67,7 +67,7 @@ def quality(
 def _last_sentences(
     engine: Engine, texts: Sequence[str], index: int, alone: str, pair: tuple[str, str]
 ) -> str:
-    """Translate a sentence behind its predecessor and take its part; alone where that part cannot be told."""
+    """Translate a sentence behind its predecessor and take its part; alone where that part cannot be identified."""
     if index == 0:
         return alone
     whole = engine.translate([f"{texts[index - 1]} {texts[index]}"], *pair)[0]

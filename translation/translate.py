@@ -29,7 +29,7 @@ class Outcome:
 
 @dataclass
 class TranslationCache:
-    """An LRU cache of short sentences: "Thank you." is said again and again."""
+    """An LRU cache of short sentences: "Thank you." occurs again and again."""
 
     most: int = CACHED_MOST
     _texts: OrderedDict[Key, str] = field(default_factory=OrderedDict)

@@ -87,7 +87,7 @@ def translated(claim: Claim, plan: Plan, slot: Slot, known: Known | None = None)
         result.asked += outcome.asked
         result.given += len(batch)
         _note_outcome(result, choice, batch, outcome)
-        known = known if outcome.error is None else None  # the engine may have said when to come back
+        known = known if outcome.error is None else None  # the engine may have set a time to come back
     return result
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from asr.audio.samples import SAMPLES_PER_MS
 
-_SETTLE_SAMPLES = 200 * SAMPLES_PER_MS
+_CONVERGENCE_SAMPLES = 200 * SAMPLES_PER_MS
 """An Opus decoder that is started in mid-stream gives nearly the same audio after 80 ms (RFC 7845 section 4.6)."""
 _EVERY_SAMPLES = 200 * SAMPLES_PER_MS
 _POINTS = 4096  # more than thirteen minutes
@@ -54,13 +54,13 @@ class RestartPoints:
     def __init__(self) -> None:
         self._points: deque[tuple[int, Checkpoint]] = deque(maxlen=_POINTS)  # good from which sample on
 
-    def note(self, point: Checkpoint, *, settled: bool) -> None:
-        """Keeps a place if the last one is not too near; `settled`: its first sample is right already."""
+    def note(self, point: Checkpoint, *, converged: bool) -> None:
+        """Keep a position if the last one is not too near; `converged`: its first sample is right already."""
         newest = self._points[-1][1].position_samples if self._points else -_EVERY_SAMPLES
-        begins_recorder = settled and bool(point.prefix)
+        begins_recorder = converged and bool(point.prefix)
         if point.position_samples - newest < _EVERY_SAMPLES and not begins_recorder:
             return
-        self._points.append((point.floor_samples + (0 if settled else _SETTLE_SAMPLES), point))
+        self._points.append((point.floor_samples + (0 if converged else _CONVERGENCE_SAMPLES), point))
 
     def newest(self, at_ms: int) -> Checkpoint | None:
         """The newest place that gives everything from a time on."""

@@ -7,7 +7,7 @@
     checkpoint = decoder.checkpoint(committed_ms)
 
 A recorder's times are its container's; a lost blob makes a gap. A new recorder goes on where the last one ended.
-Opus needs some packets to settle, so a checkpoint begins a little before the time asked for, and audio comes again.
+Opus needs some packets to converge, so a checkpoint begins a little before the time asked for, and audio comes again.
 """
 
 from collections import deque
@@ -167,7 +167,7 @@ class StreamDecoder:
         begun = self._raw.rest_bytes
         aligned = self._raw_from + self._raw.fed_samples + (1 if begun else 0)
         offset = skipped + (raw_format.frame_bytes - begun if begun else 0)
-        self._points.note(Checkpoint(entry_id, offset, b"", aligned, aligned, None), settled=True)
+        self._points.note(Checkpoint(entry_id, offset, b"", aligned, aligned, None), converged=True)
         longest = _ENTRY_S * raw_format.second_bytes
         self._timeline.add_samples(self._raw.feed(data[skipped : skipped + longest]))
 
@@ -231,7 +231,7 @@ class StreamDecoder:
         position = self._timeline.position
         floor = position if heard_from is None else heard_from
         point = Checkpoint(entry_id, offset + skipped - start, packet.prefix, position, floor, self._base)
-        self._points.note(point, settled=heard_from is not None)
+        self._points.note(point, converged=heard_from is not None)
 
 
 def _new_demuxer(data: bytes, offset: int) -> Demuxer | None:

@@ -65,16 +65,16 @@ class WebmDemuxer(Demuxer):
         for _ in range(_TRIES):
             if (len(self._buffer) < self._needed and not final) or (self._lost and not self._search()):
                 return
-            blocks, hole = self._without_hole(self._blocks(), final=final)
-            if hole is None and not final and self._is_doubtful(blocks):
+            blocks, gap = self._without_gap(self._blocks(), final=final)
+            if gap is None and not final and self._is_doubtful(blocks):
                 if len(self._buffer) < blocks[0].end + _LEAD_BYTES:
                     return
-                hole, blocks = blocks[0].start + 1, []
+                gap, blocks = blocks[0].start + 1, []
             yield from self._packets(blocks)
-            if hole is None:
+            if gap is None:
                 break
             self.times_lost += 1
-            self._lose(hole - (blocks[-1].start if blocks else 0))
+            self._lose(gap - (blocks[-1].start if blocks else 0))
         if len(self._buffer) - self._end > 2 * _MAX_BLOCK_BYTES:
             self._lose(len(self._buffer) - _HEAD_BYTES)
 
@@ -123,28 +123,28 @@ class WebmDemuxer(Demuxer):
         )
         return next((head for head in heads if head and head.end() == pos), None)
 
-    def _without_hole(self, blocks: list[_Block], *, final: bool) -> tuple[list[_Block], int | None]:
+    def _without_gap(self, blocks: list[_Block], *, final: bool) -> tuple[list[_Block], int | None]:
         """The blocks before the first one that FFmpeg passed over, and where that begins."""
         end = 0
         for index, block in enumerate(blocks):
-            if (hole := self._passed(end, block.start)) is not None:
-                return self._without_cause(blocks[:index], hole)
+            if (gap := self._passed(end, block.start)) is not None:
+                return self._without_cause(blocks[:index], gap)
             end = block.end
         begun = self._block.search(self._buffer, end, end + _LEAD_BYTES)
         self._needed = _end(begun) if begun else 0
         if len(self._buffer) < self._needed <= end + _MAX_BLOCK_BYTES and not final:
             return blocks, None
         self._needed = 0
-        hole = self._passed(end, len(self._buffer))
-        return (blocks, None) if hole is None else self._without_cause(blocks, hole)
+        gap = self._passed(end, len(self._buffer))
+        return (blocks, None) if gap is None else self._without_cause(blocks, gap)
 
-    def _without_cause(self, blocks: list[_Block], hole: int) -> tuple[list[_Block], int]:
+    def _without_cause(self, blocks: list[_Block], gap: int) -> tuple[list[_Block], int]:
         """Blocks are passed over behind one with a false size, which hides some, or one whose end is another's."""
         if len(blocks) <= self._given:
-            return blocks, hole
-        hidden = self._passed(blocks[-1].start + 1, hole)
+            return blocks, gap
+        hidden = self._passed(blocks[-1].start + 1, gap)
         spliced = self._stale and len(blocks) == 1
-        return (blocks, hole) if hidden is None and not spliced else (blocks[:-1], hidden or hole)
+        return (blocks, gap) if hidden is None and not spliced else (blocks[:-1], hidden or gap)
 
     def _is_doubtful(self, blocks: list[_Block]) -> bool:
         """Behind a loss, a first block is believed when something follows it."""

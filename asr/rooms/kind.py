@@ -61,9 +61,9 @@ class RoomKind(SessionKind):
     def waiting(self, session: Session) -> None:
         """The host reads why nothing is transcribed: when it comes, then now and then, not with every sweep."""
         waiting = _of(session)
-        told = f"waiting-told-{session.pk}-{waiting.host_connection_id}"
+        reported = f"waiting-reported-{session.pk}-{waiting.host_connection_id}"
         try:
-            first = cache.add(told, value=True, timeout=WAITING_REPORTED_EVERY_S)
+            first = cache.add(reported, value=True, timeout=WAITING_REPORTED_EVERY_S)
         except RedisError:
             return  # the host could not be informed either
         if first:

@@ -192,7 +192,7 @@ def _takes_over(request: HostRequest, opened: RoomSession) -> bool:
 
 
 def _terms_of_rejoin(request: HostRequest, opened: RoomSession) -> PartTerms:
-    """What a key said first about `public` in this broadcast holds.
+    """The first `public` of a key in this broadcast holds.
 
     The web client's second tab and its reload say `false` of their own accord.
     """

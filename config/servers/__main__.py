@@ -37,7 +37,7 @@ def run_uvicorn(application: str, host: str, port: int) -> None:
 
     module, _, name = application.partition(":")
     loaded: Any = getattr(importlib.import_module(module), name)
-    # what it says below ERROR is said by whoever connects: bad requests, closed connections
+    # below ERROR it logs what any client can cause: bad requests, closed connections
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
         BoundedBodies(loaded),

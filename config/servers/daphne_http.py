@@ -1,7 +1,7 @@
 """Bodies of HTTP requests are bounded where their bytes arrive.
 
 Daphne takes a whole body before the application is called, and queues it for it in memory: a limit in a view comes
-too late. Here a body that says or turns out to be longer than BODY_LIMIT_BYTES is answered 413; what still comes of it
+too late. Here a body that is declared or turns out to be longer than BODY_LIMIT_BYTES is answered 413; what still comes of it
 is read off and dropped, for a while: whoever is closed upon while sending never reads the answer.
 
 `install()` makes Daphne use it, whichever way the server was started.
@@ -37,7 +37,7 @@ class BoundedRequest(http_protocol.WebRequest):  # type: ignore[misc]
             self.requestHeaders.removeHeader(b"expect")  # nothing is waited for
             self._refuse()
         else:
-            super().gotLength(length or 0)  # no length said: in memory too, it is short
+            super().gotLength(length or 0)  # no length given: in memory too, it is short
 
     def handleContentChunk(self, data: bytes) -> None:
         if self._refused:

@@ -115,7 +115,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         else:
             super().handle_reply(message)
 
-    # --- IPushProducer: the transport tells whether the peer reads
+    # --- IPushProducer: the transport reports whether the peer reads
     def pauseProducing(self) -> None:
         self.writable.clear()
 

@@ -122,7 +122,7 @@ class Outbox:
                 close, self._stopped = self._close, True
                 await self._send(close.message())
         except OSError:
-            self._stopped = True  # the peer is gone, which the server tells its socket
+            self._stopped = True  # the peer is gone, which the server reports to its socket
         except Exception:
             self._stopped = True
             logger.exception("socket cannot be written")

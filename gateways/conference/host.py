@@ -48,7 +48,7 @@ _writers: WeakValueDictionary[int, AudioWriter] = WeakValueDictionary()  # each 
 
 
 class HostSocket:
-    """One host's connection: it holds the host lease, writes its audio into the session's log, and tells it things."""
+    """One host's connection: it holds the host lease, writes its audio into the session's log, and informs it."""
 
     def __init__(self, consumer: RoomConsumer, request: SocketRequest) -> None:
         self._consumer = consumer

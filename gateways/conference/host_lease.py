@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class HostLeaseHolder:
-    """One question at a time, so that answers come in their order; nothing brings it back once it is given up."""
+    """One request at a time, so that answers come in order; once released it is never renewed."""
 
     def __init__(self, request: SocketRequest) -> None:
         terms = PartTerms(request.source_lang, request.store, request.public, request.owner_id)
@@ -43,7 +43,7 @@ class HostLeaseHolder:
             return now
 
     async def restart(self, switch: Callable[[int], None]) -> None:
-        """Go on in a new session, which `switch` is told. Raises DomainError, DatabaseError."""
+        """Continue in a new session, which `switch` gets. Raises DomainError, DatabaseError."""
         host_lease = self._held()
         async with self._lock:
             switch(

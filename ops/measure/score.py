@@ -182,9 +182,9 @@ def _unchanged_share(seen: Sequence[Seen], finals: list[str]) -> float:
     """Share of final words that stood at their place, unchanged, from when a word first stood there."""
     changed = [False] * len(finals)
     for moment in seen:
-        settled = max(0, len(words_of(moment.final)) - NEAR_WORDS)
+        stable = max(0, len(words_of(moment.final)) - NEAR_WORDS)
         shown = words_of(moment.shown)
-        for index in range(settled, min(len(finals), len(shown))):
+        for index in range(stable, min(len(finals), len(shown))):
             changed[index] = changed[index] or shown[index] != finals[index]
     return 1.0 - sum(changed) / len(finals) if finals else 1.0
 

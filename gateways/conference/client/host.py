@@ -35,7 +35,7 @@ _KEY = re.compile(r"[0-9a-f]{32}")
 
 
 class HostRefusedError(Exception):
-    """The server closed the socket and said why."""
+    """The server closed the socket with a reason."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"{reason or 'no reason given'} (close code {code})")

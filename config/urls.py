@@ -10,6 +10,7 @@ api: list[URLPattern | URLResolver] = [path("health", health), path("", include(
 urlpatterns = [
     path("metrics", metrics),
     path("admin/", admin.site.urls),
+    path("", include("gateways.captions.urls")),
     path("", include(api)),
     path("backend/", include(api)),
 ]

@@ -42,6 +42,7 @@ class Partial:
     """The unfinished words; replaces the partial before it. Empty text: nothing is unfinished.
 
     `index`: of the sentence that they will become, so that a reader of that sentence knows that its words are in it.
+    `confirmed_chars`: the first so many are never taken back.
     """
 
     lang: str
@@ -50,6 +51,7 @@ class Partial:
     text: str
     index: int
     broadcast: int = 0
+    confirmed_chars: int = 0
 
 
 @dataclass(frozen=True, slots=True)

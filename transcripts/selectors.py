@@ -1,6 +1,6 @@
 """Reads of parts, tracks and sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -78,6 +78,34 @@ def room_now(room_id: int) -> RoomNow:
     return RoomNow(
         state, {lang: version for lang, version, *_ in rows}, {lang: known for lang, _, known, *_ in rows}
     )
+
+
+def readable_broadcasts(room_id: int) -> set[int]:
+    """Broadcasts whose text everybody may read at present: the one that is open, and those that are public."""
+    public = Part.objects.filter(room_id=room_id, store=True, public=True, room__do_not_record=False)
+    open_now = RoomState.objects.filter(room_id=room_id).exclude(state=RoomState.Name.CLOSED)
+    return {
+        *public.order_by().values_list("broadcast", flat=True),
+        *open_now.values_list("broadcast", flat=True),
+    }
+
+
+def sentences_before(
+    room_id: int, *, before: tuple[int, int], count: int, langs: Collection[str]
+) -> list[SentenceChanged]:
+    """The `count` sentences of each of these tracks before (part, index), in reading order; only what everybody may read."""
+    number, index = before
+    found: list[SentenceChanged] = []
+    broadcasts = readable_broadcasts(room_id)
+    for lang in langs:
+        rows = (
+            Sentence.objects.filter(track__room_id=room_id, track__lang=lang, part__broadcast__in=broadcasts)
+            .filter(Q(part__number__lt=number) | Q(part__number=number, index__lt=index))
+            .select_related("part", "track")
+            .order_by("-part__number", "-index")[:count]
+        )
+        found += [sentence_changed(row, part=row.part, lang=lang) for row in rows]
+    return sorted(found, key=lambda event: (event.part, event.index, event.of_version is not None))
 
 
 def newest_sentences(

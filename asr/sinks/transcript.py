@@ -35,7 +35,7 @@ class TranscriptSink:
         self._wait = wait
         self._delay = DelayMeter()
         self._partial = PartialText(0, "")
-        self._published = (0, "")  # of the partial: index of the sentence that it will become, text
+        self._published = (0, "", 0)  # of the partial: index of its sentence, text, confirmed characters
         self._next_index: int | None = None  # of this part's next sentence, once it is known
         self._given = 0  # sentences that the captioner of this generation has given out
 
@@ -115,11 +115,16 @@ class TranscriptSink:
             self._next_index = until_answered(
                 lambda: next_index(self._part), session_id=self._lease.session_id, wait=self._wait
             )
-        text, index = self._partial.text, self._next_index
-        if (index, text) != self._published:
-            self._published = (index, text)
+        partial, index = self._partial, self._next_index
+        if (index, partial.text, partial.confirmed_chars) != self._published:
+            self._published = (index, partial.text, partial.confirmed_chars)
             part = self._part
-            self._publish(Partial(part.source_lang, part.number, self._partial.start_ms, text, index))
+            self._publish(
+                Partial(
+                    part.source_lang, part.number, partial.start_ms, partial.text, index,
+                    confirmed_chars=partial.confirmed_chars,
+                )
+            )  # fmt: skip
 
     def _publish(self, event: Partial | Delays | HostError) -> None:
         if not isinstance(event, HostError):

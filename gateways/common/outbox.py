@@ -1,4 +1,4 @@
-"""What one peer is still to get: durable events in a bounded queue, and the newest state in one slot.
+"""What one peer is still to get: durable events in a bounded queue, and the newest of each state in a slot.
 
 Whoever has something to say puts it here and goes on; a task of the peer's own sends it. So nobody waits for a peer that
 does not read, whichever ASGI server runs, as long as that server's `send` waits until the peer reads.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,7 +39,7 @@ TOO_SLOW: Final = Close(TRY_AGAIN_LATER, "Too slow")
 class Outbox:
     """One socket's. Use it in one event loop; no method waits.
 
-    Events come in their order. The state takes the last place each time it changes: it is never older than the event before
+    Events come in their order. A state takes the last place each time it changes: it is never older than the event before
     it. A peer that lets more than `queued_events` wait is closed with TOO_SLOW and may come back.
     """
 
@@ -47,9 +47,9 @@ class Outbox:
         self, send: Send, *, queued_events: int = QUEUED_EVENTS, close_within_s: float = CLOSE_WITHIN_S
     ) -> None:
         self._send, self._queued_events, self._close_within_s = send, queued_events, close_within_s
-        self._events: deque[str] = deque()
-        self._state: str | None = None
-        self._after_state = 0  # of the events, so many came after the state
+        self._waiting: OrderedDict[str | int, str] = OrderedDict()  # by slot; events by their number
+        self._event_count = 0
+        self._events_waiting = 0
         self._close: Close | None = None
         self._task: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -59,20 +59,19 @@ class Outbox:
         """Send `event`, a text that must not be lost."""
         if not self._takes():
             return
-        if len(self._events) >= self._queued_events:
-            self._events.clear()
-            self._state = None
+        if self._events_waiting >= self._queued_events:
             self.close(TOO_SLOW, now=True)
             return
-        self._events.append(event)
-        if self._state is not None:
-            self._after_state += 1
+        self._event_count += 1
+        self._events_waiting += 1
+        self._waiting[self._event_count] = event
         self._wake()
 
-    def show(self, state: str) -> None:
-        """Send `state` instead of the one that may still wait."""
+    def show(self, state: str, *, slot: str = "state") -> None:
+        """Send `state` instead of the one of its slot that may still wait."""
         if self._takes():
-            self._state, self._after_state = state, 0
+            self._waiting.pop(slot, None)
+            self._waiting[slot] = state
             self._wake()
 
     def close(self, close: Close, *, now: bool = False) -> None:
@@ -86,11 +85,15 @@ class Outbox:
             self._deadline = asyncio.get_running_loop().call_later(self._close_within_s, self._close_now)
             self._wake()
 
+    async def drained(self) -> None:
+        """Until nothing waits."""
+        while self._task is not None:
+            await asyncio.wait({self._task})
+
     def stop(self) -> None:
         """The socket is gone: nothing is sent any more."""
         self._stopped = True
-        self._events.clear()
-        self._state = None
+        self._waiting.clear()
         if self._deadline is not None:
             self._deadline.cancel()
         if self._task is not None:
@@ -107,8 +110,7 @@ class Outbox:
         """Whatever is being sent is given up: its peer does not read."""
         if self._task is not None:
             self._task.cancel()
-        self._events.clear()
-        self._state = None
+        self._waiting.clear()
         self._task = asyncio.get_running_loop().create_task(self._send_all())
 
     async def _send_all(self) -> None:
@@ -131,7 +133,8 @@ class Outbox:
                 self._task = None
 
     def _next(self) -> str | None:
-        if self._state is not None and len(self._events) == self._after_state:
-            state, self._state, self._after_state = self._state, None, 0
-            return state
-        return self._events.popleft() if self._events else None
+        if not self._waiting:
+            return None
+        key, text = self._waiting.popitem(last=False)
+        self._events_waiting -= isinstance(key, int)
+        return text

@@ -12,9 +12,10 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseError
 
+from gateways.common import background
 from gateways.common.limits import TokenBucket
 from gateways.common.outbox import Close, Outbox
-from gateways.conference import background, refusals
+from gateways.conference import refusals
 from gateways.conference.feed import Member, RoomFeed, follow, unfollow
 from gateways.conference.host import HostSocket
 from gateways.conference.refusals import Refusal

@@ -15,8 +15,9 @@ from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
 from asr.rooms import presence, services
+from gateways.common import background
 from gateways.common.limits import TokenBucket
-from gateways.conference import background, refusals, words
+from gateways.conference import refusals, words
 from gateways.conference.audio import AudioWriter, RecorderHeader, recall_header, remember_header
 from gateways.conference.host_lease import HostLeaseHolder
 from gateways.conference.request import SocketRequest

@@ -189,3 +189,18 @@ async def test_socket_that_cannot_be_written_gets_no_more_and_disturbs_nobody(er
     assert len(tried) == 1
     assert bool(caplog.records) is not isinstance(error, OSError)
     gc.collect()  # a task whose exception nobody asked for would speak up now
+
+
+async def test_each_slot_keeps_its_newest_and_pushes_no_event_out():
+    peer = Peer(reads=False)
+    outbox = Outbox(peer.send, queued_events=2)
+    outbox.put("one")
+    await turns()  # it is on its way
+    for number in range(100):
+        outbox.show(f"words {number}", slot="partial")
+        outbox.show(f"delay {number}", slot="delays")
+    outbox.put("two")
+    peer.read(10)
+    await peer.gets("one", "words 99", "delay 99", "two")
+    await outbox.drained()
+    assert peer.asked == 4

@@ -20,7 +20,8 @@ from asr.models import Session
 from asr.redis_clients import close_async_clients
 from asr.rooms.models import RoomSession
 from asr.tests.make import slots
-from gateways.conference import background, feed
+from gateways.common import background
+from gateways.conference import feed
 from gateways.conference.routing import websocket_urlpatterns
 from gateways.conference.tests.browser import cookie_header, host_cookies
 from rooms.models import Room

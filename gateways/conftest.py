@@ -1,4 +1,4 @@
-"""Fixtures of the socket tests."""
+"""Fixtures of the gateways' tests."""
 
 from __future__ import annotations
 

@@ -1,0 +1,203 @@
+"""A room's captions, once per process: each event is encoded once, however many read it (on transcripts/follow.py)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.utils import timezone
+
+from gateways.captions import messages
+from gateways.captions.reader import Reader
+from transcripts.events import Delays, Durable, Event, Partial, SentenceChanged, SentenceRemoved
+from transcripts.follow import Follower, attach, detach
+from transcripts.models import RoomState
+from transcripts.selectors import RoomNow, readable_broadcasts
+
+REPLAY_MOST = 1000  # changes of one track; who missed more begins anew
+REPLAYS_AT_ONCE = 8
+Key = tuple[int, int]  # part, index
+
+
+class RoomCaptions:
+    """The renderer of one room, as long as it has readers."""
+
+    def __init__(self, room_id: int, code: str) -> None:
+        self.users = 0  # readers that follow or are about to
+        self.code = code
+        self.newest: int = settings.ENV.newest_sentences
+        self._room_id = room_id
+        self._room = RoomNow(RoomState(room_id=room_id, state=RoomState.Name.CLOSED), {})
+        self._follower: Follower | None = None
+        self._readers: set[Reader] = set()
+        self._versions: dict[str, int] = {}
+        self._recent: dict[str, dict[Key, SentenceChanged]] = {}  # by track
+        self._passing: dict[str, tuple[str, str]] = {}  # by slot: the newest, and its track ("" for all)
+        self._delays: dict[str, float] = {}
+        self._state = ""
+        self._lock = asyncio.Lock()
+
+    # --- readers
+
+    async def add(self, reader: Reader, after: Mapping[str, int]) -> None:
+        """Begin `reader`: what it missed behind the versions `after`, or the newest sentences; then everything."""
+        async with self._lock:
+            if self._follower is None:
+                self._follower = await attach(self._room_id, self)
+        reader.hold()
+        self._readers.add(reader)
+        await self.replay(reader, after)
+
+    async def remove(self, reader: Reader) -> None:
+        """Forget `reader`; with the last one nobody follows the room for this wire."""
+        self._readers.discard(reader)
+        async with self._lock:
+            if not self.users and self._follower is not None:
+                follower, self._follower = self._follower, None
+                await detach(follower, self)
+
+    async def replay(self, reader: Reader, after: Mapping[str, int]) -> None:
+        """Give `reader` what it missed of its tracks; what comes meanwhile waits behind that."""
+        reader.hold()
+        missed = {lang: version for lang, version in after.items() if lang in self.tracks(reader.lang)}
+        if not missed or any(self._versions.get(lang, 0) - v > REPLAY_MOST for lang, v in missed.items()):
+            self._begin_reader(reader)
+            return
+        async with _replays():
+            replay = await self._followed().resume(missed)
+            broadcasts = await database_sync_to_async(readable_broadcasts)(self._room_id)
+        if not replay.whole:
+            self._begin_reader(reader)
+            return
+        await reader.send(self._hello(reader, replay.versions, resumed=True))
+        for event in replay.events:
+            if isinstance(event, SentenceRemoved) or event.broadcast in broadcasts:
+                await reader.send(messages.durable(event), {event.lang: event.version})
+        await reader.send(messages.versions(replay.versions), replay.versions)
+        reader.go_on(self._shown(reader))
+
+    def tracks(self, lang: str) -> set[str]:
+        """What who reads `lang` follows: that track, and the spoken one."""
+        return {lang, self._room.state.source_lang} - {""}
+
+    # --- Renderer
+
+    def begin(self, room: RoomNow, sentences: Sequence[SentenceChanged]) -> None:
+        """First of all, and again where nobody knows any more what is gone: everybody begins anew."""
+        self._recent = {}
+        self._passing = {}
+        self._versions = dict(room.versions)
+        for event in sentences:
+            self._keep(event)
+        self.compared(room)
+        for reader in list(self._readers):
+            if not reader.holds:
+                self._begin_reader(reader)
+
+    def on_event(self, event: Event) -> None:
+        """One change, to all whom it concerns."""
+        if isinstance(event, SentenceChanged | SentenceRemoved):
+            self._keep(event)
+            self._versions[event.lang] = event.version
+            text = messages.durable(event)
+            for reader in self._readers:
+                if event.lang in self.tracks(reader.lang):
+                    reader.take(text, event.lang, event.version)
+        elif isinstance(event, Partial):
+            if event.broadcast in (0, self._room.state.broadcast):
+                self._pass_on("partial", messages.partial(event), event.lang)
+        elif isinstance(event, Delays):
+            said = {"transcription_s": event.transcription_s, "translation_s": event.translation_s}
+            self._delays |= {name: seconds for name, seconds in said.items() if seconds is not None}
+            self._pass_on("delays", messages.delays(self._delays))
+
+    def compared(self, room: RoomNow) -> None:
+        """PostgreSQL was read: the room's state may have changed."""
+        spoken = self._room.state.source_lang
+        self._room = room
+        known = (room.state.state, room.state.part, room.state.grace_until)
+        if room.state.source_lang != spoken:  # another language is spoken: its track is followed from here
+            for reader in self._readers:
+                reader.take(messages.versions(self._reached(reader.lang)), "", 0)
+        if str(known) != self._state:
+            self._state = str(known)
+            self._pass_on("state", messages.state(room.state, timezone.now()))
+
+    def _keep(self, event: Durable) -> None:
+        recent = self._recent.setdefault(event.lang, {})
+        key = (event.part, event.index)
+        recent.pop(key, None)
+        if isinstance(event, SentenceChanged):
+            recent[key] = event
+            if len(recent) > self.newest:
+                del recent[min(recent)]
+
+    def _pass_on(self, slot: str, text: str, track: str = "") -> None:
+        self._passing[slot] = (text, track)
+        for reader in self._readers:
+            if not track or track in self.tracks(reader.lang):
+                reader.show(slot, text)
+
+    def _begin_reader(self, reader: Reader) -> None:
+        """The newest sentences, in the order of reading, each before its translation."""
+        reached = self._reached(reader.lang)
+        reader.begin(self._hello(reader, reached, resumed=False))
+        found = [event for lang in reached for event in self._recent.get(lang, {}).values()]
+        found.sort(key=lambda event: (event.part, event.index, event.of_version is not None))
+        for event in found:
+            reader.put(messages.durable(event))
+        reader.put(messages.versions(reached), reached)
+        reader.go_on(self._shown(reader))
+
+    def _hello(self, reader: Reader, reached: Mapping[str, int], *, resumed: bool) -> str:
+        return messages.hello(
+            room=self.code, lang=reader.lang, state=self._room.state, versions=reached, delays=self._delays,
+            now=timezone.now(), resumed=resumed,
+        )  # fmt: skip
+
+    def _reached(self, lang: str) -> dict[str, int]:
+        return {track: self._versions.get(track, 0) for track in sorted(self.tracks(lang))}
+
+    def _shown(self, reader: Reader) -> dict[str, str]:
+        """What passes and holds now: `hello` says the rest."""
+        text, track = self._passing.get("partial", ("", ""))
+        return {"partial": text} if text and track in self.tracks(reader.lang) else {}
+
+    def _followed(self) -> Follower:
+        if self._follower is None:
+            raise RuntimeError("add() comes first")
+        return self._follower
+
+
+_rooms: dict[tuple[asyncio.AbstractEventLoop, int], RoomCaptions] = {}
+_replaying: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
+
+
+def _replays() -> asyncio.Semaphore:
+    """So few replays at once that the database serves others too."""
+    return _replaying.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(REPLAYS_AT_ONCE))
+
+
+async def read(room_id: int, code: str, reader: Reader, after: Mapping[str, int]) -> RoomCaptions:
+    """Have `reader` follow the room's captions in this process."""
+    key = (asyncio.get_running_loop(), room_id)
+    room = _rooms.setdefault(key, RoomCaptions(room_id, code))
+    room.users += 1
+    try:
+        await room.add(reader, after)
+    except BaseException:
+        await leave(room, reader)
+        raise
+    return room
+
+
+async def leave(room: RoomCaptions, reader: Reader) -> None:
+    """Take `reader` off its room; the last one stops it."""
+    room.users -= 1
+    if not room.users:  # nobody new may come to a room that stops
+        key = next((key for key, known in _rooms.items() if known is room), None)
+        if key is not None:
+            del _rooms[key]
+    await room.remove(reader)

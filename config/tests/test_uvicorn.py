@@ -39,7 +39,9 @@ class HurriedSocket(CaptionSocket):
 async def serving(app):
     """`app` behind impatient protocols: its port, and an event for the end of a socket."""
     state, lost = ServerState(), asyncio.Event()
-    config = uvicorn.Config(app, http=Hurried, ws=HurriedSocket, log_config=None, interface="asgi3")
+    config = uvicorn.Config(
+        app, http=Hurried, ws=HurriedSocket, ws_per_message_deflate=False, log_config=None, interface="asgi3"
+    )
     config.load()
 
     def protocol():

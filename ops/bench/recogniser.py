@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from asr.audio.recorder import Blob
 from gateways.conference.client.viewer import Caption, Key
-from ops.bench.live import ROOM, CpuMeter
+from ops.bench.end_to_end import ROOM, CpuMeter
 from ops.demonstration import stream_talk
 from ops.faults.stack import Stack
 from ops.measure.score import FinalPiece, Row, RunFacts, Seen, score

@@ -19,7 +19,7 @@ import psutil
 from asr.audio.recorder import Blob
 from gateways.conference.client.host import Host
 from ops.bench.crowd import await_crowd, facts_of, fan_out_s, start_crowd
-from ops.bench.live import quantile
+from ops.bench.end_to_end import quantile
 from ops.faults.stack import BASE_DIR, Stack, free_port
 
 ROOM = "CROWD"

@@ -19,7 +19,7 @@ from asr.recognise.recogniser import Recogniser
 from asr.recognise.streaming import StreamingRecogniser
 from asr.recognise.whisper import Whisper
 from asr.weights import WeightsError, find_or_fetch
-from ops.bench.live import ROOM, talk_of
+from ops.bench.end_to_end import ROOM, talk_of
 from ops.bench.recogniser import measure_through_stack
 from ops.faults.stack import running_stack
 from ops.measure import bench, soak

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from asr.audio.recorder import Blob, read_audio, record
 from asr.sample import SAMPLE
-from ops.bench.live import ROOM, LiveFigures, measure_live, talk_of
+from ops.bench.end_to_end import ROOM, LiveFigures, measure_live, talk_of
 from ops.demonstration import Talk
 from ops.faults.stack import running_stack
 

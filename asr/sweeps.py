@@ -73,7 +73,7 @@ def _ensure_process(session: Session) -> None:
     now = timezone.now()
     if session.worker:
         if _is_task_lost(session):
-            # In this order: a worker never runs a task that it was asked to revoke, so that generation must be over by then.
+            # In this order: a worker never runs a revoked task, so that generation must be over by then.
             start_next_generation(Lease(session.pk, session.generation), died=False)
             kill_process(session.worker, session.task_id)
     elif session.queued_at < now - ASKED_AGAIN_AFTER and is_queued(session) is False:

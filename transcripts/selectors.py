@@ -136,7 +136,7 @@ def newest_sentences(
 def changes_between(room_id: int, after: Mapping[str, int], upto: Mapping[str, int]) -> list[Durable]:
     """The first REPLAY_MOST changes of these tracks behind `after` and up to `upto`, by language and version.
 
-    Each sentence comes as it is now, so numbers may be left out; one that has changed since `upto` is published again anyway.
+    Each sentence comes as it is now, so numbers may be left out; one that has changed since `upto` is published again.
     """
     wanted = Q()
     for lang, version in after.items():

@@ -116,7 +116,7 @@ def next_batch(batch: int, *, count: int, seconds: float, most: int) -> int:
 def pick(
     candidates: Sequence[Candidate], *, now: float, most: int = 1, free: Mapping[str, int] | None = None
 ) -> list[list[Candidate]]:
-    """The next groups: least recently served room first, in it the least recently served language; live before background.
+    """The next groups: least recently served room first, then least recently served language; live before background.
 
     So a room with nine languages gets as many calls as one with a single language; quick jobs of one room and engine
     form one group. `free`: free slots per engine (None: unlimited); jobs of an engine without one are skipped, so a

@@ -1,4 +1,4 @@
-"""How sessions of rooms behave beside what all sessions do: viewers and the host are informed, and the text has an end."""
+"""How sessions of rooms differ from others: viewers and the host are informed, and the text has an end."""
 
 from __future__ import annotations
 

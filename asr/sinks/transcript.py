@@ -49,7 +49,7 @@ class TranscriptSink:
         return until_answered(self._stored, session_id=self._lease.session_id, wait=self._wait)
 
     def note_backlog(self, since_s: float | None) -> None:
-        """Audio that came at `since_s` is not text yet (None: nothing waits); published when the delay moves by a second."""
+        """Audio that came at `since_s` is not text yet (None: nothing waits); published when it moves by a second."""
         self._delay.waits_since(since_s)
         if self._delay.moved():
             self._publish(Delays(transcription_s=self._delay.mark_published()))

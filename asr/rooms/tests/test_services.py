@@ -1,16 +1,18 @@
 """Opening, joining, leaving, restarting and closing rooms, on a real PostgreSQL."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Event
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from asr.leases import held
 from asr.models import Session, Worker
-from asr.rooms.ending import close_room, close_to_viewers, stop_recording
+from asr.rooms.ending import close_room, close_to_viewers, lock_open_session, stop_recording
 from asr.rooms.models import RoomSession
 from asr.rooms.presence import Presence, leave_as_host, log_state, renew_host_lease
 from asr.rooms.selectors import room_end
@@ -25,6 +27,7 @@ from transcripts.models import Part, Sentence
 from transcripts.services import NewSentence, add_sentences
 
 pytestmark = pytest.mark.django_db
+WITHIN_S = 60
 
 
 def say(host_lease, *texts):
@@ -377,6 +380,36 @@ class TestAtOnce:
 
         with ThreadPoolExecutor(len(calls)) as threads:
             return list(threads.map(run, calls))
+
+    def test_host_that_leaves_while_the_next_one_takes_its_lease_takes_nothing_from_it(self):
+        seat = join("A")
+        with ThreadPoolExecutor(1) as threads:
+            with transaction.atomic():
+                newer = lock_open_session(seat.room_id)
+                newer.host_connection_id = "the next one"
+                newer.save(update_fields=["host_connection_id"])
+                leaving = threads.submit(
+                    self.together,
+                    [lambda: leave_as_host(room_id=seat.room_id, connection_id=seat.connection_id)],
+                )
+                self.until_somebody_waits_for_a_lock()
+            assert leaving.result(WITHIN_S) == [False]
+        assert not room_session_of(seat).host_left
+        assert room_session_of(seat).grace_until is None
+
+    @staticmethod
+    def until_somebody_waits_for_a_lock():
+        deadline = time.monotonic() + WITHIN_S
+        with connection.cursor() as cursor:
+            while True:
+                cursor.execute(
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid() "
+                    "AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())"
+                )
+                if cursor.fetchone()[0]:
+                    return
+                assert time.monotonic() < deadline
+                Event().wait(0.02)
 
     def test_of_thirty_rooms_for_two_slots_exactly_two_open(self):
         slots(2)

@@ -74,11 +74,12 @@ class TestServing:
                 gateway.speak("bo", 1.0, RawFormat("f32le", 48_000))
             if n == 3:
                 gateway.speak("cy", 3.0, RawFormat("s16le", 8_000))
-        with process(gateway.session_id):
+        with process(gateway.session_id) as child:
             gateway.until(lambda: len(gateway.said("ada")) == 8)
             gateway.end("ada", "bo", "cy", "")
             streams.close_session(gateway.session_id)
             gateway.until_closed()
+            assert child.wait(WITHIN_S) == 0  # it deletes the audio behind its last word
         assert {key: gateway.said(key) for key in PEOPLE} == {
             "ada": spoken(4),
             "bo": spoken(2),

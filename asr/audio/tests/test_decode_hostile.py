@@ -245,7 +245,9 @@ def test_packets_laced_with_one_size_are_taken_apart():
 
 @settings(deadline=None, max_examples=100)
 @given(kind=st.sampled_from([2, 4, 6]), data=st.binary(max_size=40))
-@example(kind=2, data=b"\xa3\x08\x00")  # its lacing holds a packet that is none, at the time of the first good one
+@example(
+    kind=2, data=b"\xa3\x08\x00"
+)  # its lacing holds a packet that is none, at the time of the first good one
 def test_broken_lacing_costs_at_most_the_packet_of_its_own_time(kind, data):
     broken = ebml.element(ebml.SIMPLE_BLOCK, b"\x81\0\0" + bytes((0x80 | kind,)) + data)
     good = b"".join(webm_block(60 * index, packet) for index, packet in enumerate(opus_packets()))

@@ -14,9 +14,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def admin() -> Client:
-    User.objects.create_superuser("admin", password="admin-password")
+    User.objects.create_superuser("organiser", password="admin-password")
     client = Client()
-    assert client.login(username="admin", password="admin-password")
+    assert client.login(username="organiser", password="admin-password")
     return client
 
 

@@ -12,7 +12,7 @@ from ops.faults.stack import Stack, running_stack
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-SHARED_ROOMS = 80
+SHARED_ROOMS = 200
 SLOTS = 4
 
 

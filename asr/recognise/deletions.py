@@ -17,7 +17,6 @@ from .whisper import DecodedWord
 # sentence of four words behind a lost connection left 920 (docs/performance.md).
 DELETION_MS = 700
 TRAILING_DELETION_MS = 1300  # behind the last word, where breath and an echo count as speech too
-PAUSE_MS = 130  # so much silence under a stretched word stands before the word itself
 WORD_MS, CHARACTER_MS, DIGIT_MS = 250, 80, 320  # the longest that correct words take to say
 
 
@@ -42,18 +41,9 @@ def first_deletion(
         too_long_ms = max(0, gate.speech_between_ms(start_ms, end_ms) - longest_ms(word.text))
         if before_ms + too_long_ms >= DELETION_MS:  # the word itself is at the end
             word_ms = max(start_ms, end_ms - longest_ms(word.text))
-            pause_ms = _pause_between(gate, word_ms, end_ms) or word_ms
-            return Deletion(count, last_ms, pause_ms, before_ms + too_long_ms)
+            return Deletion(count, last_ms, word_ms, before_ms + too_long_ms)
         last_ms = max(last_ms, end_ms)
     return None
-
-
-def _pause_between(gate: SpeechGate, start_ms: int, end_ms: int) -> int | None:
-    """The middle of a pause; None where speech goes on."""
-    at_ms = gate.quietest_ms(start_ms, end_ms)
-    if at_ms is None or gate.speech_between_ms(at_ms - PAUSE_MS // 2, at_ms + PAUSE_MS // 2):
-        return None
-    return at_ms
 
 
 def longest_ms(text: str) -> int:

@@ -39,7 +39,7 @@ class Finaliser:
             if retries and self._window.committed:
                 retries -= 1
                 rest = self._restarted(rest)
-                found = self._transcriber.decode_words(end_ms, speech_end_ms, retry=True)
+                found = self._transcriber.decode_words(end_ms, speech_end_ms)
                 if self._fills(found, deletion, speech_end_ms):
                     words = found
                     continue
@@ -97,7 +97,7 @@ class Finaliser:
         self._transcriber.evict(len(self._window.committed))
         self._transcriber.prompt.suppress_recent()
         self._transcriber.start_window(start_ms)
-        found = self._transcriber.decode_words(end_ms, end_ms, retry=True, within_speech=bool(rest))
+        found = self._transcriber.decode_words(end_ms, end_ms)
         return tuple(word.moved(before_ms - start_ms) for word in rest), found
 
     def _commit(self, words: tuple[DecodedWord, ...]) -> list[Event]:

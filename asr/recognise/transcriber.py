@@ -65,26 +65,12 @@ class Transcriber:
         return self._window.begun or not self._doubtful(words)
 
     def decode_words(
-        self,
-        end_ms: int,
-        speech_end_ms: int,
-        *,
-        final_pass: bool = False,
-        greedy: bool = False,
-        retry: bool = False,
-        within_speech: bool = False,
+        self, end_ms: int, speech_end_ms: int, *, final_pass: bool = False, greedy: bool = False
     ) -> tuple[DecodedWord, ...]:
-        """The words up to `end_ms`, to be committed; `final_pass`: in the full window and with all beams.
-
-        `retry`: of a deletion, without the prompt, which may be what led the model past the speech; `within_speech`: words
-        follow it, so it is speech whatever the model's confidence.
-        """
+        """The words up to `end_ms`, to be committed; `final_pass`: in the full window and with all beams."""
         beam_size = self._options.beam_size if final_pass else 1 if greedy else None
-        decoded = self._decode(
-            end_ms, final=True, beam_size=beam_size, final_pass=final_pass, prompted=not retry
-        )
-        words = self._guarded(decoded, speech_end_ms)
-        return words if within_speech else self.plausible(words, decoded, end_ms)
+        decoded = self._decode(end_ms, final=True, beam_size=beam_size, final_pass=final_pass)
+        return self.plausible(self._guarded(decoded, speech_end_ms), decoded, end_ms)
 
     def before_deletion(self, words: tuple[DecodedWord, ...]) -> tuple[DecodedWord, ...]:
         """The words up to the first deletion: speech that the model skipped."""
@@ -107,11 +93,7 @@ class Transcriber:
         if self._doubtful(words):
             decoded = self._alone(end_ms)
             judged = decoded.words
-            if not self._window.committed:  # only the prompt can have led astray: without it they are better
-                offset_ms = self._window.utterance_start_ms - self._window.start_ms
-                words = judged = tuple(word.moved(offset_ms) for word in judged)
-            elif self._is_echo(words):
-                words = ()
+            words = () if self._window.committed and self._is_echo(words) else words
         silent = decoded is not None and hallucination.is_no_speech(decoded)
         if silent or not hallucination.is_trusted(judged, self._no_speech):
             self.counters.no_speech_dropped += 1
@@ -160,19 +142,11 @@ class Transcriber:
         return self._timed(self._front_end.between(window.utterance_start_ms, end_ms), request)
 
     def _decode(
-        self,
-        end_ms: int,
-        *,
-        final: bool,
-        beam_size: int | None,
-        final_pass: bool = False,
-        prompted: bool = True,
+        self, end_ms: int, *, final: bool, beam_size: int | None, final_pass: bool = False
     ) -> Decoded:
         """Decode up to `end_ms`; if the model looped, once more without the prompt."""
         samples = self._front_end.between(self._window.start_ms, end_ms)
         request = self._request(end_ms, final=final, beam_size=beam_size)
-        if not prompted:
-            request = replace(request, prompt=())
         if final_pass:
             self.counters.second_looks += 1
             request = replace(request, window_s=self._options.final_pass_window_s)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
@@ -31,6 +32,8 @@ async def events(http_request: HttpRequest, code: str) -> HttpResponse | Streami
     except DomainError as error:
         status = 503 if error.retry else 404 if isinstance(error, NotFound) else 400
         return JsonResponse({"error": error.code}, status=status)
+    except DatabaseError:
+        return JsonResponse({"error": "not_now"}, status=503)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingHttpResponse(_stream(wanted), content_type="text/event-stream", headers=headers)
 

@@ -117,6 +117,11 @@ async def test_who_comes_back_has_no_gap_and_no_repeat_whatever_was_killed():
         places = sorted(captions.sentences)
         assert places == [(1, index) for index in range(len(places))]
         assert captions.text() == [text for *_, text in stack.sentences("A")][: len(places)]
+        await asyncio.to_thread(stack.stop_program, "postgres")
+        answer = await asyncio.to_thread(
+            requests.get, f"{stack.url}/captions/A/events?lang=en", timeout=WITHIN_S
+        )
+        assert (answer.status_code, answer.json()) == (503, {"error": "not_now"})
 
 
 @asynccontextmanager

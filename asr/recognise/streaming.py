@@ -201,7 +201,7 @@ class StreamingRecogniser:
         lag_ms = self.heard_ms - self._front_end.at_ms
         final_pass = self._options.final_pass and not greedy and lag_ms < FINAL_PASS_MAX_LAG_MS
         if complete and not final_pass:
-            return transcriber.plausible(window.hypothesis, None, end_ms)
+            return transcriber.plausible(window.hypothesis, None, end_ms, speech_end_ms)
         return transcriber.decode_words(end_ms, speech_end_ms, final_pass=final_pass, greedy=greedy)
 
     # -- Passes -----------------------------------------------------------------------------------------------

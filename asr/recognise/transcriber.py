@@ -70,7 +70,7 @@ class Transcriber:
         """The words up to `end_ms`, to be committed; `final_pass`: in the full window and with all beams."""
         beam_size = self._options.beam_size if final_pass else 1 if greedy else None
         decoded = self._decode(end_ms, final=True, beam_size=beam_size, final_pass=final_pass)
-        return self.plausible(self._guarded(decoded, speech_end_ms), decoded, end_ms)
+        return self.plausible(self._guarded(decoded, speech_end_ms), decoded, end_ms, speech_end_ms)
 
     def before_deletion(self, words: tuple[DecodedWord, ...]) -> tuple[DecodedWord, ...]:
         """The words up to the first deletion: speech that the model skipped."""
@@ -84,7 +84,7 @@ class Transcriber:
         return words[: deletion.count]
 
     def plausible(
-        self, words: tuple[DecodedWord, ...], decoded: Decoded | None, end_ms: int
+        self, words: tuple[DecodedWord, ...], decoded: Decoded | None, end_ms: int, speech_end_ms: int
     ) -> tuple[DecodedWord, ...]:
         """Drop the text of a whole utterance when it is probably hallucinated."""
         if not words or self._window.begun:
@@ -93,7 +93,10 @@ class Transcriber:
         if self._doubtful(words):
             decoded = self._alone(end_ms)
             judged = decoded.words
-            words = () if self._window.committed and self._is_echo(words) else words
+            if not self._window.committed:  # only the prompt can have led astray: without it they are better
+                words = judged = self._guarded(decoded, speech_end_ms)
+            elif self._is_echo(words):
+                words = ()
         silent = decoded is not None and hallucination.is_no_speech(decoded)
         if silent or not hallucination.is_trusted(judged, self._no_speech):
             self.counters.no_speech_dropped += 1
@@ -136,10 +139,11 @@ class Transcriber:
         return bool(self._window.committed and words) and words[-1].end_ms <= before_ms
 
     def _alone(self, end_ms: int) -> Decoded:
-        """Decode the current utterance without its context, which would lower the no-speech probability."""
+        """Decode what the window holds of the current utterance, without context or prompt: both lower the no-speech probability."""
         window = self._window
         request = replace(self._request(end_ms, final=True, beam_size=1), prompt=(), prefix=(), joint=())
-        return self._timed(self._front_end.between(window.utterance_start_ms, end_ms), request)
+        start_ms = max(window.start_ms, window.utterance_start_ms)
+        return self._timed(self._front_end.between(start_ms, end_ms), request)
 
     def _decode(
         self, end_ms: int, *, final: bool, beam_size: int | None, final_pass: bool = False

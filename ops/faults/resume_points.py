@@ -115,10 +115,12 @@ def resumed(
     whole: Sequence[str],
     *,
     live_s: int = LIVE_S,
+    title: str = "",
 ) -> ResumeRow:
     """A process that resumes at a boundary with audio waiting, against the sentences of the whole talk."""
     counters = Counters()
-    captioner = make_captioner(model, EngineOptions(language=talk.language), counters, boundary)
+    options = EngineOptions(language=talk.language, title=title)
+    captioner = make_captioner(model, options, counters, boundary)
     waiting_until_ms = min(_end_ms(talk), boundary.committed_ms + waiting_s * 1000)
     until_ms = min(_end_ms(talk), waiting_until_ms + live_s * 1000)
     events = play(captioner, talk, waiting_until_ms=waiting_until_ms, until_ms=until_ms)
@@ -182,6 +184,7 @@ class ResumePlan:
     every: int = 1
     processes: int = 1
     live_s: int = LIVE_S
+    title: str = ""  # of the room: part of the recogniser's prompt
 
 
 def all_resumed(plan: ResumePlan) -> Iterator[ResumeRow]:
@@ -192,7 +195,7 @@ def all_resumed(plan: ResumePlan) -> Iterator[ResumeRow]:
     with pool:
         runs = {pool.submit(_uninterrupted, path): path for path in plan.talks}
         resumptions = [
-            pool.submit(_resumed, runs[run], boundary, waiting_s, run.result()[-1].sentences, plan.live_s)
+            pool.submit(_resumed, runs[run], boundary, waiting_s, run.result()[-1].sentences, plan)
             for run in as_completed(runs)
             for boundary in run.result()[:-1][:: plan.every]
             for waiting_s in WAITING_S
@@ -256,6 +259,7 @@ def _uninterrupted(path: Path) -> list[Boundary]:
 
 
 def _resumed(
-    path: Path, boundary: Boundary, waiting_s: int, whole: tuple[str, ...], live_s: int
+    path: Path, boundary: Boundary, waiting_s: int, whole: tuple[str, ...], plan: ResumePlan
 ) -> ResumeRow:
-    return resumed(_loaded(), load_talk(path), boundary, waiting_s, whole, live_s=live_s)
+    talk = load_talk(path)
+    return resumed(_loaded(), talk, boundary, waiting_s, whole, live_s=plan.live_s, title=plan.title)

@@ -20,6 +20,17 @@ def test_no_stretch_is_lost_or_doubled_behind_a_resume_point_with_audio_waiting(
     assert (row.missing, row.doubled) == (0, 0), row.text
 
 
+@pytest.mark.model
+@pytest.mark.parametrize("waiting_s", [5, 8])
+def test_a_title_leads_nobody_past_the_first_words_behind_a_resume_point(waiting_s):
+    """As prompt it made the model skip "In being comparatively modern." behind a killed process."""
+    talk = speech.talk("talk_en_dev")
+    stored = " ".join(word.text for word in talk.words if (word.start_ms + word.end_ms) / 2 < 9450)
+    boundary = Boundary(9450, (stored,))
+    row = resumed(speech.whisper(), talk, boundary, waiting_s, [talk.reference], live_s=4, title="Talk CHAOS")
+    assert (row.missing, row.doubled) == (0, 0), row.text
+
+
 def test_lost_and_doubled_words_are_counted_in_stretches():
     text = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
     words = tuple(ReferenceWord(part, 500 * at, 500 * at + 400) for at, part in enumerate(text))

@@ -1,16 +1,21 @@
 """The live recogniser's rules, on a scripted model: what it does when the model says nothing, loops or skips."""
 
+import time
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from asr.recognise.counters import Counters
+from asr.recognise.front_end import VadFrontEnd
 from asr.recognise.options import EngineOptions
 from asr.recognise.prompt import Prompt
 from asr.recognise.recogniser import Committed, Hypothesis, Reset, Unexplained
 from asr.recognise.streaming import StreamingRecogniser
+from asr.recognise.transcriber import Transcriber
 from asr.recognise.whisper import Decoded, DecodedWord
+from asr.recognise.window import DecodeWindow
 
 SECOND = np.full(16_000, 0.1, dtype=np.float32)
 ALWAYS_SPEECH = EngineOptions(vac=False)
@@ -251,6 +256,48 @@ def test_speech_that_only_a_prompt_makes_look_like_silence_is_kept(no_speech_alo
     play(recogniser, 4)
     committed = [word for event in recogniser.flush() if isinstance(event, Committed) for word in event.words]
     assert len(committed) == words
+
+
+def test_a_beginning_that_the_prompt_makes_the_model_skip_is_taken_from_the_decode_without_it():
+    """Measured behind a killed process: a room's title as prompt led the model past the first four words."""
+    texts = ["in", "being", "near", "far"]
+
+    class LedAstray(ScriptedModel):
+        def decode(self, samples, request):
+            decoded = super().decode(samples, request)
+            if not request.prompt:
+                return replace(decoded, no_speech=0.01)
+            return replace(decoded, words=decoded.words[2:], no_speech=0.8)
+
+    model = LedAstray(lambda seconds, request: decoded_words(texts[: int(seconds)], step_ms=900))
+    recogniser = StreamingRecogniser(model, EngineOptions(vac=False, title="A talk"))
+    events = [*play(recogniser, 4), *recogniser.flush()]
+    words = [word for event in events if isinstance(event, Committed) for word in event.words]
+    assert [word.text.strip() for word in words] == texts
+    assert [word.start_ms for word in words] == [0, 900, 1800, 2700]
+
+
+@pytest.mark.parametrize("window_ms", [0, 2000])
+def test_words_that_were_said_before_the_window_are_not_decoded_again_without_the_prompt(window_ms):
+    heard = []
+
+    class Listening(ScriptedModel):
+        def decode(self, samples, request):
+            heard.append((len(samples) // 16, bool(request.prompt)))
+            return replace(super().decode(samples, request), no_speech=0.8 if request.prompt else 0.01)
+
+    options = EngineOptions(vac=False, title="A talk")
+    model = Listening(lambda seconds, request: decoded_words(["far", "behind"]))
+    front_end, window = VadFrontEnd(options, 0), DecodeWindow(0)
+    transcriber = Transcriber(model, options, front_end, window, counters=Counters(), clock=time.monotonic)
+    front_end.feed(np.concatenate([SECOND] * 4))
+    front_end.run_vad()
+    while front_end.waiting:
+        front_end.step()
+    transcriber.start_window(window_ms)  # as a restart within an utterance does
+    words = transcriber.decode_words(4000, 4000)
+    assert [word.text for word in words] == [" far", " behind"]
+    assert heard == [(4000 - window_ms, True), (4000 - window_ms, False)]
 
 
 def test_a_beginning_that_the_context_makes_the_model_skip_is_decoded_again_without_it():

@@ -57,6 +57,7 @@ class Command(BaseCommand):
             help="seams: seconds behind what waits; 0: flushed",
         )
         parser.add_argument("--processes", type=int, default=max(1, cores() // 2), help="seams: at once")
+        parser.add_argument("--title", default="", help="seams: of the room, part of the recogniser's prompt")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["names"] == ["races"]:
@@ -73,7 +74,12 @@ class Command(BaseCommand):
         if not talks or not all(talk.exists() for talk in talks):
             raise CommandError("seams needs talks with known words: seams TALK.json …")
         plan = resume_points.ResumePlan(
-            talks, runtime.model_folder(), options["every"], options["processes"], options["live"]
+            talks,
+            runtime.model_folder(),
+            every=options["every"],
+            processes=options["processes"],
+            live_s=options["live"],
+            title=options["title"],
         )
         resume_points.run_and_print(self.stdout, plan)
 

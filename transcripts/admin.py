@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from transcripts.models import Part, Sentence
 from transcripts.removal import remove_sentence
+from transcripts.revisions import Editor
 from transcripts.services import correct_sentence
 
 
@@ -60,13 +61,17 @@ class SentenceAdmin(admin.ModelAdmin[Sentence]):
 
     def delete_model(self, request: HttpRequest, obj: Sentence) -> None:
         """Its translations go too, its index stays taken: viewers merge by indices, which must not shift."""
-        remove_sentence(obj)
+        remove_sentence(obj, by=_editor(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Sentence]) -> None:
         """The same, for each that was ticked."""
         for sentence in queryset.select_related("part"):
-            remove_sentence(sentence)
+            remove_sentence(sentence, by=_editor(request))
 
     def save_model(self, request: HttpRequest, obj: Sentence, form: Any, change: bool) -> None:
         """Only the text can change."""
-        correct_sentence(sentence=obj, text=obj.text)
+        correct_sentence(sentence=obj, text=obj.text, by=_editor(request))
+
+
+def _editor(request: HttpRequest) -> Editor:
+    return Editor(request.user.pk, "admin")

@@ -150,3 +150,35 @@ class Sentence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.track_id} part {self.part_id} #{self.index}"
+
+
+class SentenceRevision(models.Model):
+    """What a person changed in a sentence. Of a removed one no earlier text is kept: who, when and why stay."""
+
+    class Action(models.TextChoices):
+        CORRECTED = "corrected"
+        REMOVED = "removed"
+
+    sentence = models.ForeignKey(Sentence, on_delete=models.CASCADE, related_name="revisions")
+    action = models.CharField(max_length=9, choices=Action.choices)
+    version = models.PositiveBigIntegerField(help_text="The track's version that the earlier text came with.")
+    text = models.TextField(blank=True, help_text="The earlier text.")
+    at = models.DateTimeField(default=timezone.now, editable=False)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="sentence_revisions",
+        help_text="Empty: that person was erased, or is known as `role` only.",
+    )
+    role = models.CharField(max_length=12, blank=True, help_text="As what: host, admin, captioner.")
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ("sentence_id", "version", "pk")
+        verbose_name = "revision of a sentence"
+        verbose_name_plural = "revisions of sentences"
+
+    def __str__(self) -> str:
+        return f"{self.sentence_id} {self.action} at v{self.version}"

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from rooms.errors import Conflict
@@ -13,16 +13,32 @@ from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
 from transcripts.events import SentenceRemoved
-from transcripts.models import Part, RoomState, Sentence, Track
+from transcripts.models import Part, RoomState, Sentence, SentenceRevision, Track
+from transcripts.revisions import (
+    Editor,
+    forget_earlier_texts,
+    note_revision,
+    refuse_outdated,
+    whole_sentence,
+)
 from transcripts.signals import about_to_delete
 
 
-def remove_sentence(sentence: Sentence) -> None:
-    """Take a sentence back, one that was spoken with all of its translations. Its text is gone at once. Idempotent."""
-    rows = Sentence.objects.filter(part_id=sentence.part_id, index=sentence.index)
-    if sentence.of_version is not None:
-        rows = rows.filter(pk=sentence.pk)
-    _remove(rows, room_id=sentence.part.room_id)
+@transaction.atomic
+def remove_sentence(sentence: Sentence, *, seen_version: int | None = None, by: Editor | None = None) -> None:
+    """Take a sentence back, one that was spoken with all of its translations, a long one with all of its pieces.
+
+    Its text is gone at once, also from its history. Idempotent. `seen_version`, `by`: see `correct_sentence`.
+    """
+    list(locked(Track.objects.filter(room_id=sentence.part.room_id)))  # nothing changes from here on
+    row = Sentence.with_removed.get(pk=sentence.pk)
+    if row.removed_at is None:
+        refuse_outdated(row, seen_version)
+    indexes = [piece.index for piece in whole_sentence(row)] if row.of_version is None else [row.index]
+    rows = Sentence.objects.filter(part_id=row.part_id, index__in=indexes)
+    if row.of_version is not None:
+        rows = rows.filter(pk=row.pk)
+    _remove(rows, room_id=sentence.part.room_id, by=by)
 
 
 def remove_unstored(*, room: Room, broadcast: int | None = None) -> None:
@@ -34,13 +50,21 @@ def remove_unstored(*, room: Room, broadcast: int | None = None) -> None:
     _remove(unstored if broadcast is None else unstored.filter(part__broadcast=broadcast), room_id=room.pk)
 
 
+def unneeded_tombstones(before: datetime) -> QuerySet[Sentence]:
+    """Of sentences that were removed before then, in parts that had ended by then.
+
+    What a person removed from a stored part stays as long as the part: its history says who, when and why.
+    """
+    by_person = Exists(SentenceRevision.objects.filter(sentence=OuterRef("pk")))
+    gone = Sentence.with_removed.filter(removed_at__lt=before, part__ended_at__lt=before).order_by()
+    return gone.exclude(by_person, part__store=True)
+
+
 @transaction.atomic
 def purge_tombstones(*, room_id: int, ended_before: datetime) -> int:
     """Delete what is left of removed sentences, of parts that ended before then. Returns how many."""
     tracks = {track.pk: track for track in locked(Track.objects.filter(room_id=room_id))}
-    gone = Sentence.with_removed.filter(
-        track__in=tracks, part__ended_at__lt=ended_before, removed_at__lt=ended_before
-    )
+    gone = unneeded_tombstones(ended_before).filter(track__in=tracks)
     rows = list(locked(gone).only("track_id", "version"))
     for row in rows:
         track = tracks[row.track_id]
@@ -80,7 +104,7 @@ def delete_parts_of(user_id: int) -> int:
 
 
 @transaction.atomic
-def _remove(rows: QuerySet[Sentence], *, room_id: int) -> None:
+def _remove(rows: QuerySet[Sentence], *, room_id: int, by: Editor | None = None) -> None:
     """Leave tombstones of these sentences of a room, and publish the removals."""
     while True:
         before = transaction.savepoint()
@@ -93,6 +117,8 @@ def _remove(rows: QuerySet[Sentence], *, room_id: int) -> None:
         transaction.savepoint_rollback(
             before
         )  # a language came meanwhile: once more, with its track locked first
+    forget_earlier_texts(found)
+    note_revision(found, SentenceRevision.Action.REMOVED, by)
     now, removed = timezone.now(), defaultdict[int, list[SentenceRemoved]](list)
     for row in found:
         track = tracks[row.track_id]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from rooms.access import Identity
 from rooms.errors import Forbidden, NotFound
@@ -161,6 +161,21 @@ def readable_parts(identity: Identity | None) -> QuerySet[Part]:
         return Part.objects.all()
     public = Q(store=True, public=True, room__do_not_record=False)
     return Part.objects.filter(public if identity is None else public | Q(owner=identity.user_id))
+
+
+def editable_parts(identity: Identity | None) -> QuerySet[Part]:
+    """Parts whose sentences this caller may correct and remove: one's own, an admin's all.
+
+    Whoever hosts a broadcast now may also mend what was said in it before, whoever hosted that.
+    """
+    if identity is not None and identity.is_admin:
+        return Part.objects.all()
+    if identity is None or identity.user_id is None:
+        return Part.objects.none()
+    hosting = Part.objects.filter(
+        owner=identity.user_id, ended_at=None, room=OuterRef("room"), broadcast=OuterRef("broadcast")
+    )
+    return Part.objects.filter(Q(owner=identity.user_id) | Exists(hosting))
 
 
 def readable_rooms(identity: Identity | None) -> list[ReadableRoom]:

@@ -12,7 +12,8 @@ from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
 from transcripts.events import LanguageAdded, SentenceChanged
-from transcripts.models import SPEAKER_UNKNOWN, Part, Sentence, Track
+from transcripts.models import SPEAKER_UNKNOWN, Part, Sentence, SentenceRevision, Track
+from transcripts.revisions import Editor, note_revision, refuse_outdated, whole_sentence
 from transcripts.signals import part_ended, sentences_committed
 
 
@@ -160,20 +161,31 @@ def add_translations_by_lang(
 
 
 @transaction.atomic
-def correct_sentence(*, sentence: Sentence, text: str) -> Sentence:
+def correct_sentence(
+    *, sentence: Sentence, text: str, seen_version: int | None = None, by: Editor | None = None
+) -> Sentence:
     """Give a sentence a new text; its index stays, its translations are outdated from now on.
 
-    A translation stays one of the same source text. What was removed meanwhile stays so.
+    A translation stays one of the same source text. What was removed meanwhile stays so. The pieces of a long sentence
+    take a new version together: their translation is one. `seen_version`: of the text that `by` has before their
+    eyes; raises Conflict (`sentence_changed`) where it is another one by now. transcripts/editing.py asks who may.
     """
     track = locked(Track.objects.filter(pk=sentence.track_id)).get()
-    row = locked(Sentence.with_removed.filter(pk=sentence.pk)).get()
+    pieces = whole_sentence(sentence) if sentence.of_version is None else [sentence]
+    rows = list(locked(Sentence.with_removed.filter(pk__in=[piece.pk for piece in pieces])))
+    row = next(row for row in rows if row.pk == sentence.pk)
+    refuse_outdated(row, seen_version)
     if row.text == text or row.removed_at is not None:
         return row
-    track.version += 1
+    note_revision([row], SentenceRevision.Action.CORRECTED, by)
+    row.text = text
+    changed = sorted((piece for piece in rows if piece.removed_at is None), key=lambda piece: piece.index)
+    for piece in changed:
+        track.version += 1
+        piece.version = track.version
     track.save(update_fields=["version"])
-    row.text, row.version = text, track.version
-    row.save(update_fields=["text", "version"])
-    _publish(row.part, track, [row])
+    Sentence.with_removed.bulk_update(changed, ["text", "version"])
+    _publish(row.part, track, changed)
     if row.of_version is None:
         _wake_translation(row.part, corrected=True)
     return row

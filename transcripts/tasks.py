@@ -6,8 +6,8 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from transcripts.models import Part, Sentence
-from transcripts.removal import purge_tombstones
+from transcripts.models import Part
+from transcripts.removal import purge_tombstones, unneeded_tombstones
 
 TOMBSTONES_STAY = timedelta(hours=1)  # longer than anybody comes back to where it was
 
@@ -16,8 +16,7 @@ TOMBSTONES_STAY = timedelta(hours=1)  # longer than anybody comes back to where 
 def purge() -> int:
     """Delete what is left of removed sentences where nobody can have missed the removal. Returns how many."""
     before = timezone.now() - TOMBSTONES_STAY
-    gone = Sentence.with_removed.filter(removed_at__lt=before, part__ended_at__lt=before).order_by()
-    rooms = gone.values_list("part__room_id", flat=True).distinct()
+    rooms = unneeded_tombstones(before).values_list("part__room_id", flat=True).distinct()
     return sum(purge_tombstones(room_id=room_id, ended_before=before) for room_id in rooms)
 
 

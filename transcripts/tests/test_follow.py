@@ -13,7 +13,9 @@ from django.utils import timezone
 from asr.rooms.ending import close_room
 from asr.sessions import finish_session
 from asr.tests.make import TERMS, join, room_session_of
-from transcripts import live
+from rooms.access import Identity
+from transcripts import editing, live
+from transcripts.editing import SentencePlace
 from transcripts.events import LanguageAdded, RoomClosed, SentenceChanged, SentenceRemoved
 from transcripts.follow import Follower, attach, detach
 from transcripts.hub import hub
@@ -217,6 +219,23 @@ async def test_corrections_while_others_come_and_go_on_reach_everybody_once():
         assert stays.texts.items() <= final.items()
         assert len(stays.texts) == 50
     assert len(followers) > 2  # and what each of them asserts held
+
+
+async def test_what_a_host_corrects_and_removes_reaches_who_follows_with_all_pieces_in_order():
+    part = await opened()
+    pieces = [NewSentence(0, 900, "A long", ends=False), NewSentence(900, 1800, "one.")]
+    first, last = await in_database(add_sentences)(part=part, sentences=pieces)
+    admin = Identity("admin", None)
+    async with following(part.room_id, notes := Notes()):
+        place = SentencePlace(part.room_id, part.number, last.index)
+        row = await in_database(editing.correct)(place, text="1.", seen_version=last.version, identity=admin)
+        await notes.until(lambda: len(notes.changes) == 2)
+        assert [(event.index, event.version, event.text) for event in notes.changes] == [
+            (first.index, 3, "A long"),
+            (last.index, 4, "1."),
+        ]
+        await in_database(editing.remove)(place, seen_version=row.version, identity=admin)
+        await notes.until(lambda: not notes.texts)
 
 
 async def test_replay_after_a_version_has_what_was_missed_and_what_follows_has_no_gap_and_no_repeat():

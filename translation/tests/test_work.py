@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from rooms.access import Identity
+from transcripts.editing import SentencePlace, correct
 from transcripts.models import Part, Sentence
 from transcripts.removal import remove_unstored
 from transcripts.services import correct_sentence, end_part
@@ -114,6 +116,23 @@ def test_a_correction_outside_the_newest_is_translated_again_while_the_part_is_o
     assert sorted(read(part, "de")) == [0, 1, 9, 10, 11]
     say(part, "Last.")
     assert work_all(part) == 1
+
+
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.django_db(transaction=True)
+def test_what_a_host_corrects_is_translated_again_also_after_the_end(unhurried, ended):
+    part = spoken_part()
+    first, *_ = say(part, "Won.", "Two.")
+    demand(part, "de")
+    work_all(part)
+    if ended:
+        end_part(part=part)
+        work_all(part)
+    place = SentencePlace(part.room_id, part.number, first.index)
+    corrected = correct(place, text="One.", seen_version=first.version, identity=Identity("admin", None))
+    work_all(part)
+    translated = Sentence.objects.get(part=part, track__lang="de", index=first.index)
+    assert (translated.text, translated.of_version) == ("[de] One.", corrected.version)
 
 
 def test_a_correction_outside_the_newest_waits_until_an_engine_is_back(env, server):

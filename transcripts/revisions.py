@@ -1,0 +1,52 @@
+"""What people change in sentences: who they are, what they had seen, and the history that it leaves."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from rooms.errors import Conflict
+from rooms.locks import update_in_order
+from transcripts.models import Sentence, SentenceRevision
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """Who changes a sentence: a user's key, or None where only the role is known (host, admin, captioner)."""
+
+    user_id: int | None
+    role: str
+    reason: str = ""
+
+
+def refuse_outdated(row: Sentence, seen_version: int | None) -> None:
+    """Raises Conflict (`sentence_changed`, with the present version) where somebody else was faster."""
+    if seen_version is not None and row.version != seen_version:
+        raise Conflict("sentence_changed", version=row.version)
+
+
+def whole_sentence(row: Sentence) -> list[Sentence]:
+    """All pieces of a spoken sentence that was stored in several (`ends`), in order; the row itself is among them."""
+    here = Sentence.with_removed.filter(part_id=row.part_id, track_id=row.track_id)
+    before = here.filter(index__lt=row.index, ends=True).order_by("-index").values_list("index", flat=True)
+    last = here.filter(index__gte=row.index, ends=True).order_by("index").values_list("index", flat=True)
+    first, end = before.first(), last.first()
+    pieces = here if first is None else here.filter(index__gt=first)
+    return list((pieces if end is None else pieces.filter(index__lte=end)).order_by("index"))
+
+
+def note_revision(rows: Collection[Sentence], action: SentenceRevision.Action, by: Editor | None) -> None:
+    """Remember what these sentences were before. The caller holds their locks."""
+    if by is None:
+        return
+    SentenceRevision.objects.bulk_create(
+        SentenceRevision(
+            sentence=row, action=action, version=row.version, by_id=by.user_id, role=by.role, reason=by.reason,
+            text=row.text if action == SentenceRevision.Action.CORRECTED else "",
+        )
+        for row in rows
+    )  # fmt: skip
+
+
+def forget_earlier_texts(rows: Collection[Sentence]) -> None:
+    """A removed sentence's history has no text either. The caller holds the sentences' locks."""
+    kept = SentenceRevision.objects.filter(sentence__in=[row.pk for row in rows]).exclude(text="")
+    update_in_order(kept, text="")

@@ -1,0 +1,36 @@
+"""Text that people type into a transcript: one line, without what nobody sees. Pure."""
+
+import unicodedata
+
+from rooms.errors import BadInput
+
+TEXT_MOST_CHARS = 2000
+REASON_MOST_CHARS = 200
+# Format characters that words are written with: joiners of Persian, Indic scripts and emoji, the marks of direction
+# that change nothing but their own place. The others reorder what stands beside them, or hide.
+_WRITTEN = frozenset("\u200c\u200d\u200e\u200f\u061c\u00ad")
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+
+
+def clean_text(text: str) -> str:
+    """A sentence as it is stored. Raises BadInput: `text_missing` where nothing is left, `text_too_long` (`most`)."""
+    if len(text) > 2 * TEXT_MOST_CHARS:
+        raise BadInput("text_too_long", most=TEXT_MOST_CHARS)
+    cleaned = one_line(text)
+    if not cleaned:
+        raise BadInput("text_missing")
+    if len(cleaned) > TEXT_MOST_CHARS:
+        raise BadInput("text_too_long", most=TEXT_MOST_CHARS)
+    return cleaned
+
+
+def one_line(text: str) -> str:
+    """In composed form, spaces and line ends as single spaces, without control characters and bidirectional overrides."""
+    kept = " ".join("".join(map(_visible, text)).split())
+    return unicodedata.normalize("NFC", kept)
+
+
+def _visible(char: str) -> str:
+    if char.isspace():
+        return " "
+    return char if char in _WRITTEN or unicodedata.category(char) not in _HIDDEN else ""

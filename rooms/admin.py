@@ -14,13 +14,13 @@ from rooms import access
 from rooms.admin_events import EventAdmin, HallAdmin, say_result
 from rooms.errors import BadInput
 from rooms.locks import update_in_order
-from rooms.models import AccessKey, Room, Vote
+from rooms.models import AccessKey, Consent, Room, Vote
 from rooms.schedule_import import import_schedules
 from rooms.selectors import votes_for
 from rooms.services import request_stop_recording
 from rooms.words import schedule_words
 
-__all__ = ["AccessKeyAdmin", "EventAdmin", "HallAdmin", "RoomAdmin", "VoteAdmin"]
+__all__ = ["AccessKeyAdmin", "ConsentAdmin", "EventAdmin", "HallAdmin", "RoomAdmin", "VoteAdmin"]
 
 # The next import would overwrite these in a room that the schedule made.
 OWNED_BY_SCHEDULE = (
@@ -160,3 +160,23 @@ class AccessKeyAdmin(ReadOnlyAdmin, admin.ModelAdmin[AccessKey]):
     def revoke(self, request: HttpRequest, keys: QuerySet[AccessKey]) -> None:
         """Make the keys worthless at once."""
         self.message_user(request, f"Revoked: {access.revoke(list(keys))}.")
+
+
+@admin.register(Consent)
+class ConsentAdmin(ReadOnlyAdmin, admin.ModelAdmin[Consent]):
+    """Who allowed what, when; nobody edits it and nobody deletes it."""
+
+    list_display = (
+        "given_at", "user", "room_code", "event", "audio", "keep_text", "public", "wording", "wording_version",
+        "wording_lang", "withdrawn_at",
+    )  # fmt: skip
+    list_filter = ("keep_text", "public", "wording", "wording_version", "event")
+    list_select_related = ("user", "event")
+    list_per_page = 50
+    search_fields = ("room_code", "user__username")
+    date_hierarchy = "given_at"
+    ordering = ("-pk",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """It says why there is a text."""
+        return False

@@ -141,6 +141,39 @@ class Room(models.Model):
         super().save(*args, **kwargs)
 
 
+class Consent(models.Model):
+    """Who allowed what to be done with their sound, by which wording, when (rooms/consent.py).
+
+    The database refuses every change but a withdrawal, and the loss of what it points to.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="consents",
+        help_text="Who answered: the login, which many may share. Empty: unknown, or erased.",
+    )
+    event = models.ForeignKey(Event, on_delete=models.SET_NULL, null=True, related_name="consents")
+    room = models.ForeignKey(Room, on_delete=models.SET_NULL, null=True, related_name="consents")
+    room_code = models.CharField(max_length=64, blank=True, help_text="Stays when the room is gone.")
+    audio = models.BooleanField(default=True, help_text="The sound may be turned into text.")
+    keep_text = models.BooleanField(help_text="The text may be kept when the room closes.")
+    public = models.BooleanField(help_text="Everybody may read and download the text.")
+    wording = models.CharField(max_length=32, help_text="What was asked: its name in rooms/wordings.py.")
+    wording_version = models.PositiveIntegerField()
+    wording_lang = models.CharField(max_length=16)
+    wording_sha256 = models.CharField("hash of the wording", max_length=64)
+    given_at = models.DateTimeField(default=timezone.now)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["room", "user"]),)
+
+    def __str__(self) -> str:
+        return f"consent {self.pk} of {self.given_at:%Y-%m-%d %H:%M}"
+
+
 class Vote(models.Model):
     """How many people wish captions for a talk. Anonymous: the old wire counts, and knows no voter."""
 

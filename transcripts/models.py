@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from rooms.models import LANGUAGE_CODE, Room
+from rooms.models import LANGUAGE_CODE, Consent, Room
 
 SPEAKER_UNKNOWN = -1
 
@@ -31,6 +31,15 @@ class Part(models.Model):
         blank=True,
         related_name="parts",
         help_text="Who hosted it, and said what may be stored and read; empty: that person was erased.",
+    )
+    consent = models.ForeignKey(
+        Consent,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="parts",
+        help_text="By which it is recorded, and has its terms.",
     )
 
     class Meta:

@@ -1,7 +1,7 @@
 """Writes of parts, tracks and sentences. Commit, then publish: each publishes in `on_commit`."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from django.db import transaction
@@ -45,12 +45,13 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class PartTerms:
-    """What the host decided for one part."""
+    """What the host decided for one part, and by which consent: the same terms by another one are the same."""
 
     source_lang: str
     store: bool
     public: bool
     owner_id: int | None
+    consent_id: int | None = field(default=None, compare=False)
 
 
 @transaction.atomic
@@ -67,6 +68,7 @@ def open_part(*, room: Room, terms: PartTerms, broadcast: int | None = None) -> 
         store=terms.store,
         public=terms.public,
         owner_id=terms.owner_id,
+        consent_id=terms.consent_id,
     )
 
 

@@ -15,10 +15,12 @@ from asr.rooms.models import RoomSession
 from asr.rooms.selectors import newest_session, open_session, room_end
 from asr.rooms.state import lock_end, publish_state
 from asr.sessions import begin_closing, create_session, lock_capacity
+from rooms.consent import Answers, record_consent
 from rooms.errors import Conflict, Forbidden, NoCapacity, NotFound
 from rooms.locks import locked
 from rooms.models import ROOM_CODE, Room, passes
 from rooms.people import is_personal
+from rooms.wordings import CLIENT, newest_wording
 from transcripts.events import HostReplaced, SessionReplaced
 from transcripts.models import Part
 from transcripts.services import PartTerms, open_part
@@ -30,7 +32,8 @@ HOST_GONE_AFTER = timedelta(seconds=10)  # its web process renews every 2 s
 class HostRequest:
     """A host that wants to speak. `connection_id`: what its browser was given by its last connection.
 
-    `key`: the hash of its login key; empty where it showed the password itself.
+    `key`: the hash of its login key; empty where it showed the password itself. Terms that name no consent are what
+    its client sent, whose page asked in words of its own.
     """
 
     room_code: str
@@ -72,7 +75,8 @@ def join_as_host(request: HostRequest) -> HostLease:
     elif _host_is_connected(opened) and not _takes_over(request, opened):
         raise Conflict("multiple_hosts")
     elif _terms(opened.part) != (terms := _terms_of_rejoin(request, opened)):
-        opened = _replace(opened, terms=terms)  # another language, preference or login: a part of its own
+        # Another language, preference or login: a part of its own.
+        opened = _replace(opened, terms=_with_consent(room, terms))
     _grant_host_lease(opened, request, before)
     if before is None:
         note("room opened", opened)
@@ -133,9 +137,9 @@ def _open(room: Room, request: HostRequest) -> RoomSession:
         raise NoCapacity("capacity", room=room.code, slots=capacity.slots)
     before = newest_session(room.pk)
     if before is None or room_end(room.pk).over:
-        return _new_session(open_part(room=room, terms=request.terms))
+        return _new_session(open_part(room=room, terms=_with_consent(room, request.terms)))
     # Viewers of a room that is not over yet stay, and its lines are counted on.
-    terms = _terms_of_rejoin(request, before)
+    terms = _with_consent(room, _terms_of_rejoin(request, before))
     return _new_session(open_part(room=room, terms=terms, broadcast=before.part.broadcast))
 
 
@@ -192,19 +196,28 @@ def _takes_over(request: HostRequest, opened: RoomSession) -> bool:
 
 
 def _terms_of_rejoin(request: HostRequest, opened: RoomSession) -> PartTerms:
-    """The first `public` of a key in this broadcast holds.
+    """The first `public` of a key in this broadcast holds, unless it was asked for now.
 
     The web client's second tab and its reload say `false` of their own accord.
     """
-    if not request.key:
+    if not request.key or request.terms.consent_id is not None:
         return request.terms
     broadcast = RoomSession.objects.filter(room=opened.room_id, part__broadcast=opened.part.broadcast)
     mine = broadcast.filter(host_key=request.key).select_related("part").order_by("-pk").first()
     return replace(request.terms, public=mine.part.public) if mine else request.terms
 
 
+def _with_consent(room: Room, terms: PartTerms) -> PartTerms:
+    """Terms that came without a consent are written down as one."""
+    if terms.consent_id is not None:
+        return terms
+    answers, asked = Answers(keep_text=terms.store, public=terms.public), newest_wording(CLIENT, "")
+    consent = record_consent(room=room, user_id=terms.owner_id, answers=answers, wording=asked)
+    return replace(terms, consent_id=consent.pk)
+
+
 def _terms(part: Part) -> PartTerms:
-    return PartTerms(part.source_lang, part.store, part.public, part.owner_id)
+    return PartTerms(part.source_lang, part.store, part.public, part.owner_id, part.consent_id)
 
 
 def _host_is_connected(opened: RoomSession) -> bool:

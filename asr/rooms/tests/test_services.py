@@ -20,9 +20,12 @@ from asr.rooms.services import restart_session
 from asr.sessions import finish_session
 from asr.sweeps import sweep
 from asr.tests.make import KEY, TERMS, aged, join, room_session_of, served, session_of, slots
+from rooms.consent import Answers, record_consent
 from rooms.errors import Conflict, DomainError, Forbidden, NoCapacity, NotFound
+from rooms.models import Consent
 from rooms.people import seed_people
 from rooms.tests.make import person, room
+from rooms.wordings import HOST, newest_wording
 from transcripts.models import Part, Sentence
 from transcripts.services import NewSentence, add_sentences
 
@@ -196,6 +199,45 @@ class TestJoining:
     def test_room_remembers_the_language_last_spoken(self):
         host_lease = join("A", terms=replace(TERMS, source_lang="fr"))
         assert room_session_of(host_lease).room.source_lang == "fr"
+
+
+class TestConsent:
+    def test_terms_that_a_client_sent_are_recorded_with_the_part_once(self):
+        ada = person("ada")
+        terms = replace(TERMS, owner_id=ada.pk, store=True, public=False)
+        host_lease = join("A", terms=terms)
+        leave_as_host(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
+        served(join("A", terms=terms))
+        consent = Consent.objects.get()
+        part = Part.objects.get()
+        assert part.consent == consent
+        assert (consent.user, consent.room_code, consent.wording) == (ada, "A", "client")
+        assert (consent.keep_text, consent.public) == (True, False)
+
+    def test_a_refused_host_consented_to_nothing(self):
+        join("A")
+        with pytest.raises(Conflict):
+            join("A", key="b" * 64)
+        assert Consent.objects.count() == 1
+
+    def test_other_terms_are_another_consent_and_a_restart_is_none(self):
+        first = join("A", terms=replace(TERMS, store=True))
+        restart_session(room_id=first.room_id, connection_id=first.connection_id)
+        assert len(set(Part.objects.values_list("consent", flat=True))) == Consent.objects.count() == 1
+        join("A", terms=replace(TERMS, store=False), connection_id=first.connection_id)
+        assert list(Consent.objects.order_by("pk").values_list("keep_text", flat=True)) == [True, False]
+        assert Part.objects.order_by("number").last().consent == Consent.objects.order_by("pk").last()
+
+    def test_what_was_asked_for_now_counts_also_against_what_the_same_key_said_before(self):
+        at, ada = room("A"), person("ada")
+        first = join(at, terms=replace(TERMS, owner_id=ada.pk, public=True))
+        answers = Answers(keep_text=True, public=False)
+        asked = newest_wording(HOST, "en")
+        consent = record_consent(room=at, user_id=ada.pk, answers=answers, wording=asked)
+        terms = replace(TERMS, owner_id=ada.pk, public=False, consent_id=consent.pk)
+        second = join(at, terms=terms, connection_id=first.connection_id)
+        part = room_session_of(second).part
+        assert (part.public, part.consent) == (False, consent)
 
 
 class TestLeaving:

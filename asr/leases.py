@@ -116,6 +116,8 @@ def beat(lease: Lease, progress: Progress) -> str:
         was_away = session.beat_at is None or is_stale(session)  # nothing could be written, nothing went on
         if was_away or progress.heard_ms != session.heard_ms or not progress.audio_waits:
             session.progress_at = now
+        if progress.heard_ms != session.heard_ms:
+            session.heard_at = now
         session.beat_at, session.suspect_at = now, None
         session.heard_ms, session.audio_waits = progress.heard_ms, progress.audio_waits
         session.committed_ms = max(session.committed_ms, progress.committed_ms)
@@ -126,6 +128,7 @@ def beat(lease: Lease, progress: Progress) -> str:
                 "beat_at",
                 "suspect_at",
                 "heard_ms",
+                "heard_at",
                 "committed_ms",
                 "audio_waits",
                 "delay_s",

@@ -45,7 +45,9 @@ class Session(models.Model):
     )
     beat_at = models.DateTimeField(null=True, blank=True)
     suspect_at = models.DateTimeField(null=True, blank=True, help_text="A sweep found the lease stale.")
-    progress_at = models.DateTimeField(null=True, blank=True, help_text="When heard_ms last moved.")
+    progress_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it last went on, or had nothing to do."
+    )
     audio_waits = models.BooleanField(default=False)
     deaths = models.JSONField(
         default=list, blank=True, help_text="Unix times of recent deaths without any text between them."
@@ -53,6 +55,7 @@ class Session(models.Model):
     died_at_ms = models.PositiveIntegerField(default=0, help_text="Committed up to, at the last death.")
     # how far it is
     heard_ms = models.PositiveIntegerField(default=0)
+    heard_at = models.DateTimeField(null=True, blank=True, help_text="When heard_ms last moved.")
     committed_ms = models.PositiveIntegerField(default=0)
     delay_s = models.FloatField(default=0.0)
     counters = models.JSONField(

@@ -5,13 +5,14 @@ database nothing. What a person may do is what the groups say; the environment s
 """
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeVar, cast
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db import connection, models, transaction
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 from django.utils.crypto import salted_hmac
@@ -21,6 +22,7 @@ from rooms.models import AccessKey, SeededLogin
 
 Power = Literal["host", "admin"]
 GROUPS: dict[Power, str] = {"host": "hosts", "admin": "admins"}
+OPERATORS = "operators"  # they look after all rooms; admins do so, too
 ADMIN_LOGIN = "admin"
 SEED_LOCK = 0x9E091E  # one process at a time follows the environment
 M = TypeVar("M", SeededLogin, AccessKey)
@@ -94,6 +96,20 @@ def is_personal(user_id: int | None) -> bool:
     return user_id is not None and SeededLogin.objects.filter(user=user_id, shared=False).exists()
 
 
+def personal_users(user_ids: Iterable[int]) -> set[int]:
+    """Those of these users whose name says who it is: all but the logins that several people share. One query."""
+    asked = set(user_ids)
+    shared = SeededLogin.objects.filter(user_id__in=asked, shared=True)
+    return asked - set(shared.values_list("user_id", flat=True))
+
+
+def may_operate(user: User | AnonymousUser) -> bool:
+    """Whether somebody may look after all rooms: watch, restart and close them, and write to hosts. One query."""
+    if not user.is_authenticated or not user.is_active:
+        return False
+    return user.is_superuser or user.groups.filter(name__in=(OPERATORS, GROUPS["admin"])).exists()
+
+
 @transaction.atomic
 def seed_people() -> None:
     """Make a user for each password of the environment that has none, and note what has changed there.
@@ -115,6 +131,7 @@ def seed_people() -> None:
     for login in wanted.values():
         if login.name not in rows and login.digest not in still_removed:
             _make_person(login)
+    Group.objects.get_or_create(name=OPERATORS)  # so that the admin can put people in
 
 
 def _make_person(login: ConfiguredLogin) -> None:

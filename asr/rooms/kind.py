@@ -15,6 +15,7 @@ from asr.kinds import SessionKind, Vocabulary
 from asr.models import Session
 from asr.rooms import sweeps
 from asr.rooms.ending import lock_room_session, part_closes, part_finished, stop_recording
+from asr.rooms.last_error import note_error
 from asr.rooms.models import RoomSession
 from asr.rooms.state import publish_state
 from transcripts import live
@@ -54,6 +55,7 @@ class RoomKind(SessionKind):
     def failed(self, session: Session) -> None:
         """The host reads why the room closes."""
         failed = lock_room_session(session)
+        note_error(session.pk, "asr_failed")
         if failed.closed_to_viewers_at is None:
             error = HostError("asr_failed")
             transaction.on_commit(partial(live.publish_room, failed.room_id, error))
@@ -69,6 +71,7 @@ class RoomKind(SessionKind):
         if first:
             room = waiting.room
             logger.warning("waits for a process", extra={"session": session.pk, "room": room.code})
+            note_error(session.pk, "waiting_for_engine")
             live.publish_room(room.pk, HostError("waiting_for_engine"))
 
     def must_stop(self, session: Session) -> bool:

@@ -1,7 +1,9 @@
 """What a session of a room has beside what all sessions have."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from asr.models import Session
 from rooms.models import Room
@@ -11,7 +13,8 @@ from transcripts.models import Part
 class RoomSession(models.Model):
     """A session's room, part, host and grace. Its row is written with the session's row locked.
 
-    The one exception is the renewal of a host's presence, one UPDATE that says itself what must still hold.
+    Exceptions are the renewal of a host's presence, one UPDATE that says itself what must still hold, and the note of
+    the last error, which no decision depends on.
     A restart or another language ends this session and begins the next, which takes over host, viewers and broadcast.
     """
 
@@ -40,6 +43,10 @@ class RoomSession(models.Model):
     )
     host_left = models.BooleanField(default=False, editable=False, help_text="It gave its lease up.")
     grace_until = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(
+        max_length=40, blank=True, help_text="Code of what its host was told last (asr/rooms/last_error.py)."
+    )
+    last_error_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("-session_id",)
@@ -51,3 +58,21 @@ class RoomSession(models.Model):
 
     def __str__(self) -> str:
         return f"session {self.session_id} of room {self.room_id}"
+
+
+class HostMessage(models.Model):
+    """What an operator tells whoever hosts a room. Few are kept, and not for long (asr/rooms/messages.py)."""
+
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="host_messages")
+    text = models.CharField(max_length=280)
+    sent_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    sent_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="The host's page said that it was read.")
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"message {self.pk} to the host of room {self.room_id}"

@@ -102,6 +102,22 @@ def begin_grace(opened: RoomSession) -> None:
 
 
 @transaction.atomic
+def restart_room(room_id: int, *, by: str) -> int:
+    """What `restart_session` does, for somebody who is not the host. Returns the new session's id.
+
+    `by`: who, for the log. Raises Conflict where the room is not active.
+    """
+    locked(Room.objects.filter(pk=room_id)).get()
+    opened = lock_open_session(room_id)
+    if opened is None:
+        raise Conflict("not_active")
+    note("restart requested", opened, by=by)
+    successor = _replace(opened)
+    publish_state(room_id)
+    return successor.session_id
+
+
+@transaction.atomic
 def restart_session(*, room_id: int, connection_id: str) -> int:
     """A new engine process and a new part; host, viewers, terms stay. Returns the new session's id.
 
@@ -144,7 +160,10 @@ def _open(room: Room, request: HostRequest) -> RoomSession:
 
 
 def _replace(opened: RoomSession, *, terms: PartTerms | None = None) -> RoomSession:
-    """End this session's part and go on in a new one of the same broadcast; the old process finishes its audio."""
+    """End this session's part and go on in a new one of the same broadcast; the old process finishes its audio.
+
+    A host that is away stays away, and its grace goes on.
+    """
     part = opened.part
     opened.replaced = True
     opened.save(update_fields=["replaced"])
@@ -152,8 +171,13 @@ def _replace(opened: RoomSession, *, terms: PartTerms | None = None) -> RoomSess
     successor = _new_session(open_part(room=part.room, terms=terms or _terms(part), broadcast=part.broadcast))
     successor.host_connection_id = opened.host_connection_id
     successor.host_key, successor.host_fence = opened.host_key, opened.host_fence
-    successor.host_seen_at = timezone.now()
-    successor.save(update_fields=["host_connection_id", "host_key", "host_fence", "host_seen_at"])
+    successor.host_left, successor.grace_until = opened.host_left, opened.grace_until
+    successor.host_seen_at = None if opened.grace_until else timezone.now()
+    successor.save(
+        update_fields=[
+            "host_connection_id", "host_key", "host_fence", "host_left", "host_seen_at", "grace_until",
+        ]
+    )  # fmt: skip
     publish(part.room_id, SessionReplaced(opened.pk, successor.pk))
     return successor
 

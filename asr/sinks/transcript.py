@@ -12,6 +12,7 @@ from asr.delay import DelayMeter, SpokenClock
 from asr.leases import Lease, held
 from asr.models import Session
 from asr.patience import until_answered
+from asr.rooms.last_error import note_error
 from asr.sinks.sink import Resume
 from transcripts import live
 from transcripts.events import Delays, HostError, Partial
@@ -73,6 +74,7 @@ class TranscriptSink:
 
     def error(self, code: str, **parameters: str) -> None:
         """Something the host should know."""
+        note_error(self._lease.session_id, code)
         self._publish(HostError(code, parameters))
 
     def ended(self) -> None:

@@ -15,6 +15,7 @@ from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
 from asr.rooms import presence, services
+from asr.rooms.last_error import note_error
 from gateways.common import background
 from gateways.common.limits import TokenBucket
 from gateways.conference import refusals, words
@@ -84,7 +85,9 @@ class HostSocket:
         writer.after(_writers.get(host_lease.room_id))
         _writers[host_lease.room_id] = writer
         self._held = host_lease, writer
-        self._writing = background.spawn(self._at_work(writer.run(host_lease.connection_id, self._error)))
+        self._writing = background.spawn(
+            self._at_work(writer.run(host_lease.connection_id, self._audio_error))
+        )
         if header.whole:
             await remember_header(host_lease.connection_id, header.whole)
         await self._info({"connection_id": host_lease.connection_id})
@@ -168,7 +171,7 @@ class HostSocket:
             self._losing = False
         elif not self._losing:
             self._losing = True
-            await self._error("audio_lost")
+            await self._audio_error("audio_lost")
 
     async def _receive_text(self, text: str) -> None:
         if _signal(text) == RESTART:
@@ -255,6 +258,11 @@ class HostSocket:
         await self._consumer.send_json_text(json.dumps({"error": {"code": code, "message": message}}))
         # A page takes anything without `info` for a chunk, this error too.
         await self._consumer.send_present_chunk()
+
+    async def _audio_error(self, code: str) -> None:
+        """What operators should know, too: it comes once per outage."""
+        await self._error(code)
+        await database_sync_to_async(note_error)(self._place()[1].session_id, code)
 
     def _place(self) -> tuple[services.HostLease, AudioWriter]:
         if self._held is None:

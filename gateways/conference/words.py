@@ -44,6 +44,7 @@ HOST_MESSAGES = {
     "audio_waits": "Audio cannot be stored now; it is kept and transcribed later",
     "not_host": "Not the host of this room",
     "not_ready": "The engine cannot be restarted now",
+    "operator_message": "{text}",
     "too_many_messages": "More messages or bytes than any recorder sends",
     "too_many_restarts": "The engine is being restarted already",
     "undecodable_audio": "No audio could be decoded from what this browser sends{because}",
@@ -70,4 +71,4 @@ def close_reason(error: DomainError) -> str | None:
 def host_message(code: str, parameters: Mapping[str, str]) -> str:
     """What a host's page shows."""
     because = UNDECODABLE_BECAUSE.get(parameters.get("problem", ""), "")
-    return in_words(code, {**parameters, "because": because}, HOST_MESSAGES)
+    return in_words(code, {"text": "", **parameters, "because": because}, HOST_MESSAGES)

@@ -65,10 +65,12 @@ async def test_bytes_that_are_no_audio_get_their_host_a_clear_error(stack, other
         for page, data in zip(pages, sent.values(), strict=True):
             await page.ready()
             await page.socket.send(data)
-        for page, expected in zip(pages, sent, strict=True):
+        for page, code, expected in zip(pages, rooms, sent, strict=True):
             error = (await page.until(lambda message: "error" in message))["error"]
             assert error["code"] == "undecodable_audio"
             assert expected in error["message"]
+            noted = "SELECT o.last_error FROM asr_rooms_roomsession o JOIN rooms_room r ON r.id = o.room_id WHERE r.code = %s"
+            assert stack.query(noted, code) == [("undecodable_audio",)]
             assert "last_n_sents" in await page.read()  # the page takes the error for a chunk
         await pages[0].speak(0, 2.5)  # the room stays open: a real recorder is heard
         await pages[0].says("S0001w1")

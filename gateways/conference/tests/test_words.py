@@ -19,6 +19,12 @@ CALLED = (
     "transcripts/selectors.py",
     "asr/rooms",
 )
+FOR_OPERATORS = {"asr/rooms/messages.py", "asr/rooms/operating.py"}  # our own page calls these
+
+
+def test_an_operator_s_message_is_shown_as_it_was_written():
+    shown = words.host_message("operator_message", {"id": "7", "text": "Louder {please}"})
+    assert shown == "Louder {please}"
 
 
 def test_a_host_s_page_shows_the_golden_texts():
@@ -51,6 +57,7 @@ def test_every_refusal_that_an_http_client_or_a_host_can_meet_has_words(place):
     )
     sources = [BASE_DIR / place, *(BASE_DIR / place).rglob("*.py")]
     ours = [path for path in sources if path.suffix == ".py" and "tests" not in path.parts]
+    ours = [path for path in ours if str(path.relative_to(BASE_DIR)) not in FOR_OPERATORS]
     codes = {code for path in ours for code in raised.findall(path.read_text("utf-8"))}
     assert codes
     assert codes - set(known) == set()

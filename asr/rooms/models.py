@@ -1,6 +1,7 @@
 """What a session of a room has beside what all sessions have."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -35,6 +36,13 @@ class RoomSession(models.Model):
         blank=True,
         editable=False,
         help_text="Hash of its login key; empty after a plain password.",
+    )
+    earlier_host_keys = ArrayField(
+        models.CharField(max_length=64),
+        default=list,
+        blank=True,
+        editable=False,
+        help_text="Those that `host_key` replaced, newest last: who comes back keeps what it said.",
     )
     host_fence = models.PositiveIntegerField(
         default=0,

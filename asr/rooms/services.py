@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from asr.models import Session
@@ -26,6 +27,7 @@ from transcripts.models import Part
 from transcripts.services import PartTerms, open_part
 
 HOST_GONE_AFTER = timedelta(seconds=10)  # its web process renews every 2 s
+EARLIER_KEYS = 20  # of one session are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +194,17 @@ def _grant_host_lease(opened: RoomSession, request: HostRequest, before: RoomSes
     if before is not None and not is_same_host(request.key, request.terms.owner_id, before):
         opened.host_fence = before.host_fence + 1
     opened.host_connection_id = str(uuid.uuid4())
+    if opened.host_key and opened.host_key != request.key:
+        others = [key for key in opened.earlier_host_keys if key != opened.host_key]
+        opened.earlier_host_keys = [*others, opened.host_key][-EARLIER_KEYS:]
     opened.host_key = request.key
     opened.host_left = False
     opened.host_seen_at = timezone.now()
     opened.grace_until = None
     opened.save(
         update_fields=[
-            "host_fence", "host_connection_id", "host_key", "host_left", "host_seen_at", "grace_until",
+            "host_fence", "host_connection_id", "host_key", "earlier_host_keys", "host_left", "host_seen_at",
+            "grace_until",
         ]
     )  # fmt: skip
 
@@ -227,7 +233,8 @@ def _terms_of_rejoin(request: HostRequest, opened: RoomSession) -> PartTerms:
     if not request.key or request.terms.consent_id is not None:
         return request.terms
     broadcast = RoomSession.objects.filter(room=opened.room_id, part__broadcast=opened.part.broadcast)
-    mine = broadcast.filter(host_key=request.key).select_related("part").order_by("-pk").first()
+    with_key = Q(host_key=request.key) | Q(earlier_host_keys__contains=[request.key])
+    mine = broadcast.filter(with_key).select_related("part").order_by("-pk").first()
     return replace(request.terms, public=mine.part.public) if mine else request.terms
 
 

@@ -139,6 +139,23 @@ class TestJoining:
         part = room_session_of(unstored).part
         assert (part.number, part.store, part.public) == (2, False, True)
 
+    def test_key_keeps_it_also_where_another_one_was_host_in_between(self):
+        first = join("A")
+        for key in ("b" * 64, "c" * 64, "b" * 64):  # the same terms: the same session
+            leave_as_host(room_id=first.room_id, connection_id=room_session_of(first).host_connection_id)
+            assert join("A", key=key).session_id == first.session_id
+        leave_as_host(room_id=first.room_id, connection_id=room_session_of(first).host_connection_id)
+        again = join("A", terms=replace(TERMS, public=False))
+        assert again.session_id == first.session_id
+        assert room_session_of(again).part.public
+
+    def test_so_many_keys_of_one_session_are_remembered(self):
+        first = join("A", key="0" * 64)
+        for number in range(1, 30):
+            leave_as_host(room_id=first.room_id, connection_id=room_session_of(first).host_connection_id)
+            join("A", key=f"{number:064}")
+        assert room_session_of(first).earlier_host_keys == [f"{number:064}" for number in range(9, 29)]
+
     def test_same_key_keeps_it_also_where_it_opens_the_room_again_while_that_still_closes(self):
         first = join("A")
         close_room(first.room_id)

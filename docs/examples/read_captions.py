@@ -26,13 +26,14 @@ class Captions:
         self.sentences: dict[tuple[int, int], dict[str, dict]] = {}
         self.partial = ""
         self.state = ""
+        self.whole = False  # a beginning that breaks off is known only once it has come whole: it is in the order of reading
 
     def take(self, message: dict) -> None:
         """Put a message where it belongs."""
         match message:
             case {"type": "hello"}:
                 if not message["resumed"]:
-                    self.sentences, self.versions = {}, {}
+                    self.sentences, self.versions, self.whole = {}, {}, False
                 self.state = message["state"]
             case {"type": "sentence", "part": part, "index": index, "lang": track}:
                 self.sentences.setdefault((part, index), {})[track] = message
@@ -41,6 +42,7 @@ class Captions:
                 self.sentences.get((part, index), {}).pop(track, None)
                 self._reach({track: message["version"]})
             case {"type": "versions"}:
+                self.whole = True
                 self._reach(message["versions"])
             case {"type": "partial"}:
                 self.partial = message["confirmed"] + message["tentative"]
@@ -66,7 +68,7 @@ class Captions:
         return own
 
     def _reach(self, versions: dict[str, int]) -> None:
-        for track, version in versions.items():
+        for track, version in versions.items() if self.whole else ():
             self.versions[track] = max(version, self.versions.get(track, 0))
 
 

@@ -94,9 +94,11 @@ class CaptionsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         reader, captions = self._reader, self._room
         if reader is None or captions is None:
             return
-        if isinstance(asked, request.Language):
+        if isinstance(asked, request.Ping):
+            self._outbox.show(messages.pong(), slot="pong")
+        elif isinstance(asked, request.Language):
             reader.lang = asked.lang
-            await captions.replay(reader, {})
+            await captions.replay(reader, asked.after)
             await self._demand(asked.lang)
         elif isinstance(asked, request.Resume):
             await captions.replay(reader, asked.after)

@@ -84,6 +84,11 @@ def delays(seconds: Mapping[str, float]) -> str:
     return _json({"type": "delays", **seconds})
 
 
+def pong() -> str:
+    """The answer to `ping`."""
+    return _json({"type": "pong"})
+
+
 def _state(room: RoomState, now: datetime) -> dict[str, object]:
     fields: dict[str, object] = {"state": STATES[RoomState.Name(room.state)]}
     if fields["state"] == "grace" and room.grace_until is not None:

@@ -68,27 +68,42 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """Go on in another language."""
+    """Go on in another language, behind these versions."""
 
     lang: str
+    after: dict[str, int]
 
 
-def message(text: str) -> Resume | History | Language:
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Say that the connection lives."""
+
+
+def message(text: str) -> Resume | History | Language | Ping:
     """A reader's message. Raises BadInput."""
     try:
         sent = json.loads(text)
     except (ValueError, RecursionError):
         sent = None
     match sent:
+        case {"type": "ping"}:
+            return Ping()
         case {"type": "lang", "lang": str(lang)}:
-            return Language(language(lang))
-        case {"type": "resume", "after": dict(after)} if len(after) <= TRACKS_MOST:
-            return Resume(versions(",".join(f"{lang}:{version}" for lang, version in after.items())))
+            return Language(language(lang), _after(sent))
+        case {"type": "resume", "after": dict()}:
+            return Resume(_after(sent))
         case {"type": "history", "before": dict(before)}:
             part, index = _bounded(before, "part", "index")
             (count,) = _bounded(sent, "count")
             return History(part, index, min(HISTORY_MOST, count))
     raise BadInput("message_unknown")
+
+
+def _after(sent: Mapping[str, Any]) -> dict[str, int]:
+    after = sent.get("after", {})
+    if not isinstance(after, dict) or len(after) > TRACKS_MOST:
+        raise BadInput("message_unknown")
+    return versions(",".join(f"{lang}:{version}" for lang, version in after.items()))
 
 
 def _bounded(values: Mapping[str, Any], *names: str) -> list[int]:

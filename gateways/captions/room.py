@@ -61,8 +61,10 @@ class RoomCaptions:
     async def replay(self, reader: Reader, after: Mapping[str, int]) -> None:
         """Give `reader` what it missed of its tracks; what comes meanwhile waits behind that."""
         reader.hold()
-        missed = {lang: version for lang, version in after.items() if lang in self.tracks(reader.lang)}
-        if not missed or any(self._versions.get(lang, 0) - v > REPLAY_MOST for lang, v in missed.items()):
+        missed = {lang: after.get(lang, 0) for lang in self.tracks(reader.lang)}
+        if missed.keys().isdisjoint(after) or any(
+            self._versions.get(lang, 0) - v > REPLAY_MOST for lang, v in missed.items()
+        ):
             self._begin_reader(reader)
             return
         async with _replays():

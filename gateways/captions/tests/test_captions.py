@@ -164,6 +164,42 @@ async def test_the_language_changes_in_mid_connection(stack, room):
         await page.says("S0001w1")  # as it was spoken, until a translation comes
 
 
+async def test_who_changes_the_language_keeps_what_was_spoken(stack, room):
+    async with host(stack, room) as speaker, reader(stack, room, "de") as page:
+        await speaker.ready()
+        await speaker.speak(0, 8.5)
+        await page.says("S0001w1", "S0003w1")
+        at = len(page.messages)
+        known = {"en": page.captions.versions["en"]}
+        await page.socket.send(json.dumps({"type": "lang", "lang": "pt", "after": known}))
+        hello = await page.until(lambda message: message["type"] == "hello")
+        assert (hello["lang"], hello["resumed"]) == ("pt", True)
+        reached = await page.until(lambda message: message["type"] == "versions")
+        assert set(reached["versions"]) == {"en", "pt"}
+        assert not [
+            m for m in page.messages[at:] if m.get("lang") == "en" and m.get("version", 99) <= known["en"]
+        ]
+
+
+async def test_who_knows_one_track_is_given_the_whole_of_the_other(stack, room):
+    async with host(stack, room) as speaker, reader(stack, room, "pt") as page:
+        await speaker.ready()
+        await speaker.speak(0, 4.5)
+        await page.says("S0001w1")
+        await page.until(lambda message: message.get("lang") == "pt" and message["type"] == "sentence")
+        translated = page.of("sentence")[-1]
+        async with reader(stack, room, "pt", after={"en": page.captions.versions["en"]}) as back:
+            await back.until(lambda message: message["type"] == "versions")
+            assert back.messages[0]["resumed"]
+            assert translated in back.of("sentence")
+
+
+async def test_a_reader_is_told_that_its_connection_lives(stack, room):
+    async with reader(stack, room) as page:
+        await page.socket.send('{"type": "ping"}')
+        await page.until(lambda message: message["type"] == "pong")
+
+
 async def test_what_was_private_is_replayed_to_nobody_once_the_room_is_closed(stack, room):
     async with host(stack, room, public=False) as speaker, reader(stack, room) as page:
         await speaker.ready()

@@ -1,17 +1,20 @@
 """The native wire's messages and requests, without a server."""
 
 import json
+import runpy
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.env import BASE_DIR
 from gateways.captions import messages, request
 from rooms.errors import BadInput
 from transcripts.events import Partial, SentenceChanged, SentenceRemoved
 from transcripts.models import RoomState
 
+Captions = runpy.run_path(str(BASE_DIR / "docs" / "examples" / "read_captions.py"))["Captions"]
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 SENTENCE = SentenceChanged("en", 7, 1, 1, 3, 0, 0, 1000, 2000, -1, "Well.")
 
@@ -59,10 +62,27 @@ def test_no_message_breaks_the_reading_of_messages(text):
         request.message(text)
 
 
+def test_what_broke_off_in_its_beginning_is_asked_for_from_the_beginning():
+    captions = Captions("en")
+    beginning = [
+        {"type": "hello", "resumed": False, "state": "live"},
+        {"type": "sentence", "lang": "en", "version": 9, "part": 1, "index": 0, "text": "Corrected."},
+    ]
+    for message in beginning:
+        captions.take(message)
+    assert captions.versions == {}
+    captions.take({"type": "versions", "versions": {"en": 9}})
+    assert captions.versions == {"en": 9}
+
+
 def test_requests_are_bounded():
     asked = request.message('{"type": "history", "before": {"part": 2, "index": 7}, "count": 1000000}')
     assert asked == request.History(2, 7, request.HISTORY_MOST)
     assert request.message('{"type": "resume", "after": {"en": 3}}') == request.Resume({"en": 3})
+    assert request.message('{"type": "ping"}') == request.Ping()
+    for after in ('["en"]', '{"en": "x"}', '{"a": 1, "b": 1, "c": 1, "d": 1, "e": 1}'):
+        with pytest.raises(BadInput):
+            request.message(f'{{"type": "resume", "after": {after}}}')
     for values in (
         '"part": -1, "index": 0',
         '"part": 1',

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
+from csp import constants as csp
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
+from config import catalogues
 from config.database import connection_settings
 from config.env import BASE_DIR, read_env
 from config.layout import celery_url, layout
@@ -42,12 +44,15 @@ INSTALLED_APPS = [
     "asr.rooms",
     "translation",
     "gateways.conference",
+    "pages",
 ]
 MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "pages.language.PageLocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -66,6 +71,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "pages.appearance.of_page",
             ],
         },
     },
@@ -169,6 +175,24 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.trust_proxy else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# Nothing from other hosts, nothing inline; sockets of this host are 'self', too.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [csp.SELF],
+        "img-src": [csp.SELF, "data:"],
+        "base-uri": [csp.NONE],
+        "object-src": [csp.NONE],
+        "form-action": [csp.SELF],
+        "frame-ancestors": [csp.NONE],
+    }
+}
+SESSION_COOKIE_AGE = int(timedelta(hours=16).total_seconds())  # a day of a conference
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = int(timedelta(days=365).total_seconds())
+LANGUAGE_COOKIE_SECURE = CSRF_COOKIE_SECURE
+LOGIN_URL = "pages:login"
+CSRF_FAILURE_VIEW = "pages.failures.csrf_failed"
 APPEND_SLASH = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -177,6 +201,8 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
 LANGUAGE_CODE = "en"
+LANGUAGES = catalogues.languages()
+LOCALE_PATHS = [catalogues.compiled_folder(VAR_DIR)]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = ENV.event_time_zone

@@ -91,6 +91,16 @@ def person_of(login: ConfiguredLogin) -> tuple[int, Power] | None:
     return (row.user_id, power) if row and row.user_id and power else None
 
 
+def power_of(user: User) -> Power | None:
+    """What this person may do: what their groups say; who may change everything in the admin is an admin. One query."""
+    if not user.is_active:
+        return None
+    names = set(user.groups.values_list("name", flat=True))
+    if user.is_superuser or GROUPS["admin"] in names:
+        return "admin"
+    return "host" if GROUPS["host"] in names else None
+
+
 def is_personal(user_id: int | None) -> bool:
     """Whether a login is one person's: not the password that all hosts share, nor the admins'."""
     return user_id is not None and SeededLogin.objects.filter(user=user_id, shared=False).exists()

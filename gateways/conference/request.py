@@ -12,9 +12,9 @@ from django.http.request import split_domain_port, validate_host
 
 from asr.rooms.selectors import open_session
 from asr.rooms.services import recordable_room
-from gateways.common.address import caller_address
 from gateways.conference import refusals
 from rooms.access import Identity, identify
+from rooms.address import caller_address
 from rooms.errors import DomainError
 from translation.selectors import target_langs
 

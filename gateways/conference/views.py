@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse
 
 import asr.rooms.ending
 import transcripts.selectors
-from gateways.common.address import address_of
 from gateways.conference import encode
 from gateways.conference.api import ConferenceAPI, JsonBody, LoginRefused, refusals
 from gateways.conference.wire import (
@@ -24,6 +23,7 @@ from gateways.conference.wire import (
 )
 from rooms import access, selectors, services
 from rooms.access import Identity
+from rooms.address import address_of
 from rooms.errors import DomainError, Forbidden, NotFound, Unauthenticated
 from rooms.models import LANGUAGE_CODE, passes
 

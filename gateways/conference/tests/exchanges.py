@@ -12,7 +12,7 @@ from gateways.conference.tests.test_http import ADMIN, HOST, Wire
 
 USUAL = {
     "Cross-Origin-Opener-Policy": "same-origin", "Referrer-Policy": "same-origin", "Vary": "origin",
-    "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Content-Security-Policy": "the pages'",
 }  # fmt: skip
 
 
@@ -22,6 +22,8 @@ def shown_headers(answer):
     if not answer.content:  # to HEAD the length is told all the same
         usual["Content-Length"] = answer.headers.get("Content-Length", "0")
     found = {**dict.fromkeys(USUAL, "absent"), **answer.headers}
+    if "Content-Security-Policy" in answer.headers:  # its parts come in any order
+        found["Content-Security-Policy"] = USUAL["Content-Security-Policy"]
     return ", ".join(f"{name}: {value}" for name, value in sorted(found.items()) if usual.get(name) != value)
 
 

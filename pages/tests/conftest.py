@@ -1,0 +1,148 @@
+"""Fixtures of the pages' tests: a server of its own on the tests' PostgreSQL and Redis, and a real Chromium.
+
+`page` is a Playwright page whose addresses are relative to the server: `page.goto("/")`. Tests that use it are plain
+functions, not coroutines. Rows that they make are committed (`transactional_db`), so the server sees them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from ops.faults.stack import BASE_DIR, free_port
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_OPTIONS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage",
+    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required",
+]  # fmt: skip
+STARTS_WITHIN_S = 60.0
+WITHIN_MS = 30_000
+HOST_PASSWORD, ADMIN_PASSWORD = "host-password", "admin-password"
+
+
+def chromium() -> str | None:
+    """The system's Chromium, or what CHROMIUM names."""
+    named = os.environ.get("CHROMIUM")
+    return named or next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def server_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The web process, as it is run in production but for TLS; its URL."""
+    from django.conf import settings
+    from django.db import connection
+
+    database = urlsplit(settings.DATABASE_URL)._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    environment = {
+        **os.environ, "DEBUG": "0", "HTTPS_ONLY": "0", "DATABASE_URL": database, "REDIS_URL": settings.REDIS_URL,
+        "LOGIN_FAILURES_PER_MINUTE": "1000", "LOG_LEVEL": "INFO",
+    }  # fmt: skip
+    log = tmp_path_factory.mktemp("server") / "web.log"
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "config.servers", "--port", str(port)]
+    with log.open("wb") as output:
+        child = subprocess.Popen(command, cwd=BASE_DIR, env=environment, stdout=output, stderr=output)
+    try:
+        _wait_until_it_answers(url, child, log)
+        yield url
+    finally:
+        child.terminate()
+        child.wait(STARTS_WITHIN_S)
+
+
+@pytest.fixture
+def server(transactional_db: None, server_process: str) -> str:
+    """The URL of a server that sees what this test commits."""
+    return server_process
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium without a window. Playwright's event loop stays in this thread, hence one per module of plain tests."""
+    executable = chromium()
+    if executable is None:
+        pytest.skip("NO BROWSER TESTS: no Chromium here (apt install chromium, or set CHROMIUM to its path)")
+    from playwright.sync_api import sync_playwright
+
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv(
+            "DJANGO_ALLOW_ASYNC_UNSAFE", "1"
+        )  # Django sees Playwright's loop; nothing here runs in it
+        running = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
+        yield running
+        running.close()
+
+
+NewContext = Callable[..., "BrowserContext"]
+
+
+@pytest.fixture
+def new_context(browser: Browser, server: str) -> Iterator[NewContext]:
+    """Gives browsers that know nothing of each other (cookies, storage); takes Playwright's options of a context."""
+    contexts: list[BrowserContext] = []
+
+    def give(**options: object) -> BrowserContext:
+        context = browser.new_context(**{"base_url": server, "locale": "en-GB", **options})
+        context.set_default_timeout(WITHIN_MS)
+        context.set_default_navigation_timeout(WITHIN_MS)
+        contexts.append(context)
+        return context
+
+    yield give
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(new_context: NewContext) -> Iterator[Page]:
+    """A page on a phone's screen. Whatever its scripts throw, or the Content-Security-Policy refuses, fails the test."""
+    opened = new_context(viewport={"width": 390, "height": 844}).new_page()
+    errors = watch(opened)
+    yield opened
+    assert not errors, errors
+
+
+def watch(page: Page) -> list[str]:
+    """The list that grows with each error of the page's scripts and each refusal of its policy."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda message: errors.append(message.text) if "Content Security Policy" in message.text else None,
+    )
+    return errors
+
+
+def sign_in(page: Page, password: str = HOST_PASSWORD) -> None:
+    """Through the login page, as people do."""
+    page.goto("/login")
+    page.get_by_label("Password", exact=True).fill(password)
+    page.locator("main").get_by_role("button", name="Sign in").click()
+    page.wait_for_url("/")
+
+
+def _wait_until_it_answers(url: str, child: subprocess.Popen[bytes], log: Path) -> None:
+    import time
+
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while time.monotonic() < deadline and child.poll() is None:
+        try:
+            requests.get(f"{url}/manifest.webmanifest", timeout=5)
+            return
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    raise RuntimeError(f"the server did not start: {log.read_text(errors='replace')[-2000:]}")

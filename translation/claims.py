@@ -75,14 +75,16 @@ def claim_next(
         values = {"worker": worker, "claimed_until": now + _claim_duration(), "begun_at": now, "due_at": None}
         token = str(uuid.uuid4())
         update_in_order(rows, token=token, **values)
-        claimed = {row.pk: row for row in rows.select_related("part")}
-        return [
+        claimed = {row.pk: row for row in rows.select_related("part")}  # some may have gone with their part
+        taken = [
             [
                 Claim(item.pk, token, item.room, item.lang, now, claimed[item.pk], item.engine)
                 for item in group
+                if item.pk in claimed
             ]
             for group in groups
         ]
+        return [group for group in taken if group]
 
 
 @contextmanager

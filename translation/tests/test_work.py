@@ -188,6 +188,23 @@ def test_a_claim_is_one_workers_and_what_comes_after_its_end_is_refused():
         assert list(jobs) == [other.job_id]
 
 
+def test_a_job_that_goes_while_a_worker_chooses_is_left_out_and_the_others_are_claimed():
+    """As when somebody deletes an old part. No lock keeps it from doing so: the choice reads, then updates."""
+    parts = [spoken_part(code) for code in ("HALL1", "HALL2")]
+    for part in parts:
+        say(part, "One.")
+        demand(part, "de")
+    due.find()
+    gone = Job.objects.get(room=parts[0].room)
+
+    def engine_of(source: str, target: str) -> str:
+        Job.objects.filter(pk=gone.pk).delete()  # the facts are read by then
+        return "scripted"
+
+    claimed = claims.claim_next("test", most=2, engine_of=engine_of)
+    assert [[claim.room_id for claim in group] for group in claimed] == [[parts[1].room_id]]
+
+
 def test_a_worker_that_starts_again_releases_its_claims(unhurried):
     part = spoken_part()
     say(part, "One.")

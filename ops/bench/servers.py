@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import psutil
@@ -126,12 +126,14 @@ class _Measured:
 
 
 @contextlib.contextmanager
-def running_server(name: str, stack: Stack) -> Iterator[tuple[psutil.Process, int]]:
+def running_server(
+    name: str, stack: Stack, servers: Mapping[str, Callable[[int], list[str]]] = SERVERS
+) -> Iterator[tuple[psutil.Process, int]]:
     """A web process more, of another server: its process and its port."""
     port = free_port()
     with (stack.folder / "run" / f"bench-{name.replace(' ', '-')}.log").open("w") as log:
         child = subprocess.Popen(
-            SERVERS[name](port), cwd=BASE_DIR, env=os.environ | stack.environment, stdout=log, stderr=log
+            servers[name](port), cwd=BASE_DIR, env=os.environ | stack.environment, stdout=log, stderr=log
         )
     try:
         _until_it_listens(child, port)

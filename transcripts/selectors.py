@@ -215,7 +215,9 @@ class ReadLine:
         return f"[{self.original_lang}] {self.text}" if self.original_lang else self.text
 
 
-def readable_sentences(room: Room, lang: str, identity: Identity | None) -> list[Part]:
+def readable_sentences(
+    room: Room, lang: str, identity: Identity | None, *, part: int | None = None
+) -> list[Part]:
     """Parts of `room` with `lang` that this caller may read, for `read_lines`: `sentences` are prefetched.
 
     Raises NotFound where nothing is stored in that language, Forbidden where something is, for others.
@@ -225,6 +227,8 @@ def readable_sentences(room: Room, lang: str, identity: Identity | None) -> list
     )
     if not having.exists():
         raise NotFound("no_transcript")
+    if part is not None:
+        having = having.filter(number=part)
     wanted = Sentence.objects.filter(Q(track__lang=lang) | Q(track__lang=F("part__source_lang")))
     parts = list(
         having.filter(pk__in=readable_parts(identity).values("pk"))
@@ -251,9 +255,9 @@ def read_lines(part: Part, lang: str) -> list[ReadLine]:
     return lines
 
 
-def transcript_text(room: Room, lang: str, identity: Identity | None) -> str:
-    """The stored transcript as text (docs/wires/conference.md). Raises NotFound, Forbidden."""
-    parts = readable_sentences(room, lang, identity)
+def transcript_text(room: Room, lang: str, identity: Identity | None, *, part: int | None = None) -> str:
+    """The stored transcript as text (docs/wires/conference.md), or one part. Raises NotFound, Forbidden."""
+    parts = readable_sentences(room, lang, identity, part=part)
     zone = room.event.zone
     return render_text(
         [

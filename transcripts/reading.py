@@ -1,0 +1,131 @@
+"""A stored transcript, read whole: its parts, its languages, its sentences with their translations."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.db.models import Exists, OuterRef
+
+from rooms.access import Identity
+from rooms.errors import Forbidden, NotFound
+from rooms.models import Room
+from transcripts.models import Part, Sentence, Track
+from transcripts.selectors import readable_parts
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stored piece of a sentence, as people may correct it (transcripts/editing.py)."""
+
+    index: int
+    version: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSentence:
+    """A whole sentence: what was said, and those translations of it that are of its present text.
+
+    `index`: of its first piece. `line`: sentences of one line are a paragraph. `speaker` -1: unknown.
+    """
+
+    index: int
+    line: int
+    start_ms: int
+    end_ms: int
+    speaker: int
+    text: str
+    pieces: tuple[Piece, ...]
+    translations: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a caller may read of a room. `parts`: oldest first, those in which something was said.
+
+    `langs`: spoken languages first, then those of translations.
+    """
+
+    room: Room
+    parts: list[Part]
+    langs: list[str]
+
+    @property
+    def spoken_langs(self) -> list[str]:
+        """In the order in which they were spoken first."""
+        return list(dict.fromkeys(part.source_lang for part in self.parts))
+
+
+def transcript_of(room: Room, identity: Identity | None, *, part: int | None = None) -> Transcript:
+    """The room's transcript, or one part of it. Three queries; sentences are read by `sentences_of`.
+
+    Raises NotFound (`no_transcript`) where nothing is stored, Forbidden (`no_access`) where it is for others.
+    """
+    said = Exists(Sentence.objects.filter(part=OuterRef("pk")))
+    stored = Part.objects.filter(said, room=room)
+    if part is not None:
+        stored = stored.filter(number=part)
+    parts = list(stored.filter(pk__in=readable_parts(identity).values("pk")).order_by("number"))
+    if not parts:
+        raise Forbidden("no_access") if stored.exists() else NotFound("no_transcript")
+    here = Exists(Sentence.objects.filter(track=OuterRef("pk"), part__in=parts))
+    found = Track.objects.filter(here, room=room).order_by("lang").values_list("lang", flat=True)
+    spoken = list(dict.fromkeys(item.source_lang for item in parts))
+    return Transcript(room, parts, [*spoken, *(lang for lang in found if lang not in spoken)])
+
+
+def count_sentences(parts: Collection[Part]) -> int:
+    """How many rows they have in all languages: what reading them costs."""
+    return Sentence.objects.filter(part__in=parts).count()
+
+
+def sentences_of(part: Part, langs: Collection[str]) -> list[ReadSentence]:
+    """The part's sentences in reading order with their translations into `langs`. One query."""
+    wanted = {part.source_lang, *langs}
+    rows = (
+        Sentence.objects.filter(part=part, track__lang__in=wanted)
+        .order_by("index")
+        .values_list("track__lang", "index", "line", "start_ms", "end_ms", "speaker", "text", "ends", "version", "of_version")
+    )  # fmt: skip
+    spoken: list[Sentence] = []
+    translated: dict[tuple[str, int], tuple[str, int | None]] = {}
+    for lang, index, line, start_ms, end_ms, speaker, text, ends, version, of_version in rows:
+        if lang == part.source_lang:
+            spoken.append(
+                Sentence(index=index, line=line, start_ms=start_ms, end_ms=end_ms, speaker=speaker, text=text, ends=ends, version=version)
+            )  # fmt: skip
+        else:
+            translated[lang, index] = (text, of_version)
+    others = sorted(wanted - {part.source_lang})
+    return [_whole(pieces, others, translated) for pieces in _sentences(spoken)]
+
+
+def _sentences(rows: list[Sentence]) -> Iterator[list[Sentence]]:
+    """Pieces of one sentence together; one goes on in the next index only, which may have been removed."""
+    starts, number = {}, 0
+    for before, row in zip([None, *rows], rows, strict=False):
+        if before is None or before.ends or row.index != before.index + 1:
+            number += 1
+        starts[row.index] = number
+    for _, pieces in groupby(rows, key=lambda row: starts[row.index]):
+        yield list(pieces)
+
+
+def _whole(
+    pieces: list[Sentence], langs: list[str], translated: dict[tuple[str, int], tuple[str, int | None]]
+) -> ReadSentence:
+    translations = {}
+    for lang in langs:
+        found = [translated.get((lang, piece.index)) for piece in pieces]
+        texts = [
+            item[0] for item, piece in zip(found, pieces, strict=True) if item and item[1] == piece.version
+        ]
+        if len(texts) == len(pieces) and any(texts):
+            translations[lang] = " ".join(filter(None, texts))
+    first, last = pieces[0], pieces[-1]
+    return ReadSentence(
+        index=first.index, line=first.line, start_ms=first.start_ms, end_ms=last.end_ms, speaker=first.speaker,
+        text=" ".join(piece.text for piece in pieces),
+        pieces=tuple(Piece(piece.index, piece.version, piece.text) for piece in pieces),
+        translations=translations,
+    )  # fmt: skip

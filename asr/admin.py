@@ -8,6 +8,8 @@ from django.utils import timezone
 
 from asr.models import Session, Worker
 from asr.selectors import WORKER_LIVES_FOR
+from rooms.admin_export import Exported
+from rooms.admin_filters import room_filter
 
 
 def heart_beat(session: Session) -> str:
@@ -18,13 +20,21 @@ def heart_beat(session: Session) -> str:
 
 
 @admin.register(Session)
-class SessionAdmin(admin.ModelAdmin[Session]):
+class SessionAdmin(Exported, admin.ModelAdmin[Session]):
     """Sessions are only watched here; those of rooms are closed on a page of their own (asr/rooms/admin.py)."""
 
     list_display = (
-        "id", "kind", "state", "delay_s", "heart_beat", "source_lang", "worker", "pid", "generation",
+        "name", "kind", "state", "created_at", "closed_at", "delay_s", "heart_beat", "source_lang", "worker", "pid", "generation",
     )  # fmt: skip
-    list_filter = ("kind", "state", "worker")
+    list_filter = (room_filter("room_session__room"), "kind", "state", "source_lang", "worker")
+    list_select_related = ("room_session__room",)
+    list_per_page = 50
+    search_fields = ("room_session__room__code", "room_session__room__title", "worker", "close_reason")
+    date_hierarchy = "created_at"
+    export_fields = (
+        "id", "kind", "room_session__room__code", "state", "source_lang", "created_at", "closed_at", "close_reason", "worker",
+        "generation", "heard_ms", "committed_ms", "delay_s",
+    )  # fmt: skip
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Gateways open them."""
@@ -36,7 +46,13 @@ class SessionAdmin(admin.ModelAdmin[Session]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Session | None = None) -> list[str]:
         """All of it."""
-        return [field.name for field in Session._meta.fields]
+        return ["name", *(field.name for field in Session._meta.fields)]
+
+    @admin.display(description="session", ordering="pk")
+    def name(self, session: Session) -> str:
+        """The room's, where it has one: a number tells nobody which talk it was."""
+        of_room = getattr(session, "room_session", None)
+        return f"{of_room.room.code} {of_room.room.title}" if of_room else f"{session.kind} {session.pk}"
 
     @admin.display(description="heart-beat")
     def heart_beat(self, session: Session) -> str:
@@ -49,6 +65,8 @@ class WorkerAdmin(admin.ModelAdmin[Worker]):
     """The workers on the queue `asr`."""
 
     list_display = ("name", "slots", "model", "device", "beat_at", "alive")
+    list_filter = ("model", "device")
+    search_fields = ("name", "model")
 
     @admin.display(boolean=True)
     def alive(self, worker: Worker) -> bool:

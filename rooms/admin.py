@@ -12,6 +12,8 @@ from django.urls import URLPattern, path
 
 from rooms import access
 from rooms.admin_events import EventAdmin, HallAdmin, say_result
+from rooms.admin_export import Exported
+from rooms.admin_filters import LastImportFilter, RoomFilter, ScheduleStateFilter
 from rooms.errors import BadInput
 from rooms.locks import update_in_order
 from rooms.models import AccessKey, Consent, Room, Vote
@@ -57,24 +59,30 @@ class RoomForm(forms.ModelForm[Room]):
 
 
 @admin.register(Room)
-class RoomAdmin(admin.ModelAdmin[Room]):
+class RoomAdmin(Exported, admin.ModelAdmin[Room]):
     """Create and edit rooms, publish them, read the schedule again."""
 
     form = RoomForm
     change_list_template = "admin/rooms/room/change_list.html"
     list_display = (
-        "code", "title", "location", "starts_at", "language", "origin", "published", "do_not_record", "votes",
+        "code", "title", "event", "location", "starts_at", "language", "imported", "published", "do_not_record", "votes",
     )  # fmt: skip
-    list_filter = ("published", "origin", "do_not_record", "in_schedule", "event", "track", "location")
-    list_select_related = ("vote",)
+    list_filter = (
+        ScheduleStateFilter, LastImportFilter, "published", "do_not_record", "event", "location", "track", "language",
+    )  # fmt: skip
+    export_fields = (
+        "code", "event__slug", "title", "presenters", "track", "location", "starts_at", "ends_at", "language", "source_lang",
+        "origin", "in_schedule", "published", "do_not_record", "imported", "imported_at", "vote__count",
+    )  # fmt: skip
+    list_select_related = ("vote", "event")
     list_per_page = 50
-    search_fields = ("code", "title", "location", "track")
+    search_fields = ("code", "title", "location", "track", "presenters")
     date_hierarchy = "starts_at"
     actions = ("publish", "unpublish")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Room | None = None) -> tuple[str, ...]:
         """What the schedule owns is changed in the schedule."""
-        fixed = ("origin", "in_schedule", "votes")
+        fixed = ("origin", "in_schedule", "imported", "imported_at", "votes")
         if obj is not None and obj.origin == Room.Origin.SCHEDULE:
             return (*fixed, *OWNED_BY_SCHEDULE)
         return (*fixed, "code") if obj else fixed
@@ -132,10 +140,12 @@ class ReadOnlyAdmin:
 
 
 @admin.register(Vote)
-class VoteAdmin(ReadOnlyAdmin, admin.ModelAdmin[Vote]):
+class VoteAdmin(Exported, ReadOnlyAdmin, admin.ModelAdmin[Vote]):
     """How many wish captions for which talk."""
 
     list_display = ("room", "count")
+    list_filter = (RoomFilter, "room__event")
+    export_fields = ("room__code", "room__title", "count")
     list_select_related = ("room",)
     ordering = ("-count",)
     search_fields = ("room__code", "room__title")
@@ -163,14 +173,18 @@ class AccessKeyAdmin(ReadOnlyAdmin, admin.ModelAdmin[AccessKey]):
 
 
 @admin.register(Consent)
-class ConsentAdmin(ReadOnlyAdmin, admin.ModelAdmin[Consent]):
+class ConsentAdmin(Exported, ReadOnlyAdmin, admin.ModelAdmin[Consent]):
     """Who allowed what, when; nobody edits it and nobody deletes it."""
 
     list_display = (
         "given_at", "user", "room_code", "event", "audio", "keep_text", "public", "wording", "wording_version",
         "wording_lang", "withdrawn_at",
     )  # fmt: skip
-    list_filter = ("keep_text", "public", "wording", "wording_version", "event")
+    list_filter = (RoomFilter, "keep_text", "public", "wording", "wording_version", "event")
+    export_fields = (
+        "given_at", "user__username", "room_code", "event__slug", "audio", "keep_text", "public", "wording",
+        "wording_version", "wording_lang", "wording_sha256", "withdrawn_at",
+    )  # fmt: skip
     list_select_related = ("user", "event")
     list_per_page = 50
     search_fields = ("room_code", "user__username")

@@ -50,7 +50,16 @@ class EventAdmin(admin.ModelAdmin[Event]):
     """Conferences; the settings' one follows what changes there, and stays."""
 
     form = EventForm
-    list_display = ("title", "slug", "time_zone", "schedule_url", "from_settings")
+    list_display = (
+        "title",
+        "slug",
+        "time_zone",
+        "schedule_read_at",
+        "schedule_result",
+        "imported_at",
+        "from_settings",
+    )
+    readonly_fields = ("schedule_read_at", "schedule_result", "imported_at")
     search_fields = ("title", "slug")
     actions = ("read_schedule",)
 

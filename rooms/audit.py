@@ -1,11 +1,10 @@
 """Who did what to a room by hand: the admin's own log, so that a room's history there tells all of it."""
 
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import User
 
 from rooms.models import Room
 
 
-def note_act(user: User, room: Room, act: str) -> None:
+def note_act(user_id: int, room: Room, act: str) -> None:
     """Write down that this person did this; call in the transaction of what was done. `act`: what, without text of people."""
-    LogEntry.objects.log_actions(user.pk, Room.objects.filter(pk=room.pk), CHANGE, act, single_object=True)
+    LogEntry.objects.log_actions(user_id, Room.objects.filter(pk=room.pk), CHANGE, act, single_object=True)

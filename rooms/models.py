@@ -46,6 +46,15 @@ class Event(models.Model):
     hidden_tracks = models.JSONField(default=list, blank=True, help_text="Names of tracks to hide.")
     from_settings = models.BooleanField(default=False, editable=False)
     seeded_with = models.JSONField(default=dict, editable=False, help_text="What the settings said last.")
+    schedule_read_at = models.DateTimeField(
+        "schedule read", null=True, editable=False, help_text="When its schedule was asked for last."
+    )
+    schedule_result = models.CharField(
+        "what came of it", max_length=500, blank=True, editable=False, help_text="In a sentence."
+    )
+    imported_at = models.DateTimeField(
+        "last import", null=True, editable=False, help_text="When a schedule was applied last."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -92,6 +101,11 @@ class Room(models.Model):
         SCHEDULE = "schedule"
         MANUAL = "manual"
 
+    class Imported(models.TextChoices):
+        NEW = "new"
+        CHANGED = "changed"
+        GONE = "gone"
+
     event = models.ForeignKey(
         Event,
         on_delete=models.PROTECT,
@@ -123,6 +137,14 @@ class Room(models.Model):
         editable=False,
         help_text="Offered by the schedule now: not vanished, not of a hidden track.",
     )
+    imported = models.CharField(
+        max_length=7,
+        choices=Imported.choices,
+        blank=True,
+        editable=False,
+        help_text="What an import did to it last.",
+    )
+    imported_at = models.DateTimeField(null=True, editable=False, help_text="When it did that.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -181,7 +203,7 @@ class Vote(models.Model):
     count = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
-        return f"{self.room_id}: {self.count}"
+        return f"{self.room.code}: {self.count}"
 
 
 class SeededLogin(models.Model):

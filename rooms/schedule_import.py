@@ -5,6 +5,7 @@ import logging
 from dataclasses import asdict, fields
 
 from django.core.cache import cache
+from django.utils import timezone
 from redis.exceptions import RedisError
 
 from rooms.errors import BadInput, DomainError
@@ -13,7 +14,9 @@ from rooms.schedule import parse_schedule
 from rooms.schedule_source import Validators, fetch
 from rooms.seed import settings_event
 from rooms.services import ScheduleChanges, apply_schedule
+from rooms.words import schedule_words
 
+MOST_CHARS: int = Event._meta.get_field("schedule_result").max_length or 0
 logger = logging.getLogger(__name__)
 
 
@@ -44,6 +47,21 @@ def import_schedule(
     source = source or event.schedule_url
     if not source:
         raise BadInput("no_schedule")
+    try:
+        changes = _read(source, event, force=force, confirmed=confirmed)
+    except DomainError as error:
+        _note_result(event, schedule_words(error))
+        raise
+    _note_result(event, changes.summary())
+    return changes
+
+
+def _note_result(event: Event, words: str) -> None:
+    event.schedule_read_at, event.schedule_result = timezone.now(), words[:MOST_CHARS]
+    event.save(update_fields=["schedule_read_at", "schedule_result"])
+
+
+def _read(source: str, event: Event, *, force: bool, confirmed: bool) -> ScheduleChanges:
     cache_key = _validators_key(event, source)
     read_before = Room.objects.filter(event=event, in_schedule=True).exists()
     known = _known(cache_key) if read_before and not force else Validators()

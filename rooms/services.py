@@ -1,11 +1,12 @@
 """Writes of rooms: what a schedule says, votes, and what may not be recorded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from rooms.errors import Conflict
 from rooms.halls import halls_named
@@ -104,8 +105,12 @@ def apply_schedule(
         changes.unpublished += room.published
         room.published = room.in_schedule = False
     changes.created, changes.updated = len(created), len(updated)
+    _note_import(
+        event, {Room.Imported.NEW: created, Room.Imported.CHANGED: updated, Room.Imported.GONE: vanished}
+    )
     Room.objects.bulk_create(created, batch_size=500)
-    Room.objects.bulk_update([*updated, *vanished, *unreadable], _WRITTEN, batch_size=200)
+    written = (*_WRITTEN, "imported", "imported_at")
+    Room.objects.bulk_update([*updated, *vanished, *unreadable], written, batch_size=200)
     return changes
 
 
@@ -138,6 +143,15 @@ class _Import:
     rooms: dict[str, Room]
     taken: dict[str, str]
     halls: dict[str, Hall]
+
+
+def _note_import(event: Event, done: Mapping[Room.Imported, list[Room]]) -> None:
+    """So that the admin can list what an import did."""
+    event.imported_at = timezone.now()
+    event.save(update_fields=["imported_at"])
+    for what, rooms in done.items():
+        for room in rooms:
+            room.imported, room.imported_at = what, event.imported_at
 
 
 def _apply_talks(

@@ -47,7 +47,7 @@ class Part(models.Model):
         constraints = (models.UniqueConstraint(fields=["room", "number"], name="part_number"),)
 
     def __str__(self) -> str:
-        return f"{self.room_id} part {self.number}"
+        return f"{self.room.code} part {self.number}"
 
 
 class Track(models.Model):
@@ -65,7 +65,7 @@ class Track(models.Model):
         constraints = (models.UniqueConstraint(fields=["room", "lang"], name="track_language"),)
 
     def __str__(self) -> str:
-        return f"{self.room_id} {self.lang} v{self.version}"
+        return f"{self.room.code} {self.lang}"
 
 
 class RoomState(models.Model):
@@ -101,7 +101,7 @@ class RoomState(models.Model):
     delay_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return f"{self.room_id} {self.state}"
+        return f"{self.room.code} {self.state}"
 
 
 class SentenceManager(models.Manager["Sentence"]):
@@ -158,7 +158,7 @@ class Sentence(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.track_id} part {self.part_id} #{self.index}"
+        return f"sentence {self.index + 1}"  # no query: a page may show thousands; no text: logs keep this
 
 
 class SentenceRevision(models.Model):

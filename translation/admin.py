@@ -9,6 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from rooms.admin_export import Exported
+from rooms.admin_filters import RoomFilter
 from translation import circuit, selectors, services
 from translation.demand import begin
 from translation.models import Demand, EngineState, Job, PairState, PinnedLanguage
@@ -36,6 +38,7 @@ class EngineAdmin(Watched, admin.ModelAdmin[EngineState]):
     """The engines that a worker has used or asked."""
 
     list_display = ("name", "state", "latency", "last_error", "last_error_at", "answered_at", "offers")
+    search_fields = ("name", "last_error")
     actions = ("use_again",)
 
     @admin.display(description="state")
@@ -78,16 +81,27 @@ class PairAdmin(Watched, admin.ModelAdmin[PairState]):
         "last_error",
         "last_error_at",
     )
-    list_filter = ("engine", "last_error")
+    list_filter = ("engine", "last_error", "source", "target")
+    search_fields = ("engine", "source", "target", "last_error")
 
 
 @admin.register(Job)
-class JobAdmin(Watched, admin.ModelAdmin[Job]):
+class JobAdmin(Exported, Watched, admin.ModelAdmin[Job]):
     """Each language of each room that is being translated, or was recently."""
 
     list_display = ("room", "lang", "kind", "state", "delay", "failures", "last_error", "worker")
-    list_filter = ("lang", "last_error")
+    list_filter = (RoomFilter, "lang", "last_error", "room__event", ("part", admin.EmptyFieldListFilter))
     list_select_related = ("room", "part")
+    export_fields = (
+        "room__code",
+        "lang",
+        "part__number",
+        "due_at",
+        "failures",
+        "last_error",
+        "waiting_s",
+        "worker",
+    )
     search_fields = ("room__code", "room__title")
     actions = ("retry",)
 
@@ -125,7 +139,7 @@ class PinnedLanguageAdmin(admin.ModelAdmin[PinnedLanguage]):
     """Languages that are translated without readers."""
 
     list_display = ("room", "lang")
-    list_filter = ("lang",)
+    list_filter = (RoomFilter, "lang", "room__event")
     list_select_related = ("room",)
     search_fields = ("room__code", "room__title")
     autocomplete_fields = ("room",)
@@ -141,5 +155,6 @@ class DemandAdmin(Watched, admin.ModelAdmin[Demand]):
     """Demand: leases of the web processes."""
 
     list_display = ("room", "lang", "readers", "holder", "expires_at")
-    list_filter = ("lang",)
+    list_filter = (RoomFilter, "lang", "room__event")
     list_select_related = ("room",)
+    search_fields = ("room__code", "room__title", "holder")

@@ -23,7 +23,7 @@ class Demand(models.Model):
         indexes = (models.Index(fields=["expires_at"]),)
 
     def __str__(self) -> str:
-        return f"{self.room_id} {self.lang}: {self.readers}"
+        return f"{self.room.code} {self.lang}: {self.readers}"
 
 
 class PinnedLanguage(models.Model):
@@ -37,7 +37,7 @@ class PinnedLanguage(models.Model):
         constraints = (models.UniqueConstraint(fields=["room", "lang"], name="pinned_language"),)
 
     def __str__(self) -> str:
-        return f"{self.room_id} {self.lang}"
+        return f"{self.room.code} {self.lang}"
 
 
 class Job(models.Model):
@@ -90,7 +90,7 @@ class Job(models.Model):
         indexes = (models.Index(fields=["due_at"]),)
 
     def __str__(self) -> str:
-        return f"{self.room_id} {self.lang}"
+        return f"{self.room.code} {self.lang}"
 
 
 class Circuit(models.Model):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -10,21 +13,31 @@ from django.utils import timezone
 
 from asr.admin import heart_beat
 from asr.models import Session
-from asr.rooms.ending import close_room
-from asr.rooms.models import RoomSession
+from asr.rooms.models import HostMessage, RoomSession
+from asr.rooms.operating import Operator, force_close
+from rooms.admin_export import Exported
+from rooms.admin_filters import RoomFilter
 from rooms.errors import Conflict
 
 
 @admin.register(RoomSession)
-class RoomSessionAdmin(admin.ModelAdmin[RoomSession]):
+class RoomSessionAdmin(Exported, admin.ModelAdmin[RoomSession]):
     """Sessions are made by hosts: here they are watched and closed."""
 
     list_display = (
-        "room", "state", "host", "delay_s", "heart_beat", "source_lang", "worker", "pid", "generation", "part",
+        "room", "state", "hosted_by", "host", "delay_s", "heart_beat", "source_lang", "last_error", "worker", "pid",
+        "generation", "part_number",
     )  # fmt: skip
-    list_filter = ("session__state", "session__worker")
-    list_select_related = ("session", "room", "part")
-    search_fields = ("room__code", "room__title")
+    list_filter = (
+        RoomFilter, "session__state", "room__event", "part__source_lang", "last_error", "session__worker",
+    )  # fmt: skip
+    list_select_related = ("session", "room", "part__owner")
+    list_per_page = 50
+    search_fields = ("room__code", "room__title", "part__owner__username")
+    export_fields = (
+        "room__code", "room__title", "part__number", "part__owner__username", "part__source_lang", "session__state",
+        "session__created_at", "session__closed_at", "session__close_reason", "session__heard_ms", "last_error",
+    )  # fmt: skip
     actions = ("force_close",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -69,6 +82,16 @@ class RoomSessionAdmin(admin.ModelAdmin[RoomSession]):
         """The session's."""
         return opened.session.generation
 
+    @admin.display(description="part", ordering="part__number")
+    def part_number(self, opened: RoomSession) -> int:
+        """Of its room."""
+        return opened.part.number
+
+    @admin.display(description="hosted by", ordering="part__owner__username")
+    def hosted_by(self, opened: RoomSession) -> str:
+        """The login."""
+        return str(opened.part.owner or "")
+
     @admin.display(description="host")
     def host(self, opened: RoomSession) -> str:
         """Connected, or how long the room waits for its host."""
@@ -104,9 +127,27 @@ class RoomSessionAdmin(admin.ModelAdmin[RoomSession]):
         closed = 0
         for session in sessions:
             try:
-                close_room(session.room_id, by=f"user {request.user.pk}")
+                force_close(session.room, Operator(cast(User, request.user)))
                 closed += 1
             except Conflict:
                 continue  # it closed while the question stood
         rooms = "1 room is" if closed == 1 else f"{closed} rooms are"
         self.message_user(request, f"{rooms} being closed.", messages.SUCCESS)
+
+
+@admin.register(HostMessage)
+class HostMessageAdmin(admin.ModelAdmin[HostMessage]):
+    """What operators told hosts; written on the page /live."""
+
+    list_display = ("room", "text", "sent_by", "sent_at", "seen_at")
+    list_filter = (RoomFilter, "room__event")
+    list_select_related = ("room", "sent_by")
+    search_fields = ("room__code", "room__title", "text")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """There its host is told, too."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: HostMessage | None = None) -> bool:
+        """It may have been read."""
+        return False

@@ -65,7 +65,7 @@ class RoomSession(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"session {self.session_id} of room {self.room_id}"
+        return f"{self.room.code} session {self.session_id}"
 
 
 class HostMessage(models.Model):
@@ -83,4 +83,4 @@ class HostMessage(models.Model):
         ordering = ("-pk",)
 
     def __str__(self) -> str:
-        return f"message {self.pk} to the host of room {self.room_id}"
+        return f"{self.room.code} message {self.pk}"

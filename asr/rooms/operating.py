@@ -42,26 +42,26 @@ def open_to_hosts(room: Room, operator: Operator) -> None:
         raise Forbidden("do_not_record", room=room.code)
     if not room.published:
         update_in_order(Room.objects.filter(pk=room.pk), published=True)
-        note_act(operator.user, room, "Published, so that a host may open it.")
+        note_act(operator.user.pk, room, "Published, so that a host may open it.")
 
 
 @transaction.atomic
 def restart(room: Room, operator: Operator) -> None:
     """A new recogniser process; host and viewers stay. Raises Conflict (`not_active`)."""
     restart_room(room.pk, by=operator.by)
-    note_act(operator.user, room, "Restarted the recogniser.")
+    note_act(operator.user.pk, room, "Restarted the recogniser.")
 
 
 @transaction.atomic
 def force_close(room: Room, operator: Operator) -> None:
     """Finish what was heard, then send host and viewers away. Raises Conflict (`not_active`)."""
     close_room(room.pk, by=operator.by)
-    note_act(operator.user, room, "Closed the room.")
+    note_act(operator.user.pk, room, "Closed the room.")
 
 
 @transaction.atomic
 def tell_host(room: Room, operator: Operator, text: str) -> HostMessage:
     """A message to whoever hosts this room. Raises BadInput."""
     message = send_message(room_id=room.pk, text=text, sent_by_id=operator.user.pk)
-    note_act(operator.user, room, "Sent a message to the host.")
+    note_act(operator.user.pk, room, "Sent a message to the host.")
     return message

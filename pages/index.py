@@ -1,20 +1,192 @@
-"""/: what is on now and next, by hall."""
+"""/: what is on now and next, by hall, and today's later talks with votes for captions. Brings itself up to date."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core import signing
+from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+from ninja import Router, Schema
 
 from asr.rooms.selectors import active_rooms
-from rooms.selectors import listed_rooms
+from pages import texts
+from pages.languages import shown_name
+from rooms import selectors, services
+from rooms.errors import Conflict
+from rooms.models import Room
+from rooms.programme import HallProgramme, programme_of
+from transcripts.selectors import room_states
+from translation.selectors import target_langs
+
+LONGEST_QUERY = 100
+VOTES_COOKIE = "votes"
+VOTES_KEPT = 200
+VOTES_REMEMBERED_S = int(timedelta(days=30).total_seconds())
+
+router = Router()
 
 
+@dataclass(frozen=True, slots=True)
+class TalkCard:
+    """A talk as the page shows it. `state`: "", "live", "waiting" or "grace"; `voted` None: it cannot be voted on."""
+
+    room: Room
+    starts_at: datetime | None
+    ends_at: datetime | None
+    state: str = ""
+    lang: str = ""
+    votes: int = 0
+    voted: bool | None = None
+
+    @property
+    def speakers(self) -> str:
+        """As the schedule has them."""
+        return ", ".join(self.room.presenters)
+
+    @property
+    def place(self) -> str:
+        """As the schedule has it."""
+        return self.room.hall.name if self.room.hall else self.room.location
+
+    def contains(self, words: list[str]) -> bool:
+        """Whether each word stands in its title, speakers, track or place."""
+        said = " ".join([self.room.title, self.speakers, self.room.track, self.place]).casefold()
+        return all(word in said for word in words)
+
+
+@dataclass(frozen=True, slots=True)
+class HallCard:
+    """A place with its talks."""
+
+    hall: HallProgramme
+    on: list[TalkCard]
+    next: TalkCard | None
+
+
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """The first page."""
+    """The first page; with `part=programme` what its script replaces."""
+    query = request.GET.get("q", "")[:LONGEST_QUERY].strip()
+    context = {"query": query, **_programme(request, query.casefold().split())}
+    if request.GET.get("part") == "programme":
+        response = render(request, "pages/index_programme.html", context)
+    else:
+        response = render(request, "pages/index.html", {**context, "texts": texts.catalogue(script_texts())})
+    patch_cache_control(response, no_cache=True, private=True)
+    return response
+
+
+def script_texts() -> dict[str, str]:
+    """What static/js/index.js says."""
+    return {
+        "found.none": _("No talk matches. Try fewer letters, or clear the search."),
+        "found.one": _("1 talk"),
+        "found.many": _("{count} talks"),
+        "stale": _(
+            "No connection to the server. This page is as it was at {time} and tries again by itself."
+        ),
+        "vote.failed": _("Your wish was not counted. Try again."),
+    }
+
+
+class VoteBody(Schema):
+    """Whether this browser wishes captions for the talk."""
+
+    wanted: bool
+
+
+class VoteView(Schema):
+    """How many wish captions now, and whether this browser does."""
+
+    votes: int
+    wanted: bool
+
+
+@router.post("/vote/{code}", response=VoteView)
+def vote(request: HttpRequest, code: str, body: VoteBody, response: HttpResponse) -> VoteView:
+    """One wish per browser: a signed cookie remembers it; the same wish again changes nothing."""
+    voted = _voted(request)
+    room = selectors.votable_room(code)
+    if body.wanted == (code in voted):
+        return VoteView(votes=selectors.votes_for(room), wanted=body.wanted)
+    try:
+        count = services.cast_vote(code, vote=body.wanted)
+    except Conflict:  # taken back, though an organiser has set the count to nothing since
+        count = 0
+    voted = [other for other in voted if other != code] + ([code] if body.wanted else [])
+    response.set_cookie(
+        VOTES_COOKIE, signing.dumps(voted[-VOTES_KEPT:], salt=VOTES_COOKIE), max_age=VOTES_REMEMBERED_S,
+        httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE,
+    )  # fmt: skip
+    return VoteView(votes=count, wanted=body.wanted)
+
+
+def _programme(request: HttpRequest, words: list[str]) -> dict[str, Any]:
+    """Six queries, however many halls and talks."""
+    now = timezone.now()
     active = active_rooms()
-    rooms = [(room, active.get(room.pk)) for room in listed_rooms(list(active))]
-    return render(request, "pages/index.html", {"rooms": rooms})
+    rooms = selectors.programme_rooms(list(active), now=now)
+    ahead = timedelta(minutes=settings.ENV.room_list_ahead_min)
+    programme = programme_of(rooms, active, now=now, ahead=ahead)
+    states = room_states([room.pk for room in rooms if room.pk in active])
+    voted = set(_voted(request))
+
+    def card(room: Room) -> TalkCard:
+        opened = active.get(room.pk)
+        can_vote = room.origin == Room.Origin.SCHEDULE and programme.is_today and opened is None
+        zone = room.event.zone
+        return TalkCard(
+            room,
+            room.starts_at.astimezone(zone) if room.starts_at else None,
+            room.ends_at.astimezone(zone) if room.ends_at else None,
+            state=states.get(room.pk, "waiting") if opened else "",
+            lang=shown_name(opened.source_lang if opened else selectors.spoken_lang(room)),
+            votes=selectors.votes_for(room) if can_vote else 0,
+            voted=room.code in voted if can_vote else None,
+        )
+
+    halls = [
+        HallCard(hall, [card(room) for room in hall.on], card(hall.next) if hall.next else None)
+        for hall in programme.halls
+    ]
+    later = [card(room) for room in programme.later]
+    if words:
+        halls = [hall for hall in halls if any(talk.contains(words) for talk in _talks(hall))]
+        later = [talk for talk in later if talk.contains(words)]
+    return {
+        "halls": halls,
+        "later": later,
+        "day": programme.day,
+        "is_today": programme.is_today,
+        "nothing_at_all": not rooms,
+        "targets": len(target_langs()),
+        "several_events": len({room.event_id for room in rooms}) > 1,
+    }
+
+
+def _talks(hall: HallCard) -> list[TalkCard]:
+    return [*hall.on, *([hall.next] if hall.next else [])]
+
+
+def _voted(request: HttpRequest) -> list[str]:
+    """Codes that this browser has voted for; what is no list of ours counts as nothing."""
+    try:
+        found = signing.loads(
+            request.COOKIES.get(VOTES_COOKIE, ""), salt=VOTES_COOKIE, max_age=VOTES_REMEMBERED_S
+        )
+    except BadSignature:
+        return []
+    return [str(code) for code in found]
 
 
 urlpatterns = [path("", index, name="index")]

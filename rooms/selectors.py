@@ -10,6 +10,7 @@ from django.utils import timezone
 from rooms.errors import NotFound
 from rooms.models import ROOM_CODE, SLUG, Hall, Room, passes
 
+PROGRAMME_MOST = 500  # rooms on the first page
 SOMEWHERE_TODAY = timedelta(hours=25)  # a day that the clocks change may have
 
 
@@ -67,6 +68,19 @@ def next_in(hall: Hall, *, now: datetime | None = None) -> Room | None:
         hall=hall, published=True, do_not_record=False, starts_at__gt=now or timezone.now()
     )
     return later.select_related("event").order_by("starts_at", "pk").first()
+
+
+def programme_rooms(active: Collection[int], *, now: datetime | None = None) -> list[Room]:
+    """What `programme.programme_of` arranges: active rooms, those made by hand for no time, talks that have not ended.
+
+    One query; votes come with it. Talks marked do-not-record are in no list.
+    """
+    now = now or timezone.now()
+    by_hand = Q(origin=Room.Origin.MANUAL, starts_at=None)
+    wanted = Q(pk__in=active) | Q(published=True) & (by_hand | Q(ends_at__gt=now))
+    rooms = Room.objects.filter(wanted, do_not_record=False).select_related("event", "hall", "vote")
+    rooms = rooms.defer("abstract", "schedule_event", "glossary")
+    return list(rooms.order_by(F("starts_at").asc(nulls_first=True), "code")[:PROGRAMME_MOST])
 
 
 def spoken_lang(room: Room) -> str:

@@ -43,6 +43,11 @@ def current_part(room_id: int) -> Part | None:
     return Part.objects.filter(room_id=room_id).order_by("-number").first()
 
 
+def room_states(room_ids: Collection[int]) -> dict[int, str]:
+    """Primary key of each of these rooms → what viewers see of its life (RoomState.Name), where it had one. One query."""
+    return dict(RoomState.objects.filter(pk__in=room_ids).values_list("room_id", "state"))
+
+
 def first_part(room_id: int, broadcast: int) -> int:
     """The number of the broadcast's first part; 1 where there is none yet."""
     parts = Part.objects.filter(room_id=room_id, broadcast=broadcast)

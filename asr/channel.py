@@ -10,6 +10,7 @@ from asr.audio.decode import Pcm, StreamDecoder
 from asr.audio.samples import SAMPLES_PER_MS
 from asr.audio_log import Entry, is_before
 from asr.caption.captioner import LONGEST_FILL_MS, Captioner, CaptionEvent
+from asr.caption.resume import ResumePoint
 from asr.delay import SpokenClock
 from asr.sinks.sink import Sink
 from asr.watches import StallWatch, UndecodableWatch
@@ -66,7 +67,8 @@ class Channel:
         """The entry of the audio log that a successor needs first, as of now; "" where it needs none."""
         if not self._needs_from:
             return ""
-        newest = self._decoder.checkpoint(self._captioner.needed_ms)
+        needed_ms = min(self._captioner.needed_ms, ResumePoint(self.committed_ms).overlap_start_ms)
+        newest = self._decoder.checkpoint(needed_ms)
         if newest is not None and not is_before(newest.entry_id, self._needs_from):
             self._point = newest
             return newest.entry_id
@@ -93,7 +95,10 @@ class Channel:
     def step(self) -> None:
         """Decode at most once; what is new is written."""
         heard, self._heard = self._heard, False
-        self._write(self._captioner.poll())
+        events = self._captioner.poll()
+        if self._sink.wants_break():
+            events += self._captioner.break_off()
+        self._write(events)
         if self._stall.over(heard):
             self.flush()  # nobody should wait for the last words before a silence
             self._fall_silent()
@@ -104,6 +109,7 @@ class Channel:
         """Nothing more comes: all of it becomes text."""
         self._feed(self._decoder.flush())
         self.flush()
+        self._sink.settle(self._clock)
 
     def flush(self) -> None:
         """All that was heard becomes text, be it minutes of it: written as it goes."""
@@ -122,8 +128,7 @@ class Channel:
 
     def _write(self, events: list[CaptionEvent]) -> None:
         committed_ms = self._captioner.committed_ms
-        self._sink.handle(events, committed_ms=committed_ms, clock=self._clock)
-        self.committed_ms = committed_ms
+        self.committed_ms = self._sink.handle(events, committed_ms=committed_ms, clock=self._clock)
         self.note_backlog()
         self._stepped()
 

@@ -66,6 +66,15 @@ class SpokenClock:
                 return max(0.0, self._now() - at_s)
         return 0.0
 
+    def heard_at(self, at_s: float) -> int:
+        """Up to where audio had arrived at this time; 0 where that is no longer known."""
+        return next((audio_ms for audio_ms, arrived_s in reversed(self._arrivals) if arrived_s <= at_s), 0)
+
+    @property
+    def newest_at_s(self) -> float | None:
+        """When the newest audio arrived."""
+        return self._arrivals[-1][1] if self._arrivals else None
+
     def arrived_behind(self, text_ms: int) -> float | None:
         """When the first audio behind `text_ms` arrived; None where there is none yet."""
         first_at_s = None

@@ -119,6 +119,21 @@ class HostError:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What the recogniser hears while a person writes: for that person alone, and never shown to the audience."""
+
+    part: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PenChanged:
+    """A person writes the spoken track from now on, or does no more; for hosts and captioners."""
+
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RoomClosed:
     """Everyone who came to this broadcast, or to an older one, goes: the room is closed."""
 
@@ -137,6 +152,8 @@ Event = (
     | SessionReplaced
     | HostReplaced
     | HostError
+    | Heard
+    | PenChanged
     | RoomClosed
 )
 Durable = SentenceChanged | SentenceRemoved
@@ -155,6 +172,8 @@ _BY_NAME: dict[str, type[Event]] = {
         SessionReplaced,
         HostReplaced,
         HostError,
+        Heard,
+        PenChanged,
         RoomClosed,
     )
 }

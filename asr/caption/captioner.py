@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,7 +20,10 @@ LONGEST_FILL_MS = 1000
 
 @dataclass(frozen=True)
 class SentenceReady:
-    """A sentence that will never change here; `spoken_to_text_ms` is how late its last word was committed."""
+    """A sentence that will never change here; `spoken_to_text_ms` is how late its last word was committed.
+
+    `words`: those that `text` is made of, for who gives out a part of it (asr/coverage.py).
+    """
 
     start_ms: int
     end_ms: int
@@ -28,6 +31,7 @@ class SentenceReady:
     new_line: bool
     speaker: int = -1
     spoken_to_text_ms: int = 0
+    words: tuple[Word, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,13 @@ class Captioner:
         """All audio fed becomes sentences, now."""
         return [event for events in self.flush_steps() for event in events]
 
+    def break_off(self) -> list[CaptionEvent]:
+        """End the unfinished sentence at its committed words: another writer goes on. What is heard is still heard."""
+        emitted, self._queued = self._queued, []
+        emitted.extend(self._emit(self._assembler.break_off()))
+        emitted.extend(self._changed_partial())
+        return emitted
+
     def _caption_events(self, events: list[Event]) -> list[CaptionEvent]:
         emitted: list[CaptionEvent] = self._queued
         self._queued = []
@@ -224,7 +235,12 @@ class Captioner:
             late_ms = max(0, self.heard_ms - sentence.end_ms)
             emitted.append(
                 SentenceReady(
-                    sentence.start_ms, sentence.end_ms, sentence.text, new_line, spoken_to_text_ms=late_ms
+                    sentence.start_ms,
+                    sentence.end_ms,
+                    sentence.text,
+                    new_line,
+                    spoken_to_text_ms=late_ms,
+                    words=sentence.words,
                 )
             )
         return emitted

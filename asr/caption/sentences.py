@@ -70,6 +70,12 @@ class SentenceAssembler:
         """Everything pending becomes a sentence, because nothing will follow it soon."""
         return [self._pop_sentence(len(self._words))] if self._words else []
 
+    def break_off(self) -> list[CompletedSentence]:
+        """The same, because another writer goes on: what comes next begins a sentence."""
+        done = self.finish()
+        self.begins = self._capitals
+        return done
+
     def _complete(self) -> list[CompletedSentence]:
         done: list[CompletedSentence] = []
         while self._words:

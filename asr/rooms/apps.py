@@ -44,13 +44,14 @@ def _close_to_viewers(sender: Any, room_id: int, **_: Any) -> None:
 
 def _lock_sessions(sender: Any, room_id: int, part_id: int | None, **_: Any) -> None:
     from asr.models import Session
-    from asr.rooms.models import RoomSession
+    from asr.rooms.models import Pen, RoomSession
     from rooms.locks import locked
 
     rows = RoomSession.objects.filter(room_id=room_id, **({"part_id": part_id} if part_id else {}))
     keys = list(rows.values_list("pk", flat=True))
     list(locked(Session.objects.filter(pk__in=keys).only("pk")))
     list(locked(rows.filter(pk__in=keys).only("pk")))
+    list(locked(Pen.objects.filter(room=room_id, **({"part": part_id} if part_id else {})).only("pk")))
 
 
 def _delete_session(sender: Any, instance: Any, **_: Any) -> None:

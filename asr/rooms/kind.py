@@ -17,6 +17,7 @@ from asr.rooms import sweeps
 from asr.rooms.ending import lock_room_session, part_closes, part_finished, stop_recording
 from asr.rooms.last_error import note_error
 from asr.rooms.models import RoomSession
+from asr.rooms.pen import end_expired_pen
 from asr.rooms.state import publish_state
 from transcripts import live
 from transcripts.events import EngineReady, HostError
@@ -84,6 +85,7 @@ class RoomKind(SessionKind):
     def sweep(self, session: Session) -> None:
         """Hosts that are gone, grace that is over, viewers that have stayed long enough."""
         sweeps.sweep_host(session)
+        end_expired_pen(_of(session).room_id)
         sweeps.sweep_viewers(_of(session).room_id)
 
     def sweep_all(self) -> None:

@@ -84,3 +84,47 @@ class HostMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.room.code} message {self.pk}"
+
+
+class Pen(models.Model):
+    """A person's lease on the spoken track of a room, taken once: while it lasts the recogniser writes nothing there.
+
+    Each taking is a row of its own and its key the generation: who shows another one, or shows it too late, writes
+    nothing. What was written stays known, so that a recogniser that hears it later leaves it out.
+    """
+
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="pens")
+    part = models.ForeignKey(
+        Part, on_delete=models.CASCADE, related_name="pens", help_text="Spoken when it was taken."
+    )
+    token = models.CharField(max_length=36, editable=False, help_text="Its holder shows it.")
+    taken_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(help_text="Unless its holder goes on.")
+    written_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Up to then what is spoken is its holder's: a sentence of theirs is stored, or they keep the pen.",
+    )
+    released_at = models.DateTimeField(null=True, blank=True)
+    yielded_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the recogniser had ended its unfinished sentence."
+    )
+    from_ms = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Where that sentence ended: what is spoken from there on is the holder's.",
+    )
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(fields=["room"], condition=Q(released_at=None), name="one_pen_per_room"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.room.code} pen {self.pk}"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its holder may write now."""
+        return self.released_at is None and self.expires_at > timezone.now()

@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from asr.models import Session
-from asr.rooms.models import RoomSession
+from asr.rooms.models import Pen, RoomSession
 
 VIEWERS_STAY = timedelta(seconds=3)  # in a room that closes: for its last sentences
 
@@ -64,3 +64,8 @@ def room_end(room_id: int) -> RoomEnd:
         return RoomEnd(over=False)
     left = newest.session.closing_at + VIEWERS_STAY - timezone.now()
     return RoomEnd(over=False, due_in_s=max(0.0, left.total_seconds()))
+
+
+def pen_is_held(room_id: int) -> bool:
+    """Whether a person writes the room's spoken track now."""
+    return Pen.objects.filter(room=room_id, released_at=None, expires_at__gt=timezone.now()).exists()

@@ -31,8 +31,17 @@ class Sink(Protocol):
     def note_backlog(self, since_s: float | None) -> None:
         """Audio that came at `since_s` is not text yet (None: nothing waits)."""
 
-    def handle(self, events: Sequence[CaptionEvent], *, committed_ms: int, clock: SpokenClock) -> None:
-        """Write them, with how far the channel is. Returns when it is done, however long what it needs is away."""
+    def wants_break(self) -> bool:
+        """Whether another writer begins or ends now: the unfinished sentence is to be ended, and handled."""
+
+    def handle(self, events: Sequence[CaptionEvent], *, committed_ms: int, clock: SpokenClock) -> int:
+        """Write them, with how far the channel is. Returns when it is done, however long what it needs is away.
+
+        Up to where a successor needs nothing: `committed_ms`, or less where something waits for another writer.
+        """
+
+    def settle(self, clock: SpokenClock) -> None:
+        """Nothing more comes: what waits for another writer waits no longer."""
 
     def error(self, code: str, **parameters: str) -> None:
         """Something whoever speaks should know."""

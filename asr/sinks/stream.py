@@ -49,7 +49,14 @@ class StreamSink:
         """Only counted: a gateway sees itself when text comes."""
         self._delay.waits_since(since_s)
 
-    def handle(self, events: Sequence[CaptionEvent], *, committed_ms: int, clock: SpokenClock) -> None:
+    def wants_break(self) -> bool:
+        """Nobody else writes here."""
+        return False
+
+    def settle(self, clock: SpokenClock) -> None:
+        """Nothing waits."""
+
+    def handle(self, events: Sequence[CaptionEvent], *, committed_ms: int, clock: SpokenClock) -> int:
         """Of several hypotheses the last one holds."""
         words: list[Word] = []
         hypothesis: HypothesisChanged | None = None
@@ -71,6 +78,7 @@ class StreamSink:
             self._append(pieces, committed_ms=committed_ms, last_word=words[-1].text if words else "")
         if words:
             self._delay.sentences([clock.seconds_since(words[-1].end_ms)])
+        return committed_ms
 
     def error(self, code: str, **parameters: str) -> None:
         """Told in its place among the words."""

@@ -17,8 +17,10 @@ from transcripts.events import (
     Control,
     Delays,
     Event,
+    Heard,
     LanguageAdded,
     Partial,
+    PenChanged,
     RoomClosed,
     SentenceChanged,
     SentenceRemoved,
@@ -106,7 +108,7 @@ class RoomFeed:
             self._window.show_partial(event)
         elif isinstance(event, Delays):
             self._note_delays(event)
-        elif not isinstance(event, StateChanged | LanguageAdded):
+        elif not isinstance(event, StateChanged | LanguageAdded | Heard | PenChanged):
             self._put_out(event)
         self._changed.set()
 

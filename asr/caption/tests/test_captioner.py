@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from asr.caption.captioner import Captioner, Notice, PartialText, SentenceReady
 from asr.recognise.options import EngineOptions
-from asr.recognise.recogniser import Hypothesis
+from asr.recognise.recogniser import Committed, Hypothesis
 from asr.recognise.scripted import SENTENCE_MS, ScriptedRecogniser
 
 OPTIONS = EngineOptions()
@@ -131,3 +131,42 @@ def test_rest_of_a_sentence_that_was_cut_goes_on_without_a_capital(before, shown
     captioner = Captioner(LowerCaseStub, OPTIONS, 4000, line=1, committed_text=before)
     captioner.feed(4000, sound(600))
     assert captioner.poll() == [PartialText(4000, shown, 0)]
+
+
+class WordByWordStub(ScriptedRecogniser):
+    """A scripted recogniser that commits a sentence's first two words as soon as the third is heard."""
+
+    def __init__(self, start_ms=0):
+        super().__init__(start_ms)
+        self._early = False
+
+    def poll(self):
+        events = super().poll()
+        words = next((event.words for event in events if isinstance(event, Hypothesis)), ())
+        if len(words) < 3 or self._early:
+            return events
+        self._early = True
+        self._finalised_ms = words[1].end_ms
+        return [Committed(words[:2]), Hypothesis(words[2:])]
+
+
+def test_sentence_that_is_broken_off_ends_at_its_committed_words_and_what_follows_begins_one():
+    captioner = Captioner(WordByWordStub, OPTIONS)
+    captioner.feed(0, sound(1600))
+    assert [e.text for e in captioner.poll()] == ["S0001w1 s0001w2 s0001w3"]
+    broken = captioner.break_off()
+    assert sentences(broken) == [(0, 1000, "S0001w1 s0001w2")]
+    assert broken[-1] == PartialText(1000, "S0001w3", 0)
+    assert captioner.committed_ms == 1000
+    captioner.feed(1600, sound(400))
+    rest = captioner.flush()
+    assert [e.start_ms for e in rest if isinstance(e, SentenceReady)] == [1000]
+    assert [word.start_ms for e in rest if isinstance(e, SentenceReady) for word in e.words] == [1000, 1500]
+
+
+def test_breaking_off_where_nothing_is_unfinished_gives_nothing_out():
+    captioner = Captioner(ScriptedRecogniser, OPTIONS)
+    assert captioner.break_off() == []
+    samples = sound(9000)
+    whole = run(Captioner(ScriptedRecogniser, OPTIONS), samples, [])
+    assert run(captioner, samples, []) == whole

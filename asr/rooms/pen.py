@@ -1,0 +1,204 @@
+"""The pen: one writer of a room's spoken track at a time. A person takes it from the recogniser, by a lease.
+
+A lease that is not renewed for PEN_S is over, however that came about: nobody types any more, the connection broke, a
+process died. Its holder's finished sentences are stored like the recogniser's; what is unfinished is published alone.
+Locks: the session, then the pen, then the track. A renewal is one UPDATE that says itself what must still hold.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from asr.models import Session
+from asr.rooms.ending import lock_open_session, lock_room_session
+from asr.rooms.journal import note
+from asr.rooms.models import Pen, RoomSession
+from asr.rooms.typed_times import typed_span
+from rooms.errors import Conflict
+from rooms.locks import locked
+from transcripts import live
+from transcripts.events import Partial, PenChanged
+from transcripts.models import Sentence
+from transcripts.selectors import next_index
+from transcripts.services import NewSentence, add_sentences
+from transcripts.typed_text import typed_so_far, typed_text
+
+PEN_S = 4.0  # the recogniser goes on within five seconds; its process looks several times a second
+YIELDS_WITHIN_S = 2.0  # a process that hangs or is busy keeps nobody from writing for longer
+KEY_PREFIX = "typed."
+
+
+@dataclass(frozen=True, slots=True)
+class PenLease:
+    """What a captioner got. `token` is shown with every write, and by the same page to come back."""
+
+    room_id: int
+    pen_id: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypedSentence:
+    """A sentence that a person finished. `sentence_id`: its page's name for it, the same with every try.
+
+    `began_at`, `ended_at`: when its first and its last key was pressed.
+    """
+
+    sentence_id: str
+    text: str
+    began_at: datetime
+    ended_at: datetime
+
+
+@transaction.atomic
+def take_pen(room_id: int, *, token: str = "") -> PenLease:
+    """Take the pen, or go on with the one that `token` belongs to.
+
+    Raises Conflict: `not_active` (nobody speaks in the room now), `pen_taken` (somebody else has it).
+    """
+    opened = lock_open_session(room_id)
+    if opened is None:
+        raise Conflict("not_active")
+    now = timezone.now()
+    pen = locked(Pen.objects.filter(room=room_id, released_at=None)).first()
+    if pen is not None and pen.expires_at > now:
+        if not token or pen.token != token:
+            raise Conflict("pen_taken")
+        pen.token, pen.expires_at = (
+            str(uuid.uuid4()),
+            now + timedelta(seconds=PEN_S),
+        )  # an older tab has it no more
+        pen.save(update_fields=["token", "expires_at"])
+        return PenLease(room_id, pen.pk, pen.token)
+    if pen is not None:
+        pen.released_at = pen.expires_at
+        pen.save(update_fields=["released_at"])
+    pen = Pen.objects.create(
+        room_id=room_id, part=opened.part, token=str(uuid.uuid4()), taken_at=now,
+        expires_at=now + timedelta(seconds=PEN_S),
+    )  # fmt: skip
+    note("pen taken", opened)
+    _publish_held(room_id, held=True)
+    return PenLease(room_id, pen.pk, pen.token)
+
+
+def renew_pen(lease: PenLease, *, keeps: bool = False) -> None:
+    """Hold it for another PEN_S. `keeps`: nothing the recogniser hears up to now is wanted, written or not.
+
+    Raises Conflict (`pen_lost`).
+    """
+    now = timezone.now()
+    written = {"written_at": now} if keeps else {}
+    if not _mine(lease).update(expires_at=now + timedelta(seconds=PEN_S), **written):
+        raise Conflict("pen_lost")
+
+
+def show_typed(lease: PenLease, text: str, *, began_at: datetime) -> None:
+    """Renew, and publish what is being typed: it is stored nowhere.
+
+    Raises Conflict: `pen_lost`; `not_active`; `pen_not_ready` (`retry`: the recogniser still ends its sentence).
+    """
+    renew_pen(lease)
+    opened = _running(lease.room_id)
+    if opened is None:
+        raise Conflict("not_active")
+    _check_yielded(Pen.objects.get(pk=lease.pen_id), opened.session)
+    part = opened.part
+    start_ms, _ = typed_span(opened.session, part, began_at, timezone.now())
+    shown = Partial(
+        part.source_lang,
+        part.number,
+        start_ms,
+        typed_so_far(text),
+        next_index(part),
+        broadcast=part.broadcast,
+    )
+    live.publish_room(lease.room_id, shown)
+
+
+@transaction.atomic
+def write_typed(lease: PenLease, typed: TypedSentence) -> Sentence:
+    """Store a finished sentence and renew. The same one again is the one that is stored, whoever has the pen now.
+
+    Raises BadInput; Conflict as `show_typed`. Locks: the session, the pen, the track.
+    """
+    text = typed_text(typed.text)
+    opened = _lock_running(lease.room_id)
+    key = f"{KEY_PREFIX}{typed.sentence_id}"
+    stored = Sentence.with_removed.filter(part__room_id=lease.room_id, key=key).first()
+    if stored is not None:
+        return stored
+    pen = locked(_mine(lease)).first()
+    if pen is None:
+        raise Conflict("pen_lost")
+    if opened is None:
+        raise Conflict("not_active")
+    _check_yielded(pen, opened.session)
+    start_ms, end_ms = typed_span(opened.session, opened.part, typed.began_at, typed.ended_at)
+    (row,) = add_sentences(part=opened.part, sentences=[NewSentence(start_ms, end_ms, text, key=key)])
+    pen.written_at = now = timezone.now()
+    pen.expires_at = now + timedelta(seconds=PEN_S)
+    pen.save(update_fields=["written_at", "expires_at"])
+    return row
+
+
+def release_pen(lease: PenLease) -> None:
+    """Give it up: the recogniser goes on at once. Without effect where it is lost already."""
+    _release(_mine(lease), lease.room_id)
+
+
+def end_expired_pen(room_id: int) -> None:
+    """Note that the pen's lease is over, if it is; whoever notices first publishes it."""
+    expired = Pen.objects.filter(room=room_id, released_at=None, expires_at__lte=timezone.now())
+    _release(expired, room_id)
+
+
+@transaction.atomic
+def _release(pens: QuerySet[Pen], room_id: int) -> None:
+    if not pens.update(released_at=timezone.now()):
+        return
+    opened = _running(room_id)
+    if opened is not None:  # what was shown unfinished is nobody's any more
+        part = opened.part
+        gone = Partial(part.source_lang, part.number, 0, "", next_index(part), broadcast=part.broadcast)
+        transaction.on_commit(partial(live.publish_room, room_id, gone))
+    _publish_held(room_id, held=False)
+
+
+def _mine(lease: PenLease) -> QuerySet[Pen]:
+    return Pen.objects.filter(
+        pk=lease.pen_id, token=lease.token, released_at=None, expires_at__gt=timezone.now()
+    )
+
+
+def _running(room_id: int) -> RoomSession | None:
+    """The newest session if it runs, be it on its last sentences."""
+    rows = RoomSession.objects.filter(room_id=room_id, session__state__in=Session.RUNNING)
+    return rows.select_related("session", "part").first()
+
+
+def _lock_running(room_id: int) -> RoomSession | None:
+    """The same, its rows locked; None too where it ended while they were waited for."""
+    running = _running(room_id)
+    if running is None:
+        return None
+    session = locked(Session.objects.filter(pk=running.pk, state__in=Session.RUNNING)).first()
+    return lock_room_session(session) if session else None
+
+
+def _check_yielded(pen: Pen, session: Session) -> None:
+    """Two never write at once: the recogniser first ends its sentence, if there is one who could."""
+    waits_until = pen.taken_at + timedelta(seconds=YIELDS_WITHIN_S)
+    if pen.yielded_at is None and session.pid is not None and timezone.now() < waits_until:
+        raise Conflict("pen_not_ready", retry=True)
+
+
+def _publish_held(room_id: int, *, held: bool) -> None:
+    transaction.on_commit(partial(live.publish_room, room_id, PenChanged(held)))

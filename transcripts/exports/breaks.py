@@ -12,6 +12,8 @@ from enum import IntEnum
 
 from wcwidth import iter_graphemes, wcswidth
 
+from transcripts.text import one_line
+
 LINE_COLUMNS = 42
 _CLOSING = frozenset(
     "、。，．・：；？！゛゜ヽヾゝゞ々ー」』】〕〉》）］｝〟’”»,.:;?!)]}…‥%％ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
@@ -51,8 +53,8 @@ def width(text: str) -> int:
 
 
 def units(text: str) -> list[Unit]:
-    """A sentence in units, in order; their texts with their spaces are the sentence."""
-    found = [unit for word in text.split() for unit in _units_of_word(word)]
+    """A sentence in units, in order; their texts with their spaces are the sentence, without what nobody can see."""
+    found = [unit for word in one_line(text).split() for unit in _units_of_word(word)]
     if found:
         last = found[-1]
         found[-1] = Unit(last.text, last.width, last.space, Break.SENTENCE)

@@ -139,6 +139,10 @@ class Sentence(models.Model):
     )
     removed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Its text is gone.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    search_lang = models.CharField(
+        max_length=16, blank=True, default="", editable=False,
+        help_text="The track's language, by which its words are found (transcripts/search.py). Empty: not at all.",
+    )  # fmt: skip
 
     objects = SentenceManager()
     with_removed = models.Manager["Sentence"]()

@@ -91,7 +91,7 @@ def add_sentences(*, part: Part, sentences: Sequence[NewSentence]) -> list[Sente
             Sentence(
                 track=track, part=part, index=index + offset, line=line, position=position,
                 start_ms=new.start_ms, end_ms=new.end_ms, speaker=new.speaker, text=new.text,
-                version=track.version + 1 + offset, key=new.key, ends=new.ends,
+                version=track.version + 1 + offset, key=new.key, ends=new.ends, search_lang=track.lang,
             )
         )  # fmt: skip
         position += 1
@@ -233,6 +233,7 @@ def _translated(
             position=sources[item.index].position, start_ms=sources[item.index].start_ms,
             end_ms=sources[item.index].end_ms, speaker=sources[item.index].speaker, text=item.text,
             ends=sources[item.index].ends, version=track.version + 1 + offset, of_version=item.of_version,
+            search_lang=track.lang,
         )
         for offset, item in enumerate(items)
     ]  # fmt: skip

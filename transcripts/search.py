@@ -1,0 +1,222 @@
+"""Full text search in stored transcripts: what is asked across rooms is asked here.
+
+Each track is searched in the word forms of its language (migration 0004 has the index and which language has which). Pages
+and APIs know `search` alone: parts whose text PostgreSQL cannot read will be searched in another way, behind it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.postgres.search import (
+    CombinedSearchQuery,
+    SearchHeadline,
+    SearchQuery,
+    SearchRank,
+    SearchVectorField,
+)
+from django.db import OperationalError, connection, transaction
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    FloatField,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Sum,
+    TextField,
+    Value,
+    Window,
+)
+from django.db.models.functions import RowNumber
+from psycopg.errors import QueryCanceled
+
+from rooms.access import Identity
+from rooms.errors import BadInput, DomainError
+from rooms.models import Room
+from transcripts.models import Sentence, Track
+from transcripts.selectors import readable_parts
+from transcripts.text import one_line
+
+QUERY_MOST_CHARS = 200
+PAGE_ROOMS = 10
+HITS_OF_A_ROOM = 3
+PAGES_MOST = 50
+WITHIN_S = 4.0
+_BEGINS, _ENDS = "\ue000", "\ue001"  # around a found word, out of PostgreSQL's hands
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_UNSPACED_LANGS = ("ja", "km", "lo", "my", "th", "yue", "zh")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A sentence that was found. `snippet`: its text in stretches, True for found words."""
+
+    part: int
+    index: int
+    lang: str
+    start_ms: int
+    snippet: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRoom:
+    """A room with its best sentences, best first; `count`: how many there are."""
+
+    room: Room
+    count: int
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of rooms, best first."""
+
+    rooms: tuple[FoundRoom, ...]
+    has_more: bool
+
+
+def search(
+    query: str,
+    identity: Identity | None,
+    *,
+    lang: str = "",
+    rooms: QuerySet[Room] | None = None,
+    page: int = 1,
+) -> Found:
+    """Sentences that this caller may read and that hold the words of `query`, as people write them for search engines:
+    "a phrase", -without, one or another. `lang`: in this language alone; `rooms`: in these rooms.
+
+    A translation is found while it is of the present text. Raises BadInput (`query_too_short`, `query_too_long`), DomainError
+    (`search_too_slow`, to be made narrower).
+    """
+    words = clean_query(query)
+    sentences = Sentence.objects.filter(part__in=readable_parts(identity))
+    if rooms is not None:
+        sentences = sentences.filter(part__room__in=rooms)
+    if lang:
+        sentences = sentences.filter(search_lang=lang)
+    ranked = _ranked(sentences.filter(_is_current()), words, [lang] if lang else _langs())
+    with bounded(WITHIN_S):
+        return _page(ranked, words, max(1, min(page, PAGES_MOST)))
+
+
+@contextmanager
+def bounded(seconds: float) -> Iterator[None]:
+    """Queries that take longer are ended. Raises DomainError (`search_too_slow`)."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(round(seconds * 1000))])
+            yield
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise DomainError("search_too_slow") from None
+        raise
+
+
+def clean_query(query: str) -> str:
+    """Raises BadInput."""
+    if len(query) > QUERY_MOST_CHARS:
+        raise BadInput("query_too_long", most=QUERY_MOST_CHARS)
+    words = one_line(query)
+    if not any(unicodedata.category(char)[0] in "LN" for char in words):
+        raise BadInput("query_too_short")
+    return words
+
+
+class _Config(Func):
+    function = "transcript_search_config"
+    output_field = TextField()
+
+
+class _Vector(Func):
+    """As the index has it."""
+
+    function = "transcript_search_vector"
+    output_field = SearchVectorField()
+
+
+def _ranked(sentences: QuerySet[Sentence], words: str, langs: Collection[str]) -> QuerySet[Sentence]:
+    if _UNSPACED.search(words):  # PostgreSQL finds no words where nobody puts spaces between them
+        of_such = Q()
+        for code in _UNSPACED_LANGS:
+            of_such |= Q(search_lang=code) | Q(search_lang__startswith=f"{code}-")
+        found = sentences.filter(of_such, text__icontains=words)
+        return found.annotate(rank=Value(1.0, output_field=FloatField()), snippet=F("text"))
+    vector = _Vector(F("search_lang"), F("text"))
+    own = SearchQuery(Value(words), config=_Config(F("search_lang")), search_type="websearch")
+    found = sentences.alias(vector=vector).filter(vector=_any_of(words, langs)).filter(vector=own)
+    headline = SearchHeadline(
+        "text", own, config=_Config(F("search_lang")), start_sel=_BEGINS, stop_sel=_ENDS, highlight_all=True
+    )
+    return found.annotate(rank=SearchRank(vector, own), snippet=headline)
+
+
+def _any_of(words: str, langs: Collection[str]) -> SearchQuery | CombinedSearchQuery:
+    """The words in any of these languages' forms: what the index is asked. Each sentence is then asked in its own."""
+    queries = [
+        SearchQuery(words, config=_Config(Value(lang)), search_type="websearch")
+        for lang in sorted({*langs} or {""})
+    ]
+    combined: Any = queries[0]
+    for query in queries[1:]:
+        combined = combined | query
+    return combined  # type: ignore[no-any-return]
+
+
+def _langs() -> list[str]:
+    return list(Track.objects.order_by().values_list("lang", flat=True).distinct())
+
+
+def _is_current() -> Q:
+    """What was spoken, and translations of its present text."""
+    source = Sentence.objects.filter(
+        part=OuterRef("part"), index=OuterRef("index"), version=OuterRef("of_version"), of_version=None
+    )
+    return Q(of_version=None) | Q(Exists(source))
+
+
+def _page(ranked: QuerySet[Sentence], words: str, page: int) -> Found:
+    """Rooms by the sum of their sentences' ranks; then the best sentences of those on the page."""
+    first = (page - 1) * PAGE_ROOMS
+    by_room = ranked.order_by().values("part__room").annotate(total=Sum("rank"), count=Count("pk"))
+    rows = list(
+        by_room.order_by("-total", "-part__room").values_list("part__room", "count")[
+            first : first + PAGE_ROOMS + 1
+        ]
+    )
+    counts = dict(rows[:PAGE_ROOMS])
+    rooms = Room.objects.select_related("event").in_bulk(list(counts))
+    best = ranked.filter(part__room__in=counts).annotate(
+        place=Window(
+            RowNumber(),
+            partition_by=F("part__room"),
+            order_by=(F("rank").desc(), F("start_ms").asc(), F("pk").asc()),
+        )
+    )
+    fields = ("part__room", "part__number", "index", "search_lang", "start_ms", "snippet")
+    hits: dict[int, list[Hit]] = {pk: [] for pk in counts}
+    for room, part, index, lang, start_ms, snippet in (
+        best.filter(place__lte=HITS_OF_A_ROOM).order_by("part__room", "place").values_list(*fields)
+    ):
+        hits[room].append(Hit(part, index, lang, start_ms, _stretches(snippet, words)))
+    found = tuple(FoundRoom(rooms[pk], counts[pk], tuple(hits[pk])) for pk in counts if pk in rooms)
+    return Found(found, has_more=len(rows) > PAGE_ROOMS and page < PAGES_MOST)
+
+
+def _stretches(snippet: str, words: str) -> tuple[tuple[str, bool], ...]:
+    """The text with found words apart; what PostgreSQL did not mark is marked by looking for it."""
+    if _BEGINS not in snippet:
+        parts: Sequence[str] = re.split(f"({re.escape(words)})", snippet, flags=re.IGNORECASE)
+    else:
+        parts = re.split(f"[{_BEGINS}{_ENDS}]", snippet)
+    return tuple((part, bool(number % 2)) for number, part in enumerate(parts) if part)

@@ -71,6 +71,13 @@ class LanguageAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class PartDeleted:
+    """A part is gone with all that was said in it. The versions of its tracks say so too."""
+
+    part_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class StateChanged:
     """The room's life: read the session again if more than this matters."""
 
@@ -146,6 +153,7 @@ Event = (
     | Partial
     | Delays
     | LanguageAdded
+    | PartDeleted
     | StateChanged
     | EngineReady
     | SessionClosing
@@ -166,6 +174,7 @@ _BY_NAME: dict[str, type[Event]] = {
         Partial,
         Delays,
         LanguageAdded,
+        PartDeleted,
         StateChanged,
         EngineReady,
         SessionClosing,

@@ -2,7 +2,7 @@
 
 Subscribe first, then read; a hint whose version does not follow the last one is dropped and PostgreSQL is read instead,
 and every CHECK_EVERY_S anyway. Versions are read first, text only where they differ: a comparison costs one query, two
-where something changed. Anything that shows the room (a chunk, events, a screen) is a `Renderer` on top of this.
+where something changed. Anything that shows the room (a chunk, events, a screen) is a `Renderer` (renderers.py) on top of this.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import replace
 
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
@@ -23,9 +22,9 @@ from django.utils import timezone
 from rooms.models import Room
 from transcripts.events import (
     Durable,
-    EngineReady,
     Event,
     LanguageAdded,
+    PartDeleted,
     RoomClosed,
     SentenceChanged,
     SentenceRemoved,
@@ -34,72 +33,30 @@ from transcripts.events import (
 )
 from transcripts.hub import hub, is_cancelled
 from transcripts.live import room_group, track_group
-from transcripts.models import RoomState
+from transcripts.renderers import Renderer, Renderers, implied
 from transcripts.replay import Replay, lacks_removals, read_changes
-from transcripts.selectors import RoomNow, newest_sentences, room_now
+from transcripts.selectors import RoomNow, room_now
+from transcripts.shared import PerLoop, Shared
 from transcripts.signals import viewers_due
 
 CHECK_EVERY_S = 3.0
 logger = logging.getLogger(__name__)
 
 
-class Renderer(Protocol):
-    """Makes something readable of a room. Called on the event loop; nothing here may block."""
-
-    @property
-    def newest(self) -> int:
-        """How many sentences it begins with."""
-
-    def begin(self, room: RoomNow, sentences: Sequence[SentenceChanged]) -> None:
-        """First of all, and again with each broadcast: its newest sentences as they are at `room.versions`."""
-
-    def on_event(self, event: Event) -> None:
-        """A durable change behind those versions, each once and in its track's order; or something that passes."""
-
-    def compared(self, room: RoomNow) -> None:
-        """PostgreSQL was read: every change up to `room.versions` has been given."""
-
-
-@dataclass(eq=False, slots=True)
-class _Reader:
-    """A renderer; `waiting`: what came while its beginning is read, None once it has begun."""
-
-    renderer: Renderer
-    waiting: list[Event] | None
-
-
-class Follower:
+class Follower(Shared[Renderer]):
     """Follows one room as long as it has renderers."""
 
     def __init__(self, room_id: int) -> None:
-        self.users = 0  # renderers that follow or are about to
+        super().__init__()
         self._room_id = room_id
         self._room: RoomNow | None = None
         self._versions: dict[str, int] = {}  # all up to these was given
-        self._readers: list[_Reader] = []
+        self._renderers = Renderers(room_id)
         self._langs: set[str] = set()
         self._stale = asyncio.Event()
         self._due_at: float | None = None  # everybody is to go then, whatever is still to come
         self._task: asyncio.Task[None] | None = None
-        self._lock = asyncio.Lock()  # of coming and going
         self._reading = asyncio.Lock()  # of what is read to be given
-
-    async def add(self, renderer: Renderer) -> None:
-        """Begin `renderer`, then give it every change."""
-        async with self._lock:
-            if self._task is None:
-                await self._start()
-            reader = _Reader(renderer, [])
-            async with self._reading:
-                self._readers.append(reader)
-                await self._begin([reader])
-
-    async def remove(self, renderer: Renderer) -> None:
-        """Remove `renderer`; with the last one the follower stops."""
-        async with self._lock:
-            self._readers = [reader for reader in self._readers if reader.renderer is not renderer]
-            if not self.users:
-                await self._stop()
 
     async def resume(self, after: Mapping[str, int]) -> Replay:
         """The changes of these tracks behind the versions `after`, up to what was given when this is called.
@@ -125,20 +82,27 @@ class Follower:
             self._note_end(room)
             if room.state.broadcast != old.state.broadcast:
                 if old.state.broadcast:  # its lines are counted anew: who saw the old ones must begin anew
-                    self._give(RoomClosed(old.state.broadcast))
+                    self._renderers.give(RoomClosed(old.state.broadcast))
                 anew = True
-            for reader in self._readers if anew else ():
-                reader.waiting = []
-            await self._begin([reader for reader in self._readers if reader.waiting is not None])
+            if anew:
+                self._renderers.restart()
+            await self._renderers.begin(self._present())
             if (
                 None not in (old.state.session, room.state.session)
                 and old.state.session != room.state.session
             ):
-                self._give(SessionReplaced(old.state.session or 0, room.state.session or 0))
-            for event in _implied(room):
-                self._give(event)
-            for reader in list(self._readers):
-                reader.renderer.compared(room)
+                self._renderers.give(SessionReplaced(old.state.session or 0, room.state.session or 0))
+            for event in implied(room):
+                self._renderers.give(event)
+            self._renderers.compared(room)
+
+    async def _admit(self, member: Renderer) -> None:
+        async with self._reading:
+            self._renderers.add(member)
+            await self._renderers.begin(self._present())
+
+    def _dismiss(self, member: Renderer) -> None:
+        self._renderers.remove(member)
 
     async def _start(self) -> None:
         # Subscribe first, then read: what is committed in between comes twice and is known by its version.
@@ -174,20 +138,6 @@ class Follower:
             room = await database_sync_to_async(room_now)(self._room_id)
         return room
 
-    async def _begin(self, readers: Sequence[_Reader]) -> None:
-        """Give these what there is; what comes meanwhile waits for that."""
-        now = replace(self._known(), versions=dict(self._versions))
-        for reader in readers:
-            reader.waiting = []
-        for reader in readers:
-            sentences = await database_sync_to_async(newest_sentences)(
-                self._room_id, broadcast=now.state.broadcast, newest=reader.renderer.newest, upto=now.versions
-            )
-            reader.renderer.begin(now, sentences)
-            waiting, reader.waiting = reader.waiting or [], None
-            for event in [*waiting, *_implied(now)]:
-                _give_to(reader, event)
-
     def _on_event(self, event: Event) -> None:
         if isinstance(event, SentenceChanged | SentenceRemoved):
             known = self._versions.get(event.lang)
@@ -195,22 +145,18 @@ class Follower:
                 self._stale.set()  # hints were lost, or come in another order
             elif event.version == known + 1:
                 self._give_durable(event)
-        elif isinstance(event, StateChanged) or (
+        elif isinstance(event, StateChanged | PartDeleted) or (
             isinstance(event, LanguageAdded) and event.lang not in self._langs
         ):
             self._stale.set()
         else:
-            self._give(event)
+            self._renderers.give(event)
 
     def _give_durable(self, event: Durable) -> None:
         self._versions[event.lang] = event.version
         if isinstance(event, SentenceChanged) and event.broadcast > self._known().state.broadcast:
             self._stale.set()
-        self._give(event)
-
-    def _give(self, event: Event) -> None:
-        for reader in list(self._readers):
-            _give_to(reader, event)
+        self._renderers.give(event)
 
     async def _catch_up(self, room: RoomNow) -> None:
         """Give what is new in PostgreSQL. Hints go on meanwhile; what came by both ways is known by its version."""
@@ -244,51 +190,24 @@ class Follower:
             left_s = (leave_at - timezone.now()).total_seconds()
             self._due_at = time.monotonic() + max(0.0, left_s)
 
+    def _present(self) -> RoomNow:
+        """The room, with the versions up to which its changes were given."""
+        return replace(self._known(), versions=dict(self._versions))
+
     def _known(self) -> RoomNow:
         if self._room is None:
             raise RuntimeError("not started")
         return self._room
 
 
-def _give_to(reader: _Reader, event: Event) -> None:
-    if reader.waiting is not None:
-        reader.waiting.append(event)
-        return
-    try:
-        reader.renderer.on_event(event)
-    except Exception:
-        logger.exception("renderer failed", extra={"event_type": type(event).__name__})
-
-
-def _implied(room: RoomNow) -> list[Event]:
-    """The events that lost hints about the room's state would have been."""
-    state = room.state
-    if state.state == RoomState.Name.CLOSED:
-        return [RoomClosed(state.broadcast)]
-    return [EngineReady(state.session)] if state.ready and state.session is not None else []
-
-
-_followers: dict[tuple[asyncio.AbstractEventLoop, int], Follower] = {}
+_followers: PerLoop[int, Follower] = PerLoop(Follower)
 
 
 async def attach(room_id: int, renderer: Renderer) -> Follower:
     """Have `renderer` follow the room, by this process's follower, started if need be."""
-    key = (asyncio.get_running_loop(), room_id)
-    follower = _followers.setdefault(key, Follower(room_id))
-    follower.users += 1
-    try:
-        await follower.add(renderer)
-    except BaseException:
-        await detach(follower, renderer)
-        raise
-    return follower
+    return await _followers.join(room_id, renderer)
 
 
 async def detach(follower: Follower, renderer: Renderer) -> None:
     """Take `renderer` off a follower; the last one stops it."""
-    follower.users -= 1
-    if not follower.users:  # nobody new may come to a follower that stops
-        key = next((key for key, known in _followers.items() if known is follower), None)
-        if key is not None:
-            del _followers[key]
-    await follower.remove(renderer)
+    await _followers.leave(follower, renderer)

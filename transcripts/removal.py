@@ -12,7 +12,7 @@ from rooms.errors import Conflict
 from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
-from transcripts.events import SentenceRemoved
+from transcripts.events import PartDeleted, SentenceRemoved
 from transcripts.models import Part, RoomState, Sentence, SentenceRevision, Track
 from transcripts.revisions import (
     Editor,
@@ -77,13 +77,15 @@ def purge_tombstones(*, room_id: int, ended_before: datetime) -> int:
 def lock_for_deletion(*, room_id: int, part_id: int | None = None) -> None:
     """Lock a room, or a part of it, with all that goes with it. Call in the transaction that deletes it.
 
-    A part's tracks stay: whoever speaks in the room meanwhile does not wait.
+    A part's tracks stay, with a version that says that those who know an older one know what is gone.
     """
     list(locked(Room.objects.filter(pk=room_id).only("pk")))
     about_to_delete.send(Part, room_id=room_id, part_id=part_id)
     if part_id is None:
         list(locked(RoomState.objects.filter(pk=room_id).only("pk")))
         list(locked(Track.objects.filter(room_id=room_id).only("pk")))
+    else:
+        _outdate(room_id, part_id)
     sentences = Sentence.with_removed.filter(track__room_id=room_id)
     list(locked((sentences.filter(part_id=part_id) if part_id else sentences).only("pk")))
 
@@ -101,6 +103,17 @@ def delete_parts_of(user_id: int) -> int:
         part.delete()
         deleted += 1
     return deleted
+
+
+def _outdate(room_id: int, part_id: int) -> None:
+    """Whoever followed a track of this part begins anew: no single removals are left of what goes at once."""
+    said = Sentence.with_removed.filter(part=part_id).order_by().values("track")
+    tracks = list(locked(Track.objects.filter(room_id=room_id, pk__in=said)))
+    for track in tracks:
+        track.version += 1
+        track.removals_known_from = track.version
+    Track.objects.bulk_update(tracks, ["version", "removals_known_from"])
+    transaction.on_commit(partial(live.publish_room, room_id, PartDeleted(part_id)))
 
 
 @transaction.atomic

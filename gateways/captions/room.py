@@ -15,17 +15,18 @@ from transcripts.events import Delays, Durable, Event, Partial, SentenceChanged,
 from transcripts.follow import Follower, attach, detach
 from transcripts.models import RoomState
 from transcripts.selectors import RoomNow, readable_broadcasts
+from transcripts.shared import PerLoop, Shared
 
 REPLAY_MOST = 1000  # changes of one track; who missed more begins anew
 REPLAYS_AT_ONCE = 8
 Key = tuple[int, int]  # part, index
 
 
-class RoomCaptions:
+class RoomCaptions(Shared[Reader]):
     """The renderer of one room, as long as it has readers."""
 
     def __init__(self, room_id: int, code: str) -> None:
-        self.users = 0  # readers that follow or are about to
+        super().__init__()
         self.code = code
         self.newest: int = settings.ENV.newest_sentences
         self._room_id = room_id
@@ -37,29 +38,11 @@ class RoomCaptions:
         self._passing: dict[str, tuple[str, str]] = {}  # by slot: the newest, and its track ("" for all)
         self._delays: dict[str, float] = {}
         self._state = ""
-        self._lock = asyncio.Lock()
 
     # --- readers
 
-    async def add(self, reader: Reader, after: Mapping[str, int]) -> None:
-        """Begin `reader`: what it missed behind the versions `after`, or the newest sentences; then everything."""
-        async with self._lock:
-            if self._follower is None:
-                self._follower = await attach(self._room_id, self)
-        reader.hold()
-        self._readers.add(reader)
-        await self.replay(reader, after)
-
-    async def remove(self, reader: Reader) -> None:
-        """Forget `reader`; with the last one nobody follows the room for this wire."""
-        self._readers.discard(reader)
-        async with self._lock:
-            if not self.users and self._follower is not None:
-                follower, self._follower = self._follower, None
-                await detach(follower, self)
-
     async def replay(self, reader: Reader, after: Mapping[str, int]) -> None:
-        """Give `reader` what it missed of its tracks; what comes meanwhile waits behind that."""
+        """Give `reader` what it missed behind the versions `after`, or the newest sentences; what comes meanwhile waits."""
         reader.hold()
         missed = {lang: after.get(lang, 0) for lang in self.tracks(reader.lang)}
         if missed.keys().isdisjoint(after) or any(
@@ -83,6 +66,22 @@ class RoomCaptions:
     def tracks(self, lang: str) -> set[str]:
         """What who reads `lang` follows: that track, and the spoken one."""
         return {lang, self._room.state.source_lang} - {""}
+
+    async def _start(self) -> None:
+        self._follower = await attach(self._room_id, self)
+
+    async def _stop(self) -> None:
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            await detach(follower, self)
+
+    async def _admit(self, member: Reader) -> None:
+        """What comes waits for its `replay`, which takes as long as the reader does."""
+        member.hold()
+        self._readers.add(member)
+
+    def _dismiss(self, member: Reader) -> None:
+        self._readers.discard(member)
 
     # --- Renderer
 
@@ -169,37 +168,14 @@ class RoomCaptions:
 
     def _followed(self) -> Follower:
         if self._follower is None:
-            raise RuntimeError("add() comes first")
+            raise RuntimeError("join first")
         return self._follower
 
 
-_rooms: dict[tuple[asyncio.AbstractEventLoop, int], RoomCaptions] = {}
+rooms: PerLoop[tuple[int, str], RoomCaptions] = PerLoop(lambda room: RoomCaptions(*room))  # by key and code
 _replaying: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
 
 
 def _replays() -> asyncio.Semaphore:
     """So few replays at once that the database serves others too."""
     return _replaying.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(REPLAYS_AT_ONCE))
-
-
-async def read(room_id: int, code: str, reader: Reader, after: Mapping[str, int]) -> RoomCaptions:
-    """Have `reader` follow the room's captions in this process."""
-    key = (asyncio.get_running_loop(), room_id)
-    room = _rooms.setdefault(key, RoomCaptions(room_id, code))
-    room.users += 1
-    try:
-        await room.add(reader, after)
-    except BaseException:
-        await leave(room, reader)
-        raise
-    return room
-
-
-async def leave(room: RoomCaptions, reader: Reader) -> None:
-    """Take `reader` off its room; the last one stops it."""
-    room.users -= 1
-    if not room.users:  # nobody new may come to a room that stops
-        key = next((key for key, known in _rooms.items() if known is room), None)
-        if key is not None:
-            del _rooms[key]
-    await room.remove(reader)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -12,15 +13,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpRe
 from django.views.decorators.http import require_GET
 
 from gateways.captions import request as asked
-from gateways.captions import room
 from gateways.captions.reader import Reader
+from gateways.captions.room import RoomCaptions, rooms
 from gateways.common import background
-from gateways.common.outbox import Outbox
+from gateways.common.outbox import TOO_SLOW, Outbox
 from rooms.errors import DomainError, NotFound
 from translation.demand import readers
 
 ALIVE_EVERY_S = 15.0  # a comment, so that proxies and readers see that the connection lives
 RETRY_MS = 1000
+logger = logging.getLogger(__name__)
 
 
 @require_GET
@@ -50,7 +52,8 @@ async def _stream(wanted: asked.CaptionsRequest) -> AsyncIterator[str]:
 
     outbox = Outbox(send)
     reader = Reader(wanted.lang, outbox, send_now, _frame)
-    joining = asyncio.create_task(room.read(wanted.room_id, wanted.room, reader, wanted.after))
+    joining = asyncio.create_task(rooms.join((wanted.room_id, wanted.room), reader))
+    replay = asyncio.create_task(_replay(joining, reader, wanted.after, outbox))
     demand = asyncio.create_task(readers().hold(wanted.room_id, wanted.lang))
     try:
         yield f"retry: {RETRY_MS}\n\n"
@@ -60,28 +63,37 @@ async def _stream(wanted: asked.CaptionsRequest) -> AsyncIterator[str]:
                     frame = await frames.get()
             except TimeoutError:
                 frame = ": alive\n\n"
-            if frame is None or (joining.done() and joining.exception() is not None):
+            if frame is None:
                 return
             yield frame
     finally:
         outbox.stop()
-        background.spawn(_leave(wanted, reader, joining, demand, frames))
+        background.spawn(_leave(wanted, reader, joining, replay, demand))
+
+
+async def _replay(
+    joining: asyncio.Task[RoomCaptions], reader: Reader, after: Mapping[str, int], outbox: Outbox
+) -> None:
+    try:
+        await (await asyncio.shield(joining)).replay(reader, after)
+    except Exception as error:
+        logger.warning("event stream ended", extra={"error": type(error).__name__})
+        outbox.close(TOO_SLOW, now=True)  # it ends; its reader comes back
 
 
 async def _leave(
     wanted: asked.CaptionsRequest,
     reader: Reader,
-    joining: asyncio.Task[room.RoomCaptions],
+    joining: asyncio.Task[RoomCaptions],
+    replay: asyncio.Task[None],
     demand: asyncio.Task[None],
-    frames: asyncio.Queue[str | None],
 ) -> None:
-    while not joining.done():  # a replay that nobody reads any more
-        while not frames.empty():
-            frames.get_nowait()
-        await asyncio.wait({joining}, timeout=0.1)
+    """A join is never cut in the middle; a replay that nobody reads any more is."""
+    await asyncio.wait({joining, demand})
+    replay.cancel()
+    await asyncio.wait({replay})
     if joining.exception() is None:
-        await room.leave(joining.result(), reader)
-    await demand
+        await rooms.leave(joining.result(), reader)
     await readers().release(wanted.room_id, wanted.lang)
 
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from typing import Any
 
-from channels.consumer import get_handler_name
-from channels.exceptions import StopConsumer
-from channels.generic.websocket import AsyncWebsocketConsumer
-from django.db import Error as DatabaseError
-
 from gateways.common import background
+from gateways.common.consumer import SocketConsumer
 from gateways.common.limits import TokenBucket
-from gateways.common.outbox import Close, Outbox
+from gateways.common.outbox import Close
 from gateways.conference import refusals
 from gateways.conference.feed import Member, RoomFeed, follow, unfollow
 from gateways.conference.host import HostSocket
@@ -29,11 +24,10 @@ VIEWER_MESSAGES_PER_S, VIEWER_BURST = 2.0, 20.0
 logger = logging.getLogger(__name__)
 
 
-class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """One browser in a room. It is always accepted first and then refused, so that it can read why."""
+class RoomConsumer(SocketConsumer):
+    """One browser in a room."""
 
-    channel_layer_alias = ""  # the hub subscribes for all sockets of the process
-    _outbox: Outbox  # everything but the handshake's answer goes through it
+    expected = (Refusal, DomainError)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -41,34 +35,16 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._feed: RoomFeed | None = None
         self._member: Member | None = None
         self._wanted: tuple[int, str] | None = None
-        self._joining: asyncio.Task[None] | None = None
         self._gone = False  # nothing is sent any more
         self._draining = False  # but what its browser sent before it knew is still processed
         self._closing = False
-        self._ended = asyncio.Event()
         self._bucket = TokenBucket(rate_per_s=VIEWER_MESSAGES_PER_S, burst=VIEWER_BURST)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """However it ends (in order, cut off by the server, by an error), nothing that it held outlives it."""
-        self._outbox = Outbox(send)
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._end()
-
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        """As Channels does, but without a hop to the database's thread for every message.
-
-        Audio must not wait for PostgreSQL, nor a flood keep everybody else from it.
-        """
-        await getattr(self, get_handler_name(message))(message)
-
     async def connect(self) -> None:
-        """Accept, check in the wire's order, join."""
-        await self.accept()
-        # A join is never cut in the middle: nobody would know what it took.
-        self._joining = background.spawn(self._or_refuse(self._join()))
-        await asyncio.shield(self._joining)
+        """Nothing that it sends is looked at before it has joined."""
+        await super().connect()
+        if self._joining is not None:
+            await asyncio.shield(self._joining)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """A host's audio and signals; a viewer's messages are counted and ignored."""
@@ -78,11 +54,6 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._or_refuse(self._host.receive(text_data, bytes_data))
         elif not self._bucket.consume():
             await self.refuse(refusals.TOO_MANY_MESSAGES)
-
-    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
-        """The socket is gone; what it held is given back behind it."""
-        self._end()
-        raise StopConsumer
 
     async def refuse(self, refusal: Refusal, *, drain: bool = False) -> None:
         """Close with the wire's code and reason. `drain`: process what was sent before the browser read that."""
@@ -132,36 +103,21 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._host.joined()
 
     def _end(self) -> None:
-        if not self._ended.is_set():
-            self._gone = True
-            self._outbox.stop()
-            self._ended.set()
-            if self._host is not None:  # first of all: nobody renews the host lease of a socket that is gone
-                background.spawn(self._host.leave())
-            background.spawn(self._stop_reading())
+        self._gone = True
+        if self._host is not None and not self._ended.is_set():
+            # first of all: nobody renews the host lease of a socket that is gone
+            background.spawn(self._host.leave())
+        super()._end()
 
-    async def _stop_reading(self) -> None:
-        if self._joining is not None:
-            await asyncio.wait({self._joining})
+    async def _leave(self) -> None:
         if self._feed is not None and self._member is not None:
             await unfollow(self._feed, self._member)
         if self._wanted is not None:
             await readers().release(*self._wanted)
 
-    async def _or_refuse(self, work: Coroutine[Any, Any, None]) -> None:
-        """The edge: whatever happens, the browser gets a reason, and other sockets are not affected."""
-        try:
-            await work
-        except Refusal as refusal:
-            await self.refuse(refusal)
-        except DomainError as error:
-            await self.refuse(refusals.of_error(error))
-        except DatabaseError as error:
-            logger.warning("socket refused", extra={"error": type(error).__name__})
-            await self.refuse(refusals.INTERNAL)
-        except Exception:
-            logger.exception("socket refused")
-            await self.refuse(refusals.INTERNAL)
+    async def _refuse(self, error: Exception | None) -> None:
+        known = refusals.of_error(error) if isinstance(error, DomainError) else error
+        await self.refuse(known if isinstance(known, Refusal) else refusals.INTERNAL)
 
     async def _send_chunk(self, chunk: str) -> None:
         if not self._gone and not self._closing:
@@ -169,7 +125,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def _on_control(self, event: Control) -> None:
         if self._host is not None:
-            background.spawn(self._or_refuse(self._host.on_control(event)))
+            self._work(self._host.on_control(event))
         if isinstance(event, RoomClosed):
             self._closing = True
             background.spawn(self.refuse(refusals.CLOSED))

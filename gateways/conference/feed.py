@@ -17,18 +17,15 @@ from transcripts.events import (
     Control,
     Delays,
     Event,
-    Heard,
-    LanguageAdded,
     Partial,
-    PenChanged,
     RoomClosed,
     SentenceChanged,
     SentenceRemoved,
-    StateChanged,
 )
 from transcripts.follow import Follower, attach, detach
 from transcripts.hub import is_cancelled
 from transcripts.selectors import RoomNow
+from transcripts.shared import PerLoop, Shared
 
 DELAY_MOVES_S = 1.0
 logger = logging.getLogger(__name__)
@@ -46,11 +43,11 @@ class Member:
     broadcast: int
 
 
-class RoomFeed:
+class RoomFeed(Shared[Member]):
     """The renderer of one room's chunk, as long as the room has members."""
 
     def __init__(self, room_id: int) -> None:
-        self.users = 0  # sockets that follow or are about to
+        super().__init__()
         self.chunk = ""
         self.newest: int = settings.ENV.newest_sentences
         self._room_id = room_id
@@ -64,26 +61,18 @@ class RoomFeed:
         self._compared = asyncio.Event()
         self._unserved: int | None = None  # the session whose audio waits for a process
         self._tasks: list[asyncio.Task[None]] = []
-        self._lock = asyncio.Lock()
 
-    async def add(self, member: Member) -> None:
+    async def _admit(self, member: Member) -> None:
         """Give `member` the present chunk, then every change."""
-        async with self._lock:
-            if not self._tasks:
-                await self._start()
-            sent = self.chunk
-            await member.send(sent)
-            self._members.append(member)
-            if self.chunk != sent:
-                await member.send(self.chunk)
+        sent = self.chunk
+        await member.send(sent)
+        self._members.append(member)
+        if self.chunk != sent:
+            await member.send(self.chunk)
 
-    async def remove(self, member: Member) -> None:
-        """Remove `member`; when nobody is left the feed stops."""
-        async with self._lock:
-            with contextlib.suppress(ValueError):
-                self._members.remove(member)
-            if not self.users:
-                await self._stop()
+    def _dismiss(self, member: Member) -> None:
+        with contextlib.suppress(ValueError):
+            self._members.remove(member)
 
     def begin(self, room: RoomNow, sentences: Sequence[SentenceChanged]) -> None:
         """Another broadcast: its lines are counted anew."""
@@ -108,7 +97,7 @@ class RoomFeed:
             self._window.show_partial(event)
         elif isinstance(event, Delays):
             self._note_delays(event)
-        elif not isinstance(event, StateChanged | LanguageAdded | Heard | PenChanged):
+        elif isinstance(event, Control):
             self._put_out(event)
         self._changed.set()
 
@@ -193,33 +182,19 @@ class RoomFeed:
                 self._changed.set()
 
 
-_feeds: dict[tuple[asyncio.AbstractEventLoop, int], RoomFeed] = {}
+_feeds: PerLoop[int, RoomFeed] = PerLoop(RoomFeed)
 
 
 async def follow(room_id: int, member: Member) -> RoomFeed:
     """Add `member` to the room's feed in this process, started if need be."""
-    key = (asyncio.get_running_loop(), room_id)
-    feed = _feeds.setdefault(key, RoomFeed(room_id))
-    feed.users += 1
-    try:
-        await feed.add(member)
-    except BaseException:
-        await unfollow(feed, member)
-        raise
-    return feed
+    return await _feeds.join(room_id, member)
 
 
 def followed_rooms() -> list[int]:
     """Rooms that sockets of the running event loop follow."""
-    loop = asyncio.get_running_loop()
-    return [room_id for known, room_id in _feeds if known is loop]
+    return _feeds.keys()
 
 
 async def unfollow(feed: RoomFeed, member: Member) -> None:
     """Take `member` off a feed that it follows; the last one stops it."""
-    feed.users -= 1
-    if not feed.users:  # nobody new may come to a feed that stops
-        key = next((key for key, known in _feeds.items() if known is feed), None)
-        if key is not None:
-            del _feeds[key]
-    await feed.remove(member)
+    await _feeds.leave(feed, member)

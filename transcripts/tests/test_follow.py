@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from asr.rooms.ending import close_room
+from asr.rooms.services import restart_session
 from asr.sessions import finish_session
 from asr.tests.make import TERMS, join, room_session_of
 from rooms.access import Identity
@@ -20,13 +21,14 @@ from transcripts.events import LanguageAdded, RoomClosed, SentenceChanged, Sente
 from transcripts.follow import Follower, attach, detach
 from transcripts.hub import hub
 from transcripts.models import Sentence, Track
-from transcripts.selectors import REPLAY_MOST, room_now
+from transcripts.selectors import REPLAY_MOST, current_part, room_now
 from transcripts.services import (
     NewSentence,
     Translation,
     add_sentences,
     add_translations,
     correct_sentence,
+    end_part,
     sentence_changed,
 )
 
@@ -313,6 +315,25 @@ async def test_who_was_away_for_longer_than_tombstones_stay_begins_anew():
         assert notes.texts == await stored(part)
 
 
+async def test_part_that_is_deleted_is_gone_for_everybody_who_follows_and_for_who_comes_back():
+    host_lease, notes, others = await in_database(join)("A", terms=TERMS), Notes(), Notes()
+    part = await in_database(current_part)(host_lease.room_id)
+    rows = await say(part, "One.", "Two.")
+    await translate(part, "de", *rows)
+    async with following(part.room_id, notes, others) as (follower, _):
+        await in_database(restart_session)(room_id=part.room_id, connection_id=host_lease.connection_id)
+        newer = await in_database(current_part)(part.room_id)
+        await say(newer, "Three.")
+        await notes.until(lambda: ("en", 2, 0) in notes.texts)
+        await in_database(delete_part)(part)
+        for each in (notes, others):
+            await each.until(lambda each=each: set(each.texts) == {("en", 2, 0)})
+        assert not (await follower.resume({"en": 2})).whole
+        await say(newer, "Four.")
+        for each in (notes, others):
+            await each.until(lambda each=each: each.texts.get(("en", 2, 1)) == "Four.")
+
+
 async def test_track_that_is_new_to_the_room_is_followed_from_its_first_sentence():
     part, notes = await opened(), Notes()
     async with following(part.room_id, notes):
@@ -438,6 +459,12 @@ def purge_untold(part):
     for row in gone.select_related("track"):
         Track.objects.filter(pk=row.track_id).update(removals_known_from=row.version)
     gone.delete()
+
+
+def delete_part(part):
+    finish_session(part.sessions.get().session)
+    end_part(part=part)
+    part.delete()
 
 
 def end_backend(pid):

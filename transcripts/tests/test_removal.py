@@ -12,6 +12,7 @@ from asr.tests.make import join, room_session_of
 from transcripts.events import SentenceChanged, SentenceRemoved
 from transcripts.models import Part, Sentence, Track
 from transcripts.removal import remove_sentence, remove_unstored
+from transcripts.replay import lacks_removals
 from transcripts.selectors import (
     changes_between,
     last_spoken,
@@ -137,6 +138,20 @@ def test_tombstones_stay_for_an_hour_behind_the_part_s_end_and_then_replays_know
     assert purge() == 1
     assert list(Sentence.with_removed.values_list("text", flat=True)) == ["Two."]
     assert room_now(part.room_id).removals_known_from == {"en": 3}
+
+
+def test_part_that_is_deleted_is_known_by_the_versions_of_its_tracks_and_of_no_other():
+    part, rows = said("One.", "Two.")
+    translate(part, "de", *rows)
+    Track.objects.create(room=part.room, lang="pt", version=7)
+    before = room_now(part.room_id)
+    end_part(part=part)
+    part.delete()
+    now = room_now(part.room_id)
+    assert now.versions == {**before.versions, "en": 3, "de": 3}
+    assert lacks_removals(before.versions, now)
+    assert not lacks_removals({"pt": 7}, now)
+    assert not lacks_removals(now.versions, now)
 
 
 @pytest.mark.django_db(transaction=True)

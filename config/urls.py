@@ -11,6 +11,7 @@ import pages.urls
 from config.health import health
 from config.metrics import metrics
 from pages.failures import wants_page
+from pages.language import choose_language
 from pages.login import login as login_page
 
 api: list[URLPattern | URLResolver] = [path("health", health), path("", include("gateways.conference.urls"))]
@@ -23,6 +24,7 @@ login_of_wire = next(
 def login(request: HttpRequest) -> HttpResponseBase:
     """One address: a page for who opens it in a browser, the conference wire's for everything else."""
     if request.method in ("GET", "HEAD") and wants_page(request):
+        choose_language(request)  # the address is no page's alone
         page: HttpResponse = login_page(request)
         return page
     answer: HttpResponseBase = login_of_wire(request)

@@ -16,6 +16,12 @@ from django.utils import translation
 LOCALISED = {"pages", "admin"}
 
 
+def choose_language(request: HttpRequest) -> None:
+    """From here to the answer, the visitor's."""
+    translation.activate(translation.get_language_from_request(request))
+    request.LANGUAGE_CODE = translation.get_language()
+
+
 class PageLocaleMiddleware(LocaleMiddleware):
     """Django's LocaleMiddleware for the namespaces of people; elsewhere nothing is negotiated and no header added."""
 
@@ -26,7 +32,7 @@ class PageLocaleMiddleware(LocaleMiddleware):
         """Before the view: the language."""
         match = request.resolver_match
         if match is not None and LOCALISED.intersection(match.namespaces):
-            super().process_request(request)
+            choose_language(request)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Headers that say it; the next request on this thread begins in the default."""

@@ -7,7 +7,6 @@ functions, not coroutines. Rows that they make are committed (`transactional_db`
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,25 +17,14 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from ops import browser as drive
 from ops.faults.stack import BASE_DIR, free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM_OPTIONS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage",
-    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required",
-]  # fmt: skip
 STARTS_WITHIN_S = 60.0
-WITHIN_MS = 30_000
 HOST_PASSWORD, ADMIN_PASSWORD = "host-password", "admin-password"
-
-
-def chromium() -> str | None:
-    """The system's Chromium, or what CHROMIUM names."""
-    named = os.environ.get("CHROMIUM")
-    return named or next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
 
 
 @pytest.fixture(scope="session")
@@ -73,18 +61,13 @@ def server(transactional_db: None, server_process: str) -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium without a window. Playwright's event loop stays in this thread, hence one per module of plain tests."""
-    executable = chromium()
-    if executable is None:
+    if drive.executable() is None:
         pytest.skip("NO BROWSER TESTS: no Chromium here (apt install chromium, or set CHROMIUM to its path)")
-    from playwright.sync_api import sync_playwright
-
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, drive.chromium() as running:
         patch.setenv(
             "DJANGO_ALLOW_ASYNC_UNSAFE", "1"
         )  # Django sees Playwright's loop; nothing here runs in it
-        running = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
         yield running
-        running.close()
 
 
 NewContext = Callable[..., "BrowserContext"]
@@ -92,13 +75,11 @@ NewContext = Callable[..., "BrowserContext"]
 
 @pytest.fixture
 def new_context(browser: Browser, server: str) -> Iterator[NewContext]:
-    """Gives browsers that know nothing of each other (cookies, storage); takes Playwright's options of a context."""
+    """Gives browsers that know nothing of each other (cookies, storage); takes `theme`, `lang` and Playwright's options."""
     contexts: list[BrowserContext] = []
 
     def give(**options: object) -> BrowserContext:
-        context = browser.new_context(**{"base_url": server, "locale": "en-GB", **options})
-        context.set_default_timeout(WITHIN_MS)
-        context.set_default_navigation_timeout(WITHIN_MS)
+        context = drive.context(browser, server, **options)
         contexts.append(context)
         return context
 
@@ -110,7 +91,7 @@ def new_context(browser: Browser, server: str) -> Iterator[NewContext]:
 @pytest.fixture
 def page(new_context: NewContext) -> Iterator[Page]:
     """A page on a phone's screen. Whatever its scripts throw, or the Content-Security-Policy refuses, fails the test."""
-    opened = new_context(viewport={"width": 390, "height": 844}).new_page()
+    opened = new_context(viewport=drive.PHONE).new_page()
     errors = watch(opened)
     yield opened
     assert not errors, errors

@@ -46,7 +46,8 @@ def test_no_page_has_code_or_style_inside(client, path):
 
 def test_pages_speak_the_language_of_the_browser_until_another_is_chosen(client):
     german = {"Accept-Language": "de-AT,de;q=0.9"}
-    assert '<html lang="de"' in client.get("/", headers=german).content.decode()
+    for path in ("/", "/login", "/logout"):
+        assert '<html lang="de"' in client.get(path, headers=german).content.decode()
     assert (
         client.post("/language", {"language": "en", "next": "/login"}, headers=german)["Location"] == "/login"
     )

@@ -1,0 +1,115 @@
+"""Pictures of every page: `manage.py screenshots --out FOLDER [--only NAME …]`, in a phone's width and a desktop's, light and dark.
+
+Starts a stack of its own with the showcase in it (ops/showcase), and stops it. With --readme the few pictures of README go to
+docs/pictures instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ops import browser
+from ops.faults.stack import ADMIN_PASSWORD, BASE_DIR, HOST_PASSWORD, Stack, running_stack
+from pages.shown import SHOWN, ShownPage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+SIZES = {"phone": browser.PHONE, "desktop": browser.DESKTOP}
+PASSWORDS = {"host": HOST_PASSWORD, "admin": ADMIN_PASSWORD}
+PICTURES = BASE_DIR / "docs" / "pictures"
+README: dict[str, tuple[str, str]] = {}  # name of the page → size, theme
+
+
+class Command(BaseCommand):
+    """Looks at every page of pages/shown.py."""
+
+    help = __doc__ or ""
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Where to, and which."""
+        parser.add_argument("--out", type=Path, default=Path("var/screenshots"))
+        parser.add_argument("--only", nargs="+", default=[], help="beginnings of names of pages")
+        parser.add_argument("--lang", nargs="+", default=["en"], help="languages of the pages")
+        parser.add_argument("--readme", action="store_true", help="those of README, into docs/pictures")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Take them."""
+        out: Path = PICTURES if options["readme"] else options["out"]
+        out.mkdir(parents=True, exist_ok=True)
+        wanted = [
+            page for page in SHOWN if not options["only"] or page.name.startswith(tuple(options["only"]))
+        ]
+        try:
+            with showcase() as stack, browser.chromium() as chromium:
+                for lang in options["lang"]:
+                    for size, theme, page in _looks(wanted, readme=options["readme"]):
+                        name = page.name if options["readme"] else f"{page.name}-{size}-{theme}-{lang}"
+                        self.stdout.write(
+                            str(_take(chromium, stack, page, size, theme, lang, out / f"{name}.png"))
+                        )
+        except LookupError as error:
+            raise CommandError(str(error)) from error
+
+
+@contextmanager
+def showcase() -> Iterator[Stack]:
+    """A stack with the showcase in it; nothing sweeps there, so that the moment stays."""
+    with ExitStack() as opened:
+        stack = opened.enter_context(running_stack(rooms=[]))
+        for program in ("beat", "sweeps", "asr", "translation"):
+            stack.stop_program(program)
+        command = [sys.executable, "-m", "ops.showcase"]
+        child = subprocess.Popen(
+            command,
+            cwd=BASE_DIR,
+            env=stack.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        opened.callback(child.wait)
+        opened.callback(child.communicate, "")
+        assert child.stdout is not None  # noqa: S101
+        if child.stdout.readline().strip() != "ready":
+            raise CommandError("the showcase was not written")
+        yield stack
+
+
+def _looks(pages: list[ShownPage], *, readme: bool) -> Iterator[tuple[str, str, ShownPage]]:
+    for page in pages:
+        if readme:
+            if page.name in README:
+                yield (*README[page.name], page)
+            continue
+        for size in SIZES:
+            for theme in page.themes:
+                yield size, theme, page
+
+
+def _take(
+    chromium: Browser, stack: Stack, shown: ShownPage, size: str, theme: str, lang: str, target: Path
+) -> Path:
+    opened = browser.context(
+        chromium, stack.url, theme=theme, lang=lang, viewport=SIZES[size], device_scale_factor=1
+    )
+    try:
+        if shown.power:
+            browser.sign_in(opened, PASSWORDS[shown.power])
+        page = opened.new_page()
+        status = browser.show(page, shown)
+        if status != shown.status:
+            raise CommandError(f"{shown.path} answered {status}")
+        page.screenshot(path=target, animations="disabled")
+    finally:
+        opened.close()
+    return target

@@ -1,0 +1,35 @@
+"""Every page as it can be looked at: what the tests of accessibility and `manage.py screenshots` walk through.
+
+A new page adds a line. The rows behind it are the showcase's (ops/showcase/talks.py): room LIVE is captioned in English,
+read in German, French and Arabic; FUNKE waits for its host; DUE and NEXT have no captions; ENDED has a transcript;
+QUIET may not be recorded; the halls are main-hall, hall-2, hall-3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rooms.people import Power
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPage:
+    """`ready`: a selector of what is there once the page is complete; `click`: selectors clicked then, in order."""
+
+    name: str
+    path: str
+    power: Power | None = None
+    ready: str = "main"
+    click: tuple[str, ...] = ()
+    status: int = 200
+    themes: tuple[str, ...] = ("light", "dark")
+
+
+SHOWN = [
+    ShownPage("index", "/", ready=".hall"),
+    ShownPage("index-menu", "/", ready=".hall", click=("#settings-menu > summary",), themes=("light",)),
+    ShownPage("index-search", "/?q=zebra", themes=("light",)),
+    ShownPage("login", "/login"),
+    ShownPage("logout", "/logout", power="host", themes=("light",)),
+    ShownPage("not-found", "/nowhere", status=404),
+]

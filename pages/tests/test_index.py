@@ -1,6 +1,7 @@
 """The first page."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -54,6 +55,13 @@ def test_a_live_talk_is_shown_with_all_that_helps_to_choose_it(client, hall):
         'href="/room/TALK1"',
     ):
         assert shown in html
+
+
+def test_times_are_those_of_the_event(client):
+    Event.objects.filter(from_settings=True).update(time_zone="Asia/Kathmandu")
+    talk = room("TALK1")
+    local = talk.starts_at.astimezone(ZoneInfo("Asia/Kathmandu"))
+    assert f"{local:%H:%M}–" in client.get("/").content.decode()
 
 
 def test_without_talks_it_says_what_will_happen(client):

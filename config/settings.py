@@ -102,7 +102,9 @@ CACHES = {
             "socket_connect_timeout": 1.0,
             "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         },
-    }
+    },
+    # What each process may keep for a moment.
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},
 }
 
 # --- Celery (read by config/celery.py with the prefix CELERY_)

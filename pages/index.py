@@ -8,12 +8,16 @@ from typing import Any
 
 from django.conf import settings
 from django.core import signing
+from django.core.cache import caches
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import path
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from ninja import Router, Schema
@@ -21,6 +25,7 @@ from ninja import Router, Schema
 from asr.rooms.selectors import active_rooms
 from pages import texts
 from pages.languages import shown_name
+from pages.session import identity_of
 from rooms import selectors, services
 from rooms.errors import Conflict
 from rooms.models import Room
@@ -77,11 +82,14 @@ class HallCard:
 def index(request: HttpRequest) -> HttpResponse:
     """The first page; with `part=programme` what its script replaces."""
     query = request.GET.get("q", "")[:LONGEST_QUERY].strip()
-    context = {"query": query, **_programme(request, query.casefold().split())}
+    programme = (
+        _shared_html(request) if not query and VOTES_COOKIE not in request.COOKIES else _html(request, query)
+    )
     if request.GET.get("part") == "programme":
-        response = render(request, "pages/index_programme.html", context)
+        response = HttpResponse(programme)
     else:
-        response = render(request, "pages/index.html", {**context, "texts": texts.catalogue(script_texts())})
+        context = {"query": query, "programme": programme, "texts": texts.catalogue(script_texts())}
+        response = render(request, "pages/index.html", context)
     patch_cache_control(response, no_cache=True, private=True)
     return response
 
@@ -129,6 +137,23 @@ def vote(request: HttpRequest, code: str, body: VoteBody, response: HttpResponse
         httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE,
     )  # fmt: skip
     return VoteView(votes=count, wanted=body.wanted)
+
+
+def _shared_html(request: HttpRequest) -> SafeString:
+    """As everybody sees it who has no wish and no query: a hall full of phones asks often, and for the same."""
+    identity = identity_of(request)
+    key = f"index:{get_language()}:{bool(identity and identity.is_admin)}"
+    html: SafeString | None = caches["process"].get(key)
+    if html is None:
+        html = _html(request, "")
+        if settings.ENV.first_page_shared_s:
+            caches["process"].set(key, html, settings.ENV.first_page_shared_s)
+    return html
+
+
+def _html(request: HttpRequest, query: str) -> SafeString:
+    context = {"query": query, **_programme(request, query.casefold().split())}
+    return render_to_string("pages/index_programme.html", context, request)
 
 
 def _programme(request: HttpRequest, words: list[str]) -> dict[str, Any]:

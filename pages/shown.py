@@ -29,6 +29,21 @@ SHOWN = [
     ShownPage("index", "/", ready=".hall"),
     ShownPage("index-menu", "/", ready=".hall", click=("#settings-menu > summary",), themes=("light",)),
     ShownPage("index-search", "/?q=zebra", themes=("light",)),
+    ShownPage("viewer", "/room/LIVE", ready="#own .sentence"),
+    ShownPage("viewer-transcript", "/room/LIVE", ready="#own .sentence", click=("#view",)),
+    ShownPage(
+        "viewer-languages", "/room/LIVE", ready="#own .sentence", click=("#open-langs",), themes=("light",)
+    ),
+    ShownPage("viewer-text", "/room/LIVE", ready="#own .sentence", click=("#open-style",)),
+    ShownPage(
+        "viewer-share", "/room/LIVE", ready="#own .sentence", click=("#open-share",), themes=("light",)
+    ),
+    ShownPage(
+        "viewer-arabic", "/room/LIVE?lang=ar", ready="#own .sentence", click=("#view",), themes=("light",)
+    ),
+    ShownPage("viewer-waiting", "/room/FUNKE", ready="#panel h2", themes=("light",)),
+    ShownPage("viewer-ended", "/room/ENDED", ready="#own .sentence"),
+    ShownPage("viewer-refused", "/room/QUIET", status=403, themes=("light",)),
     ShownPage("login", "/login"),
     ShownPage("logout", "/logout", power="host", themes=("light",)),
     ShownPage("not-found", "/nowhere", status=404),

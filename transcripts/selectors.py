@@ -138,6 +138,15 @@ def newest_sentences(
     return [sentence_changed(row, part=row.part, lang=row.track.lang) for row in rows]
 
 
+def newest_readable(room_id: int, *, newest: int) -> tuple[RoomNow, list[SentenceChanged]]:
+    """How the room stands, and its broadcast's newest sentences with their translations where everybody may read them."""
+    room = room_now(room_id)
+    if room.state.broadcast not in readable_broadcasts(room_id):
+        return room, []
+    broadcast = room.state.broadcast
+    return room, newest_sentences(room_id, broadcast=broadcast, newest=newest, upto=room.versions)
+
+
 def changes_between(room_id: int, after: Mapping[str, int], upto: Mapping[str, int]) -> list[Durable]:
     """The first REPLAY_MOST changes of these tracks behind `after` and up to `upto`, by language and version.
 

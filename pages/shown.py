@@ -25,6 +25,10 @@ class ShownPage:
     themes: tuple[str, ...] = ("light", "dark")
 
 
+HOST_STARTS = (
+    "input[name=keep]", "input[name=public]", "#start[aria-disabled=false]", "[data-state=air] #state",
+    ".lines li .mend",
+)  # fmt: skip
 SHOWN = [
     ShownPage("index", "/", ready=".hall"),
     ShownPage("index-menu", "/", ready=".hall", click=("#settings-menu > summary",), themes=("light",)),
@@ -46,5 +50,10 @@ SHOWN = [
     ShownPage("viewer-refused", "/room/QUIET", status=403, themes=("light",)),
     ShownPage("login", "/login"),
     ShownPage("logout", "/logout", power="host", themes=("light",)),
+    ShownPage("host", "/room/DUE/host", power="host", ready="#device"),
+    ShownPage("host-on-air", "/room/FUNKE/host", power="host", ready="#device", click=HOST_STARTS),
+    ShownPage(
+        "host-refused", "/room/QUIET/host", power="host", ready="#blocked:not([hidden])", themes=("light",)
+    ),
     ShownPage("not-found", "/nowhere", status=404),
 ]

@@ -2,10 +2,10 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from pages import appearance, failures, index, login, manifest, viewer
+from pages import appearance, failures, host, index, login, manifest, viewer
 from pages.api import PagesAPI
 
-PAGES = [index, login, appearance, manifest, viewer]
+PAGES = [index, login, appearance, manifest, viewer, host]
 
 api = PagesAPI(title="Souffleur, pages", urls_namespace="pages_api", docs_url=None, openapi_url=None)
 for page in PAGES:

@@ -56,6 +56,8 @@ def web_process(log: Path, port: int) -> Iterator[tuple[str, subprocess.Popen[by
     finally:
         child.terminate()
         child.wait(STARTS_WITHIN_S)
+    said = log.read_text(errors="replace")
+    assert "Warning:" not in said, said
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from rooms.errors import Conflict
 from rooms.models import Room
 from rooms.programme import HallProgramme, programme_of
 from transcripts.selectors import room_states
-from translation.selectors import target_langs
+from translation.selectors import langs_from
 
 LONGEST_QUERY = 100
 VOTES_COOKIE = "votes"
@@ -43,13 +43,14 @@ router = Router()
 
 @dataclass(frozen=True, slots=True)
 class TalkCard:
-    """A talk as the page shows it. `state`: "", "live", "waiting" or "grace"; `voted` None: it cannot be voted on."""
+    """A talk as the page shows it. `state`: "", "live", "waiting", "grace" or "closing"; `langs`: it can be read in so many; `voted` None: it cannot be voted on."""
 
     room: Room
     starts_at: datetime | None
     ends_at: datetime | None
     state: str = ""
     lang: str = ""
+    langs: int = 1
     votes: int = 0
     voted: bool | None = None
 
@@ -157,13 +158,14 @@ def _html(request: HttpRequest, query: str) -> SafeString:
 
 
 def _programme(request: HttpRequest, words: list[str]) -> dict[str, Any]:
-    """Six queries, however many halls and talks."""
+    """Some queries, however many halls and talks, and one for each language that is spoken just now."""
     now = timezone.now()
     active = active_rooms()
     rooms = selectors.programme_rooms(list(active), now=now)
     ahead = timedelta(minutes=settings.ENV.room_list_ahead_min)
     programme = programme_of(rooms, active, now=now, ahead=ahead)
     states = room_states([room.pk for room in rooms if room.pk in active])
+    readable = {lang: len(langs_from(lang)) for lang in {opened.source_lang for opened in active.values()}}
     voted = set(_voted(request))
 
     def card(room: Room) -> TalkCard:
@@ -176,6 +178,7 @@ def _programme(request: HttpRequest, words: list[str]) -> dict[str, Any]:
             room.ends_at.astimezone(zone) if room.ends_at else None,
             state=states.get(room.pk, "waiting") if opened else "",
             lang=shown_name(opened.source_lang if opened else selectors.spoken_lang(room)),
+            langs=readable[opened.source_lang] if opened else 1,
             votes=selectors.votes_for(room) if can_vote else 0,
             voted=room.code in voted if can_vote else None,
         )
@@ -194,7 +197,6 @@ def _programme(request: HttpRequest, words: list[str]) -> dict[str, Any]:
         "day": programme.day,
         "is_today": programme.is_today,
         "nothing_at_all": not rooms,
-        "targets": len(target_langs()),
         "several_events": len({room.event_id for room in rooms}) > 1,
     }
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from asr.leases import Lease, announce_ready, claim
+from asr.leases import Lease, announce_ready, claim, finish
 from asr.models import Session, Worker
 from asr.rooms.ending import close_room
 from asr.rooms.models import RoomSession
@@ -92,7 +92,7 @@ def _speak(room: Room, talk: ShownTalk) -> None:
         leave_as_host(room_id=room.pk, connection_id=host_lease.connection_id)
     if talk.state == "ended":
         close_room(room.pk)
-        Session.objects.filter(pk=session.pk).update(state=Session.State.CLOSED, closed_at=timezone.now())
+        finish(lease)
 
 
 def _say(part: Part, talk: ShownTalk) -> None:

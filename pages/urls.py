@@ -2,10 +2,20 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from pages import appearance, failures, host, index, login, manifest, viewer
+from pages import (
+    appearance,
+    archive,
+    failures,
+    index,
+    login,
+    manifest,
+    transcript,
+    transcript_edit,
+    transcript_files,
+)
 from pages.api import PagesAPI
 
-PAGES = [index, login, appearance, manifest, viewer, host]
+PAGES = [index, archive, transcript, transcript_edit, transcript_files, login, appearance, manifest]
 
 api = PagesAPI(title="Souffleur, pages", urls_namespace="pages_api", docs_url=None, openapi_url=None)
 for page in PAGES:

@@ -5,6 +5,7 @@ For pages and gateways: each of these asks the permission itself. Errors: NotFou
 `text_too_long` with `most`).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +29,25 @@ class SentencePlace:
     part: int
     index: int
     lang: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceNow:
+    """A sentence as it is: what somebody who corrects it begins with."""
+
+    version: int
+    text: str
+    is_removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A sentence that a person took back: where it stood, and what its history says."""
+
+    part: int
+    index: int
+    start_ms: int
+    revision: "Revision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +86,28 @@ def remove(place: SentencePlace, *, seen_version: int, identity: Identity, reaso
     language than the spoken one that translation alone. Viewers get `removed`. Removing again changes nothing.
     """
     remove_sentence(_row(place, identity), seen_version=seen_version, by=_editor(identity, reason))
+
+
+def look(place: SentencePlace, *, identity: Identity) -> SentenceNow:
+    """The sentence before it is corrected."""
+    row = _row(place, identity)
+    return SentenceNow(row.version, row.text, row.removed_at is not None)
+
+
+def removals(parts: Collection[Part], *, identity: Identity) -> list[Removal]:
+    """What people removed from those of these parts that this caller may correct, newest first; HISTORY_MOST of them."""
+    rows = (
+        SentenceRevision.objects.filter(
+            action=SentenceRevision.Action.REMOVED, sentence__of_version=None,
+            sentence__part__in=editable_parts(identity).filter(pk__in=[part.pk for part in parts]),
+        )
+        .select_related("by", "sentence__part")
+        .order_by("-pk")[:HISTORY_MOST]
+    )  # fmt: skip
+    return [
+        Removal(row.sentence.part.number, row.sentence.index, row.sentence.start_ms, _revision(row))
+        for row in rows
+    ]
 
 
 def history(place: SentencePlace, *, identity: Identity) -> list[Revision]:

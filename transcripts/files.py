@@ -20,6 +20,7 @@ from transcripts.exports.structured import JsonPart, JsonSentence, JsonTranscrip
 from transcripts.models import Part
 from transcripts.reading import ReadSentence, Transcript, count_sentences, sentences_of, transcript_of
 from transcripts.selectors import transcript_text
+from transcripts.text import joined
 
 SENTENCES_MOST = 100_000  # in all languages: two days of speech
 DOCUMENT_SENTENCES_MOST = 20_000
@@ -147,7 +148,7 @@ def _section(part: Part, langs: list[str], room: Room) -> Section:
     grouped = groupby(sentences_of(part, langs), key=lambda item: item.index if len(langs) > 1 else item.line)
     for _, group in grouped:
         items = list(group)
-        texts = tuple(" ".join(text_in(item, part, lang) for item in items) for lang in langs)
+        texts = tuple(joined((text_in(item, part, lang) for item in items), lang) for lang in langs)
         voice = f"Speaker {items[0].speaker + 1}" if items[0].speaker >= 0 else ""
         paragraphs.append(Paragraph(clock(items[0].start_ms), voice, texts))
     return Section(f"{part.started_at.astimezone(room.event.zone):%Y-%m-%d %H:%M}", paragraphs)

@@ -11,6 +11,7 @@ from rooms.errors import Forbidden, NotFound
 from rooms.models import Room
 from transcripts.models import Part, Sentence, Track
 from transcripts.selectors import readable_parts
+from transcripts.text import joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def sentences_of(part: Part, langs: Collection[str]) -> list[ReadSentence]:
         else:
             translated[lang, index] = (text, of_version)
     others = sorted(wanted - {part.source_lang})
-    return [_whole(pieces, others, translated) for pieces in _sentences(spoken)]
+    return [_whole(pieces, part.source_lang, others, translated) for pieces in _sentences(spoken)]
 
 
 def _sentences(rows: list[Sentence]) -> Iterator[list[Sentence]]:
@@ -112,7 +113,10 @@ def _sentences(rows: list[Sentence]) -> Iterator[list[Sentence]]:
 
 
 def _whole(
-    pieces: list[Sentence], langs: list[str], translated: dict[tuple[str, int], tuple[str, int | None]]
+    pieces: list[Sentence],
+    source_lang: str,
+    langs: list[str],
+    translated: dict[tuple[str, int], tuple[str, int | None]],
 ) -> ReadSentence:
     translations = {}
     for lang in langs:
@@ -121,11 +125,11 @@ def _whole(
             item[0] for item, piece in zip(found, pieces, strict=True) if item and item[1] == piece.version
         ]
         if len(texts) == len(pieces) and any(texts):
-            translations[lang] = " ".join(filter(None, texts))
+            translations[lang] = joined(texts, lang)
     first, last = pieces[0], pieces[-1]
     return ReadSentence(
         index=first.index, line=first.line, start_ms=first.start_ms, end_ms=last.end_ms, speaker=first.speaker,
-        text=" ".join(piece.text for piece in pieces),
+        text=joined((piece.text for piece in pieces), source_lang),
         pieces=tuple(Piece(piece.index, piece.version, piece.text) for piece in pieces),
         translations=translations,
     )  # fmt: skip

@@ -43,7 +43,7 @@ from rooms.errors import BadInput, DomainError
 from rooms.models import Room
 from transcripts.models import Sentence, Track
 from transcripts.selectors import readable_parts
-from transcripts.text import one_line
+from transcripts.text import WITHOUT_SPACES, one_line
 
 QUERY_MOST_CHARS = 200
 PAGE_ROOMS = 10
@@ -54,7 +54,6 @@ _BEGINS, _ENDS = "\ue000", "\ue001"  # around a found word, out of PostgreSQL's 
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-_UNSPACED_LANGS = ("ja", "km", "lo", "my", "th", "yue", "zh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ class _Vector(Func):
 def _ranked(sentences: QuerySet[Sentence], words: str, langs: Collection[str]) -> QuerySet[Sentence]:
     if _UNSPACED.search(words):  # PostgreSQL finds no words where nobody puts spaces between them
         of_such = Q()
-        for code in _UNSPACED_LANGS:
+        for code in sorted(WITHOUT_SPACES):
             of_such |= Q(search_lang=code) | Q(search_lang__startswith=f"{code}-")
         found = sentences.filter(of_such, text__icontains=words)
         return found.annotate(rank=Value(1.0, output_field=FloatField()), snippet=F("text"))

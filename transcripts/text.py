@@ -1,6 +1,7 @@
 """Text that people type into a transcript: one line, without what nobody sees. Pure."""
 
 import unicodedata
+from collections.abc import Iterable
 
 from rooms.errors import BadInput
 
@@ -9,6 +10,7 @@ REASON_MOST_CHARS = 200
 # Format characters that words are written with: joiners of Persian, Indic scripts and emoji, the marks of direction
 # that change nothing but their own place. The others reorder what stands beside them, or hide.
 _WRITTEN = frozenset("\u200c\u200d\u200e\u200f\u061c\u00ad")
+WITHOUT_SPACES = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
@@ -28,6 +30,12 @@ def one_line(text: str) -> str:
     """In composed form, spaces and line ends as single spaces, without control characters and bidirectional overrides."""
     kept = " ".join("".join(map(_visible, text)).split())
     return unicodedata.normalize("NFC", kept)
+
+
+def joined(texts: Iterable[str], lang: str) -> str:
+    """Texts one behind the other, as the language is written."""
+    between = "" if lang.partition("-")[0] in WITHOUT_SPACES else " "
+    return between.join(filter(None, texts))
 
 
 def _visible(char: str) -> str:

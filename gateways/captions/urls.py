@@ -2,9 +2,6 @@
 
 from django.urls import path
 
-from gateways.captions.sse import hall_events, room_events
+from gateways.captions.sse import events
 
-urlpatterns = [
-    path("captions/<str:code>/events", room_events),
-    path("captions/hall/<str:slug>/events", hall_events),
-]
+urlpatterns = [path("captions/<str:code>/events", events)]

@@ -50,7 +50,7 @@ def admin():
     [
         ("en", "The houses were running.", "house run"),
         ("de", "Die Häuser der Programmiererinnen.", "Haus"),
-        ("fr", "Les petites pommes.", "petit pomme"),
+        ("fr", "Les petites pommes.", "pomme"),
         ("tlh", "nuqneH tlhIngan.", "tlhingan"),
         ("ja", "今日は、はんだ付けについてお話しします。", "はんだ付け"),
         ("zh-Hans", "今天我们谈谈焊接。", "焊接"),

@@ -4,7 +4,9 @@
 the backlog follows from the first and the last entry), `token` (a retried append is recognised), `channel` (who
 speaks; missing where one does).
 `audio:<session>:checkpoint` says for each channel where decoding can begin again; what no channel needs is trimmed.
-Both expire an hour after the last write, in case nobody deletes them.
+`audio:recorder:<recorder>` is the number of the last blob that was taken from a recorder that counts its blobs, whichever session's
+log it went to: written in the same step, so that one that is sent again, over whatever connection, is not doubled.
+All expire an hour after the last write, in case nobody deletes them.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ __all__ = [
 EXPIRE_S = 3600
 
 _APPEND = """
+if KEYS[3] and tonumber(redis.call('GET', KEYS[3]) or -1) >= tonumber(ARGV[9]) then return 'known' end
 local fence = tonumber(redis.call('HGET', KEYS[2], 'fence') or 0)
 if fence > tonumber(ARGV[7]) then return 'taken' end
 if fence < tonumber(ARGV[7]) then redis.call('HSET', KEYS[2], 'fence', ARGV[7]) end
@@ -50,6 +53,7 @@ local id = redis.call('XADD', KEYS[1], '*', 'kind', ARGV[1], 'data', ARGV[2],
   'total', string.format('%.0f', total + #ARGV[2]), 'token', ARGV[3], 'channel', ARGV[8])
 redis.call('EXPIRE', KEYS[1], ARGV[6])
 redis.call('EXPIRE', KEYS[2], ARGV[6])
+if KEYS[3] then redis.call('SET', KEYS[3], ARGV[9], 'EX', ARGV[6]) end
 return id
 """
 
@@ -150,6 +154,8 @@ class _Appending:
 
     def answered(self, kind: str, channel: str, entry_id: object) -> bool:
         self.unsure_of = None
+        if entry_id in (b"known", "known"):
+            return True
         if entry_id in (b"taken", "taken"):
             raise AudioLogTaken
         if entry_id is None:
@@ -224,20 +230,35 @@ class AudioLog:
 class AsyncAudioLog:
     """A session's audio for the web process; one writer at a time for each object.
 
-    `fence`: a log that was written with a higher one takes nothing (AudioLogTaken).
+    `fence`: a log that was written with a higher one takes nothing (AudioLogTaken). `recorder`: who counts the blobs
+    that are appended with a number, from 0.
     """
 
-    def __init__(self, redis_url: str, session: str, *, limits: Limits = Limits(), fence: int = 0) -> None:
+    def __init__(
+        self, redis_url: str, session: str, *, limits: Limits = Limits(), fence: int = 0, recorder: str = ""
+    ) -> None:
         self._client = async_client(redis_url)
         self._keys = _Keys.of(session)
+        self._recorder = f"audio:recorder:{recorder}"
         self._appending = _Appending(limits, fence)
         self._append: Callable[..., Awaitable[Any]] = self._client.register_script(_APPEND)
 
-    async def append(self, kind: str, data: bytes, *, channel: str = "") -> bool:
-        """As AudioLog.append. After AudioLogUnavailable the same object may be appended again: it is never doubled."""
-        arguments = self._appending.arguments(kind, data, channel)
+    async def append(self, kind: str, data: bytes, *, channel: str = "", number: int | None = None) -> bool:
+        """As AudioLog.append. After AudioLogUnavailable the same object may be appended again: it is never doubled.
+
+        `number`: the recorder's, which rises; True also where this one or a later one was taken before.
+        """
+        arguments, keys = self._appending.arguments(kind, data, channel), self._keys.both
+        if number is not None:
+            arguments, keys = [*arguments, number], [*keys, self._recorder]
         with outages_as(AudioLogUnavailable):
-            return self._appending.answered(kind, channel, await self._append(self._keys.both, arguments))
+            return self._appending.answered(kind, channel, await self._append(keys, arguments))
+
+    async def received(self) -> int:
+        """The number of the recorder's next blob: everything before it was taken."""
+        with outages_as(AudioLogUnavailable):
+            last = await self._client.get(self._recorder)
+        return 0 if last is None else int(last) + 1
 
     async def oldest_waits_s(self) -> float:
         """Seconds since the oldest entry that is kept arrived; 0.0 where none is."""

@@ -105,6 +105,12 @@ class RoomsEnv(Section):
     )
     schedule_refresh_min: int = Field(60, ge=1, description="Minutes between two readings of the schedule.")
     room_list_ahead_min: int = Field(30, ge=0, description="Talks are listed this long before they start.")
+    first_page_shared_s: float = Field(
+        2.0,
+        ge=0,
+        le=60,
+        description="Visitors of the first page share what was read for it this long; 0: never.",
+    )
     grace_s: float = Field(300, gt=0, description="A room waits this long for its host to come back.")
     newest_sentences: int = Field(20, ge=1, le=200, description="Sentences in a conference chunk.")
     retention_days: int = Field(0, ge=0, description="Stored transcripts are deleted after this; 0: never.")

@@ -49,8 +49,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.static_files.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
+    "pages.compression.PageGZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "pages.language.PageLocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -102,7 +103,9 @@ CACHES = {
             "socket_connect_timeout": 1.0,
             "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         },
-    }
+    },
+    # What each process may keep for a moment.
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},
 }
 
 # --- Celery (read by config/celery.py with the prefix CELERY_)

@@ -8,12 +8,16 @@ from typing import Any
 
 from django.conf import settings
 from django.core import signing
+from django.core.cache import caches
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import path
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from ninja import Router, Schema
@@ -21,12 +25,13 @@ from ninja import Router, Schema
 from asr.rooms.selectors import active_rooms
 from pages import texts
 from pages.languages import shown_name
+from pages.session import identity_of
 from rooms import selectors, services
 from rooms.errors import Conflict
 from rooms.models import Room
 from rooms.programme import HallProgramme, programme_of
 from transcripts.selectors import room_states
-from translation.selectors import target_langs
+from translation.selectors import langs_from
 
 LONGEST_QUERY = 100
 VOTES_COOKIE = "votes"
@@ -38,13 +43,14 @@ router = Router()
 
 @dataclass(frozen=True, slots=True)
 class TalkCard:
-    """A talk as the page shows it. `state`: "", "live", "waiting" or "grace"; `voted` None: it cannot be voted on."""
+    """A talk as the page shows it. `state`: "", "live", "waiting", "grace" or "closing"; `langs`: it can be read in so many; `voted` None: it cannot be voted on."""
 
     room: Room
     starts_at: datetime | None
     ends_at: datetime | None
     state: str = ""
     lang: str = ""
+    langs: int = 1
     votes: int = 0
     voted: bool | None = None
 
@@ -77,11 +83,14 @@ class HallCard:
 def index(request: HttpRequest) -> HttpResponse:
     """The first page; with `part=programme` what its script replaces."""
     query = request.GET.get("q", "")[:LONGEST_QUERY].strip()
-    context = {"query": query, **_programme(request, query.casefold().split())}
+    programme = (
+        _shared_html(request) if not query and VOTES_COOKIE not in request.COOKIES else _html(request, query)
+    )
     if request.GET.get("part") == "programme":
-        response = render(request, "pages/index_programme.html", context)
+        response = HttpResponse(programme)
     else:
-        response = render(request, "pages/index.html", {**context, "texts": texts.catalogue(script_texts())})
+        context = {"query": query, "programme": programme, "texts": texts.catalogue(script_texts())}
+        response = render(request, "pages/index.html", context)
     patch_cache_control(response, no_cache=True, private=True)
     return response
 
@@ -131,14 +140,32 @@ def vote(request: HttpRequest, code: str, body: VoteBody, response: HttpResponse
     return VoteView(votes=count, wanted=body.wanted)
 
 
+def _shared_html(request: HttpRequest) -> SafeString:
+    """As everybody sees it who has no wish and no query: a hall full of phones asks often, and for the same."""
+    identity = identity_of(request)
+    key = f"index:{get_language()}:{bool(identity and identity.is_admin)}"
+    html: SafeString | None = caches["process"].get(key)
+    if html is None:
+        html = _html(request, "")
+        if settings.ENV.first_page_shared_s:
+            caches["process"].set(key, html, settings.ENV.first_page_shared_s)
+    return html
+
+
+def _html(request: HttpRequest, query: str) -> SafeString:
+    context = {"query": query, **_programme(request, query.casefold().split())}
+    return render_to_string("pages/index_programme.html", context, request)
+
+
 def _programme(request: HttpRequest, words: list[str]) -> dict[str, Any]:
-    """Six queries, however many halls and talks."""
+    """Some queries, however many halls and talks, and one for each language that is spoken just now."""
     now = timezone.now()
     active = active_rooms()
     rooms = selectors.programme_rooms(list(active), now=now)
     ahead = timedelta(minutes=settings.ENV.room_list_ahead_min)
     programme = programme_of(rooms, active, now=now, ahead=ahead)
     states = room_states([room.pk for room in rooms if room.pk in active])
+    readable = {lang: len(langs_from(lang)) for lang in {opened.source_lang for opened in active.values()}}
     voted = set(_voted(request))
 
     def card(room: Room) -> TalkCard:
@@ -151,6 +178,7 @@ def _programme(request: HttpRequest, words: list[str]) -> dict[str, Any]:
             room.ends_at.astimezone(zone) if room.ends_at else None,
             state=states.get(room.pk, "waiting") if opened else "",
             lang=shown_name(opened.source_lang if opened else selectors.spoken_lang(room)),
+            langs=readable[opened.source_lang] if opened else 1,
             votes=selectors.votes_for(room) if can_vote else 0,
             voted=room.code in voted if can_vote else None,
         )
@@ -169,7 +197,6 @@ def _programme(request: HttpRequest, words: list[str]) -> dict[str, Any]:
         "day": programme.day,
         "is_today": programme.is_today,
         "nothing_at_all": not rooms,
-        "targets": len(target_langs()),
         "several_events": len({room.event_id for room in rooms}) > 1,
     }
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth import authenticate, login
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -22,8 +22,8 @@ from rooms.access import Identity
 from rooms.address import address_of
 from rooms.errors import DomainError, Forbidden, Unauthenticated
 from rooms.people import Power
+from rooms.web_session import DIGEST, identity_of_session
 
-DIGEST = "password_digest"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 View = Callable[..., HttpResponse]
 
@@ -58,20 +58,11 @@ def identity_of(request: HttpRequest) -> Identity | None:
     """Who asks, as services and selectors want it; None: nobody who may more than everybody."""
     found: Identity | None
     if not hasattr(request, "_identity"):
-        request._identity = _identity_of(request)  # type: ignore[attr-defined]  # two queries, once a request
+        request._identity = identity_of_session(  # type: ignore[attr-defined]  # two queries, once a request
+            request.user, request.session
+        )
     found = request._identity  # type: ignore[attr-defined]
     return found
-
-
-def _identity_of(request: HttpRequest) -> Identity | None:
-    user = request.user
-    if isinstance(user, AnonymousUser):
-        return None
-    digest = request.session.get(DIGEST, "")
-    if digest and not people.is_configured(digest):
-        return None
-    power = people.power_of(user)
-    return Identity(power, user.pk) if power else None
 
 
 def needs(power: Power) -> Callable[[View], View]:

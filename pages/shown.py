@@ -25,12 +25,36 @@ class ShownPage:
     themes: tuple[str, ...] = ("light", "dark")
 
 
+HOST_STARTS = (
+    "input[name=keep]", "input[name=public]", "#start[aria-disabled=false]", "[data-state=air] #state",
+    ".lines li .mend",
+)  # fmt: skip
 SHOWN = [
     ShownPage("index", "/", ready=".hall"),
     ShownPage("index-menu", "/", ready=".hall", click=("#settings-menu > summary",), themes=("light",)),
     ShownPage("index-search", "/?q=zebra", themes=("light",)),
+    ShownPage("viewer", "/room/LIVE", ready="#own .sentence"),
+    ShownPage("viewer-transcript", "/room/LIVE", ready="#own .sentence", click=("#view",)),
+    ShownPage(
+        "viewer-languages", "/room/LIVE", ready="#own .sentence", click=("#open-langs",), themes=("light",)
+    ),
+    ShownPage("viewer-text", "/room/LIVE", ready="#own .sentence", click=("#open-style",)),
+    ShownPage(
+        "viewer-share", "/room/LIVE", ready="#own .sentence", click=("#open-share",), themes=("light",)
+    ),
+    ShownPage(
+        "viewer-arabic", "/room/LIVE?lang=ar", ready="#own .sentence", click=("#view",), themes=("light",)
+    ),
+    ShownPage("viewer-waiting", "/room/FUNKE", ready="#panel h2", themes=("light",)),
+    ShownPage("viewer-ended", "/room/ENDED", ready="#own .sentence"),
+    ShownPage("viewer-refused", "/room/QUIET", status=403, themes=("light",)),
     ShownPage("login", "/login"),
     ShownPage("logout", "/logout", power="host", themes=("light",)),
+    ShownPage("host", "/room/DUE/host", power="host", ready="#device"),
+    ShownPage("host-on-air", "/room/FUNKE/host", power="host", ready="#device", click=HOST_STARTS),
+    ShownPage(
+        "host-refused", "/room/QUIET/host", power="host", ready="#blocked:not([hidden])", themes=("light",)
+    ),
     ShownPage("archive", "/transcripts"),
     ShownPage("archive-search", "/transcripts?q=caption"),
     ShownPage("transcript", "/room/ENDED/transcript", ready="#find:not([hidden])"),

@@ -6,16 +6,20 @@ from pages import (
     appearance,
     archive,
     failures,
+    host,
     index,
     login,
     manifest,
     transcript,
     transcript_edit,
     transcript_files,
+    viewer,
 )
 from pages.api import PagesAPI
 
-PAGES = [index, archive, transcript, transcript_edit, transcript_files, login, appearance, manifest]
+PAGES = [
+    index, login, appearance, manifest, viewer, host, archive, transcript, transcript_edit, transcript_files,
+]  # fmt: skip
 
 api = PagesAPI(title="Souffleur, pages", urls_namespace="pages_api", docs_url=None, openapi_url=None)
 for page in PAGES:

@@ -59,8 +59,3 @@ def usable_consent(consent_id: int, *, room: Room, user_id: int | None) -> Conse
     if consent is None or user_id is None or consent.user_id != user_id:
         raise Forbidden("no_consent", room=room.code)
     return consent
-
-
-def newest_consent(*, room: Room, user_id: int) -> Consent | None:
-    """What this user last said about this room, withdrawn or not."""
-    return Consent.objects.filter(room=room, user_id=user_id).order_by("-pk").first()

@@ -1,6 +1,7 @@
 """Reads of rooms."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -12,6 +13,15 @@ from rooms.models import ROOM_CODE, SLUG, Hall, Room, passes
 
 PROGRAMME_MOST = 500  # rooms on the first page
 SOMEWHERE_TODAY = timedelta(hours=25)  # a day that the clocks change may have
+
+
+@dataclass(frozen=True, slots=True)
+class ComingTalk:
+    """A talk that is to come, by its room's code."""
+
+    room: str
+    title: str
+    starts_at: datetime
 
 
 def room_by_code(code: str) -> Room:
@@ -81,6 +91,27 @@ def programme_rooms(active: Collection[int], *, now: datetime | None = None) -> 
     rooms = Room.objects.filter(wanted, do_not_record=False).select_related("event", "hall", "vote")
     rooms = rooms.defer("abstract", "schedule_event", "glossary")
     return list(rooms.order_by(F("starts_at").asc(nulls_first=True), "code")[:PROGRAMME_MOST])
+
+
+def comes_next(room_id: int, *, now: datetime | None = None) -> ComingTalk | None:
+    """What readers of a closed room wait for: its own beginning, or else the next talk in its hall."""
+    now = now or timezone.now()
+    room: Room | None = Room.objects.select_related("hall").filter(pk=room_id).first()
+    if room is not None and (room.starts_at is None or room.starts_at <= now or room.do_not_record):
+        room = next_in(room.hall, now=now) if room.hall else None
+    return coming(room)
+
+
+def title_of(room_id: int) -> str:
+    """The talk's title; empty where there is no such room any more."""
+    return Room.objects.filter(pk=room_id).values_list("title", flat=True).first() or ""
+
+
+def coming(room: Room | None) -> ComingTalk | None:
+    """What readers are told of a talk that is to come; None: nobody knows when."""
+    if room is None or room.starts_at is None:
+        return None
+    return ComingTalk(room.code, room.title, room.starts_at)
 
 
 def spoken_lang(room: Room) -> str:

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from celery import current_app, shared_task, signals
+from django.core.management import call_command
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -36,7 +37,8 @@ def _import_schedule_at_start(sender: Any, **_: Any) -> None:
 
 @shared_task
 def delete_expired_keys() -> None:
-    """Forget login keys that no longer open anything."""
+    """Forget login keys and sessions of the pages that no longer open anything."""
     deleted = delete_in_order(AccessKey.objects.filter(expires_at__lte=timezone.now()))
     if deleted:
         logger.info("expired login keys deleted", extra={"keys": deleted})
+    call_command("clearsessions")

@@ -55,6 +55,24 @@ class Partial:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """The translation of the unfinished sentence into `lang`; replaces the draft before it. Empty text: it is taken back.
+
+    Of the first `of_chars` characters of what was spoken, from the sentence's first piece on, whose place is `index`.
+    `confirmed_chars`: the first so many are never taken back.
+    """
+
+    lang: str
+    part: int
+    index: int
+    start_ms: int
+    of_chars: int
+    text: str
+    broadcast: int = 0
+    confirmed_chars: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Delays:
     """Rolling means in seconds; None: nothing new of this kind. `broadcast` 0: of whichever is there."""
 
@@ -151,6 +169,7 @@ Event = (
     SentenceChanged
     | SentenceRemoved
     | Partial
+    | Draft
     | Delays
     | LanguageAdded
     | PartDeleted
@@ -172,6 +191,7 @@ _BY_NAME: dict[str, type[Event]] = {
         SentenceChanged,
         SentenceRemoved,
         Partial,
+        Draft,
         Delays,
         LanguageAdded,
         PartDeleted,

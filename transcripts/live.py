@@ -15,7 +15,7 @@ from itertools import groupby
 
 from channels.layers import get_channel_layer
 
-from transcripts.events import Event, encode
+from transcripts.events import Draft, Event, encode
 
 TIMEOUT_S = 2.0  # for all that waits to be sent, not for each
 QUEUED_MOST = 10_000
@@ -35,6 +35,11 @@ def track_group(room_id: int, lang: str) -> str:
 def publish_room(room_id: int, event: Event) -> None:
     """Tell everybody in the room, in every process. Call in `on_commit` if the event speaks of rows."""
     _publisher.put(room_group(room_id), [event])
+
+
+def publish_draft(room_id: int, draft: Draft) -> None:
+    """Show the readers of a language the translation of what is not finished yet. Nothing stores it; the newest counts."""
+    publish_room(room_id, draft)
 
 
 def publish_track(room_id: int, lang: str, events: Sequence[Event]) -> None:

@@ -9,6 +9,7 @@ from django.db.models import Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySe
 from rooms.access import Identity
 from rooms.errors import Forbidden, NotFound
 from rooms.models import Room
+from rooms.selectors import ComingTalk, comes_next
 from transcripts.events import Durable, SentenceChanged, SentenceRemoved
 from transcripts.exports.text import TextLine, TextPart, render_text
 from transcripts.models import Part, RoomState, Sentence, Track
@@ -32,11 +33,13 @@ class RoomNow:
     """A room's state and its tracks' versions at one moment.
 
     `removals_known_from`: of each track; who is behind that may have missed removals that nobody knows any more.
+    `next`: what comes in a closed room, or next in its hall.
     """
 
     state: RoomState
     versions: dict[str, int]
     removals_known_from: dict[str, int] = field(default_factory=dict)
+    next: ComingTalk | None = None
 
 
 def current_part(room_id: int) -> Part | None:
@@ -70,7 +73,7 @@ def last_spoken(part: Part) -> str:
 
 
 def room_now(room_id: int) -> RoomNow:
-    """How the room stands. One query; a room that nobody has opened yet is closed."""
+    """How the room stands. One query, up to three of a closed one; a room that nobody has opened yet is closed."""
     columns = [field.attname for field in RoomState._meta.concrete_fields]
     tracks = Track.objects.filter(room_id=room_id).order_by()
     rows = list(
@@ -82,7 +85,10 @@ def room_now(room_id: int) -> RoomNow:
     if rows and rows[0][3] is not None:
         state = RoomState(**dict(zip(columns, rows[0][3:], strict=True)))
     return RoomNow(
-        state, {lang: version for lang, version, *_ in rows}, {lang: known for lang, _, known, *_ in rows}
+        state,
+        {lang: version for lang, version, *_ in rows},
+        {lang: known for lang, _, known, *_ in rows},
+        comes_next(room_id) if state.state == RoomState.Name.CLOSED else None,
     )
 
 
@@ -97,21 +103,31 @@ def readable_broadcasts(room_id: int) -> set[int]:
 
 
 def sentences_before(
-    room_id: int, *, before: tuple[int, int], count: int, langs: Collection[str]
-) -> list[SentenceChanged]:
-    """The `count` sentences of each of these tracks before (part, index), in reading order; only what everybody may read."""
+    room_id: int, *, before: tuple[int, int], count: int, lang: str
+) -> tuple[int, list[SentenceChanged]]:
+    """The `count` places before (part, index) with a sentence that everybody may read, and what is there in reading order.
+
+    At each place: as it was spoken, in whichever language, and in `lang`. How many places, and their sentences.
+    """
     number, index = before
-    found: list[SentenceChanged] = []
-    broadcasts = readable_broadcasts(room_id)
-    for lang in langs:
-        rows = (
-            Sentence.objects.filter(track__room_id=room_id, track__lang=lang, part__broadcast__in=broadcasts)
-            .filter(Q(part__number__lt=number) | Q(part__number=number, index__lt=index))
-            .select_related("part", "track")
-            .order_by("-part__number", "-index")[:count]
-        )
-        found += [sentence_changed(row, part=row.part, lang=lang) for row in rows]
-    return sorted(found, key=lambda event: (event.part, event.index, event.of_version is not None))
+    readable = Sentence.objects.filter(
+        part__room_id=room_id, part__broadcast__in=readable_broadcasts(room_id)
+    )
+    spoken = readable.filter(track__lang=F("part__source_lang")).filter(
+        Q(part__number__lt=number) | Q(part__number=number, index__lt=index)
+    )
+    places = list(spoken.order_by("-part__number", "-index").values_list("part__number", "index")[:count])
+    if not places:
+        return 0, []
+    first_number, first_index = places[-1]
+    rows = readable.filter(Q(track__lang=lang) | Q(track__lang=F("part__source_lang"))).filter(
+        Q(part__number__lt=number) | Q(part__number=number, index__lt=index),
+        Q(part__number__gt=first_number) | Q(part__number=first_number, index__gte=first_index),
+    )
+    found = rows.select_related("part", "track").order_by(
+        "part__number", "index", F("of_version").asc(nulls_first=True)
+    )
+    return len(places), [sentence_changed(row, part=row.part, lang=row.track.lang) for row in found]
 
 
 def newest_sentences(
@@ -137,6 +153,15 @@ def newest_sentences(
     rows = Sentence.objects.filter(wanted, known).select_related("part", "track")
     rows = rows.order_by("part__number", "index", "version", "track_id")
     return [sentence_changed(row, part=row.part, lang=row.track.lang) for row in rows]
+
+
+def newest_readable(room_id: int, *, newest: int) -> tuple[RoomNow, list[SentenceChanged]]:
+    """How the room stands, and its broadcast's newest sentences with their translations where everybody may read them."""
+    room = room_now(room_id)
+    if room.state.broadcast not in readable_broadcasts(room_id):
+        return room, []
+    broadcast = room.state.broadcast
+    return room, newest_sentences(room_id, broadcast=broadcast, newest=newest, upto=room.versions)
 
 
 def changes_between(room_id: int, after: Mapping[str, int], upto: Mapping[str, int]) -> list[Durable]:

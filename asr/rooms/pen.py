@@ -21,17 +21,21 @@ from asr.rooms.ending import lock_open_session, lock_room_session
 from asr.rooms.journal import note
 from asr.rooms.models import Pen, RoomSession
 from asr.rooms.typed_times import typed_span
-from rooms.errors import Conflict
+from rooms.errors import BadInput, Conflict, NotFound
 from rooms.locks import locked
 from transcripts import live
+from transcripts.editing import SentencePlace
 from transcripts.events import Partial, PenChanged
-from transcripts.models import Sentence
+from transcripts.models import Part, Sentence
+from transcripts.removal import remove_sentence
+from transcripts.revisions import Editor
 from transcripts.selectors import next_index
-from transcripts.services import NewSentence, add_sentences
-from transcripts.typed_text import typed_so_far, typed_text
+from transcripts.services import NewSentence, add_sentences, correct_sentence
+from transcripts.text import clean_text, one_line
 
 PEN_S = 4.0  # the recogniser goes on within five seconds; its process looks several times a second
 YIELDS_WITHIN_S = 2.0  # a process that hangs or is busy keeps nobody from writing for longer
+TYPED_MOST_CHARS = 400  # who types more without an end has two sentences
 KEY_PREFIX = "typed."
 
 
@@ -116,7 +120,7 @@ def show_typed(lease: PenLease, text: str, *, began_at: datetime) -> None:
         part.source_lang,
         part.number,
         start_ms,
-        typed_so_far(text),
+        one_line(text[:TYPED_MOST_CHARS]),
         next_index(part),
         broadcast=part.broadcast,
     )
@@ -129,10 +133,11 @@ def write_typed(lease: PenLease, typed: TypedSentence) -> Sentence:
 
     Raises BadInput; Conflict as `show_typed`. Locks: the session, the pen, the track.
     """
-    text = typed_text(typed.text)
+    if len(typed.text) > TYPED_MOST_CHARS:
+        raise BadInput("text_too_long", most=TYPED_MOST_CHARS)
+    text = clean_text(typed.text)
     opened = _lock_running(lease.room_id)
-    key = f"{KEY_PREFIX}{typed.sentence_id}"
-    stored = Sentence.with_removed.filter(part__room_id=lease.room_id, key=key).first()
+    stored = _typed(lease.room_id, typed.sentence_id)
     if stored is not None:
         return stored
     pen = locked(_mine(lease)).first()
@@ -142,11 +147,37 @@ def write_typed(lease: PenLease, typed: TypedSentence) -> Sentence:
         raise Conflict("not_active")
     _check_yielded(pen, opened.session)
     start_ms, end_ms = typed_span(opened.session, opened.part, typed.began_at, typed.ended_at)
-    (row,) = add_sentences(part=opened.part, sentences=[NewSentence(start_ms, end_ms, text, key=key)])
+    (row,) = add_sentences(
+        part=opened.part, sentences=[NewSentence(start_ms, end_ms, text, key=_key(typed.sentence_id))]
+    )
     pen.written_at = now = timezone.now()
     pen.expires_at = now + timedelta(seconds=PEN_S)
     pen.save(update_fields=["written_at", "expires_at"])
     return row
+
+
+def undo_typed(room_id: int, sentence_id: str, *, by: Editor) -> str:
+    """Take a typed sentence back, for its page to be mended there; its text. Raises NotFound, Conflict (`not_active`)."""
+    row = _typed(room_id, sentence_id)
+    if row is None:
+        raise NotFound("sentence_not_found")
+    _check_running(row)
+    remove_sentence(row, by=by)
+    return row.text
+
+
+def correct_spoken(place: SentencePlace, *, text: str, seen_version: int, by: Editor) -> Sentence:
+    """Mend a sentence of the broadcast that runs, whoever wrote it; for a captioner, who may write there anyway.
+
+    Raises NotFound, BadInput, Conflict: `not_active`, `sentence_changed`.
+    """
+    part = Part.objects.filter(room_id=place.room_id, number=place.part).first()
+    rows = Sentence.objects.filter(part=part, track__lang=part.source_lang if part else "", index=place.index)
+    row = rows.select_related("part").first()
+    if row is None:
+        raise NotFound("sentence_not_found")
+    _check_running(row)
+    return correct_sentence(sentence=row, text=clean_text(text), seen_version=seen_version, by=by)
 
 
 def release_pen(lease: PenLease) -> None:
@@ -170,6 +201,22 @@ def _release(pens: QuerySet[Pen], room_id: int) -> None:
         gone = Partial(part.source_lang, part.number, 0, "", next_index(part), broadcast=part.broadcast)
         transaction.on_commit(partial(live.publish_room, room_id, gone))
     _publish_held(room_id, held=False)
+
+
+def _key(sentence_id: str) -> str:
+    return f"{KEY_PREFIX}{sentence_id}"
+
+
+def _typed(room_id: int, sentence_id: str) -> Sentence | None:
+    rows = Sentence.with_removed.filter(part__room_id=room_id, key=_key(sentence_id))
+    return rows.select_related("part").first()
+
+
+def _check_running(row: Sentence) -> None:
+    """What is over belongs to its host."""
+    running = _running(row.part.room_id)
+    if running is None or running.part.broadcast != row.part.broadcast:
+        raise Conflict("not_active")
 
 
 def _mine(lease: PenLease) -> QuerySet[Pen]:

@@ -66,6 +66,12 @@ def room_end(room_id: int) -> RoomEnd:
     return RoomEnd(over=False, due_in_s=max(0.0, left.total_seconds()))
 
 
+def pen_holder(room_id: int) -> tuple[int, str] | None:
+    """The pen that somebody holds now, and the token that its holder shows; None: the recogniser writes."""
+    held = Pen.objects.filter(room=room_id, released_at=None, expires_at__gt=timezone.now())
+    return held.values_list("pk", "token").first()
+
+
 def pen_is_held(room_id: int) -> bool:
     """Whether a person writes the room's spoken track now."""
-    return Pen.objects.filter(room=room_id, released_at=None, expires_at__gt=timezone.now()).exists()
+    return pen_holder(room_id) is not None

@@ -74,7 +74,7 @@ def join_as_host(request: HostRequest) -> HostLease:
     opened = before = lock_open_session(room.pk)
     if opened is None:
         opened = _open(room, request)
-    elif _host_is_connected(opened) and not _takes_over(request, opened):
+    elif host_is_connected(opened) and not _takes_over(request, opened):
         raise Conflict("multiple_hosts")
     elif _terms(opened.part) != (terms := _terms_of_rejoin(request, opened)):
         # Another language, preference or login: a part of its own.
@@ -251,5 +251,6 @@ def _terms(part: Part) -> PartTerms:
     return PartTerms(part.source_lang, part.store, part.public, part.owner_id, part.consent_id)
 
 
-def _host_is_connected(opened: RoomSession) -> bool:
+def host_is_connected(opened: RoomSession) -> bool:
+    """Whether its socket has renewed its presence lately."""
     return opened.host_seen_at is not None and opened.host_seen_at > timezone.now() - HOST_GONE_AFTER

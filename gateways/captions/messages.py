@@ -1,13 +1,15 @@
-"""The messages of the native captions wire (docs/wires/captions.md). Pure: values in, JSON text out."""
+"""From events to the wire's messages. Pure: values in, JSON text out."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from transcripts.events import Durable, Partial, SentenceChanged
+from gateways.captions import wire
+from transcripts.events import Draft, Durable, Partial, SentenceChanged
 from transcripts.models import RoomState
+from transcripts.selectors import RoomNow
 
 # A room whose last sentences still come is live to its readers.
 STATES = {
@@ -20,81 +22,89 @@ STATES = {
 
 
 def hello(
-    *, room: str, lang: str, state: RoomState, versions: Mapping[str, int], delays: Mapping[str, float],
+    *, room: str, title: str, lang: str, there: RoomNow, versions: Mapping[str, int], delays: Mapping[str, float],
     now: datetime, resumed: bool,
 ) -> str:  # fmt: skip
-    """The first message, and again where a reader begins anew: unless `resumed`, what it shows is to be dropped."""
-    return _json(
-        {
-            "type": "hello", "room": room, "lang": lang, "source_lang": state.source_lang, "resumed": resumed,
-            "versions": dict(versions), **_state(state, now), "delays": dict(delays),
-        }
+    """The first message, and again where a reader begins anew."""
+    return _text(
+        wire.Hello(
+            room=room, title=title, lang=lang, resumed=resumed, versions=dict(versions), delays=wire.DelaysNow(**delays),
+            **_state(there, now),
+        )
     )  # fmt: skip
 
 
 def durable(event: Durable) -> str:
     """A sentence that is new or changed, or one that is gone."""
-    if isinstance(event, SentenceChanged):
-        fields = {
-            "lang": event.lang, "version": event.version, "part": event.part, "index": event.index,
-            "start_ms": event.start_ms, "end_ms": event.end_ms, "speaker": event.speaker, "text": event.text,
-            "ends": event.ends,
-        }  # fmt: skip
-        if event.of_version is not None:
-            fields["of_version"] = event.of_version
-        return _json({"type": "sentence", **fields})
-    return _json(
-        {
-            "type": "removed",
-            "lang": event.lang,
-            "version": event.version,
-            "part": event.part,
-            "index": event.index,
-        }
-    )
-
-
-def versions(reached: Mapping[str, int]) -> str:
-    """The end of a replay: only behind these a version that is left out is a gap."""
-    return _json({"type": "versions", "versions": dict(reached)})
-
-
-def history_end(count: int) -> str:
-    """Behind the sentences that `history` asked for; fewer than asked for: these are the first."""
-    return _json({"type": "history", "count": count})
-
-
-def partial(event: Partial) -> str:
-    """The unfinished sentence: `confirmed` is never taken back, `tentative` may change."""
-    return _json(
-        {
-            "type": "partial", "lang": event.lang, "part": event.part, "index": event.index, "start_ms": event.start_ms,
-            "confirmed": event.text[: event.confirmed_chars], "tentative": event.text[event.confirmed_chars :],
-        }
+    if not isinstance(event, SentenceChanged):
+        return _text(wire.Removed(lang=event.lang, version=event.version, part=event.part, index=event.index))
+    return _text(
+        wire.Sentence(
+            lang=event.lang, version=event.version, part=event.part, index=event.index, start_ms=event.start_ms,
+            end_ms=event.end_ms, speaker=event.speaker, text=event.text, ends=event.ends, of_version=event.of_version,
+        )
     )  # fmt: skip
 
 
-def state(room: RoomState, now: datetime) -> str:
+def versions(reached: Mapping[str, int]) -> str:
+    """The end of a replay."""
+    return _text(wire.VersionsReached(versions=dict(reached)))
+
+
+def history_end(count: int) -> str:
+    """Behind the sentences that `history` asked for."""
+    return _text(wire.HistoryEnd(count=count))
+
+
+def partial(event: Partial) -> str:
+    """The unfinished sentence."""
+    return _text(
+        wire.PartialText(
+            lang=event.lang, part=event.part, index=event.index, start_ms=event.start_ms,
+            confirmed=event.text[: event.confirmed_chars], tentative=event.text[event.confirmed_chars :],
+        )
+    )  # fmt: skip
+
+
+def draft(event: Draft) -> str:
+    """The translation of the unfinished sentence."""
+    return _text(
+        wire.DraftText(
+            lang=event.lang, part=event.part, index=event.index, start_ms=event.start_ms, of_chars=event.of_chars,
+            confirmed=event.text[: event.confirmed_chars], tentative=event.text[event.confirmed_chars :],
+        )
+    )  # fmt: skip
+
+
+def state(there: RoomNow, now: datetime) -> str:
     """How the room stands."""
-    return _json({"type": "state", **_state(room, now)})
+    return _text(wire.State(**_state(there, now)))
 
 
 def delays(seconds: Mapping[str, float]) -> str:
     """Rolling means of how late text is."""
-    return _json({"type": "delays", **seconds})
+    return _text(wire.Delays.model_validate(seconds))
 
 
 def pong() -> str:
     """The answer to `ping`."""
-    return _json({"type": "pong"})
+    return _text(wire.Pong())
 
 
-def _state(room: RoomState, now: datetime) -> dict[str, object]:
-    fields: dict[str, object] = {"state": STATES[RoomState.Name(room.state)]}
-    if fields["state"] == "grace" and room.grace_until is not None:
-        fields["grace_left_s"] = max(0, round((room.grace_until - now).total_seconds()))
-    return fields
+def _state(there: RoomNow, now: datetime) -> dict[str, Any]:
+    room, following = there.state, there.next
+    left = None
+    if room.state == RoomState.Name.GRACE and room.grace_until is not None:
+        left = max(0, round((room.grace_until - now).total_seconds()))
+    return {
+        "state": STATES[RoomState.Name(room.state)],
+        "source_lang": room.source_lang,
+        "grace_left_s": left,
+        "next": following
+        and wire.Talk(room=following.room, title=following.title, starts_at=following.starts_at),
+    }
 
 
-def _json(message: Mapping[str, object]) -> str:
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+def _text(message: wire.Message) -> str:
+    """What it does not say is left out."""
+    return message.model_dump_json(exclude_none=True)

@@ -24,6 +24,13 @@ class Reader:
         self._held: list[tuple[str, str, int]] = []
         self._held_shown: dict[str, str] = {}
 
+    def start(self) -> None:
+        """In another room: nothing of the one before counts."""
+        self._reached = {}
+        self._held = []
+        self._held_shown = {}
+        self.hold()
+
     def hold(self) -> None:
         """Keep what comes until `go_on`."""
         self.holds = True
@@ -40,9 +47,7 @@ class Reader:
 
     def begin(self, hello: str) -> None:
         """Everything anew."""
-        self._reached = {}
-        self._held = []
-        self._held_shown = {}
+        self.start()
         self._outbox.put(self._frame(hello, {}))
 
     def put(self, text: str, reached: Mapping[str, int] | None = None) -> None:

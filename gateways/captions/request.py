@@ -1,38 +1,46 @@
-"""What a reader asks for, checked: the room, the language, where it left off."""
+"""What a reader asks for, checked: the room or hall, the language, where it left off."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from pydantic import ValidationError
+
+from gateways.captions import wire
 from rooms.errors import BadInput, Forbidden
-from rooms.selectors import room_by_code
+from rooms.selectors import hall_by_slug, room_by_code
 from translation.selectors import target_langs
 
 _AFTER = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*:[0-9]{1,15}")
-TRACKS_MOST, HISTORY_MOST = 4, 100
-_NUMBER_MOST = 2**31 - 1
+Place = tuple[int, str]  # a room's key and code
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionsRequest:
-    """A room's captions in `lang`, behind these versions."""
+    """Captions in `lang`, behind these versions, of a room (`place`), or of what is on in a hall.
 
-    room_id: int
-    room: str
+    `room`: whose versions a reader of a hall knows.
+    """
+
     lang: str
     after: dict[str, int]
+    place: Place | None = None
+    hall: str = ""
+    room: str = ""
 
 
-def parse(room: str, lang: str, after: str) -> CaptionsRequest:
+def of_room(code: str, *, lang: str, after: str) -> CaptionsRequest:
     """Queries PostgreSQL. `after`: en:41,de:38. Raises DomainError."""
-    found = room_by_code(room)
+    found = room_by_code(code)
     if found.do_not_record:
         raise Forbidden("do_not_record")
-    return CaptionsRequest(found.pk, found.code, language(lang), versions(after))
+    return CaptionsRequest(language(lang), versions(after), place=(found.pk, found.code), room=found.code)
+
+
+def of_hall(slug: str, *, lang: str, after: str, room: str) -> CaptionsRequest:
+    """Queries PostgreSQL. `room`: which one the versions `after` are of. Raises DomainError."""
+    return CaptionsRequest(language(lang), versions(after), hall=hall_by_slug(slug).slug, room=room)
 
 
 def language(lang: str) -> str:
@@ -44,70 +52,15 @@ def language(lang: str) -> str:
 
 def versions(text: str) -> dict[str, int]:
     """en:41,de:38 → by track. Raises BadInput."""
-    each = text.split(",", TRACKS_MOST) if text else []
-    if len(each) > TRACKS_MOST or not all(map(_AFTER.fullmatch, each)):
+    each = text.split(",", wire.TRACKS_MOST) if text else []
+    if len(each) > wire.TRACKS_MOST or not all(map(_AFTER.fullmatch, each)):
         raise BadInput("after_malformed")
     return {lang: int(version) for lang, _, version in (one.partition(":") for one in each)}
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """Give what came behind these versions."""
-
-    after: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """Give `count` sentences before (part, index)."""
-
-    part: int
-    index: int
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Language:
-    """Go on in another language, behind these versions."""
-
-    lang: str
-    after: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """Say that the connection lives."""
-
-
-def message(text: str) -> Resume | History | Language | Ping:
+def message(text: str) -> wire.Asked:
     """A reader's message. Raises BadInput."""
     try:
-        sent = json.loads(text)
-    except (ValueError, RecursionError):
-        sent = None
-    match sent:
-        case {"type": "ping"}:
-            return Ping()
-        case {"type": "lang", "lang": str(lang)}:
-            return Language(language(lang), _after(sent))
-        case {"type": "resume", "after": dict()}:
-            return Resume(_after(sent))
-        case {"type": "history", "before": dict(before)}:
-            part, index = _bounded(before, "part", "index")
-            (count,) = _bounded(sent, "count")
-            return History(part, index, min(HISTORY_MOST, count))
-    raise BadInput("message_unknown")
-
-
-def _after(sent: Mapping[str, Any]) -> dict[str, int]:
-    after = sent.get("after", {})
-    if not isinstance(after, dict) or len(after) > TRACKS_MOST:
-        raise BadInput("message_unknown")
-    return versions(",".join(f"{lang}:{version}" for lang, version in after.items()))
-
-
-def _bounded(values: Mapping[str, Any], *names: str) -> list[int]:
-    found = [values.get(name) for name in names]
-    if not all(type(value) is int and 0 <= value <= _NUMBER_MOST for value in found):
-        raise BadInput("message_unknown")
-    return [int(value or 0) for value in found]
+        return wire.ASKED.validate_json(text)
+    except ValidationError:
+        raise BadInput("message_unknown") from None

@@ -11,15 +11,21 @@ from django.utils import timezone
 
 from gateways.captions import messages
 from gateways.captions.reader import Reader
-from transcripts.events import Delays, Durable, Event, Partial, SentenceChanged, SentenceRemoved
+from rooms.selectors import ComingTalk, title_of
+from transcripts.events import Delays, Draft, Durable, Event, Partial, SentenceChanged, SentenceRemoved
 from transcripts.follow import Follower, attach, detach
 from transcripts.models import RoomState
-from transcripts.selectors import RoomNow, readable_broadcasts
+from transcripts.selectors import RoomNow, readable_broadcasts, sentences_before
 from transcripts.shared import PerLoop, Shared
 
 REPLAY_MOST = 1000  # changes of one track; who missed more begins anew
 REPLAYS_AT_ONCE = 8
 Key = tuple[int, int]  # part, index
+
+
+def nothing_there(room_id: int = 0, following: ComingTalk | None = None) -> RoomNow:
+    """A room that nobody has opened, or none at all."""
+    return RoomNow(RoomState(room_id=room_id, state=RoomState.Name.CLOSED), {}, next=following)
 
 
 class RoomCaptions(Shared[Reader]):
@@ -30,14 +36,16 @@ class RoomCaptions(Shared[Reader]):
         self.code = code
         self.newest: int = settings.ENV.newest_sentences
         self._room_id = room_id
-        self._room = RoomNow(RoomState(room_id=room_id, state=RoomState.Name.CLOSED), {})
+        self._room = nothing_there(room_id)
+        self._title = ""
         self._follower: Follower | None = None
         self._readers: set[Reader] = set()
         self._versions: dict[str, int] = {}
         self._recent: dict[str, dict[Key, SentenceChanged]] = {}  # by track
-        self._passing: dict[str, tuple[str, str]] = {}  # by slot: the newest, and its track ("" for all)
+        self._partial: tuple[str, str] = ("", "")  # the newest, and its track
+        self._drafts: dict[str, tuple[str, Key]] = {}  # by track: the newest, and whose translation it is
         self._delays: dict[str, float] = {}
-        self._state = ""
+        self._state: object = None
 
     # --- readers
 
@@ -67,7 +75,17 @@ class RoomCaptions(Shared[Reader]):
         """What who reads `lang` follows: that track, and the spoken one."""
         return {lang, self._room.state.source_lang} - {""}
 
+    async def history(self, reader: Reader, *, before: Key, count: int) -> None:
+        """Give `reader` what was said before that place."""
+        places, found = await database_sync_to_async(sentences_before)(
+            self._room_id, before=before, count=count, lang=reader.lang
+        )
+        for event in found:
+            await reader.send(messages.durable(event))
+        await reader.send(messages.history_end(places))
+
     async def _start(self) -> None:
+        self._title = await database_sync_to_async(title_of)(self._room_id)
         self._follower = await attach(self._room_id, self)
 
     async def _stop(self) -> None:
@@ -77,7 +95,7 @@ class RoomCaptions(Shared[Reader]):
 
     async def _admit(self, member: Reader) -> None:
         """What comes waits for its `replay`, which takes as long as the reader does."""
-        member.hold()
+        member.start()
         self._readers.add(member)
 
     def _dismiss(self, member: Reader) -> None:
@@ -88,7 +106,7 @@ class RoomCaptions(Shared[Reader]):
     def begin(self, room: RoomNow, sentences: Sequence[SentenceChanged]) -> None:
         """First of all, and again where nobody knows any more what is gone: everybody begins anew."""
         self._recent = {}
-        self._passing = {}
+        self._partial, self._drafts = ("", ""), {}
         self._versions = dict(room.versions)
         for event in sentences:
             self._keep(event)
@@ -106,9 +124,9 @@ class RoomCaptions(Shared[Reader]):
             for reader in self._readers:
                 if event.lang in self.tracks(reader.lang):
                     reader.take(text, event.lang, event.version)
-        elif isinstance(event, Partial):
+        elif isinstance(event, Partial | Draft):
             if event.broadcast in (0, self._room.state.broadcast):
-                self._pass_on("partial", messages.partial(event), event.lang)
+                self._pass_text(event)
         elif isinstance(event, Delays):
             said = {"transcription_s": event.transcription_s, "translation_s": event.translation_s}
             self._delays |= {name: seconds for name, seconds in said.items() if seconds is not None}
@@ -118,34 +136,51 @@ class RoomCaptions(Shared[Reader]):
         """PostgreSQL was read: the room's state may have changed."""
         spoken = self._room.state.source_lang
         self._room = room
-        known = (room.state.state, room.state.part, room.state.grace_until)
+        known = (room.state.state, room.state.part, room.state.grace_until, room.state.source_lang, room.next)
         if room.state.source_lang != spoken:  # another language is spoken: its track is followed from here
             for reader in self._readers:
                 reader.take(messages.versions(self._reached(reader.lang)), "", 0)
-        if str(known) != self._state:
-            self._state = str(known)
-            self._pass_on("state", messages.state(room.state, timezone.now()))
+        if known != self._state:
+            self._state = known
+            self._pass_on("state", messages.state(room, timezone.now()))
 
     def _keep(self, event: Durable) -> None:
         recent = self._recent.setdefault(event.lang, {})
         key = (event.part, event.index)
         recent.pop(key, None)
+        if self._drafts.get(event.lang, ("", None))[1] == key:
+            del self._drafts[event.lang]
         if isinstance(event, SentenceChanged):
             recent[key] = event
             if len(recent) > self.newest:
                 del recent[min(recent)]
 
+    def _pass_text(self, event: Partial | Draft) -> None:
+        """What is unfinished, to those who follow its track: a draft to those who read its language."""
+        if isinstance(event, Partial):
+            text = messages.partial(event)
+            self._partial = (text, event.lang)
+            self._pass_on("partial", text, event.lang)
+        elif (event.part, event.index) not in self._recent.get(event.lang, {}):
+            text = messages.draft(event)
+            self._drafts[event.lang] = (text, (event.part, event.index))
+            self._pass_on("draft", text, event.lang)
+
     def _pass_on(self, slot: str, text: str, track: str = "") -> None:
-        self._passing[slot] = (text, track)
         for reader in self._readers:
             if not track or track in self.tracks(reader.lang):
                 reader.show(slot, text)
 
     def _begin_reader(self, reader: Reader) -> None:
-        """The newest sentences, in the order of reading, each before its translation."""
+        """The newest sentences, in the order of reading, each before its translation; spoken ones in whichever language."""
         reached = self._reached(reader.lang)
         reader.begin(self._hello(reader, reached, resumed=False))
-        found = [event for lang in reached for event in self._recent.get(lang, {}).values()]
+        found = [
+            event
+            for lang, recent in self._recent.items()
+            for event in recent.values()
+            if lang in reached or event.of_version is None
+        ]
         found.sort(key=lambda event: (event.part, event.index, event.of_version is not None))
         for event in found:
             reader.put(messages.durable(event))
@@ -154,8 +189,8 @@ class RoomCaptions(Shared[Reader]):
 
     def _hello(self, reader: Reader, reached: Mapping[str, int], *, resumed: bool) -> str:
         return messages.hello(
-            room=self.code, lang=reader.lang, state=self._room.state, versions=reached, delays=self._delays,
-            now=timezone.now(), resumed=resumed,
+            room=self.code, title=self._title, lang=reader.lang, there=self._room, versions=reached,
+            delays=self._delays, now=timezone.now(), resumed=resumed,
         )  # fmt: skip
 
     def _reached(self, lang: str) -> dict[str, int]:
@@ -163,8 +198,11 @@ class RoomCaptions(Shared[Reader]):
 
     def _shown(self, reader: Reader) -> dict[str, str]:
         """What passes and holds now: `hello` says the rest."""
-        text, track = self._passing.get("partial", ("", ""))
-        return {"partial": text} if text and track in self.tracks(reader.lang) else {}
+        text, track = self._partial
+        shown = {"partial": text} if track in self.tracks(reader.lang) else {}
+        if reader.lang in self._drafts:
+            shown["draft"], _ = self._drafts[reader.lang]
+        return shown
 
     def _followed(self) -> Follower:
         if self._follower is None:

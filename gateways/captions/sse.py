@@ -1,10 +1,10 @@
-"""The same captions as Server-Sent Events: `GET /captions/{room}/events?lang=de`, resumed by `Last-Event-ID`."""
+"""The same captions as Server-Sent Events, resumed by `Last-Event-ID`: `GET /captions/{room}/events?lang=de`, and a hall's."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -14,11 +14,10 @@ from django.views.decorators.http import require_GET
 
 from gateways.captions import request as asked
 from gateways.captions.reader import Reader
-from gateways.captions.room import RoomCaptions, rooms
+from gateways.captions.reading import Reading
 from gateways.common import background
 from gateways.common.outbox import TOO_SLOW, Outbox
 from rooms.errors import DomainError, NotFound
-from translation.demand import readers
 
 ALIVE_EVERY_S = 15.0  # a comment, so that proxies and readers see that the connection lives
 RETRY_MS = 1000
@@ -26,11 +25,28 @@ logger = logging.getLogger(__name__)
 
 
 @require_GET
-async def events(http_request: HttpRequest, code: str) -> HttpResponse | StreamingHttpResponse:
-    """A stream that never ends; a reader that is too slow for it is cut off and resumes."""
+async def room_events(http_request: HttpRequest, code: str) -> HttpResponse | StreamingHttpResponse:
+    """A room's stream. It never ends; a reader that is too slow for it is cut off and resumes."""
+    lang, after = _wanted(http_request)
+    return await _events(lambda: asked.of_room(code, lang=lang, after=after))
+
+
+@require_GET
+async def hall_events(http_request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResponse:
+    """A hall's, from talk to talk. Its ids name the room, too."""
+    lang, after = _wanted(http_request)
+    room, _, versions = after.rpartition("/")
+    return await _events(lambda: asked.of_hall(slug, lang=lang, after=versions, room=room))
+
+
+def _wanted(http_request: HttpRequest) -> tuple[str, str]:
     after = http_request.headers.get("Last-Event-ID", http_request.GET.get("after", ""))
+    return http_request.GET.get("lang", ""), after
+
+
+async def _events(parse: Callable[[], asked.CaptionsRequest]) -> HttpResponse | StreamingHttpResponse:
     try:
-        wanted = await sync_to_async(asked.parse)(code, http_request.GET.get("lang", ""), after)
+        wanted = await sync_to_async(parse)()
     except DomainError as error:
         status = 503 if error.retry else 404 if isinstance(error, NotFound) else 400
         return JsonResponse({"error": error.code}, status=status)
@@ -50,54 +66,43 @@ async def _stream(wanted: asked.CaptionsRequest) -> AsyncIterator[str]:
     async def send_now(text: str) -> None:
         await frames.put(text)
 
+    def frame(text: str, reached: Mapping[str, int]) -> str:
+        return _frame(text, reached, f"{reading.room}/" if wanted.hall else "")
+
     outbox = Outbox(send)
-    reader = Reader(wanted.lang, outbox, send_now, _frame)
-    joining = asyncio.create_task(rooms.join((wanted.room_id, wanted.room), reader))
-    replay = asyncio.create_task(_replay(joining, reader, wanted.after, outbox))
-    demand = asyncio.create_task(readers().hold(wanted.room_id, wanted.lang))
+    reading = Reading(Reader(wanted.lang, outbox, send_now, frame), wanted)
+    beginning = background.spawn(_begin(reading, outbox))
     try:
         yield f"retry: {RETRY_MS}\n\n"
         while True:
             try:
                 async with asyncio.timeout(ALIVE_EVERY_S):
-                    frame = await frames.get()
+                    text = await frames.get()
             except TimeoutError:
-                frame = ": alive\n\n"
-            if frame is None:
+                text = ": alive\n\n"
+            if text is None:
                 return
-            yield frame
+            yield text
     finally:
         outbox.stop()
-        background.spawn(_leave(wanted, reader, joining, replay, demand))
+        beginning.cancel()  # a replay that nobody reads any more
+        background.spawn(_leave(reading, beginning))
 
 
-async def _replay(
-    joining: asyncio.Task[RoomCaptions], reader: Reader, after: Mapping[str, int], outbox: Outbox
-) -> None:
+async def _begin(reading: Reading, outbox: Outbox) -> None:
     try:
-        await (await asyncio.shield(joining)).replay(reader, after)
+        await reading.begin()
     except Exception as error:
         logger.warning("event stream ended", extra={"error": type(error).__name__})
-        outbox.close(TOO_SLOW, now=True)  # it ends; its reader comes back
+        outbox.close(TOO_SLOW, now=True)  # its reader comes back
 
 
-async def _leave(
-    wanted: asked.CaptionsRequest,
-    reader: Reader,
-    joining: asyncio.Task[RoomCaptions],
-    replay: asyncio.Task[None],
-    demand: asyncio.Task[None],
-) -> None:
-    """A join is never cut in the middle; a replay that nobody reads any more is."""
-    await asyncio.wait({joining, demand})
-    replay.cancel()
-    await asyncio.wait({replay})
-    if joining.exception() is None:
-        await rooms.leave(joining.result(), reader)
-    await readers().release(wanted.room_id, wanted.lang)
+async def _leave(reading: Reading, beginning: asyncio.Task[None]) -> None:
+    await asyncio.wait({beginning})
+    await reading.leave()
 
 
-def _frame(text: str, reached: Mapping[str, int]) -> str:
+def _frame(text: str, reached: Mapping[str, int], room: str) -> str:
     """`id` says what a reader has; a message is one line."""
-    at = ",".join(f"{lang}:{version}" for lang, version in sorted(reached.items()))
-    return f"{f'id: {at}' + chr(10) if at else ''}data: {text}\n\n"
+    at = room + ",".join(f"{lang}:{version}" for lang, version in sorted(reached.items()))
+    return f"{f'id: {at}' + chr(10) if reached else ''}data: {text}\n\n"

@@ -2,6 +2,9 @@
 
 from django.urls import path
 
-from gateways.captions.sse import events
+from gateways.captions.sse import hall_events, room_events
 
-urlpatterns = [path("captions/<str:code>/events", events)]
+urlpatterns = [
+    path("captions/<str:code>/events", room_events),
+    path("captions/hall/<str:slug>/events", hall_events),
+]

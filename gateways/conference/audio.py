@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.core.cache import cache
-from redis.exceptions import RedisError
 
 from asr.audio.decode import classify
 from asr.audio_log import AsyncAudioLog, AudioLogTaken, AudioLogUnavailable
+from gateways.conference.recorder import RecorderHeader, remember_header
 from transcripts.hub import is_cancelled
 
 QUEUED_BLOBS = 512  # while Redis is away
@@ -24,79 +22,42 @@ QUEUED_BYTES = 20_000_000  # as much as the log itself holds
 REDIS_RETRY_S = 0.25
 REPORT_AFTER_S = 1.0  # a host need not know of a Redis that was away for a moment
 PREDECESSOR_WITHIN_S = 8.0  # its closing handshake may take 5 (config/websockets.py)
-HEADER_LASTS_S = 24 * 3600
-MAX_HEADER_BYTES = 64 * 1024
-_CLUSTER, _OGG_PAGE = b"\x1f\x43\xb6\x75", b"OggS"
-_SIMPLE_BLOCK = b"\xa3"
 Report = Callable[[str], Awaitable[None]]  # an error's code, for the host
 logger = logging.getLogger(__name__)
 
 
-class RecorderHeader:
-    """A recorder's header, sent once at its beginning: a log that begins in mid-stream needs it again."""
-
-    def __init__(self, known: bytes = b"") -> None:
-        self.whole = known
-        self._begun = b""
-        self._tail = b""
-
-    def note(self, kind: str, blob: bytes) -> bool:
-        """Take notice of a blob; True when a new recorder's header is whole with it."""
-        if kind == "head":
-            self.whole = b""
-        begun = blob if kind == "head" else self._begun and self._begun + blob
-        self._tail = blob[-1:]
-        self._begun = b""
-        if not begun:
-            return False
-        mark = _OGG_PAGE if begun.startswith(_OGG_PAGE) else _CLUSTER
-        end = begun.find(mark, 4)
-        if end < 0:
-            self._begun = begun if len(begun) <= MAX_HEADER_BYTES else b""
-            return False
-        self.whole = begun[: min(end, MAX_HEADER_BYTES)]
-        return True
-
-    @property
-    def carried(self) -> bytes:
-        """Chromium cuts its blobs behind a block's first byte: the next blob alone would miss its first packet."""
-        return self._tail if self._tail == _SIMPLE_BLOCK else b""
-
-
-async def recall_header(connection_id: str) -> bytes:
-    """The header of the recorder that spoke over this connection; empty where nobody knows."""
-    if not connection_id:
-        return b""
-    try:
-        return base64.b64decode(await cache.aget(_key(connection_id)) or "")
-    except (RedisError, OSError, ValueError):
-        return b""
-
-
-async def remember_header(connection_id: str, header: bytes) -> None:
-    """Keep it for the connection that comes after this one."""
-    try:
-        await cache.aset(_key(connection_id), base64.b64encode(header).decode(), HEADER_LASTS_S)
-    except (RedisError, OSError):
-        logger.warning("recorder's header not remembered: no cache")
-
-
 @dataclass(frozen=True, slots=True)
 class _Queued:
-    """A blob, or (empty) the end of a log: of the session that the host had when it came, whatever happens later."""
+    """A blob, or (empty) the end of a log: of the session that the host had when it came, whatever happens later.
+
+    `number`: the recorder's, where it counts.
+    """
 
     session_id: int
     blob: bytes
+    number: int | None = None
 
 
 class AudioWriter:
     """Blobs → the log of the session that this host had when they came."""
 
     def __init__(
-        self, session_id: int, *, fence: int, fresh: bool, header: RecorderHeader, raw_pcm: bool
+        self,
+        session_id: int,
+        *,
+        fence: int,
+        fresh: bool,
+        header: RecorderHeader,
+        raw_pcm: bool,
+        recorder: str = "",
     ) -> None:
-        """`fresh`: the session's log is empty, so a stream that goes on there needs its header first."""
+        """`fresh`: the session's log is empty, so a stream that goes on there needs its header first.
+
+        `recorder`: who numbers the blobs; what was taken from it before is left out.
+        """
         self.session_id = session_id
+        self.received: int | None = None  # everything before this number was taken; None: not known yet
+        self._recorder = recorder
         self._fence = fence
         self._header = header
         self._raw_pcm = raw_pcm
@@ -119,12 +80,12 @@ class AudioWriter:
         if predecessor is not None and predecessor.session_id == self.session_id:
             self._predecessor, self._predecessor_within_s = predecessor, within_s
 
-    def enqueue(self, blob: bytes) -> bool:
+    def enqueue(self, blob: bytes, number: int | None = None) -> bool:
         """Queue a blob; False: too much waits, it is lost."""
         if self._blobs.qsize() >= QUEUED_BLOBS or self._queued_bytes + len(blob) > QUEUED_BYTES:
             return False
         self._ended = False
-        self._queue(blob)
+        self._queue(blob, number)
         return True
 
     def end_log(self) -> None:
@@ -152,6 +113,8 @@ class AudioWriter:
     async def run(self, connection_id: str, report: Report) -> None:
         """Write, as long as it takes."""
         await self._let_predecessors_finish(report)
+        if self._recorder:
+            await self._learn_what_was_received(report)
         log, log_of = None, self.session_id
         while not is_cancelled():
             item = await self._blobs.get()
@@ -160,7 +123,7 @@ class AudioWriter:
                     self._needs_header |= log_of != item.session_id
                     log, log_of = self._log(item.session_id), item.session_id
                 if item.blob:
-                    await self._write(log, item.blob, connection_id, report)
+                    await self._write(log, item, connection_id, report)
                 else:
                     await self._append(log, "end", b"")
             except AudioLogTaken:
@@ -187,39 +150,65 @@ class AudioWriter:
         except AudioLogUnavailable:
             logger.warning("audio log not deleted, it expires", extra={"session": self.session_id})
 
-    def _queue(self, blob: bytes) -> None:
+    def _queue(self, blob: bytes, number: int | None = None) -> None:
         if not self._dropped:
             self._queued_bytes += len(blob)
-            self._blobs.put_nowait(_Queued(self.session_id, blob))
+            self._blobs.put_nowait(_Queued(self.session_id, blob, number))
 
     def _done(self, item: _Queued) -> None:
         self._queued_bytes -= len(item.blob)
         self._blobs.task_done()
 
     def _log(self, session_id: int) -> AsyncAudioLog:
-        return AsyncAudioLog(settings.REDIS_URL, str(session_id), fence=self._fence)
+        return AsyncAudioLog(settings.REDIS_URL, str(session_id), fence=self._fence, recorder=self._recorder)
 
-    async def _write(self, log: AsyncAudioLog, blob: bytes, connection_id: str, report: Report) -> None:
-        kind = self._kind(blob)
+    async def _learn_what_was_received(self, report: Report) -> None:
+        while not self._dropped:
+            try:
+                self.received = await self._log(self.session_id).received()
+            except AudioLogUnavailable:
+                await self._tell_that_audio_waits(report)
+                await asyncio.sleep(REDIS_RETRY_S)
+            else:
+                self._reported.discard("audio_waits")
+                return
+
+    async def _write(self, log: AsyncAudioLog, item: _Queued, connection_id: str, report: Report) -> None:
+        blob, number = item.blob, item.number
+        known = number is not None and self.received is not None and number < self.received
+        kind = self._kind(blob, number)
         carried = self._header.carried
         if kind != "pcm" and self._header.note(kind, blob):
             await remember_header(connection_id, self._header.whole)
+        if known:
+            return
         if self._needs_header and kind in ("more", "join") and self._header.whole:
             await self._append(log, "head", self._header.whole, report)
             kind, blob = "join", carried + blob
         self._needs_header = False
-        if await self._append(log, kind, blob, report):
+        taken = await self._append(log, kind, blob, report, number=number)
+        if number is not None:
+            self.received = number + 1
+        if taken:
             self._reported.discard("audio_backlog")
         elif "audio_backlog" not in self._reported:
             self._reported.add("audio_backlog")
             await report("audio_backlog")
 
-    async def _append(self, log: AsyncAudioLog, kind: str, blob: bytes, report: Report | None = None) -> bool:
+    async def _append(
+        self,
+        log: AsyncAudioLog,
+        kind: str,
+        blob: bytes,
+        report: Report | None = None,
+        *,
+        number: int | None = None,
+    ) -> bool:
         """Try until Redis accepts it, or says that too much waits. Reported to the host once per outage."""
         began = time.monotonic()
         while not self._dropped:
             try:
-                taken = await log.append(kind, blob)
+                taken = await log.append(kind, blob, number=number)
             except AudioLogUnavailable:
                 if report and time.monotonic() - began >= REPORT_AFTER_S:
                     await self._tell_that_audio_waits(report)
@@ -235,12 +224,8 @@ class AudioWriter:
             logger.warning("audio log takes nothing", extra={"session": self.session_id})
             await report("audio_waits")
 
-    def _kind(self, blob: bytes) -> str:
+    def _kind(self, blob: bytes, number: int | None) -> str:
         if self._raw_pcm:
             return "pcm"
         first, self._first = self._first, False
-        return classify(blob, first_of_socket=first)
-
-
-def _key(connection_id: str) -> str:
-    return f"conference:recorder:{connection_id}"
+        return classify(blob, first_of_socket=first if number is None else number != self.received)

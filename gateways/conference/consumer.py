@@ -97,8 +97,9 @@ class RoomConsumer(SocketConsumer):
             return
         self._member = Member(self._send_chunk, self._on_control, broadcast)
         self._feed = await follow(room_id, self._member)
-        self._wanted = (room_id, request.target_lang)
-        await readers().hold(*self._wanted)
+        if self._host is None or request.target_lang != request.source_lang:
+            self._wanted = (room_id, request.target_lang)  # a host who reads what it says is no reader
+            await readers().hold(*self._wanted)
         if self._host is not None:
             await self._host.joined()
 

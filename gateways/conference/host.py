@@ -19,8 +19,9 @@ from asr.rooms.last_error import note_error
 from gateways.common import background
 from gateways.common.limits import TokenBucket
 from gateways.conference import refusals, words
-from gateways.conference.audio import AudioWriter, RecorderHeader, recall_header, remember_header
+from gateways.conference.audio import AudioWriter
 from gateways.conference.host_lease import HostLeaseHolder
+from gateways.conference.recorder import RecorderHeader, recall_header, remember_header
 from gateways.conference.request import SocketRequest
 from rooms.errors import DomainError
 from transcripts.events import (
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from gateways.conference.consumer import RoomConsumer
 
 PRESENCE_EVERY_S = 2.0
+RECEIVED_SAID_EVERY_S = 1.0  # to recorders that count: what they need not keep any more
+NUMBER_BYTES = 4  # in front of each of their blobs
 # A browser sends 4 blobs a second of about 4 kB; raw PCM is 32 kB/s. A file streamed at ten times
 # its speed must pass, a flood must not.
 MESSAGES_PER_S, MESSAGES_BURST = 100.0, 500.0
@@ -81,6 +84,7 @@ class HostSocket:
             fresh=host_lease.fresh,
             header=header,
             raw_pcm=request.raw_pcm,
+            recorder=request.recorder,
         )
         writer.after(_writers.get(host_lease.room_id))
         _writers[host_lease.room_id] = writer
@@ -97,6 +101,8 @@ class HostSocket:
         """The chunk has been sent: begin to work, and send that the engine is ready if it is already."""
         host_lease, _ = self._place()
         background.spawn(self._at_work(self._stay()))
+        if self._request.recorder:
+            background.spawn(self._at_work(self._say_what_was_received()))
         # The room's events are followed by now: what is not in the row yet comes as an event.
         if host_lease.ready or await database_sync_to_async(presence.engine_ready)(host_lease.session_id):
             await self._send_ready(host_lease.session_id)
@@ -165,9 +171,12 @@ class HostSocket:
             drained.cancel()
 
     async def _receive_audio(self, blob: bytes) -> None:
+        number = None
+        if self._request.recorder:
+            number, blob = int.from_bytes(blob[:NUMBER_BYTES], "big"), blob[NUMBER_BYTES:]
         if not blob or self._closing:
             return
-        if self._place()[1].enqueue(blob):
+        if self._place()[1].enqueue(blob, number):
             self._losing = False
         elif not self._losing:
             self._losing = True
@@ -202,6 +211,14 @@ class HostSocket:
                     await self._leaving.wait()
                     return
             await self._renew()
+
+    async def _say_what_was_received(self) -> None:
+        """Also a sign of life: the page keeps its audio, and comes back, when none comes."""
+        while not self._leaving.is_set() and not self._ending:
+            await self._info({"audio_received": self._place()[1].received})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RECEIVED_SAID_EVERY_S):
+                    await self._leaving.wait()
 
     async def _renew(self) -> None:
         """Notice when the host lease is somebody else's, or the room is closing."""

@@ -20,7 +20,9 @@ class HostLeaseHolder:
     """One request at a time, so that answers come in order; once released it is never renewed."""
 
     def __init__(self, request: SocketRequest) -> None:
-        terms = PartTerms(request.source_lang, request.store, request.public, request.owner_id)
+        terms = PartTerms(
+            request.source_lang, request.store, request.public, request.owner_id, request.consent_id
+        )
         self._request = services.HostRequest(request.room_code, terms, request.connection_id, request.key)
         self._acquiring: asyncio.Future[services.HostLease] | None = None
         self._lock = asyncio.Lock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -15,9 +16,13 @@ from asr.rooms.services import recordable_room
 from gateways.conference import refusals
 from rooms.access import Identity, identify
 from rooms.address import caller_address
-from rooms.errors import DomainError
+from rooms.consent import usable_consent
+from rooms.errors import DomainError, Forbidden
+from rooms.models import Room
+from rooms.web_session import identify_session
 from translation.selectors import target_langs
 
+_RECORDER, _ID = re.compile("[0-9a-f]{32}"), re.compile("[0-9]{1,18}")
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -37,6 +42,8 @@ class SocketRequest:
     public: bool = False
     connection_id: str = ""
     raw_pcm: bool = False
+    recorder: str = ""
+    consent_id: int | None = None
 
 
 async def parse(scope: dict[str, Any]) -> SocketRequest:
@@ -72,33 +79,57 @@ def _viewer(code: str, route: dict[str, str]) -> SocketRequest:
 
 def _host(code: str, route: dict[str, str], scope: dict[str, Any]) -> SocketRequest:
     cookies = {name: _as_utf8(value) for name, value in scope.get("cookies", {}).items()}
-    identity = _identity(cookies, scope)
+    query = parse_qs(scope.get("query_string", b"").decode("ascii", "replace"))
+    ours = query.get("consent", [""])[0]  # our own page: signed in by its session, and asked before
+    identity = _identity(cookies, scope, by_session=bool(ours))
     if not route.get("source_lang"):
         raise refusals.NO_SOURCE
+    preferences = None if ours else _preferences(code, cookies)
+    room = recordable_room(code)
+    consent_id = None
+    if preferences is None:
+        preferences, consent_id = _consented(room, ours, identity)
+    if route["source_lang"] not in settings.ENV.source_langs:
+        raise refusals.unsupported_source(route["source_lang"])
+    _check_target(route["target_lang"])
+    recorder = query.get("recorder", [""])[0]
+    return SocketRequest(
+        code, "host", route["source_lang"], route["target_lang"],
+        owner_id=identity.user_id, key=identity.key, store=preferences[0], public=preferences[1],
+        connection_id=(query.get("connection", [""])[0] if ours else cookies.get("connection_id", ""))[:64],
+        raw_pcm=query.get("format") == ["pcm_s16le"],
+        recorder=f"{identity.user_id}:{recorder}" if _RECORDER.fullmatch(recorder) else "",
+        consent_id=consent_id,
+    )  # fmt: skip
+
+
+def _preferences(code: str, cookies: dict[str, str]) -> tuple[bool, bool]:
     store = _BOOLEANS.get(cookies.get(f"{code}-allow_store", "").lower())
     public = _BOOLEANS.get(cookies.get(f"{code}-allow_client_download", "").lower())
     if store is None or public is None:
         raise refusals.NO_PREFERENCES
-    recordable_room(code)
-    if route["source_lang"] not in settings.ENV.source_langs:
-        raise refusals.unsupported_source(route["source_lang"])
-    _check_target(route["target_lang"])
-    query = parse_qs(scope.get("query_string", b"").decode("ascii", "replace"))
-    return SocketRequest(
-        code, "host", route["source_lang"], route["target_lang"],
-        owner_id=identity.user_id, key=identity.key, store=store, public=public,
-        connection_id=cookies.get("connection_id", "")[:64],
-        raw_pcm=query.get("format") == ["pcm_s16le"],
-    )  # fmt: skip
+    return store, public
 
 
-def _identity(cookies: dict[str, str], scope: dict[str, Any]) -> Identity:
+def _consented(room: Room, consent_id: str, identity: Identity) -> tuple[tuple[bool, bool], int]:
+    try:
+        consent = usable_consent(
+            int(consent_id) if _ID.fullmatch(consent_id) else 0, room=room, user_id=identity.user_id
+        )
+    except Forbidden:
+        raise refusals.NO_PREFERENCES from None
+    return (consent.keep_text, consent.public), consent.pk
+
+
+def _identity(cookies: dict[str, str], scope: dict[str, Any], *, by_session: bool) -> Identity:
     headers = dict(scope["headers"])
     if not _origin_allowed(headers.get(b"origin", b"").decode("latin-1")):
         raise refusals.NO_KEY
     peer = (scope.get("client") or [None])[0]
     forwarded_for = headers.get(b"x-forwarded-for", b"").decode("latin-1")
     try:
+        if by_session:
+            return identify_session(cookies.get(settings.SESSION_COOKIE_NAME, ""))
         identity = identify(cookies.get("authenticated", ""), address=caller_address(peer, forwarded_for))
         if identity.user_id is None:
             raise DomainError("not_ready", retry=True)

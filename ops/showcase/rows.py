@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from asr.leases import Lease, announce_ready, claim
+from asr.leases import Lease, announce_ready, claim, finish
 from asr.models import Session, Worker
 from asr.rooms.ending import close_room
 from asr.rooms.models import RoomSession
@@ -33,13 +33,19 @@ def prepare() -> None:
     """A conference at the moment of the call. For an empty database."""
 
     event = settings_event()
-    event.title = talks.EVENT
-    event.save(update_fields=["title"])
+    event.title, event.time_zone = talks.EVENT, _zone_of_afternoon(timezone.now().hour)
+    event.save(update_fields=["title", "time_zone"])
     for name, slug in talks.HALLS.items():
         Hall.objects.create(event=event, name=name, slug=slug)
     Worker.objects.create(name=WORKER, slots=9, model="base", device="cpu", beat_at=timezone.now())
     for talk in talks.TALKS:
         _write(talk)
+
+
+def _zone_of_afternoon(utc_hour: int) -> str:
+    """Where it is between two and three o'clock: today has a past and a future there."""
+    behind = (utc_hour - 14 + 12) % 24 - 12  # hours; POSIX counts them west of Greenwich
+    return f"Etc/GMT{behind:+d}" if behind else "Etc/GMT"
 
 
 def unfinished() -> None:
@@ -86,7 +92,7 @@ def _speak(room: Room, talk: ShownTalk) -> None:
         leave_as_host(room_id=room.pk, connection_id=host_lease.connection_id)
     if talk.state == "ended":
         close_room(room.pk)
-        Session.objects.filter(pk=session.pk).update(state=Session.State.CLOSED, closed_at=timezone.now())
+        finish(lease)
 
 
 def _say(part: Part, talk: ShownTalk) -> None:

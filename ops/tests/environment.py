@@ -34,6 +34,7 @@ os.environ.update(
         "EVENT_TIME_ZONE": "Europe/Berlin",
         "LOG_JSON": "0",
         "ASR_RECOGNISER": "scripted",
+        "FIRST_PAGE_SHARED_S": "0",
     }
 )
 

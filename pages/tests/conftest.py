@@ -6,6 +6,7 @@ functions, not coroutines. Rows that they make are committed (`transactional_db`
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -29,7 +30,14 @@ HOST_PASSWORD, ADMIN_PASSWORD = "host-password", "admin-password"
 
 @pytest.fixture(scope="session")
 def server_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The web process, as it is run in production but for TLS; its URL."""
+    """The web process of all tests that do not break it; its URL."""
+    with web_process(tmp_path_factory.mktemp("server") / "web.log", free_port()) as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def web_process(log: Path, port: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A web process as it is run in production but for TLS: its URL, and itself."""
     from django.conf import settings
     from django.db import connection
 
@@ -38,18 +46,18 @@ def server_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFacto
         **os.environ, "DEBUG": "0", "HTTPS_ONLY": "0", "DATABASE_URL": database, "REDIS_URL": settings.REDIS_URL,
         "LOGIN_FAILURES_PER_MINUTE": "1000", "LOG_LEVEL": "INFO",
     }  # fmt: skip
-    log = tmp_path_factory.mktemp("server") / "web.log"
-    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "config.servers", "--port", str(port)]
     with log.open("wb") as output:
         child = subprocess.Popen(command, cwd=BASE_DIR, env=environment, stdout=output, stderr=output)
     try:
         _wait_until_it_answers(url, child, log)
-        yield url
+        yield url, child
     finally:
         child.terminate()
         child.wait(STARTS_WITHIN_S)
+    said = log.read_text(errors="replace")
+    assert "Warning:" not in said, said
 
 
 @pytest.fixture
@@ -63,6 +71,9 @@ def browser() -> Iterator[Browser]:
     """A Chromium without a window. Playwright's event loop stays in this thread, hence one per module of plain tests."""
     if drive.executable() is None:
         pytest.skip("NO BROWSER TESTS: no Chromium here (apt install chromium, or set CHROMIUM to its path)")
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=drive.WITHIN_MS)
     with pytest.MonkeyPatch.context() as patch, drive.chromium() as running:
         patch.setenv(
             "DJANGO_ALLOW_ASYNC_UNSAFE", "1"

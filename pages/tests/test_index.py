@@ -1,8 +1,10 @@
 """The first page."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -54,6 +56,13 @@ def test_a_live_talk_is_shown_with_all_that_helps_to_choose_it(client, hall):
         'href="/room/TALK1"',
     ):
         assert shown in html
+
+
+def test_times_are_those_of_the_event(client):
+    Event.objects.filter(from_settings=True).update(time_zone="Asia/Kathmandu")
+    talk = room("TALK1")
+    local = talk.starts_at.astimezone(ZoneInfo("Asia/Kathmandu"))
+    assert f"{local:%H:%M}–" in client.get("/").content.decode()
 
 
 def test_without_talks_it_says_what_will_happen(client):
@@ -116,6 +125,20 @@ def test_one_browser_has_one_wish_however_often_it_says_so(client):
     assert 'aria-pressed="true"' in client.get("/?part=programme").content.decode()
     assert post_vote(client, "TALK1", False).json() == {"votes": 1, "wanted": False}
     assert post_vote(client, "TALK1", False).json() == {"votes": 1, "wanted": False}
+
+
+def test_who_wishes_nothing_shares_what_was_read_and_who_does_sees_the_own_wish(client, settings):
+    settings.ENV = settings.ENV.model_copy(update={"first_page_shared_s": 60})
+    caches["process"].clear()
+    later("TALK1")
+    client.get("/")
+    with CaptureQueriesContext(connection) as asked:
+        assert "TALK1" in client.get("/?part=programme").content.decode()
+    assert len(asked) == 0
+    assert post_vote(client, "TALK1", True).status_code == 200
+    assert 'aria-pressed="true"' in client.get("/?part=programme").content.decode()
+    assert "TALK1" in client.get("/", headers={"Accept-Language": "de"}).content.decode()
+    caches["process"].clear()
 
 
 def test_a_forged_cookie_is_no_wish(client):

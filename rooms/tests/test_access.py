@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.utils import timezone
 
@@ -66,6 +67,14 @@ class TestKeys:
         delete_expired_keys()
         assert [row.user.username for row in AccessKey.objects.all()] == ["alan"]
         assert access.identify_key(kept).power == "host"
+
+    def test_sessions_of_the_pages_that_are_over_are_swept(self):
+        for hours in (-1, 1):
+            Session.objects.create(
+                session_key=str(hours), expire_date=timezone.now() + timedelta(hours=hours)
+            )
+        delete_expired_keys()
+        assert [row.session_key for row in Session.objects.all()] == ["1"]
 
     def test_revoked_key_opens_nothing(self):
         key = access.login("ada's", None, ADDRESS).key

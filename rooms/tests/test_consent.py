@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from rooms.consent import Answers, newest_consent, record_consent, usable_consent, withdraw_consent
+from rooms.consent import Answers, record_consent, usable_consent, withdraw_consent
 from rooms.erasure import erase_person
 from rooms.errors import Forbidden
 from rooms.models import Consent
@@ -55,13 +55,6 @@ class TestRecording:
         assert asked.sha256 == stored.wording_sha256
         assert asked.lang == "de"
         assert (stored.given_at, stored.withdrawn_at) == (consent.given_at, None)
-
-    def test_the_newest_answer_is_the_one_that_is_remembered(self):
-        at, ada = room("A"), person("ada")
-        given(at, ada, keep_text=True)
-        newer = given(at, ada, keep_text=False)
-        given(room("B"), ada)
-        assert newest_consent(room=at, user_id=ada.pk) == newer
 
     @pytest.mark.parametrize("other", ["room", "person", "nobody", "withdrawn"])
     def test_only_ones_own_for_this_room_and_not_withdrawn_can_be_used(self, other):

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.env import BASE_DIR
-from gateways.captions import messages, request
+from gateways.captions import messages, request, wire
 from rooms.errors import BadInput
-from transcripts.events import Partial, SentenceChanged, SentenceRemoved
+from rooms.selectors import ComingTalk
+from transcripts.events import Draft, Partial, SentenceChanged, SentenceRemoved
 from transcripts.models import RoomState
+from transcripts.selectors import RoomNow
 
 Captions = runpy.run_path(str(BASE_DIR / "docs" / "examples" / "read_captions.py"))["Captions"]
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -42,10 +44,25 @@ def test_a_sentence_names_what_it_translates():
     [("waiting", "waiting"), ("live", "live"), ("grace", "grace"), ("closing", "live"), ("closed", "closed")],
 )
 def test_a_state_is_told_with_the_time_that_a_host_has_left_to_come_back(state, told):
-    room = RoomState(room_id=1, state=state, grace_until=NOW + timedelta(seconds=90))
-    message = json.loads(messages.state(room, NOW))
-    assert message["state"] == told
+    room = RoomState(room_id=1, state=state, source_lang="en", grace_until=NOW + timedelta(seconds=90))
+    message = json.loads(messages.state(RoomNow(room, {}), NOW))
+    assert (message["state"], message["source_lang"]) == (told, "en")
     assert message.get("grace_left_s") == (90 if state == "grace" else None)
+    assert "next" not in message
+
+
+def test_a_closed_room_says_what_comes():
+    room = RoomState(room_id=1, state="closed")
+    message = json.loads(messages.state(RoomNow(room, {}, next=ComingTalk("B", "Bees", NOW)), NOW))
+    assert message["next"] == {"room": "B", "title": "Bees", "starts_at": "2026-03-01T10:00:00Z"}
+
+
+def test_a_draft_says_how_much_of_what_was_spoken_it_translates():
+    told = json.loads(messages.draft(Draft("de", 1, 4, 500, 13, "Guten Morgen", confirmed_chars=5)))
+    assert told == {
+        "type": "draft", "lang": "de", "part": 1, "index": 4, "start_ms": 500, "of_chars": 13,
+        "confirmed": "Guten", "tentative": " Morgen",
+    }  # fmt: skip
 
 
 def test_versions_are_read_and_nothing_else():
@@ -77,17 +94,24 @@ def test_what_broke_off_in_its_beginning_is_asked_for_from_the_beginning():
 
 def test_requests_are_bounded():
     asked = request.message('{"type": "history", "before": {"part": 2, "index": 7}, "count": 1000000}')
-    assert asked == request.History(2, 7, request.HISTORY_MOST)
-    assert request.message('{"type": "resume", "after": {"en": 3}}') == request.Resume({"en": 3})
-    assert request.message('{"type": "ping"}') == request.Ping()
-    for after in ('["en"]', '{"en": "x"}', '{"a": 1, "b": 1, "c": 1, "d": 1, "e": 1}'):
+    assert (asked.before.part, asked.before.index, asked.count) == (2, 7, 1000000)
+    assert request.message('{"type": "resume", "after": {"en": 3}}').after == {"en": 3}
+    assert request.message('{"type": "lang", "lang": "pt"}').after == {}
+    assert isinstance(request.message('{"type": "ping"}'), wire.Ping)
+    for after in (
+        '["en"]',
+        '{"en": "x"}',
+        '{"en": 1.5}',
+        '{"": 1}',
+        '{"a": 1, "b": 1, "c": 1, "d": 1, "e": 1}',
+    ):
         with pytest.raises(BadInput):
             request.message(f'{{"type": "resume", "after": {after}}}')
     for values in (
         '"part": -1, "index": 0',
         '"part": 1',
         '"part": true, "index": 0',
-        '"part": 1e3, "index": 0',
+        '"part": 1.5, "index": 0',
     ):
         with pytest.raises(BadInput):
             request.message(f'{{"type": "history", "before": {{{values}}}, "count": 5}}')

@@ -12,7 +12,8 @@ from django.conf import settings
 
 from asr.audio_log import AudioLog
 from asr.redis_clients import close_async_clients
-from gateways.conference.audio import AudioWriter, RecorderHeader, Report
+from gateways.conference.audio import AudioWriter, Report
+from gateways.conference.recorder import RecorderHeader
 
 WITHIN_S = 20
 HEAD = b"\x1a\x45\xdf\xa3header\x1f\x43\xb6\x75cluster"
@@ -163,3 +164,61 @@ async def test_what_waits_of_an_older_socket_comes_first_however_long_that_takes
             await newer.drained()
     assert entries(session) == [("pcm", b"first"), ("pcm", b"second")]
     assert told == ["audio_waits"]
+
+
+class TestCountedBlobs:
+    """A recorder that numbers its blobs sends again what it does not know to be taken, over whatever connection."""
+
+    @staticmethod
+    def counting(session: int, recorder: str, *, fresh: bool = True, known: bytes = b"") -> AudioWriter:
+        header = RecorderHeader(known)
+        return AudioWriter(session, fence=0, fresh=fresh, header=header, raw_pcm=False, recorder=recorder)
+
+    async def test_what_was_taken_over_an_older_connection_is_not_heard_twice(self, session):
+        recorder = uuid4().hex
+        older, newer = self.counting(session, recorder), self.counting(session, recorder, fresh=False)
+        for number, blob in enumerate((HEAD, b"one", b"two")):
+            older.enqueue(blob, number)
+        await written(older)
+        for number, blob in enumerate((b"one", b"two", b"three", b"four"), 1):
+            newer.enqueue(blob, number)
+        await written(newer)
+        assert entries(session) == [
+            ("head", HEAD), ("more", b"one"), ("more", b"two"), ("more", b"three"), ("more", b"four"),
+        ]  # fmt: skip
+        assert newer.received == 5
+
+    async def test_where_a_blob_is_missing_the_decoder_is_told(self, session):
+        recorder = uuid4().hex
+        older, newer = self.counting(session, recorder), self.counting(session, recorder, fresh=False)
+        older.enqueue(HEAD, 0)
+        await written(older)
+        newer.enqueue(b"seven", 7)
+        newer.enqueue(b"eight", 8)
+        await written(newer)
+        assert entries(session) == [("head", HEAD), ("join", b"seven"), ("more", b"eight")]
+
+    async def test_what_was_taken_into_another_session_s_log_is_known_too(self, session):
+        recorder = uuid4().hex
+        older = self.counting(session, recorder)
+        older.enqueue(HEAD, 0)
+        older.enqueue(b"one", 1)
+        await written(older)
+        newer = self.counting(session + 1, recorder, known=HEAD.partition(b"\x1f")[0])
+        newer.enqueue(b"one", 1)
+        newer.enqueue(b"two", 2)
+        await written(newer)
+        assert entries(session + 1) == [("head", HEAD.partition(b"\x1f")[0]), ("join", b"two")]
+
+    async def test_two_processes_that_write_at_once_double_nothing(self, session):
+        recorder = uuid4().hex
+        writers = [self.counting(session, recorder, fresh=False) for _ in range(3)]
+        for writer in writers:
+            for number in range(50):
+                writer.enqueue(bytes((number,)), number)
+        async with asyncio.timeout(WITHIN_S), contextlib.AsyncExitStack() as at_once:
+            for writer in writers:
+                await at_once.enter_async_context(running(writer))
+            for writer in writers:
+                await writer.drained()
+        assert [data for _, data in entries(session)] == [bytes((number,)) for number in range(50)]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.conference.audio import RecorderHeader
 from gateways.conference.chunk import CaptionWindow
+from gateways.conference.recorder import RecorderHeader
 from gateways.conference.request import _origin_allowed
 from transcripts.events import Partial, SentenceChanged, SentenceRemoved
 

@@ -18,6 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ops import browser
 from ops.faults.stack import ADMIN_PASSWORD, BASE_DIR, HOST_PASSWORD, Stack, running_stack
+from ops.showcase.__main__ import TOLD_AGAIN_S
 from pages.shown import SHOWN, ShownPage
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SIZES = {"phone": browser.PHONE, "desktop": browser.DESKTOP}
 PASSWORDS = {"host": HOST_PASSWORD, "admin": ADMIN_PASSWORD}
+SETTLES_MS = 2 * 1000 * TOLD_AGAIN_S  # until the unfinished words have come
 PICTURES = BASE_DIR / "docs" / "pictures"
 README: dict[str, tuple[str, str]] = {}  # name of the page → size, theme
 
@@ -65,7 +67,7 @@ class Command(BaseCommand):
 def showcase() -> Iterator[Stack]:
     """A stack with the showcase in it; nothing sweeps there, so that the moment stays."""
     with ExitStack() as opened:
-        stack = opened.enter_context(running_stack(rooms=[]))
+        stack = opened.enter_context(running_stack(rooms=[], TRANSLATION_ENGINES="scripted"))
         for program in ("beat", "sweeps", "asr", "translation"):
             stack.stop_program(program)
         command = [sys.executable, "-m", "ops.showcase"]
@@ -109,6 +111,7 @@ def _take(
         status = browser.show(page, shown)
         if status != shown.status:
             raise CommandError(f"{shown.path} answered {status}")
+        page.wait_for_timeout(SETTLES_MS)
         page.screenshot(path=target, animations="disabled")
     finally:
         opened.close()

@@ -1,0 +1,116 @@
+"""What a host's own page asks: may this room be opened now, how does it go; and the end, by its host."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from asr.models import Session
+from asr.rooms.ending import lock_open_session
+from asr.rooms.models import RoomSession
+from asr.rooms.selectors import newest_session, open_session, room_end
+from asr.rooms.services import host_is_connected
+from asr.selectors import max_active_rooms
+from asr.sessions import begin_closing
+from rooms.access import Identity
+from rooms.errors import Conflict, Forbidden
+from rooms.models import Room
+from rooms.people import is_personal
+
+Blocker = Literal["", "do_not_record", "not_published", "elsewhere", "no_slot"]
+Notice = Literal["", "early", "late"]
+HostIs = Literal["nobody", "you", "you_elsewhere", "other", "away"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How a room stands for somebody who would host it, or does.
+
+    `blocker`: why it cannot be opened now; `notice`: by the schedule it is not its time. `connection_id`: of one's own
+    connection elsewhere, which may be taken over. `ready`: a process takes the audio. `stored`, `public`: of the part
+    that is being written.
+    """
+
+    state: str
+    blocker: Blocker
+    notice: Notice
+    host: HostIs
+    connection_id: str = ""
+    ready: bool = False
+    source_lang: str = ""
+    stored: bool | None = None
+    public: bool | None = None
+    grace_left_s: float | None = None
+    delay_s: float | None = None
+
+
+def outlook(
+    room: Room, identity: Identity, *, connection_id: str = "", now: datetime | None = None
+) -> Outlook:
+    """`connection_id`: what the asking page was given by its own socket."""
+    now = now or timezone.now()
+    opened = open_session(room.pk)
+    if opened is None:
+        return Outlook(_state_of_closed(room), _blocker_of_closed(room), _notice(room, now), "nobody")
+    host = _host(opened, identity, connection_id)
+    session, part = opened.session, opened.part
+    ready = session.state == Session.State.LIVE
+    blocker: Blocker = "do_not_record" if room.do_not_record else "elsewhere" if host == "other" else ""
+    return Outlook(
+        state="grace" if opened.grace_until else "live" if ready else "waiting",
+        blocker=blocker, notice=_notice(room, now), host=host,
+        connection_id=opened.host_connection_id if host == "you_elsewhere" else "",
+        ready=ready, source_lang=part.source_lang, stored=part.store, public=part.public,
+        grace_left_s=_left_s(opened.grace_until, now), delay_s=session.delay_s if ready else None,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def end_as_host(room: Room, identity: Identity) -> None:
+    """Close the room that one hosts, or has hosted last: last sentences are delivered, then everybody is sent away.
+
+    Raises Conflict (`not_active`), Forbidden (`not_host`).
+    """
+    opened = lock_open_session(room.pk)
+    if opened is None:
+        raise Conflict("not_active")
+    if not identity.is_admin and (identity.user_id is None or opened.part.owner_id != identity.user_id):
+        raise Forbidden("not_host", room=room.code)
+    begin_closing(opened.session, by="host")
+
+
+def _state_of_closed(room: Room) -> str:
+    newest = newest_session(room.pk)
+    return "closed" if newest is None or room_end(room.pk).over else "closing"
+
+
+def _blocker_of_closed(room: Room) -> Blocker:
+    if room.do_not_record:
+        return "do_not_record"
+    if not room.published:
+        return "not_published"
+    taken = Session.objects.filter(state__in=Session.OPEN).count()
+    return "" if taken < max_active_rooms() else "no_slot"
+
+
+def _host(opened: RoomSession, identity: Identity, connection_id: str) -> HostIs:
+    if not host_is_connected(opened):
+        return "away"
+    if connection_id and opened.host_connection_id == connection_id:
+        return "you"
+    own = identity.user_id is not None and opened.part.owner_id == identity.user_id
+    return "you_elsewhere" if own and is_personal(identity.user_id) else "other"
+
+
+def _notice(room: Room, now: datetime) -> Notice:
+    ahead = timedelta(minutes=settings.ENV.room_list_ahead_min)
+    if room.starts_at is not None and now < room.starts_at - ahead:
+        return "early"
+    return "late" if room.ends_at is not None and now > room.ends_at else ""
+
+
+def _left_s(until: datetime | None, now: datetime) -> float | None:
+    return None if until is None else max(0.0, (until - now).total_seconds())

@@ -1,0 +1,269 @@
+"""A captioner's WebSocket: `WS /captions/{room}/type`, for who may host; signed in by the session of a page."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from channels.consumer import get_handler_name
+from channels.db import database_sync_to_async
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.utils import timezone
+
+from asr.rooms import pen
+from asr.rooms.pen import PenLease, TypedSentence
+from asr.rooms.selectors import pen_holder
+from asr.rooms.services import recordable_room
+from gateways.captions import typed
+from gateways.captions.typed import Correct, Keep, Release, Take, Typing, TypistMessage, Undo
+from gateways.common import background
+from gateways.common.limits import TokenBucket
+from gateways.common.origin import origin_allowed
+from gateways.common.outbox import TRY_AGAIN_LATER, Close, Outbox
+from rooms.access import Identity
+from rooms.errors import Conflict, DomainError, Unauthenticated
+from rooms.web_session import identify_session
+from transcripts.editing import SentencePlace
+from transcripts.events import Event, Heard, PenChanged
+from transcripts.hub import hub
+from transcripts.live import room_group
+from transcripts.revisions import Editor
+
+POLICY_VIOLATION = 1008
+MESSAGES_PER_S, MESSAGES_BURST = 15.0, 60.0  # a page sends five a second while somebody types
+QUEUED_MOST = 64
+SHOWN_EVERY_S = 0.2
+YIELD_POLL_S = 0.1
+LOOK_EVERY_S = 2.0  # who has the pen, where no event said so
+SIGNED_IN_LOOKS = 15
+TOO_MANY_MESSAGES = Close(POLICY_VIOLATION, "too_many_messages")
+NOT_NOW = Close(TRY_AGAIN_LATER, "not_now")
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class TypistConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """One captioner. Messages are worked off one after the other; of what is being typed only the newest counts.
+
+    The pen is a lease in PostgreSQL: it is taken with the first thing that is typed, and a socket that ends gives
+    nothing back. Its page comes back with the token, or the lease is over.
+    """
+
+    channel_layer_alias = ""
+    _outbox: Outbox
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._room_id = 0
+        self._identity: Identity | None = None
+        self._lease: PenLease | None = None
+        self._token = ""  # of a lease that this page had
+        self._todo: deque[TypistMessage] = deque()
+        self._typing: Typing | None = None
+        self._awake = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._bucket = TokenBucket(rate_per_s=MESSAGES_PER_S, burst=MESSAGES_BURST)
+        self._ended = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """However it ends, nothing that it held outlives it."""
+        self._outbox = Outbox(send)
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._end()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """As Channels does, without a turn in the database's thread for every message."""
+        await getattr(self, get_handler_name(message))(message)
+
+    async def connect(self) -> None:
+        """Accept, then look who it is, so that a page can read why it is refused."""
+        await self.accept()
+        background.spawn(self._run())
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Note it; the work is done elsewhere."""
+        if not self._bucket.consume() or len(self._todo) >= QUEUED_MOST:
+            self._outbox.close(TOO_MANY_MESSAGES)
+            return
+        try:
+            asked = typed.message(text_data or "", now=timezone.now())
+        except DomainError as error:
+            self._outbox.close(Close(POLICY_VIOLATION, error.code))
+            return
+        if isinstance(asked, Typing):
+            self._typing = asked
+        else:
+            if isinstance(asked, TypedSentence):
+                self._typing = None  # what was unfinished is this sentence
+            self._todo.append(asked)
+        self._awake.set()
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        """The socket is gone."""
+        self._end()
+        raise StopConsumer
+
+    # --- tasks
+
+    async def _run(self) -> None:
+        """To its own end, also where the socket ends first: what had come is stored."""
+        try:
+            await self._join()
+            await self._work_off()
+        except DomainError as error:
+            self._outbox.close(NOT_NOW if error.retry else Close(POLICY_VIOLATION, error.code))
+        except (DatabaseError, OSError) as error:
+            logger.warning("captioner refused", extra={"error": type(error).__name__})
+            self._outbox.close(NOT_NOW)
+        except Exception:
+            logger.exception("captioner refused")
+            self._outbox.close(NOT_NOW)
+        finally:
+            if self._room_id:
+                await hub().unsubscribe(room_group(self._room_id), self._on_event)
+
+    async def _join(self) -> None:
+        headers = dict(self.scope["headers"])
+        if not origin_allowed(headers.get(b"origin", b"").decode("latin-1")):
+            raise Unauthenticated("not_signed_in")
+        await self._identify()
+        room = await database_sync_to_async(recordable_room)(self.scope["url_route"]["kwargs"]["room"])
+        self._room_id = room.pk
+        await hub().subscribe(room_group(room.pk), self._on_event)
+        background.spawn(self._watch())
+
+    async def _identify(self) -> None:
+        key = self.scope.get("cookies", {}).get(settings.SESSION_COOKIE_NAME, "")
+        self._identity = await database_sync_to_async(identify_session)(key)
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Heard):
+            self._outbox.show(typed.heard(event.text), slot="heard")
+        elif isinstance(event, PenChanged):
+            self._changed.set()
+
+    async def _watch(self) -> None:
+        """Say who has the pen; and whether this person is still signed in."""
+        looks = 0
+        while not self._ended:
+            with contextlib.suppress(DatabaseError):  # a lease ends by itself
+                await self._show_holder()
+            looks += 1
+            if looks % SIGNED_IN_LOOKS == 0:
+                await self._check_signed_in()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._changed.wait()
+            self._changed.clear()
+
+    async def _check_signed_in(self) -> None:
+        try:
+            await self._identify()
+        except DomainError as error:
+            if not error.retry:
+                self._outbox.close(Close(POLICY_VIOLATION, error.code))
+
+    async def _show_holder(self) -> None:
+        holder = await database_sync_to_async(pen_holder)(self._room_id)
+        if holder is None:
+            self._outbox.show(typed.pen("nobody"), slot="pen")
+        elif self._lease is not None and holder == (self._lease.pen_id, self._lease.token):
+            self._outbox.show(typed.pen("you", self._lease.token), slot="pen")
+        else:
+            self._outbox.show(typed.pen("other"), slot="pen")
+
+    async def _work_off(self) -> None:
+        while not self._ended:
+            await self._awake.wait()
+            self._awake.clear()
+            while self._todo or (self._typing is not None and not self._ended):
+                if self._todo:
+                    asked: TypistMessage = self._todo.popleft()
+                elif self._typing is not None:
+                    asked, self._typing = self._typing, None
+                await self._answer(asked)
+                if isinstance(asked, Typing):
+                    await asyncio.sleep(SHOWN_EVERY_S)
+
+    async def _answer(self, asked: TypistMessage) -> None:
+        try:
+            await self._do(asked)
+        except DomainError as error:
+            self._outbox.put(typed.refused(asked, error.code, retry=error.retry))
+            self._changed.set()
+        except (DatabaseError, OSError) as error:
+            logger.warning("captioner waits", extra={"error": type(error).__name__})
+            self._outbox.put(typed.refused(asked, "not_now", retry=True))
+
+    async def _do(self, asked: TypistMessage) -> None:
+        match asked:
+            case Take(token):
+                self._token = token or self._token
+                await self._take()
+            case Typing(text, began_at):
+                await self._with_pen(lambda lease: pen.show_typed(lease, text, began_at=began_at))
+            case TypedSentence(sentence_id=sentence_id):
+                row = await self._with_pen(lambda lease: pen.write_typed(lease, asked))
+                self._outbox.put(typed.stored(sentence_id, part=row.part.number, index=row.index))
+            case Keep():
+                await self._with_pen(lambda lease: pen.renew_pen(lease, keeps=True))
+            case Release():
+                if self._lease is not None:
+                    await database_sync_to_async(pen.release_pen)(self._lease)
+                    self._lease = None
+            case Undo(sentence_id):
+                text = await database_sync_to_async(pen.undo_typed)(
+                    self._room_id, sentence_id, by=self._editor()
+                )
+                self._outbox.put(typed.undone(sentence_id, text))
+            case Correct(part, index, version, text):
+                place = SentencePlace(self._room_id, part, index)
+                await database_sync_to_async(pen.correct_spoken)(
+                    place, text=text, seen_version=version, by=self._editor()
+                )
+                self._outbox.put(typed.corrected(part, index))
+
+    async def _with_pen(self, write: Callable[[PenLease], T]) -> T:
+        """Write with the pen: take it where it is not held (any more), and wait until the recogniser has made way."""
+        taken = False
+        while True:
+            lease = self._lease
+            if lease is None:
+                lease, taken = await self._take(), True
+            try:
+                result: T = await database_sync_to_async(write)(lease)
+                return result
+            except Conflict as refusal:
+                if refusal.code == "pen_lost" and not taken:
+                    self._lease = None
+                elif refusal.code == "pen_not_ready":
+                    await asyncio.sleep(YIELD_POLL_S)
+                else:
+                    raise
+
+    async def _take(self) -> PenLease:
+        lease: PenLease = await database_sync_to_async(pen.take_pen)(self._room_id, token=self._token)
+        self._lease, self._token = lease, lease.token
+        self._outbox.show(typed.pen("you", lease.token), slot="pen")
+        return lease
+
+    def _editor(self) -> Editor:
+        identity = self._identity
+        if identity is None:
+            raise Unauthenticated("not_signed_in")
+        return Editor(identity.user_id, "captioner")
+
+    def _end(self) -> None:
+        self._ended = True
+        self._outbox.stop()
+        self._awake.set()
+        self._changed.set()

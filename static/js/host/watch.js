@@ -1,0 +1,77 @@
+// How the room stands, asked now and then: what is against a start, who reads, how late the text is, what organisers write.
+import { get, post } from "../api.js";
+import { text } from "../texts.js";
+
+const EVERY_MS = 3000, LATE_S = 10;
+const element = (id) => document.getElementById(id);
+
+/** Events: `state`. */
+export class Watch extends EventTarget {
+  state = null; #room; #here; #newest = 0; #at = 0; #asking = null;
+
+  /** `here` gives {connection, isReading}: of this page. */
+  constructor(room, here) {
+    super();
+    [this.#room, this.#here] = [room, here];
+    setInterval(() => this.ask(), EVERY_MS);
+    queueMicrotask(() => this.ask());
+  }
+
+  /** One's own connection in another window, which may be taken over. */
+  get elsewhere() { return this.state?.connection || undefined; }
+
+  graceLeftS() { return Math.max(0, (this.state?.grace_left_s ?? 0) - (performance.now() - this.#at) / 1000); }
+
+  /** Ask now; never throws: the connection's own troubles are told elsewhere. */
+  ask() {
+    this.#asking ??= this.#ask().finally(() => (this.#asking = null));
+    return this.#asking;
+  }
+
+  async #ask() {
+    const { connection } = this.#here();
+    try {
+      this.state = await get(`/api/host/${this.#room}?${new URLSearchParams({ connection, after: this.#newest })}`);
+    } catch {
+      return;
+    }
+    this.#at = performance.now();
+    this.#showReaders();
+    this.#showMessages(this.state.messages);
+    this.dispatchEvent(new Event("state"));
+  }
+
+  #showReaders() {
+    const { isReading } = this.#here(), { viewers, source_lang: spoken, delay_s: delay, translation_fails: fails } = this.state;
+    const others = viewers.map(({ lang, name, count }) => ({ name, count: count - (isReading && lang === spoken ? 1 : 0) })).filter(({ count }) => count > 0);
+    const count = others.reduce((sum, each) => sum + each.count, 0);
+    const langs = others.map((each) => (others.length > 1 ? `${each.name} ${each.count}` : each.name)).join(", ");
+    const who = text(["viewers.none", "viewers.one"][count] ?? "viewers.many", { count });
+    element("viewers").textContent = count ? `${who} ${text("viewers.langs", { langs })}` : who;
+    const seconds = delay === null ? "" : delay.toFixed(delay < LATE_S ? 1 : 0);
+    element("delay").textContent = delay === null ? text("delay.none") : text(delay > LATE_S ? "delay.long" : "delay", { seconds });
+    element("delay").classList.toggle("warn", delay > LATE_S);
+    element("translation").textContent = fails.length ? text("translation.fails", { langs: fails.join(", ") }) : "";
+  }
+
+  #showMessages(messages) {
+    const place = element("messages");
+    for (const { id, text: words } of messages) {
+      this.#newest = Math.max(this.#newest, id);
+      const note = document.createElement("div"), said = document.createElement("p"), read = document.createElement("button");
+      note.className = "notice warn message";
+      said.textContent = words;
+      said.dir = "auto";
+      read.type = "button";
+      read.textContent = text("message.read");
+      read.addEventListener("click", () => {
+        note.remove();
+        place.hidden = !place.children.length;
+        post(`/api/host/${this.#room}/seen`, { upto: id }).catch(() => {});
+      });
+      note.append(said, read);
+      place.append(note);
+    }
+    place.hidden = !place.children.length;
+  }
+}

@@ -1,0 +1,253 @@
+/** From what the client knows to what this reader is shown: as it is read, at this reader's pace, behind their offset.
+ *
+ * Events: "text", detail {fresh, changed: [item], removed: [key]}; "unfinished" (see `unfinished`). An item: {key, lang, text,
+ * tentative, original, original_lang, part, start_ms, speaker, unfinished, pending}. `pending`: its translation has not come.
+ */
+
+import { keyOf, placeOf } from "./text.js";
+
+const TRANSLATION_WITHIN_MS = 12_000; // a steady reader waits for it so long, then reads what was spoken
+const SENTENCE_WITHIN_MS = 1500; // it comes on another way than its unfinished words, a little before or after
+
+export class Reading extends EventTarget {
+  #model;
+  #style;
+  #dirty = new Set();
+  #held = new Map(); // key → timer: a steady reader waits for its translation
+  #behind = new Set(); // keys that wait behind those
+  #later = []; // {due, work}: waits for the offset
+  #laterTimer = 0;
+  #partial = null;
+  #draft = null;
+  #ahead = null; // unfinished words whose sentence before has not come
+  #partialTimer = 0;
+  #spokenUpTo = -1;
+  #replaying = true;
+  #fresh = true;
+  #first = Infinity;
+  #scheduled = false;
+
+  /** `style`: the reader's, read anew at each change. */
+  constructor(captions, style) {
+    super();
+    [this.#model, this.#style] = [captions.model, style];
+    captions.addEventListener("hello", ({ detail }) => this.#hello(detail));
+    captions.addEventListener("versions", () => this.#replayed());
+    for (const type of ["sentence", "removed"]) captions.addEventListener(type, ({ detail }) => this.#row(detail));
+    captions.addEventListener("state", ({ detail }) => detail.state === "closed" && this.#silence());
+    captions.addEventListener("partial", () => this.#passing((words) => this.#takePartial(words), this.#model.partial));
+    captions.addEventListener("draft", () => this.#passing((words) => this.#takeDraft(words), this.#model.draft));
+  }
+
+  /** What is being said: an item whose text stands, with a `tentative` tail; or null. */
+  get unfinished() {
+    const steady = this.#style().pace === "steady";
+    const partial = this.#partial;
+    if (!this.#translates()) return partial && this.#item(partial, steady);
+    const draft = this.#draft;
+    if (draft && this.#isUnfinished(draft)) return this.#item(draft, steady);
+    return partial && !steady && !this.#held.size ? { ...this.#item(partial, false), pending: true } : null;
+  }
+
+  /** What was spoken and is unfinished: for the original beside a translation. */
+  get spoken() {
+    return this.#partial && this.#item(this.#partial, this.#style().pace === "steady");
+  }
+
+  /** The reader chose another pace or offset: nothing waits any more. */
+  restyled() {
+    for (const timer of this.#held.values()) clearTimeout(timer);
+    this.#held.clear();
+    for (const { work } of this.#later.splice(0)) work();
+    clearTimeout(this.#laterTimer);
+    for (const key of this.#behind) this.#dirty.add(key);
+    this.#behind.clear();
+    this.#schedule();
+  }
+
+  /** Every item that is to be shown, in reading order. */
+  *items() {
+    const limit = Math.min(...this.#held.keys());
+    for (const sentence of this.#model.sentences()) {
+      const item = this.#ofSentence(sentence);
+      if (item.key < limit && !this.#behind.has(item.key)) yield item;
+    }
+  }
+
+  #translates() {
+    return this.#model.lang !== this.#model.source_lang && this.#style().original !== "instead";
+  }
+
+  #hello({ resumed }) {
+    this.#replaying = true;
+    this.#silence();
+    if (resumed) return;
+    this.#fresh = true;
+    this.#dirty.clear();
+    this.#later.splice(0);
+    for (const timer of this.#held.values()) clearTimeout(timer);
+    this.#held.clear();
+    this.#behind.clear();
+  }
+
+  #replayed() {
+    this.#replaying = false;
+    if (!this.#fresh) return this.#schedule();
+    this.#fresh = false;
+    const changed = [...this.items()];
+    this.#first = changed.length ? changed[0].key : Infinity;
+    this.#spokenUpTo = changed.length ? changed.at(-1).last : -1;
+    this.#dispatch({ fresh: true, changed, removed: [] });
+    this.#schedule();
+  }
+
+  /** Nobody finishes what was being said. */
+  #silence() {
+    clearTimeout(this.#partialTimer);
+    [this.#partial, this.#draft, this.#ahead] = [null, null, null];
+    this.#schedule();
+  }
+
+  #row(row) {
+    if (this.#fresh) return;
+    const key = keyOf(row.part, row.index);
+    const old = this.#replaying || key < this.#first || row.type === "removed";
+    this.#first = Math.min(this.#first, key);
+    this.#after(old, () => this.#changed(row, key, old));
+  }
+
+  #changed(row, key, old) {
+    const isSpoken = row.of_version === undefined && row.type === "sentence";
+    if (isSpoken) this.#spoken(key);
+    if (!old && isSpoken && this.#style().pace === "steady" && this.#translates() && row.lang !== this.#model.lang) {
+      this.#hold(key);
+    }
+    if (row.lang === this.#model.lang) this.#release(key);
+    this.#dirty.add(key);
+    this.#schedule();
+  }
+
+  #spoken(key) {
+    this.#spokenUpTo = Math.max(this.#spokenUpTo, key);
+    if (this.#partial && keyOf(this.#partial.part, this.#partial.index) <= key) this.#partial = null;
+    if (this.#ahead) this.#takePartial(this.#ahead);
+  }
+
+  #hold(key) {
+    if (this.#held.has(key)) return;
+    this.#held.set(key, setTimeout(() => {
+      this.#release(key);
+      this.#schedule();
+    }, TRANSLATION_WITHIN_MS));
+  }
+
+  #release(key) {
+    clearTimeout(this.#held.get(key));
+    this.#held.delete(key);
+  }
+
+  #passing(take, words) {
+    if (!this.#fresh) this.#after(this.#replaying, () => take(words));
+  }
+
+  /** Words that go, or that come, a moment before their sentence would make the page flicker. */
+  #takePartial(words) {
+    clearTimeout(this.#partialTimer);
+    const isAhead = words && this.#spokenUpTo >= 0 && keyOf(words.part, words.index) > this.#spokenUpTo + 1 && placeOf(this.#spokenUpTo).part === words.part;
+    this.#ahead = isAhead ? words : null;
+    if (words && !isAhead) return this.#setPartial(words);
+    this.#partialTimer = setTimeout(() => this.#setPartial(words), SENTENCE_WITHIN_MS);
+  }
+
+  #setPartial(words) {
+    this.#partial = words;
+    this.#schedule();
+  }
+
+  #takeDraft(words) {
+    this.#draft = words;
+    const sentence = words && this.#model.sentenceAt(words.part, words.index);
+    if (sentence) this.#dirty.add(keyOf(sentence.part, sentence.index));
+    this.#schedule();
+  }
+
+  /** Run now, or behind the reader's offset. */
+  #after(now, work) {
+    const offset_ms = this.#style().offset_s * 1000;
+    if (now || !offset_ms) return work();
+    this.#later.push({ due: performance.now() + offset_ms, work });
+    if (this.#later.length === 1) this.#wake();
+  }
+
+  #wake() {
+    clearTimeout(this.#laterTimer);
+    if (!this.#later.length) return;
+    this.#laterTimer = setTimeout(() => {
+      while (this.#later.length && this.#later[0].due <= performance.now()) this.#later.shift().work();
+      this.#wake();
+    }, Math.max(0, this.#later[0].due - performance.now()));
+  }
+
+  #schedule() {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const flush = () => {
+      this.#scheduled = false;
+      this.#flush();
+    };
+    if (document.visibilityState === "visible") requestAnimationFrame(flush);
+    else setTimeout(flush, 200);
+  }
+
+  #flush() {
+    if (this.#fresh) return;
+    const limit = Math.min(...this.#held.keys());
+    const keys = [...this.#dirty, ...this.#behind];
+    this.#dirty.clear();
+    this.#behind.clear();
+    const [changed, removed] = [new Map(), new Set()];
+    for (const key of keys) {
+      if (key >= limit) this.#behind.add(key);
+      else this.#sort(key, changed, removed);
+    }
+    for (const key of changed.keys()) removed.delete(key);
+    if (changed.size || removed.size) this.#dispatch({ fresh: false, changed: [...changed.values()], removed: [...removed] });
+    this.dispatchEvent(new Event("unfinished"));
+  }
+
+  /** A place may be a piece of a sentence that begins before it, or may have taken the first piece away from one. */
+  #sort(key, changed, removed) {
+    for (const place of [key, key + 1]) {
+      const { part, index } = placeOf(place);
+      const sentence = this.#model.sentenceAt(part, index);
+      const own = sentence && keyOf(sentence.part, sentence.index);
+      if (place === key && own !== key) removed.add(key);
+      if (sentence && (place === key || own === place)) changed.set(own, this.#ofSentence(sentence));
+    }
+  }
+
+  #ofSentence(sentence) {
+    const { part, index, last_index, start_ms, speaker, ends, lang, text, original, original_lang } = sentence;
+    const item = { key: keyOf(part, index), part, start_ms, speaker, lang, text, tentative: "", original, original_lang, unfinished: !ends, pending: false, last: keyOf(part, last_index) };
+    if (this.#style().original === "instead" && original) return { ...item, lang: original_lang, text: original };
+    if (!this.#translates() || lang === this.#model.lang) return item;
+    const draft = this.#draft;
+    const drafted = draft && draft.part === part && draft.index >= index && draft.index <= last_index && draft.lang === this.#model.lang;
+    if (!drafted) return { ...item, pending: true };
+    return { ...item, lang: draft.lang, text: draft.confirmed, tentative: draft.tentative, unfinished: true, pending: false };
+  }
+
+  /** Is this of a sentence that nobody has finished? */
+  #isUnfinished({ part, index }) {
+    return index === undefined || !this.#model.sentenceAt(part, index);
+  }
+
+  #item({ part, index = 0, start_ms, lang, confirmed, tentative }, steady) {
+    const space = steady ? "" : /^\s*/.exec(tentative)[0];
+    return { key: keyOf(part, index), part, start_ms, speaker: -1, lang, text: confirmed + space, tentative: steady ? "" : tentative.slice(space.length), original: "", original_lang: "", unfinished: true, pending: false };
+  }
+
+  #dispatch(detail) {
+    this.dispatchEvent(new CustomEvent("text", { detail }));
+  }
+}

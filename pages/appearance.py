@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
 from pages.session import identity_of
+from rooms.people import may_operate
 
 THEMES = ("system", "light", "dark")
 REMEMBERED_S = int(timedelta(days=365).total_seconds())
@@ -25,6 +26,9 @@ def of_page(request: HttpRequest) -> dict[str, Any]:
         "theme": theme_of(request),
         "languages": settings.LANGUAGES,
         "identity": identity_of(request) if hasattr(request, "user") else None,
+        "operates": lambda: (
+            hasattr(request, "user") and bool(identity_of(request)) and may_operate(request.user)
+        ),
     }
 
 

@@ -48,6 +48,18 @@ SHOWN = [
     ShownPage("viewer-waiting", "/room/FUNKE", ready="#panel h2", themes=("light",)),
     ShownPage("viewer-ended", "/room/ENDED", ready="#own .sentence"),
     ShownPage("viewer-refused", "/room/QUIET", status=403, themes=("light",)),
+    ShownPage("live", "/live", power="admin", ready="#board .hall"),
+    ShownPage(
+        "live-close", "/live", power="admin", click=("[data-room=LIVE] [data-act=close]",), themes=("light",)
+    ),
+    ShownPage(
+        "live-message",
+        "/live",
+        power="admin",
+        click=("[data-room=LIVE] [data-act=message]",),
+        themes=("dark",),
+    ),
+    ShownPage("live-refused", "/live", power="host", status=403, themes=("light",)),
     ShownPage("login", "/login"),
     ShownPage("logout", "/logout", power="host", themes=("light",)),
     ShownPage("host", "/room/DUE/host", power="host", ready="#device"),

@@ -8,6 +8,7 @@ from pages import (
     failures,
     host,
     index,
+    live,
     login,
     manifest,
     transcript,
@@ -18,7 +19,7 @@ from pages import (
 from pages.api import PagesAPI
 
 PAGES = [
-    index, login, appearance, manifest, viewer, host, archive, transcript, transcript_edit, transcript_files,
+    index, login, appearance, manifest, viewer, host, live, archive, transcript, transcript_edit, transcript_files,
 ]  # fmt: skip
 
 api = PagesAPI(title="Souffleur, pages", urls_namespace="pages_api", docs_url=None, openapi_url=None)

@@ -22,7 +22,8 @@ from rooms.models import AccessKey, SeededLogin
 
 Power = Literal["host", "admin"]
 GROUPS: dict[Power, str] = {"host": "hosts", "admin": "admins"}
-OPERATORS = "operators"  # they look after all rooms; admins do so, too
+OPERATORS = "operators"  # they look after all rooms, and may host any; admins do so, too
+_GIVE: dict[Power, tuple[str, ...]] = {"host": (GROUPS["host"], OPERATORS), "admin": (GROUPS["admin"],)}
 ADMIN_LOGIN = "admin"
 SEED_LOCK = 0x9E091E  # one process at a time follows the environment
 M = TypeVar("M", SeededLogin, AccessKey)
@@ -71,7 +72,7 @@ def with_power(rows: QuerySet[M]) -> QuerySet[M]:
     """These rows of something that has a `user`, with the user's `power`: "" for who was locked out or has no group."""
     groups = User.groups.through._default_manager.filter(user_id=OuterRef("user_id"))
     powers = [
-        When(Q(user__is_active=True) & Exists(groups.filter(group__name=GROUPS[power])), then=Value(power))
+        When(Q(user__is_active=True) & Exists(groups.filter(group__name__in=_GIVE[power])), then=Value(power))
         for power in cast(tuple[Power, ...], ("admin", "host"))
     ]
     return rows.annotate(power=Case(*powers, default=Value(""), output_field=models.CharField()))
@@ -96,9 +97,9 @@ def power_of(user: User) -> Power | None:
     if not user.is_active:
         return None
     names = set(user.groups.values_list("name", flat=True))
-    if user.is_superuser or GROUPS["admin"] in names:
+    if user.is_superuser or names.intersection(_GIVE["admin"]):
         return "admin"
-    return "host" if GROUPS["host"] in names else None
+    return "host" if names.intersection(_GIVE["host"]) else None
 
 
 def is_personal(user_id: int | None) -> bool:

@@ -15,6 +15,7 @@ def main() -> None:
     """Until standard input ends."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
+    from ops.showcase.operation import tick
     from ops.showcase.rows import prepare, unfinished
 
     prepare()
@@ -28,6 +29,7 @@ def main() -> None:
     threading.Thread(target=wait, daemon=True).start()
     while not over.wait(TOLD_AGAIN_S):
         unfinished()
+        tick()
 
 
 if __name__ == "__main__":

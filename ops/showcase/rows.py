@@ -15,6 +15,7 @@ from asr.rooms.models import RoomSession
 from asr.rooms.presence import leave_as_host
 from asr.rooms.services import HostRequest, join_as_host
 from ops.showcase import talks
+from ops.showcase.operation import tick
 from ops.showcase.talks import ShownTalk
 from rooms.models import Hall, Room, Vote
 from rooms.seed import settings_event
@@ -40,6 +41,7 @@ def prepare() -> None:
     Worker.objects.create(name=WORKER, slots=9, model="base", device="cpu", beat_at=timezone.now())
     for talk in talks.TALKS:
         _write(talk)
+    tick()
 
 
 def _zone_of_afternoon(utc_hour: int) -> str:

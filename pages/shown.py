@@ -47,6 +47,10 @@ SHOWN = [
     ),
     ShownPage("viewer-waiting", "/room/FUNKE", ready="#panel h2", themes=("light",)),
     ShownPage("viewer-ended", "/room/ENDED", ready="#own .sentence"),
+    ShownPage("hall", "/hall/main-hall?lang2=de", ready=".rollup .sentence", themes=("dark",)),
+    ShownPage("hall-between", "/hall/hall-3", ready="#title", themes=("dark",)),
+    ShownPage("hall-setup", "/hall/main-hall?setup", ready=".setup"),
+    ShownPage("overlay", "/room/LIVE/screen", ready=".rollup .sentence", themes=("light",)),
     ShownPage("viewer-refused", "/room/QUIET", status=403, themes=("light",)),
     ShownPage("live", "/live", power="admin", ready="#board .hall"),
     ShownPage(

@@ -11,6 +11,7 @@ from pages import (
     live,
     login,
     manifest,
+    screen,
     transcript,
     transcript_edit,
     transcript_files,
@@ -19,7 +20,7 @@ from pages import (
 from pages.api import PagesAPI
 
 PAGES = [
-    index, login, appearance, manifest, viewer, host, live, archive, transcript, transcript_edit, transcript_files,
+    index, login, appearance, manifest, viewer, screen, host, live, archive, transcript, transcript_edit, transcript_files,
 ]  # fmt: skip
 
 api = PagesAPI(title="Souffleur, pages", urls_namespace="pages_api", docs_url=None, openapi_url=None)

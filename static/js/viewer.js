@@ -35,15 +35,11 @@ const newest = new Map(); // the last items, for the captions
 
 function writeSentence(element, item) {
   if (!element.words) {
-    element.time = document.createElement("span");
-    element.time.className = "at numbers";
-    element.words = document.createElement("span");
-    element.words.className = "stands";
-    element.tail = document.createElement("span");
-    element.tail.className = "tentative";
-    element.original = document.createElement("span");
-    element.original.className = "original";
-    element.append(element.time, element.words, element.tail, element.original);
+    const make = (name) => Object.assign(document.createElement("span"), { className: name });
+    const own = make("own");
+    [element.time, element.words, element.tail, element.original] = ["at numbers", "stands", "tentative", "original"].map(make);
+    own.append(element.words, element.tail);
+    element.append(element.time, own, element.original);
   }
   const minute = Math.floor(item.start_ms / 60_000);
   const before = element.previousElementSibling;

@@ -7,6 +7,7 @@
 import { keyOf, placeOf } from "./text.js";
 
 const TRANSLATION_WITHIN_MS = 12_000; // a steady reader waits for it so long, then reads what was spoken
+const HELD_AT_FIRST = 3;
 const SENTENCE_WITHIN_MS = 1500; // it comes on another way than its unfinished words, a little before or after
 
 export class Reading extends EventTarget {
@@ -94,6 +95,7 @@ export class Reading extends EventTarget {
     this.#replaying = false;
     if (!this.#fresh) return this.#schedule();
     this.#fresh = false;
+    if (this.#waits()) this.#holdNewest([...this.items()]);
     const changed = [...this.items()];
     this.#first = changed.length ? changed[0].key : Infinity;
     this.#spokenUpTo = changed.length ? changed.at(-1).last : -1;
@@ -119,9 +121,7 @@ export class Reading extends EventTarget {
   #changed(row, key, old) {
     const isSpoken = row.of_version === undefined && row.type === "sentence";
     if (isSpoken) this.#spoken(key);
-    if (!old && isSpoken && this.#style().pace === "steady" && this.#translates() && row.lang !== this.#model.lang) {
-      this.#hold(key);
-    }
+    if (!old && isSpoken && this.#waits() && row.lang !== this.#model.lang) this.#hold(key);
     if (row.lang === this.#model.lang) this.#release(key);
     this.#dirty.add(key);
     this.#schedule();
@@ -131,6 +131,21 @@ export class Reading extends EventTarget {
     this.#spokenUpTo = Math.max(this.#spokenUpTo, key);
     if (this.#partial && keyOf(this.#partial.part, this.#partial.index) <= key) this.#partial = null;
     if (this.#ahead) this.#takePartial(this.#ahead);
+  }
+
+  /** Does this reader wait for translations? */
+  #waits() {
+    return this.#style().pace === "steady" && this.#translates();
+  }
+
+  /** The last sentences, where their translation may be on its way. */
+  #holdNewest(items) {
+    const behind = items.slice(-HELD_AT_FIRST);
+    while (behind.length && !behind.at(-1).pending) behind.pop();
+    const first = behind.findLastIndex(({ pending }) => !pending) + 1;
+    for (const { key } of behind.slice(first)) this.#hold(key);
+    const limit = Math.min(...this.#held.keys());
+    for (const { key } of items) if (key >= limit) this.#behind.add(key);
   }
 
   #hold(key) {

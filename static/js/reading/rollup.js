@@ -167,8 +167,9 @@ export class RollUp {
       }
       if (!gone.length) return;
       const [first] = rects;
-      const rtl = getComputedStyle(this.#flow).direction === "rtl";
-      const indent = rtl ? flow.right - first.right : first.left - flow.left;
+      const { direction: dir, paddingInlineStart } = getComputedStyle(this.#flow);
+      const from = dir === "rtl" ? flow.right - first.right : first.left - flow.left;
+      const indent = from - Number.parseFloat(paddingInlineStart);
       for (const [old, element] of gone) this.#drop(old, element);
       this.#from = key;
       this.#flow.style.textIndent = `${Math.max(0, indent)}px`;

@@ -248,15 +248,14 @@ export class Transcript extends EventTarget {
     const keys = [...chunk.items.keys()].sort((a, b) => a - b);
     chunk.filled = true;
     chunk.element.style.height = "";
-    chunk.element.replaceChildren(
-      ...keys.map((key) => {
-        const element = document.createElement("p");
-        element.className = "sentence";
-        element.dataset.key = key;
-        this.#write(element, chunk.items.get(key));
-        return element;
-      }),
-    );
+    chunk.element.replaceChildren();
+    for (const key of keys) {
+      const element = document.createElement("p");
+      element.className = "sentence";
+      element.dataset.key = key;
+      chunk.element.append(element);
+      this.#write(element, chunk.items.get(key));
+    }
   }
 
   #empty(chunk) {

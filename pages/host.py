@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
-from django.utils import timezone, translation
+from django.utils import translation
 from ninja import Field, Router, Schema
 
 from asr.rooms.hosting import end_as_host, outlook
@@ -97,6 +96,7 @@ class StateView(Schema):
     host: str
     connection: str
     ready: bool
+    is_typed: bool
     source_lang: str
     grace_left_s: float | None
     delay_s: float | None
@@ -124,7 +124,7 @@ def host(request: HttpRequest, code: str) -> HttpResponse:
     }  # fmt: skip
     context = {
         "room": room, "data": data, "asked": asked, "offered": offered, "spoken": data["lang"],
-        "texts": catalogue(host_texts()), "times": _times(room),
+        "texts": catalogue(host_texts()),
     }  # fmt: skip
     response = render(request, "pages/host.html", context)
     response["Cache-Control"] = "no-store"
@@ -140,7 +140,7 @@ def state(request: HttpRequest, code: str, connection: str = "", after: int = 0)
     translations = translations_now(readers).get(room.pk)
     return StateView(
         state=found.state, blocker=found.blocker, notice=found.notice, host=found.host,
-        connection=found.connection_id, ready=found.ready, source_lang=found.source_lang,
+        connection=found.connection_id, ready=found.ready, is_typed=found.is_typed, source_lang=found.source_lang,
         grace_left_s=found.grace_left_s, delay_s=found.delay_s,
         translation_delay_s=translations.delay_s if translations else None,
         translation_fails=[shown_name(lang) for lang in sorted(translations.failing)] if translations else [],
@@ -202,13 +202,6 @@ def sentence(request: HttpRequest, code: str, body: SentenceBody) -> DoneView:
 def _asked(request: HttpRequest, code: str) -> tuple[Identity, Room]:
     identity: Identity = request.auth  # type: ignore[attr-defined]
     return identity, room_by_code(code)
-
-
-def _times(room: Room) -> dict[str, Any]:
-    """In the event's time zone."""
-    zone = room.event.zone
-    starts_at, ends_at = (at and timezone.localtime(at, zone) for at in (room.starts_at, room.ends_at))
-    return {"starts_at": starts_at, "ends_at": ends_at}
 
 
 urlpatterns = [path("room/<str:code>/host", host, name="host")]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from asr.models import Session
 from asr.rooms.ending import lock_open_session
-from asr.rooms.models import RoomSession
+from asr.rooms.models import Pen, RoomSession
 from asr.rooms.selectors import newest_session, open_session, room_end
 from asr.rooms.services import host_is_connected
 from asr.selectors import max_active_rooms
@@ -31,7 +31,7 @@ class Outlook:
 
     `blocker`: why it cannot be opened now; `notice`: by the schedule it is not its time. `connection_id`: of one's own
     connection elsewhere, which may be taken over. `ready`: a process takes the audio. `stored`, `public`: of the part
-    that is being written.
+    that is being written. `is_typed`: a captioner has the pen.
     """
 
     state: str
@@ -45,6 +45,7 @@ class Outlook:
     public: bool | None = None
     grace_left_s: float | None = None
     delay_s: float | None = None
+    is_typed: bool = False
 
 
 def outlook(
@@ -65,6 +66,7 @@ def outlook(
         connection_id=opened.host_connection_id if host == "you_elsewhere" else "",
         ready=ready, source_lang=part.source_lang, stored=part.store, public=part.public,
         grace_left_s=_left_s(opened.grace_until, now), delay_s=session.delay_s if ready else None,
+        is_typed=Pen.objects.filter(room=room, released_at=None, expires_at__gt=now).exists(),
     )  # fmt: skip
 
 

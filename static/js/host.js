@@ -109,7 +109,7 @@ async function start() {
     [startedAt, engineReady, trouble] = [performance.now(), false, { until: 0 }];
     microphone.pause(false);
     become("air");
-    element("panel").scrollIntoView({ block: "start" });
+    scrollTo(0, 0);
     element("pause").focus({ preventScroll: true });
     audience.follow(data.room, setup.lang);
   } catch (error) {

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from asr.models import Session
 from asr.rooms.hosting import end_as_host, outlook
+from asr.rooms.pen import release_pen, take_pen
 from asr.rooms.presence import leave_as_host
 from asr.tests.make import TERMS, join, served, session_of, slots
 from rooms.access import Identity
@@ -82,6 +83,14 @@ class TestWhileItIsOpen:
         found = outlook(room_of(host_lease), ada)
         assert (found.state, found.host, found.blocker) == ("grace", "away", "")
         assert 0 < found.grace_left_s <= 300
+
+    def test_a_captioner_who_types_is_seen_and_one_who_stopped_is_not(self, ada):
+        at = room_of(join("A"))
+        assert not outlook(at, ada).is_typed
+        lease = take_pen(at.pk)
+        assert outlook(at, ada).is_typed
+        release_pen(lease)
+        assert not outlook(at, ada).is_typed
 
 
 class TestEnding:

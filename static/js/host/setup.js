@@ -79,6 +79,7 @@ export class Setup extends EventTarget {
     this.#say("notice", notice && text(`notice.${notice}`));
     const isFinal = reason === "do_not_record";
     if (isBefore) for (const id of ["setup-slot", "start-box"]) element(id).hidden = isFinal;
+    element("other-talks").hidden = !isFinal;
     this.showMissing();
   }
 
@@ -145,7 +146,7 @@ export class Setup extends EventTarget {
     this.#alarm(alarm && text(`alarm.${alarm}`));
     const says = text(alarm ? `alarm.${alarm}` : height > 0.3 ? "alarm.good" : "alarm.listen");
     const isBefore = element("meter").parentElement === element("meter-slot");
-    if (alarm || height > 0.3 || !element("level-says").textContent) this.#say("level-says", isBefore ? says : "");
+    if (alarm || height > 0.3 || !isBefore) this.#say("level-says", isBefore ? says : ""); // a pause between words changes nothing
     element("level-says").dataset.alarm = alarm;
   }
 

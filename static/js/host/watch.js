@@ -48,8 +48,9 @@ export class Watch extends EventTarget {
     const langs = others.map((each) => (others.length > 1 ? `${each.name} ${each.count}` : each.name)).join(", ");
     const who = text(["viewers.none", "viewers.one"][count] ?? "viewers.many", { count });
     element("viewers").textContent = count ? `${who} ${text("viewers.langs", { langs })}` : who;
-    const seconds = delay === null ? "" : delay.toFixed(delay < LATE_S ? 1 : 0);
-    element("delay").textContent = delay === null ? text("delay.none") : text(delay > LATE_S ? "delay.long" : "delay", { seconds });
+    const seconds = (delay ?? 0).toLocaleString(document.documentElement.lang, { maximumFractionDigits: delay < LATE_S ? 1 : 0 });
+    element("delay").textContent = delay ? text(delay > LATE_S ? "delay.long" : "delay", { seconds }) : text("delay.none");
+    element("typed").hidden = !this.state.is_typed;
     element("delay").classList.toggle("warn", delay > LATE_S);
     element("translation").textContent = fails.length ? text("translation.fails", { langs: fails.join(", ") }) : "";
   }

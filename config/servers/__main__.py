@@ -43,7 +43,7 @@ def run_uvicorn(application: str, host: str, port: int) -> None:
         BoundedBodies(loaded),
         host=host, port=port, loop="asyncio", http=TimedRequests, ws=CaptionSocket, interface="asgi3",
         ws_per_message_deflate=False,  # 0.3 MB per socket
-        ws_ping_interval=PING_EVERY_S, ws_ping_timeout=PONG_WITHIN_S,
+        ws_ping_interval=None,  # CaptionSocket's own
         proxy_headers=False,  # TRUST_PROXY decides, in Django
         server_header=False, log_config=None, access_log=False, workers=1,
         timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=DRAIN_WITHIN_S,

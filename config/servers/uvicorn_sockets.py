@@ -5,12 +5,16 @@
 2. Ends: uvicorn closes the connection at once where a peer sent too much, which then never reads why; here what is under way is
    read off. A connection whose peer does not read ends all the same. With `drain` in a close the application goes on
    receiving until the peer has answered.
+3. Pings by one timer for all (keepalive.py); the answers are not even parsed.
+4. A way to write at once (`writer_of` in gateways/common/outbox.py): a text that thousands get is framed once, and no coroutine runs
+   for any of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 from urllib.parse import unquote
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -20,6 +24,7 @@ from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 
+from config.servers.keepalive import PING, ends_a_frame, is_empty_pong, keepalive_of
 from config.servers.limits import (
     CLOSE_WITHIN_S,
     NORMAL,
@@ -28,22 +33,34 @@ from config.servers.limits import (
     longest_message_bytes,
 )
 from config.servers.unfinished import UNFINISHED
+from gateways.common.outbox import WRITE
 
 PARSED_AT_ONCE_BYTES = 16 * 1024
 UNTAKEN_MESSAGES = 256
 SILENT_FOR_S = 0.5
+END_OF_REQUEST = b"\r\n\r\n"
+
+
+@lru_cache(maxsize=16)
+def text_frame(text: str) -> bytes:
+    """A server's frame has no mask: it is the same for every viewer."""
+    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
 class CaptionSocket(WebSocketsSansIOProtocol):
     """One WebSocket: limits on what comes, and an end in any case."""
 
     close_within_s: float = CLOSE_WITHIN_S
+    keepalive_tick_s: float = 1.0
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._unparsed = b""
         self._drains = False
         self._failed = False
+        self._between_frames = False  # False where that is not known
+        self._scope_offers_write = False
+        self.pinged_at: int | None = None
         self._silence_timer: asyncio.TimerHandle | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
 
@@ -51,11 +68,26 @@ class CaptionSocket(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         self.conn.max_message_size = longest_message_bytes(unquote(event.path.partition("?")[0]))
         super().handle_connect(event)
+        if (
+            self.response.status_code == 101 and not self.conn.extensions
+        ):  # deflate has a state for each socket
+            self._extensions()[WRITE] = self.write_text
+            self._scope_offers_write = True
+
+    def _extensions(self) -> dict[str, Any]:
+        return cast(dict[str, Any], self.scope["extensions"])
 
     def data_received(self, data: bytes) -> None:
+        self.pinged_at = None
+        if self._between_frames and is_empty_pong(data):
+            return
         if self._failed:
             self._await_silence()
             return
+        if self.handshake_initiated:
+            self._between_frames = self._between_frames and ends_a_frame(data)
+        else:
+            self._between_frames = data.endswith(END_OF_REQUEST)
         self._unparsed = self._unparsed + data if self._unparsed else data
         self._parse()
 
@@ -95,6 +127,13 @@ class CaptionSocket(WebSocketsSansIOProtocol):
         self.handle_parser_exception()
 
     # --- what goes
+    def write_text(self, text: str) -> bool:
+        """Write at once, unless the peer does not read, or the end has begun."""
+        if self.conn.state is not State.OPEN or not self.writable.is_set() or self.transport.is_closing():
+            return False
+        self.transport.write(text_frame(text))
+        return True
+
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.close" and self.handshake_complete and not self.disconnected:
             self._close(
@@ -163,6 +202,17 @@ class CaptionSocket(WebSocketsSansIOProtocol):
         super().handle_close(event)
         self._abort_within(self.close_within_s)
 
+    # --- whether the peer is there
+    def start_keepalive(self) -> None:
+        keepalive_of(self.loop, tick_s=self.keepalive_tick_s).add(self)
+
+    def stop_keepalive(self) -> None:
+        keepalive_of(self.loop).discard(self)
+
+    def ping(self) -> None:
+        if self.conn.state is State.OPEN and not self.transport.is_closing():
+            self.transport.write(PING)
+
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
         self._abort_within(1)
@@ -182,6 +232,8 @@ class CaptionSocket(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         UNFINISHED.discard(self)
         self._unparsed = b""
+        if self._scope_offers_write:
+            del self._extensions()[WRITE]  # or only the garbage collector would find either
         super().connection_lost(exc)
         for timer in (self._abort_timer, self._silence_timer):
             if timer is not None:

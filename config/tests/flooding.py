@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from gateways.common.outbox import Outbox
+from gateways.common.outbox import Outbox, writer_of
 
 BLOCK = "x" * 65_536
 MESSAGES = 2_000  # 125 MB
@@ -46,7 +46,7 @@ async def measure(scope, receive, send):
 
 async def flood(scope, receive, send):
     """/state shows the same state over and over, /events puts as many events, /few a few; a text `go` begins it."""
-    outbox = Outbox(send)
+    outbox = Outbox(send, write=writer_of(scope))
     while (await receive()).get("text") != "go":
         pass
     say = outbox.show if scope["path"] == "/state" else outbox.put

@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Close, Frame, Opcode
 
 from config.servers.lifespan import Lifespan
 from config.servers.uvicorn_http import BoundedBodies, TimedRequests
@@ -35,12 +36,16 @@ class HurriedSocket(CaptionSocket):
         self.app_state["lost"].set()
 
 
+class OftenPinged(HurriedSocket):
+    keepalive_tick_s = 0.02
+
+
 @contextlib.asynccontextmanager
-async def serving(app):
+async def serving(app, socket=HurriedSocket):
     """`app` behind impatient protocols: its port, and an event for the end of a socket."""
     state, lost = ServerState(), asyncio.Event()
     config = uvicorn.Config(
-        app, http=Hurried, ws=HurriedSocket, ws_per_message_deflate=False, log_config=None, interface="asgi3"
+        app, http=Hurried, ws=socket, ws_per_message_deflate=False, log_config=None, interface="asgi3"
     )
     config.load()
 
@@ -97,6 +102,49 @@ async def test_socket_that_was_closed_ends_though_its_peer_reads_nothing():
         async with asyncio.timeout(WITHIN_S):
             await lost.wait()
         socket.transport.abort()
+
+
+async def shakes_hands(port):
+    """A peer that answers nothing by itself."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"GET /room/A/client/en/en HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
+
+
+async def test_a_peer_that_answers_no_ping_is_given_up_and_others_stay():
+    end = Frame(Opcode.CLOSE, Close(1011, "keepalive ping timeout").serialize()).serialize(mask=False)
+    async with (
+        asyncio.timeout(WITHIN_S),
+        serving(application, OftenPinged) as (port, lost),
+        connect(f"ws://127.0.0.1:{port}/room/A/client/en/en", ping_interval=None) as lively,
+    ):
+        reader, writer = await shakes_hands(port)
+        with contextlib.closing(writer):
+            said = await reader.read()
+            assert (said[:2], said[-len(end) :]) == (b"\x89\x00", end)
+            await lost.wait()
+        await lively.send("abc")
+        assert await lively.recv() == "3"
+
+
+async def test_bytes_of_a_message_that_look_like_an_answered_ping_belong_to_the_message():
+    message = Frame(Opcode.BINARY, b"x" * 6).serialize(mask=True)
+    head, mask, body = message[:2], b"abcd", b"\x8a\x80abcd"
+    async with serving(application) as (port, _), asyncio.timeout(WITHIN_S):
+        reader, writer = await shakes_hands(port)
+        with contextlib.closing(writer):
+            writer.write(message + head + mask)
+            assert (
+                await reader.readexactly(3) == b"\x81\x016"
+            )  # so the next one's beginning has been read, too
+            writer.write(body)
+            assert await reader.readexactly(3) == b"\x81\x016"
+            writer.write(Frame(Opcode.PONG, b"").serialize(mask=True) + message)
+            assert await reader.readexactly(3) == b"\x81\x016"
 
 
 async def test_process_that_is_told_to_end_closes_its_sockets_and_waits_for_no_peer():

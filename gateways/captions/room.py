@@ -121,9 +121,8 @@ class RoomCaptions(Shared[Reader]):
             self._keep(event)
             self._versions[event.lang] = event.version
             text = messages.durable(event)
-            for reader in self._readers:
-                if event.lang in self.tracks(reader.lang):
-                    reader.take(text, event.lang, event.version)
+            for reader in self._following(event.lang):
+                reader.take(text, event.lang, event.version)
         elif isinstance(event, Partial | Draft):
             if event.broadcast in (0, self._room.state.broadcast):
                 self._pass_text(event)
@@ -167,9 +166,13 @@ class RoomCaptions(Shared[Reader]):
             self._pass_on("draft", text, event.lang)
 
     def _pass_on(self, slot: str, text: str, track: str = "") -> None:
-        for reader in self._readers:
-            if not track or track in self.tracks(reader.lang):
-                reader.show(slot, text)
+        for reader in self._following(track) if track else self._readers:
+            reader.show(slot, text)
+
+    def _following(self, track: str) -> list[Reader]:
+        """The readers of one track; of the spoken one, all."""
+        everybody = track == self._room.state.source_lang
+        return [reader for reader in self._readers if everybody or reader.lang == track]
 
     def _begin_reader(self, reader: Reader) -> None:
         """The newest sentences, in the order of reading, each before its translation; spoken ones in whichever language."""

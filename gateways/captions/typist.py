@@ -26,7 +26,7 @@ from gateways.captions.typed import Correct, Keep, Release, Take, Typing, Typist
 from gateways.common import background
 from gateways.common.limits import TokenBucket
 from gateways.common.origin import origin_allowed
-from gateways.common.outbox import TRY_AGAIN_LATER, Close, Outbox
+from gateways.common.outbox import TRY_AGAIN_LATER, Close, Outbox, writer_of
 from rooms.access import Identity
 from rooms.errors import Conflict, DomainError, Unauthenticated
 from rooms.web_session import identify_session
@@ -74,7 +74,7 @@ class TypistConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """However it ends, nothing that it held outlives it."""
-        self._outbox = Outbox(send)
+        self._outbox = Outbox(send, write=writer_of(scope))
         try:
             await super().__call__(scope, receive, send)
         finally:

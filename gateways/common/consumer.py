@@ -14,7 +14,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseError
 
 from gateways.common import background
-from gateways.common.outbox import Outbox
+from gateways.common.outbox import Outbox, writer_of
 from rooms.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Channels' entry."""
-        self._outbox = Outbox(send)
+        self._outbox = Outbox(send, write=writer_of(scope))
         try:
             await super().__call__(scope, receive, send)
         finally:

@@ -1,7 +1,8 @@
 """What one peer is still to get: durable events in a bounded queue, and the newest of each state in a slot.
 
-Whoever has something to say puts it here and goes on; a task of the peer's own sends it. So nobody waits for a peer that
-does not read, whichever ASGI server runs, as long as that server's `send` waits until the peer reads.
+Whoever has something to say puts it here and goes on. Where the server can write at once (`writer_of`) and the peer reads, it is
+written at once; otherwise a task of the peer's own sends it. So nobody waits for a peer that does not read, whichever ASGI server
+runs, as long as that server's `send` waits until the peer reads.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 QUEUED_EVENTS: Final = 256
 CLOSE_WITHIN_S: Final = 5.0  # what waits may take this long before the close goes ahead of it
 TRY_AGAIN_LATER: Final = 1013
+WRITE: Final = "souffleur.write"
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Write = Callable[[str], bool]
 logger = logging.getLogger(__name__)
 
 
@@ -36,6 +39,15 @@ class Close:
 TOO_SLOW: Final = Close(TRY_AGAIN_LATER, "Too slow")
 
 
+def writer_of(scope: Mapping[str, Any]) -> Write | None:
+    """What config/servers adds to ASGI: writes a text at once, or says that it cannot, and then nothing is written.
+
+    None under servers that do not know it. Only behind everything that was sent before has been written.
+    """
+    write: Write | None = (scope.get("extensions") or {}).get(WRITE)
+    return write
+
+
 class Outbox:
     """One socket's. Use it in one event loop; no method waits.
 
@@ -44,8 +56,14 @@ class Outbox:
     """
 
     def __init__(
-        self, send: Send, *, queued_events: int = QUEUED_EVENTS, close_within_s: float = CLOSE_WITHIN_S
+        self,
+        send: Send,
+        *,
+        write: Write | None = None,
+        queued_events: int = QUEUED_EVENTS,
+        close_within_s: float = CLOSE_WITHIN_S,
     ) -> None:
+        self._write = write
         self._send, self._queued_events, self._close_within_s = send, queued_events, close_within_s
         self._waiting: OrderedDict[str | int, str] = OrderedDict()  # by slot; events by their number
         self._event_count = 0
@@ -57,7 +75,7 @@ class Outbox:
 
     def put(self, event: str) -> None:
         """Send `event`, a text that must not be lost."""
-        if not self._takes():
+        if not self._takes() or self._written(event):
             return
         if self._events_waiting >= self._queued_events:
             self.close(TOO_SLOW, now=True)
@@ -69,7 +87,7 @@ class Outbox:
 
     def show(self, state: str, *, slot: str = "state") -> None:
         """Send `state` instead of the one of its slot that may still wait."""
-        if self._takes():
+        if self._takes() and not self._written(state):
             self._waiting.pop(slot, None)
             self._waiting[slot] = state
             self._wake()
@@ -101,6 +119,10 @@ class Outbox:
 
     def _takes(self) -> bool:
         return not self._stopped and self._close is None
+
+    def _written(self, text: str) -> bool:
+        """Whether `text` went at once: nothing waits (it would have its task), and the peer reads."""
+        return self._task is None and self._write is not None and self._write(text)
 
     def _wake(self) -> None:
         if self._task is None:

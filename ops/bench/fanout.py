@@ -77,7 +77,7 @@ def measure_fanout(
         crowds = []
         for name, room in rooms_for(names).items():
             running = started.enter_context(running_server(name, stack, FANOUT_SERVERS))
-            crowd = started.enter_context(line_process("ops.bench.fanout_crowd", stack, niceness=5))
+            crowd = started.enter_context(line_process("ops.bench.fanout_crowd", stack))
             crowds.append(ServedCrowd(name, room, running, crowd, groups=name == BASELINE))
             speaker.do(room=room, langs=langs_of(load.viewers), seconds=1, groups=name == BASELINE)
         for served in crowds:

@@ -1,22 +1,23 @@
-"""Viewers by the thousand, as cheap as they can be: raw sockets, frames that are compared and never decoded.
+"""Viewers by the thousand, as cheap as they can be: one loop over raw sockets, frames that are compared and never decoded.
 
 python -m ops.bench.fanout_crowd      reads commands, a JSON line each, and answers each with a JSON line
 
 join     {"url", "viewers", "within_s", "name"} connects them, evenly over that time, until each has its beginning
 stall    {"url"} one more, which asks for much and never reads
-settle   {} answers when nothing more comes
 collect  {} what came since the last one, by name: {marker: [times of receipt]}, and how many came twice to one viewer
+settle   {"deliveries"} answers when so many have come since `collect`, or when nothing has come for long
 
 Times are CLOCK_MONOTONIC's, which all processes of a machine share. A marker is the "#n#" that the speaker puts into each text.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
 import re
+import select
+import socket
 import sys
 from array import array
 from collections.abc import Iterator
@@ -29,13 +30,15 @@ from ops.bench.limits import raise_open_files
 
 CONNECT_AT_ONCE = 50
 MARKER = re.compile(rb"#(\d+)#")
-PING, CLOSE = 0x89, 0x88
+TEXT, PING, PONG = 0x81, 0x89, 0x8A
 MASK = b"\0\0\0\0"  # a mask that changes nothing
 HISTORIES = 20  # as many as may be asked for at once
-QUIET_S, SETTLED_WITHIN_S = 0.5, 10.0
+QUIET_S, SETTLED_WITHIN_S = 3.0, 30.0
+READ_BYTES = 1 << 18
+POLL_S = 0.01  # while something is due by the clock
 
 
-@dataclass
+@dataclass(slots=True)
 class Arrivals:
     """One text at one batch of viewers."""
 
@@ -44,13 +47,34 @@ class Arrivals:
     repeats: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class Batch:
     """Viewers that joined by one command."""
 
     by_frame: dict[bytes, Arrivals] = field(default_factory=dict)
+    ready: int = 0
     closed: int = 0
-    last_at_s: float = 0.0
+
+    def take(self, viewer: int, payload: bytes, at_s: float) -> None:
+        """A text came."""
+        arrivals = self.by_frame.get(payload)
+        if arrivals is None:
+            arrivals = self.by_frame[payload] = Arrivals()
+        if viewer in arrivals.viewers:
+            arrivals.repeats += 1
+        else:
+            arrivals.viewers.add(viewer)
+            arrivals.at_s.append(at_s)
+
+    def deliveries(self) -> int:
+        """Of texts with a marker."""
+        return sum(
+            len(arrivals.at_s) for payload, arrivals in self.by_frame.items() if MARKER.search(payload)
+        )
+
+    def last_arrival_s(self) -> float:
+        """When something came last."""
+        return max((arrivals.at_s[-1] for arrivals in self.by_frame.values()), default=0.0)
 
     def collect(self) -> dict[str, Any]:
         """What came, and forget it."""
@@ -64,57 +88,60 @@ class Batch:
         return {"arrivals": found, "repeats": repeats, "closed": self.closed}
 
 
-class Viewer(asyncio.Protocol):
+class Viewer:
     """One socket that reads."""
 
-    __slots__ = ("_batch", "_buffer", "_number", "_request", "_transport", "ready")
+    __slots__ = ("_batch", "_number", "_rest", "ready", "socket")
 
-    def __init__(self, batch: Batch, number: int, request: bytes) -> None:
-        self._batch, self._number, self._request = batch, number, request
-        self._buffer: bytes | None = None  # None: the handshake's answer is still to come
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def __init__(self, batch: Batch, number: int, url: str) -> None:
+        self._batch, self._number = batch, number
+        self._rest: bytes | None = None  # None: the handshake's answer is still to come
+        self.ready = False
+        host, port, request = handshake(url)
+        self.socket = socket.create_connection((host, port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.sendall(request)
+        self.socket.setblocking(False)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        transport.write(self._request)  # type: ignore[attr-defined]
+    def read(self, buffer: memoryview) -> bool:
+        """What has come; False at its end."""
+        try:
+            size = self.socket.recv_into(buffer)
+        except BlockingIOError:
+            return True
+        except ConnectionError:
+            size = 0
+        if not size:
+            self._batch.closed += 1
+            return False
+        self._take(bytes(buffer[:size]), monotonic())
+        return True
 
-    def data_received(self, data: bytes) -> None:
-        at_s = monotonic()
-        if self._buffer is None:
+    def _take(self, data: bytes, at_s: float) -> None:
+        if self._rest is None:
             head, found, data = data.partition(b"\r\n\r\n")
             if not found or b" 101 " not in head.partition(b"\r\n")[0]:
-                self._transport.abort()  # type: ignore[attr-defined]
-                return
-            self._buffer = b""
-        if self._buffer:
-            data = self._buffer + data
+                raise RuntimeError(f"refused: {head[:100]!r}")
+            self._rest = b""
+        if self._rest:
+            data = self._rest + data
         taken = 0
-        for opcode, begin, end in frames(data):
-            taken = end
-            payload = data[begin:end]
-            if opcode == 0x81:
-                self._take(payload, at_s)
-            elif opcode == PING:
-                self._transport.write(client_frame(0x8A, payload))  # type: ignore[attr-defined]
-        self._buffer = data[taken:] if taken < len(data) else b""
+        for first, begin, end in frames(data):
+            taken, payload = end, data[begin:end]
+            if first == TEXT:
+                self._batch.take(self._number, payload, at_s)
+                if not self.ready and payload.startswith(b'{"type":"versions"'):
+                    self.ready = True
+                    self._batch.ready += 1
+            elif first == PING:
+                self.socket.sendall(client_frame(PONG, payload))
+        self._rest = data[taken:]
 
-    def _take(self, payload: bytes, at_s: float) -> None:
-        arrivals = self._batch.by_frame.get(payload)
-        if arrivals is None:
-            arrivals = self._batch.by_frame[payload] = Arrivals()
-        if self._number in arrivals.viewers:
-            arrivals.repeats += 1
-            return
-        arrivals.viewers.add(self._number)
-        arrivals.at_s.append(at_s)
-        self._batch.last_at_s = at_s
-        if not self.ready.done() and payload.startswith(b'{"type":"versions"'):
-            self.ready.set_result(None)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._batch.closed += 1
-        if not self.ready.done():
-            self.ready.set_exception(ConnectionError("closed before it had begun"))
+    def ask_for_much(self) -> None:
+        """So that what it does not read fills its buffers at once."""
+        self.socket.setblocking(True)
+        asked = {"type": "history", "before": {"part": 2**31 - 1, "index": 2**31 - 1}, "count": 100}
+        self.socket.sendall(client_frame(TEXT, json.dumps(asked).encode()) * HISTORIES)
 
 
 def frames(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -150,84 +177,107 @@ def handshake(url: str) -> tuple[str, int, bytes]:
     return parts.hostname or "", parts.port or 80, request.encode()
 
 
+@dataclass(slots=True)
+class Joining:
+    """A command that is not done yet."""
+
+    url: str
+    batch: Batch
+    began_s: float
+    due_s: list[float]  # the last one first
+    stalls: bool = False
+    waits: set[Viewer] = field(default_factory=set)
+
+
 class FanoutCrowd:
     """All viewers of one server."""
 
     def __init__(self) -> None:
         self._batches: dict[str, Batch] = {}
-        self._stalled: list[asyncio.Transport] = []
+        self._viewers: dict[int, Viewer] = {}
+        self._epoll = select.epoll()
+        self._buffer = memoryview(bytearray(READ_BYTES))
         self._count = 0
+        self._joining: Joining | None = None
+        self._settled_at: tuple[int, float] | None = None  # deliveries, and when it is enough
 
-    async def do(self, command: dict[str, Any]) -> object:
-        """One command."""
+    def run(self) -> None:
+        """Until there are no more commands."""
+        commands = sys.stdin.fileno()
+        self._epoll.register(commands, select.EPOLLIN)
+        while True:
+            busy = self._joining is not None or self._settled_at is not None
+            for number, _ in self._epoll.poll(POLL_S if busy else None):
+                if number != commands:
+                    self._read(number)
+                elif line := sys.stdin.readline():  # the next one comes behind this one's answer
+                    self._begin(json.loads(line))
+                else:
+                    return
+            self._go_on()
+
+    def _read(self, number: int) -> None:
+        viewer = self._viewers[number]
+        if not viewer.read(self._buffer):
+            self._epoll.unregister(number)
+            del self._viewers[number]
+
+    def _begin(self, command: dict[str, Any]) -> None:
+        now_s = monotonic()
         match command["do"]:
             case "join":
-                return await self._join(command)
+                batch = self._batches.setdefault(command["name"], Batch())
+                every_s = command["within_s"] / max(1, command["viewers"])
+                due_s = [now_s + every_s * place for place in reversed(range(command["viewers"]))]
+                self._joining = Joining(command["url"], batch, now_s, due_s)
             case "stall":
-                await self._stall(command["url"])
-                return None
+                self._joining = Joining(command["url"], Batch(), now_s, [now_s], stalls=True)
             case "settle":
-                await self._settle()
-                return None
+                self._settled_at = (command["deliveries"], now_s + SETTLED_WITHIN_S)
             case "collect":
-                return {name: batch.collect() for name, batch in self._batches.items()}
-        raise ValueError(command["do"])
+                _answer({name: batch.collect() for name, batch in self._batches.items()})
 
-    async def _settle(self) -> None:
-        until_s = monotonic() + SETTLED_WITHIN_S
-        while monotonic() < until_s:
-            quiet_s = monotonic() - max((batch.last_at_s for batch in self._batches.values()), default=0.0)
-            if quiet_s >= QUIET_S:
-                return
-            await asyncio.sleep(QUIET_S - quiet_s)
+    def _go_on(self) -> None:
+        """What is due by the clock."""
+        now_s = monotonic()
+        if self._joining is not None:
+            self._join(self._joining, now_s)
+        if self._settled_at is not None:
+            expected, until_s = self._settled_at
+            batches = self._batches.values()
+            quiet_s = now_s - max(batch.last_arrival_s() for batch in batches)
+            if (
+                sum(batch.deliveries() for batch in batches) >= expected
+                or quiet_s > QUIET_S
+                or now_s > until_s
+            ):
+                self._settled_at = None
+                _answer(None)
 
-    async def _join(self, command: dict[str, Any]) -> float:
-        """Seconds until all were there."""
-        batch = self._batches.setdefault(command["name"], Batch())
-        gate = asyncio.Semaphore(CONNECT_AT_ONCE)
-        began, count = monotonic(), command["viewers"]
-        every_s = command["within_s"] / count
-
-        async def one(number: int) -> None:
-            await asyncio.sleep(began + every_s * number - monotonic())
-            async with gate:
-                await self._connect(command["url"], batch)
-
-        await asyncio.gather(*(one(number) for number in range(count)))
-        return monotonic() - began
-
-    async def _connect(self, url: str, batch: Batch) -> None:
-        host, port, request = handshake(url)
-        self._count += 1
-        number = self._count
-        loop = asyncio.get_running_loop()
-        _, viewer = await loop.create_connection(lambda: Viewer(batch, number, request), host, port)
-        await viewer.ready
-
-    async def _stall(self, url: str) -> None:
-        """Its buffers are full at once: it has asked for history again and again."""
-        host, port, request = handshake(url)
-        viewer = Viewer(Batch(), 0, request)
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_connection(lambda: viewer, host, port)
-        await viewer.ready
-        transport.pause_reading()
-        asked = {"type": "history", "before": {"part": 2**31 - 1, "index": 2**31 - 1}, "count": 100}
-        for _ in range(HISTORIES):
-            transport.write(client_frame(0x81, json.dumps(asked).encode()))
-        self._stalled.append(transport)
+    def _join(self, joining: Joining, now_s: float) -> None:
+        joining.waits = {viewer for viewer in joining.waits if not viewer.ready}
+        while joining.due_s and joining.due_s[-1] <= now_s and len(joining.waits) < CONNECT_AT_ONCE:
+            joining.due_s.pop()
+            self._count += 1
+            viewer = Viewer(joining.batch, self._count, joining.url)
+            self._viewers[viewer.socket.fileno()] = viewer
+            self._epoll.register(viewer.socket.fileno(), select.EPOLLIN)
+            joining.waits.add(viewer)
+            if joining.stalls:
+                self._epoll.unregister(viewer.socket.fileno())
+                viewer.ready = True
+                viewer.ask_for_much()
+        if not joining.due_s and all(viewer.ready for viewer in joining.waits):
+            self._joining = None
+            _answer(now_s - joining.began_s)
 
 
-async def main() -> None:
-    """Until there are no more commands."""
-    raise_open_files()
-    crowd = FanoutCrowd()
-    loop = asyncio.get_running_loop()
-    while line := await loop.run_in_executor(None, sys.stdin.readline):
-        sys.stdout.write(json.dumps(await crowd.do(json.loads(line))) + "\n")
-        sys.stdout.flush()
-    os._exit(0)  # thousands of sockets are closed by the kernel
+def _answer(value: object) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    raise_open_files()
+    FanoutCrowd().run()
+    os._exit(0)  # the kernel closes thousands of sockets faster

@@ -10,7 +10,6 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import psutil
@@ -39,10 +38,10 @@ class Slice:
 class LineProcess:
     """A child that answers each line with a line."""
 
-    def __init__(self, module: str, environment: dict[str, str], *, niceness: int = 0) -> None:
+    def __init__(self, module: str, environment: dict[str, str]) -> None:
         self._child = subprocess.Popen(
             [*PYTHON_M, module], cwd=BASE_DIR, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, preexec_fn=partial(os.nice, niceness),
+            text=True,
         )  # fmt: skip
 
     def ask(self, **command: object) -> None:
@@ -74,11 +73,11 @@ class LineProcess:
 
 
 @contextlib.contextmanager
-def line_process(module: str, stack: Stack, *, niceness: int = 0) -> Iterator[LineProcess]:
+def line_process(module: str, stack: Stack) -> Iterator[LineProcess]:
     """A child with the stack's settings."""
     hidden = ("DATABASE_URL", "REDIS_URL")
     environment = {key: value for key, value in os.environ.items() if key not in hidden} | stack.environment
-    child = LineProcess(module, environment, niceness=niceness)
+    child = LineProcess(module, environment)
     try:
         yield child
     finally:
@@ -141,7 +140,11 @@ class ServedCrowd:
 
     def _end(self, speaker: LineProcess, before_s: float) -> Slice:
         said = speaker.answer()
-        self._crowd.do(do="settle")
+        updates = [
+            len([one for one in said if one["lang"] in (lang, LANGS[0])]) * readers
+            for lang, readers in self._readers.items()
+        ]
+        self._crowd.do(do="settle", deliveries=sum(updates))
         cpu_s = self._cpu_s() - before_s
         return self._slice(said, self._crowd.do(do="collect"), cpu_s)
 

@@ -35,6 +35,12 @@ class Peer:
         for _ in range(count):
             self._reads.release()
 
+    def write(self, text):
+        if self._reads.locked():
+            return False
+        self.got.append(text)
+        return True
+
     async def gets(self, *expected):
         async with asyncio.timeout(20), self._changed:
             await self._changed.wait_for(lambda: len(self.got) >= len(expected))
@@ -204,3 +210,45 @@ async def test_each_slot_keeps_its_newest_and_pushes_no_event_out():
     await peer.gets("one", "words 99", "delay 99", "two")
     await outbox.drained()
     assert peer.asked == 4
+
+
+async def test_what_a_server_can_write_at_once_needs_no_task():
+    peer = Peer()
+    outbox = Outbox(peer.send, write=peer.write)
+    outbox.put("event")
+    outbox.show("state")
+    assert (peer.got, peer.asked) == (["event", "state"], 0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    outbox.close(CLOSED)
+    await peer.gets("event", "state", (1003, "Room closed"))
+    outbox.put("late")
+    assert len(peer.got) == 3
+
+
+async def test_nothing_is_written_past_what_waits_for_a_slow_peer():
+    peer = Peer(reads=False)
+    outbox = Outbox(peer.send, write=peer.write)
+    outbox.put("first")
+    await turns()
+    for number in range(100):
+        outbox.show(f"state {number}")
+    outbox.put("second")
+    peer.read()
+    await peer.gets("first")
+    peer.read(100)
+    outbox.put("third")  # the peer reads again, but two others wait
+    assert peer.got == ["first"]
+    await peer.gets("first", "state 99", "second", "third")
+    await outbox.drained()
+    outbox.put("fourth")
+    assert peer.got[-1] == "fourth"
+
+
+async def test_a_slow_peer_of_a_server_that_writes_at_once_is_told_to_come_back():
+    peer = Peer(reads=False)
+    outbox = Outbox(peer.send, write=peer.write, queued_events=2)
+    for number in range(3):
+        outbox.put(str(number))
+    outbox.put("one too many")
+    await peer.gets((1013, "Too slow"))
+    outbox.stop()

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import unquote
@@ -38,6 +39,9 @@ from gateways.common.outbox import WRITE
 PARSED_AT_ONCE_BYTES = 16 * 1024
 UNTAKEN_MESSAGES = 256
 SILENT_FOR_S = 0.5
+UNSENT_BYTES = (
+    16 * 1024
+)  # the kernel would take 2.6 MB for a slow peer: minutes of states that nobody wants any more
 END_OF_REQUEST = b"\r\n\r\n"
 
 
@@ -63,6 +67,12 @@ class CaptionSocket(WebSocketsSansIOProtocol):
         self.pinged_at: int | None = None
         self._silence_timer: asyncio.TimerHandle | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        connection: socket.socket = transport.get_extra_info("socket")
+        if connection.family in (socket.AF_INET, socket.AF_INET6):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
     # --- what comes
     def handle_connect(self, event: Request) -> None:

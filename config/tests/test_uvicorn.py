@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 import sys
 
 import pytest
@@ -19,6 +20,7 @@ from config.servers.uvicorn_http import BoundedBodies, TimedRequests
 from config.servers.uvicorn_sockets import CaptionSocket
 from config.tests.conftest import until_it_listens
 from config.tests.flooding import application
+from gateways.common.outbox import Outbox, writer_of
 from ops.faults.stack import BASE_DIR, free_port
 
 WITHIN_S = 30
@@ -41,11 +43,11 @@ class OftenPinged(HurriedSocket):
 
 
 @contextlib.asynccontextmanager
-async def serving(app, socket=HurriedSocket):
+async def serving(app, ws=HurriedSocket):
     """`app` behind impatient protocols: its port, and an event for the end of a socket."""
     state, lost = ServerState(), asyncio.Event()
     config = uvicorn.Config(
-        app, http=Hurried, ws=socket, ws_per_message_deflate=False, log_config=None, interface="asgi3"
+        app, http=Hurried, ws=ws, ws_per_message_deflate=False, log_config=None, interface="asgi3"
     )
     config.load()
 
@@ -102,6 +104,38 @@ async def test_socket_that_was_closed_ends_though_its_peer_reads_nothing():
         async with asyncio.timeout(WITHIN_S):
             await lost.wait()
         socket.transport.abort()
+
+
+async def test_who_has_not_read_for_long_gets_what_is_new_and_little_that_is_old():
+    over = asyncio.Event()
+
+    async def states(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+        outbox = Outbox(send, write=writer_of(scope))
+        for number in range(2000):
+            outbox.show(f"{number} {'x' * 1000}")
+            await asyncio.sleep(0)
+        outbox.put("end")
+        over.set()
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    own = socket.socket()
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    async with asyncio.timeout(WITHIN_S), serving(states) as (port, _):
+        own.connect(("127.0.0.1", port))
+        async with connect(f"ws://127.0.0.1:{port}", sock=own, max_queue=1) as peer:
+            peer.transport.pause_reading()
+            await peer.send("go")
+            await over.wait()
+            peer.transport.resume_reading()
+            read = [await peer.recv()]
+            while read[-1] != "end":
+                read.append(await peer.recv())
+    assert read[-2].startswith("1999 ")
+    assert len(read) < 500
 
 
 async def shakes_hands(port):

@@ -1,6 +1,6 @@
 """Full text search in stored transcripts: what is asked across rooms is asked here.
 
-Each track is searched in the word forms of its language (migration 0004 has the index and which language has which). Pages
+Each track is searched in the word forms of its language (migrations 0004 and 0005 have the index and which language has which). Pages
 and APIs know `search` alone: parts whose text PostgreSQL cannot read will be searched in another way, behind it.
 """
 
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.search import (
-    CombinedSearchQuery,
     SearchHeadline,
     SearchQuery,
     SearchRank,
@@ -30,7 +29,6 @@ from django.db.models import (
     OuterRef,
     Q,
     QuerySet,
-    Sum,
     TextField,
     Value,
     Window,
@@ -104,9 +102,9 @@ def search(
         sentences = sentences.filter(part__room__in=rooms)
     if lang:
         sentences = sentences.filter(search_lang=lang)
-    ranked = _ranked(sentences.filter(_is_current()), words, [lang] if lang else _langs())
+    found = _matching(sentences.filter(_is_current()), words, [lang] if lang else _langs())
     with bounded(WITHIN_S):
-        return _page(ranked, words, max(1, min(page, PAGES_MOST)))
+        return _page(found, words, max(1, min(page, PAGES_MOST)))
 
 
 @contextmanager
@@ -137,6 +135,15 @@ class _Config(Func):
     output_field = TextField()
 
 
+class _Query(SearchQuery):
+    """The words in the forms of one language, in sentences of that language alone."""
+
+    def __init__(self, lang: str, words: str) -> None:
+        super().__init__(Value(words), search_type="websearch")
+        self.function = "transcript_search_query"
+        self.set_source_expressions([Value(lang), Value(words)])
+
+
 class _Vector(Func):
     """As the index has it."""
 
@@ -144,32 +151,31 @@ class _Vector(Func):
     output_field = SearchVectorField()
 
 
-def _ranked(sentences: QuerySet[Sentence], words: str, langs: Collection[str]) -> QuerySet[Sentence]:
+def _matching(sentences: QuerySet[Sentence], words: str, langs: Collection[str]) -> QuerySet[Sentence]:
+    """Those that hold the words; the index alone says so."""
     if _UNSPACED.search(words):  # PostgreSQL finds no words where nobody puts spaces between them
         of_such = Q()
         for code in sorted(WITHOUT_SPACES):
             of_such |= Q(search_lang=code) | Q(search_lang__startswith=f"{code}-")
-        found = sentences.filter(of_such, text__icontains=words)
+        return sentences.filter(of_such, text__icontains=words)
+    query: Any = None
+    for lang in sorted({*langs} or {""}):
+        of_lang = _Query(lang, words)
+        query = of_lang if query is None else query | of_lang
+    return sentences.alias(vector=_Vector(F("search_lang"), F("text"))).filter(vector=query)
+
+
+def _ranked(found: QuerySet[Sentence], words: str) -> QuerySet[Sentence]:
+    """With `rank` and `snippet`: each sentence's text is read, so only for a few."""
+    if _UNSPACED.search(words):
         return found.annotate(rank=Value(1.0, output_field=FloatField()), snippet=F("text"))
+    config = _Config(F("search_lang"))
+    query = SearchQuery(Value(words), config=config, search_type="websearch")
     vector = _Vector(F("search_lang"), F("text"))
-    own = SearchQuery(Value(words), config=_Config(F("search_lang")), search_type="websearch")
-    found = sentences.alias(vector=vector).filter(vector=_any_of(words, langs)).filter(vector=own)
     headline = SearchHeadline(
-        "text", own, config=_Config(F("search_lang")), start_sel=_BEGINS, stop_sel=_ENDS, highlight_all=True
+        "text", query, config=config, start_sel=_BEGINS, stop_sel=_ENDS, highlight_all=True
     )
-    return found.annotate(rank=SearchRank(vector, own), snippet=headline)
-
-
-def _any_of(words: str, langs: Collection[str]) -> SearchQuery | CombinedSearchQuery:
-    """The words in any of these languages' forms: what the index is asked. Each sentence is then asked in its own."""
-    queries = [
-        SearchQuery(words, config=_Config(Value(lang)), search_type="websearch")
-        for lang in sorted({*langs} or {""})
-    ]
-    combined: Any = queries[0]
-    for query in queries[1:]:
-        combined = combined | query
-    return combined  # type: ignore[no-any-return]
+    return found.annotate(rank=SearchRank(vector, query), snippet=headline)
 
 
 def _langs() -> list[str]:
@@ -184,18 +190,16 @@ def _is_current() -> Q:
     return Q(of_version=None) | Q(Exists(source))
 
 
-def _page(ranked: QuerySet[Sentence], words: str, page: int) -> Found:
-    """Rooms by the sum of their sentences' ranks; then the best sentences of those on the page."""
+def _page(found: QuerySet[Sentence], words: str, page: int) -> Found:
+    """Rooms by how many of their sentences were found, the newest first among equals; then the best sentences of those."""
     first = (page - 1) * PAGE_ROOMS
-    by_room = ranked.order_by().values("part__room").annotate(total=Sum("rank"), count=Count("pk"))
-    rows = list(
-        by_room.order_by("-total", "-part__room").values_list("part__room", "count")[
-            first : first + PAGE_ROOMS + 1
-        ]
+    by_room = (
+        found.order_by().values("part__room").annotate(count=Count("pk")).order_by("-count", "-part__room")
     )
+    rows = list(by_room.values_list("part__room", "count")[first : first + PAGE_ROOMS + 1])
     counts = dict(rows[:PAGE_ROOMS])
     rooms = Room.objects.select_related("event").in_bulk(list(counts))
-    best = ranked.filter(part__room__in=counts).annotate(
+    best = _ranked(found.filter(part__room__in=counts), words).annotate(
         place=Window(
             RowNumber(),
             partition_by=F("part__room"),
@@ -208,8 +212,8 @@ def _page(ranked: QuerySet[Sentence], words: str, page: int) -> Found:
         best.filter(place__lte=HITS_OF_A_ROOM).order_by("part__room", "place").values_list(*fields)
     ):
         hits[room].append(Hit(part, index, lang, start_ms, _stretches(snippet, words)))
-    found = tuple(FoundRoom(rooms[pk], counts[pk], tuple(hits[pk])) for pk in counts if pk in rooms)
-    return Found(found, has_more=len(rows) > PAGE_ROOMS and page < PAGES_MOST)
+    shown = tuple(FoundRoom(rooms[pk], counts[pk], tuple(hits[pk])) for pk in counts if pk in rooms)
+    return Found(shown, has_more=len(rows) > PAGE_ROOMS and page < PAGES_MOST)
 
 
 def _stretches(snippet: str, words: str) -> tuple[tuple[str, bool], ...]:

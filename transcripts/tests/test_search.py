@@ -70,6 +70,14 @@ def test_queries_are_written_as_for_search_engines():
     assert texts("hot or cold") == {"Green tea is hot.", "Black tea is cold."}
 
 
+def test_words_of_one_language_are_not_taken_for_those_of_another():
+    said("A", "They run to the house.", lang="en")
+    said("B", "Der Run auf das Haus.", lang="de")
+    assert texts("running") == {"They run to the house."}
+    assert texts("the") == set()  # says nothing in English, and everything must not be the answer
+    assert texts("<en>") == texts("<en> <de>") == set()
+
+
 def test_found_words_are_marked_and_nothing_of_the_text_is_markup():
     said("A", "<b>Running</b> & \ue000jumping\ue001 houses.")
     [hit] = search("house", None).rooms[0].hits
@@ -171,7 +179,7 @@ def test_index_answers_and_rows_are_not_read_one_by_one():
         cursor.execute("ANALYZE transcripts_sentence")
         cursor.execute(
             "EXPLAIN SELECT * FROM transcripts_sentence WHERE removed_at IS NULL AND"
-            " transcript_search_vector(search_lang, text) @@ websearch_to_tsquery(transcript_search_config('en'), 'needle')"
+            " transcript_search_vector(search_lang, text) @@ transcript_search_query('en', 'needle')"
         )
         plan = "\n".join(row for (row,) in cursor.fetchall())
     assert "sentence_words" in plan

@@ -207,6 +207,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = catalogues.languages()
 LOCALE_PATHS = [catalogues.compiled_folder(VAR_DIR)]
 USE_I18N = True
+FORMAT_MODULE_PATH = ["config.formats"]
 USE_TZ = True
 TIME_ZONE = ENV.event_time_zone
 AUTH_PASSWORD_VALIDATORS = [

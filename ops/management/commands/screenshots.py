@@ -28,7 +28,11 @@ SIZES = {"phone": browser.PHONE, "desktop": browser.DESKTOP}
 PASSWORDS = {"host": HOST_PASSWORD, "admin": ADMIN_PASSWORD}
 SETTLES_MS = 2 * 1000 * TOLD_AGAIN_S  # until the unfinished words have come
 PICTURES = BASE_DIR / "docs" / "pictures"
-README: dict[str, tuple[str, str]] = {}  # name of the page → size, theme
+README = {
+    "viewer": ("phone", "light"),
+    "host-on-air": ("desktop", "light"),
+    "hall": ("desktop", "dark"),
+}  # size, theme
 
 
 class Command(BaseCommand):

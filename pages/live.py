@@ -1,8 +1,7 @@
-"""/live: all halls on one screen for operators, and what they can do to a room; and what hosts are told by them."""
+"""/live: all halls on one screen for operators, and what they can do to a room (a host reads what they write in pages/host.py)."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import wraps
 from typing import Any, cast
 
@@ -21,7 +20,7 @@ from asr.rooms.operating import Operator
 from pages import texts
 from pages.live_board import board
 from pages.live_texts import script_texts
-from pages.session import SignedIn, View, as_host, identity_of, needs
+from pages.session import SignedIn, View, identity_of, needs
 from rooms.people import may_operate
 from rooms.selectors import room_by_code
 
@@ -87,27 +86,6 @@ class Done(Schema):
     done: bool = True
 
 
-class MessageView(Schema):
-    """A message to the host."""
-
-    id: int
-    text: str
-    sent_at: datetime
-    seen: bool
-
-
-class MessagesView(Schema):
-    """Those that a host should read, oldest first."""
-
-    messages: list[MessageView]
-
-
-class SeenBody(Schema):
-    """The newest message that was read."""
-
-    upto: int = Field(ge=0, le=2**53)
-
-
 @router.get("/live", auth=as_operator)
 def state(request: HttpRequest, response: HttpResponse) -> dict[str, Any]:
     """The board of all halls (pages/live_board.py)."""
@@ -141,28 +119,6 @@ def close(request: HttpRequest, code: str) -> Done:
 def tell(request: HttpRequest, code: str, body: MessageBody) -> Done:
     """A message to whoever hosts the room, now or soon."""
     operating.tell_host(room_by_code(code), _operator(request), body.text)
-    return Done()
-
-
-@router.get("/rooms/{code}/messages", auth=as_host, response=MessagesView)
-def messages_to_host(request: HttpRequest, code: str, response: HttpResponse, after: int = 0) -> MessagesView:
-    """What operators told this room's host lately, behind the message `after`: a host's page asks, and each hint of
-    the socket (an error with the code `operator_message`) is a reason to ask.
-    """
-    patch_cache_control(response, no_store=True)
-    rows = messages.messages_for_host(room_by_code(code).pk, after=max(0, min(after, 2**53)))
-    return MessagesView(
-        messages=[
-            MessageView(id=row.pk, text=row.text, sent_at=row.sent_at, seen=row.seen_at is not None)
-            for row in rows
-        ]
-    )
-
-
-@router.post("/rooms/{code}/messages/seen", auth=as_host, response=Done)
-def messages_seen(request: HttpRequest, code: str, body: SeenBody) -> Done:
-    """The host has read them: the operator is shown so."""
-    messages.mark_seen(room_by_code(code).pk, upto=body.upto)
     return Done()
 
 

@@ -51,9 +51,10 @@ class ConsentView(Schema):
 
 
 class SeenBody(Strict):
-    """The newest message that was read."""
+    """The newest message that was read. `connection`: of the page's own socket, by which a shared login is known."""
 
     upto: int = Field(ge=0, lt=2**63)
+    connection: str = Field("", max_length=64)
 
 
 class SentenceBody(Strict):
@@ -181,7 +182,7 @@ def end(request: HttpRequest, code: str) -> DoneView:
 def seen(request: HttpRequest, code: str, body: SeenBody) -> DoneView:
     """The host has read the operators' messages up to this one."""
     identity, room = _asked(request, code)
-    if outlook(room, identity).host == "other":
+    if outlook(room, identity, connection_id=body.connection).host == "other":
         raise Forbidden("not_host")
     mark_seen(room.pk, upto=body.upto)
     return DoneView()

@@ -9,6 +9,8 @@ from ops import browser as drive
 from pages.tests.conftest import ADMIN_PASSWORD, HOST_PASSWORD, NewContext, watch
 from rooms.models import Event, Hall
 from rooms.tests.make import room
+from transcripts.models import Part
+from transcripts.services import NewSentence, add_sentences
 
 pytestmark = pytest.mark.browser
 
@@ -51,6 +53,8 @@ def test_an_operator_writes_to_the_host_and_closes_the_room_and_everybody_hears_
 ):
     reader = new_context(viewport=drive.PHONE).new_page()
     reader.goto("/room/TALK")
+    add_sentences(part=Part.objects.get(), sentences=[NewSentence(0, 900, "Good afternoon.")])
+    expect(reader.get_by_text("Good afternoon.").first).to_be_visible()
     card = operator.locator("[data-room=TALK]")
     expect(card.get_by_text("with the shared password")).to_be_visible()
 

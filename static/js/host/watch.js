@@ -68,7 +68,7 @@ export class Watch extends EventTarget {
       read.addEventListener("click", () => {
         note.remove();
         place.hidden = !place.children.length;
-        post(`/api/host/${this.#room}/seen`, { upto: id }).catch(() => {});
+        post(`/api/host/${this.#room}/seen`, { upto: id, connection: this.#here().connection }).catch(() => {});
       });
       note.append(said, read);
       place.append(note);

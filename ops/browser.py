@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,15 +31,16 @@ def executable() -> str | None:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Started, without a window. Raises LookupError where there is none."""
+def chromium(*, microphone: Path | None = None) -> Iterator[Browser]:
+    """Started, without a window; its microphone hears this WAV file, else beeps. Raises LookupError where there is none."""
     path = executable()
     if path is None:
         raise LookupError("no Chromium here (apt install chromium, or set CHROMIUM to its path)")
     from playwright.sync_api import sync_playwright
 
+    heard = [f"--use-file-for-fake-audio-capture={microphone}"] if microphone else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
+        browser = playwright.chromium.launch(executable_path=path, args=[*OPTIONS, *heard])
         try:
             yield browser
         finally:

@@ -9,13 +9,17 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import wave
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from asr.audio.recorder import read_audio
+from asr.sample import SAMPLE
 from ops import browser
 from ops.faults.stack import ADMIN_PASSWORD, BASE_DIR, HOST_PASSWORD, Stack, running_stack
 from ops.showcase.__main__ import TOLD_AGAIN_S
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 SIZES = {"phone": browser.PHONE, "desktop": browser.DESKTOP}
 PASSWORDS = {"host": HOST_PASSWORD, "admin": ADMIN_PASSWORD}
 SETTLES_MS = 2 * 1000 * TOLD_AGAIN_S  # until the unfinished words have come
+RATE_HZ = 48_000
 PICTURES = BASE_DIR / "docs" / "pictures"
 README = {
     "viewer": ("phone", "light"),
@@ -56,7 +61,7 @@ class Command(BaseCommand):
             page for page in SHOWN if not options["only"] or page.name.startswith(tuple(options["only"]))
         ]
         try:
-            with showcase() as stack, browser.chromium() as chromium:
+            with TemporaryDirectory() as folder, showcase() as stack, _chromium(Path(folder)) as chromium:
                 for lang in options["lang"]:
                     for size, theme, page in _looks(wanted, readme=options["readme"]):
                         name = page.name if options["readme"] else f"{page.name}-{size}-{theme}-{lang}"
@@ -65,6 +70,18 @@ class Command(BaseCommand):
                         )
         except LookupError as error:
             raise CommandError(str(error)) from error
+
+
+def _chromium(folder: Path) -> AbstractContextManager[Browser]:
+    """One whose microphone hears somebody speak."""
+    speech = folder / "speech.wav"
+    with wave.open(str(speech), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        for frame in read_audio(SAMPLE.path, rate_hz=RATE_HZ):
+            file.writeframes(frame.to_ndarray().tobytes())
+    return browser.chromium(microphone=speech)
 
 
 @contextmanager

@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from django.core.cache import cache
 from django.db import close_old_connections
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_GET
+from pydantic import BaseModel
 
 from asr.selectors import max_active_rooms
 from config.models import Installation
@@ -138,11 +139,21 @@ class Watch:
 watch = Watch()
 
 
+class HealthView(BaseModel):
+    """Whether captions can be made now; `degraded` names what is missing, and is left out where nothing is."""
+
+    status: Literal["ok", "not ready"]
+    degraded: list[Literal["asr", "database", "redis", "translation"]] = []
+
+
 @require_GET
 def health(request: HttpRequest) -> JsonResponse:
     """200 `{"status":"ok"}`, with `degraded` where something is missing, or 503 `{"status":"not ready"}`."""
     known, now_s = watch.known(), time.monotonic()
     if not known.ok(now_s):
-        return JsonResponse({"status": "not ready"}, status=503)
-    missing = known.missing(now_s)
-    return JsonResponse({"status": "ok", **({"degraded": missing} if missing else {})})
+        return _answer(HealthView(status="not ready"), status=503)
+    return _answer(HealthView.model_validate({"status": "ok", "degraded": known.missing(now_s)}), status=200)
+
+
+def _answer(view: HealthView, *, status: int) -> JsonResponse:
+    return JsonResponse(view.model_dump(exclude_defaults=True), status=status)

@@ -34,6 +34,7 @@ def login(request: HttpRequest) -> HttpResponseBase:
 urlpatterns = [
     path("metrics", metrics),
     path("admin/", admin.site.urls),
+    path("", include("config.api_docs")),
     path("", include("gateways.captions.urls")),
     path("login", login),
     path("", include(api)),

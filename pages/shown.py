@@ -71,6 +71,8 @@ SHOWN = [
     ShownPage(
         "host-refused", "/room/QUIET/host", power="host", ready="#blocked:not([hidden])", themes=("light",)
     ),
+    ShownPage("interfaces", "/api/docs", themes=("light",)),
+    ShownPage("interface", "/api/docs/sockets/captions"),
     ShownPage("archive", "/transcripts"),
     ShownPage("archive-search", "/transcripts?q=caption"),
     ShownPage("transcript", "/room/ENDED/transcript", ready="#find:not([hidden])"),

@@ -9,8 +9,9 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import Error as DatabaseError
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from django.views.decorators.http import require_GET
+from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from ninja import NinjaAPI, Schema
 
 from gateways.captions import request as asked
 from gateways.captions.reader import Reader
@@ -24,27 +25,50 @@ RETRY_MS = 1000
 logger = logging.getLogger(__name__)
 
 
-@require_GET
-async def room_events(http_request: HttpRequest, code: str) -> HttpResponse | StreamingHttpResponse:
-    """A room's stream. It never ends; a reader that is too slow for it is cut off and resumes."""
-    lang, after = _wanted(http_request)
-    return await _events(lambda: asked.of_room(code, lang=lang, after=after))
+class Refusal(Schema):
+    """Why there is no stream: an error's code."""
+
+    error: str
 
 
-@require_GET
-async def hall_events(http_request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResponse:
-    """A hall's, from talk to talk. Its ids name the room, too."""
-    lang, after = _wanted(http_request)
-    room, _, versions = after.rpartition("/")
+api = NinjaAPI(
+    title="Souffleur, event streams",
+    description="The messages of the sockets (docs/asyncapi/captions.json) as Server-Sent Events. Last-Event-ID resumes.",
+    urls_namespace="captions_api",
+    docs_url=None,
+    openapi_url=None,
+)
+STREAM: dict[str, Any] = {
+    "response": {(400, 404, 503): Refusal},
+    "openapi_extra": {
+        "responses": {
+            200: {
+                "description": "Without an end",
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            }
+        }
+    },
+}
+
+
+@api.get("/captions/{code}/events", operation_id="room_events", **STREAM)
+async def room_events(request: HttpRequest, code: str, lang: str = "", after: str = "") -> HttpResponseBase:
+    """A room's captions in `lang`. A reader that is too slow is cut off and resumes."""
+    return await _events(lambda: asked.of_room(code, lang=lang, after=_known(request, after)))
+
+
+@api.get("/captions/hall/{slug}/events", operation_id="hall_events", **STREAM)
+async def hall_events(request: HttpRequest, slug: str, lang: str = "", after: str = "") -> HttpResponseBase:
+    """What is on in a hall, from talk to talk. Ids, and so `after`, name the room, too: A1/en:41."""
+    room, _, versions = _known(request, after).rpartition("/")
     return await _events(lambda: asked.of_hall(slug, lang=lang, after=versions, room=room))
 
 
-def _wanted(http_request: HttpRequest) -> tuple[str, str]:
-    after = http_request.headers.get("Last-Event-ID", http_request.GET.get("after", ""))
-    return http_request.GET.get("lang", ""), after
+def _known(request: HttpRequest, after: str) -> str:
+    return request.headers.get("Last-Event-ID", after)
 
 
-async def _events(parse: Callable[[], asked.CaptionsRequest]) -> HttpResponse | StreamingHttpResponse:
+async def _events(parse: Callable[[], asked.CaptionsRequest]) -> HttpResponseBase:
     try:
         wanted = await sync_to_async(parse)()
     except DomainError as error:

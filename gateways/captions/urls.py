@@ -1,10 +1,8 @@
 """The HTTP routes of this wire."""
 
-from django.urls import path
+from django.urls import URLPattern
 
-from gateways.captions.sse import hall_events, room_events
+from gateways.captions.sse import api
 
-urlpatterns = [
-    path("captions/<str:code>/events", room_events),
-    path("captions/hall/<str:slug>/events", hall_events),
-]
+# without the library's page at ""
+urlpatterns = [entry for entry in api.urls[0] if isinstance(entry, URLPattern) and entry.name != "api-root"]

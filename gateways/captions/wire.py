@@ -151,6 +151,21 @@ FROM_SERVER: tuple[type[Message], ...] = (
 # --- from a reader
 
 
+class RoomQuery(Message):
+    """How a reader of a room asks."""
+
+    lang: str = Field(description="The reader's language, one of those on offer.")
+    after: str = Field(
+        "", description="Versions that it knows, to resume behind them.", examples=["en:41,de:38"]
+    )
+
+
+class HallQuery(RoomQuery):
+    """How a reader of a hall asks."""
+
+    room: str = Field("", description="The room whose versions `after` names.")
+
+
 class ChangeLanguage(Message):
     """Go on in another language, behind these versions of what is kept."""
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from gateways.conference.wire import Chunk, LineView, SentenceView
 from transcripts.events import Partial, SentenceChanged, SentenceRemoved
 
 Key = tuple[int, int]  # part number, index
@@ -85,30 +86,28 @@ class CaptionWindow:
 
     def render(self) -> str:
         """The chunk as JSON text."""
-        lines: dict[int, dict[str, object]] = {}
-        sentences: dict[int, list[dict[str, object]]] = {}
+        lines: dict[int, LineView] = {}
         for key in sorted(self._sentences):
             source = self._sentences[key].source
             if source is None:
                 continue
             index = source.part - self._first_part
-            line = lines.setdefault(
-                index,
-                {"line_idx": index, "beg": source.start_ms // 1000, "end": 0, "speaker": SPEAKER_UNKNOWN},
+            line = lines.get(index)
+            said = SentenceView(sent_idx=source.index, content=self._content(self._sentences[key], source))
+            lines[index] = LineView(
+                line_idx=index,
+                beg=source.start_ms // 1000 if line is None else line.beg,
+                end=source.end_ms // 1000,
+                speaker=SPEAKER_UNKNOWN,
+                sentences=[said] if line is None else [*line.sentences, said],
             )
-            line["end"] = source.end_ms // 1000
-            sentences.setdefault(index, []).append(
-                {"sent_idx": source.index, "content": self._content(self._sentences[key], source)}
-            )
-        return json.dumps(
-            {
-                "last_n_sents": [{**line, "sentences": sentences[index]} for index, line in lines.items()],
-                "incomplete_sentence": self.incomplete,
-                "transcription_delay": self.transcription_delay_s,
-                "translation_delay": self.translation_delay_s,
-            },
-            ensure_ascii=False,
+        chunk = Chunk(
+            last_n_sents=list(lines.values()),
+            incomplete_sentence=self.incomplete,
+            transcription_delay=self.transcription_delay_s,
+            translation_delay=self.translation_delay_s,
         )
+        return json.dumps(chunk.model_dump(), ensure_ascii=False)
 
     @staticmethod
     def _content(spoken: Spoken, source: SentenceChanged) -> dict[str, str]:

@@ -18,11 +18,12 @@ from asr.rooms import presence, services
 from asr.rooms.last_error import note_error
 from gateways.common import background
 from gateways.common.limits import TokenBucket
-from gateways.conference import refusals, words
+from gateways.conference import refusals, wire, words
 from gateways.conference.audio import AudioWriter
 from gateways.conference.host_lease import HostLeaseHolder
 from gateways.conference.recorder import RecorderHeader, recall_header, remember_header
 from gateways.conference.request import SocketRequest
+from gateways.conference.wire import HostInfo, HostProblem, Info
 from rooms.errors import DomainError
 from transcripts.events import (
     Control,
@@ -268,11 +269,12 @@ class HostSocket:
             await self._info({"ready_to_recieve_audio": True})
 
     async def _info(self, info: dict[str, object]) -> None:
-        await self._consumer.send_json_text(json.dumps({"info": info}))
+        message = HostInfo(info=Info.model_validate(info))
+        await self._consumer.send_json_text(json.dumps(message.model_dump(exclude_unset=True)))
 
     async def _error(self, code: str, parameters: dict[str, str] | None = None) -> None:
-        message = words.host_message(code, parameters or {})
-        await self._consumer.send_json_text(json.dumps({"error": {"code": code, "message": message}}))
+        problem = HostProblem(code=code, message=words.host_message(code, parameters or {}))
+        await self._consumer.send_json_text(json.dumps(wire.HostError(error=problem).model_dump()))
         # A page takes anything without `info` for a chunk, this error too.
         await self._consumer.send_present_chunk()
 

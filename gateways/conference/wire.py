@@ -116,6 +116,86 @@ class TranscriptView(Body):
     lastChunkTimestamp: int
 
 
+# --- sockets: JSON text without a type field
+
+
+class SentenceView(Body):
+    """A sentence in its language, and whichever translations exist by now."""
+
+    sent_idx: int
+    content: dict[str, str]
+
+
+class LineView(Body):
+    """One speaker's stretch; without diarisation, one part. `beg`, `end`: whole seconds since the part began."""
+
+    line_idx: int
+    beg: int
+    end: int
+    speaker: int
+    sentences: list[SentenceView]
+
+
+class Chunk(Body):
+    """The newest sentences as one whole state: at once and on every change."""
+
+    last_n_sents: list[LineView]
+    incomplete_sentence: str
+    transcription_delay: float
+    translation_delay: float
+
+
+class Info(Body):
+    """One fact; the others are left out."""
+
+    connection_id: str = ""
+    ready_to_recieve_audio: bool = False
+    audio_received: int | None = Field(
+        0, description="Everything before this number is kept; null: not known yet."
+    )
+
+
+class HostInfo(Body):
+    """For a host: its connection's id, that the engine is ready, what was received."""
+
+    info: Info
+
+
+class HostProblem(Body):
+    """A code, and words for the host's page."""
+
+    code: str
+    message: str
+
+
+class HostError(Body):
+    """For a host; the room stays open, and the present chunk follows."""
+
+    error: HostProblem
+
+
+class HostSignal(Body):
+    """From a host: a new engine and a new part, with the same sockets."""
+
+    signal: Literal["restart_backend_engine"]
+
+
+class HostQuery(Body):
+    """What a host's socket may say beside its path."""
+
+    format: Literal["", "pcm_s16le"] = Field(
+        "", description="Raw s16le at 16 kHz, mono, instead of WebM or Ogg."
+    )
+    consent: str = Field(
+        "", description="Our own page: the number of a recorded consent, instead of cookies."
+    )
+    connection: str = Field("", description="Our own page: the id that it was given last.")
+    recorder: str = Field(
+        "",
+        description="32 hexadecimal digits: each binary message begins with its number (4 bytes, big-endian).",
+    )
+
+
 _VOTE_FIELDS = [
     "code", "title", "room", "url", "abstract", "description", "persons", "date", "start", "duration", "language",
 ]  # fmt: skip

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from config.api_documents import ASYNCAPI, OPENAPI, document_text
 from config.env import BASE_DIR, Env
 from ops.management.commands.licences_table import pinned_packages
-from ops.management.commands.openapi_schema import APIS, schema_text
 from ops.management.commands.settings_table import sections, settings_page
 
 DOCS = (
@@ -47,10 +47,18 @@ def test_the_page_of_settings_is_the_one_that_the_code_makes() -> None:
     assert (BASE_DIR / "docs" / "settings.md").read_text() == settings_page(), again
 
 
-@pytest.mark.parametrize("wire", sorted(APIS))
+@pytest.mark.parametrize("wire", sorted(OPENAPI))
 def test_the_schema_of_a_wire_is_the_one_that_the_code_makes(wire: str) -> None:
     again = f"DEBUG=1 .venv/bin/python manage.py openapi_schema {wire} > docs/openapi/{wire}.json"
-    assert (BASE_DIR / "docs" / "openapi" / f"{wire}.json").read_text("utf-8") == schema_text(wire), again
+    page = BASE_DIR / "docs" / "openapi" / f"{wire}.json"
+    assert page.read_text("utf-8") == document_text(OPENAPI[wire]()), again
+
+
+@pytest.mark.parametrize("wire", sorted(ASYNCAPI))
+def test_the_schema_of_a_wire_s_sockets_is_the_one_that_the_code_makes(wire: str) -> None:
+    again = f"DEBUG=1 .venv/bin/python manage.py asyncapi_schema {wire} > docs/asyncapi/{wire}.json"
+    page = BASE_DIR / "docs" / "asyncapi" / f"{wire}.json"
+    assert page.read_text("utf-8") == document_text(ASYNCAPI[wire]()), again
 
 
 def test_every_pinned_package_stands_on_the_page_of_licences() -> None:

@@ -14,6 +14,7 @@ import requests
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from gateways.common.tests.documented import check_message
 from gateways.conference.tests.browser import WITHIN_S, closed_room, host
 from ops.faults.stack import BASE_DIR, running_stack
 
@@ -33,6 +34,7 @@ class Page:
     async def read(self):
         async with asyncio.timeout(WITHIN_S):
             message = json.loads(await self.socket.recv())
+        check_message("captions", "room", message)
         self.messages.append(message)
         self.captions.take(message)
         return message

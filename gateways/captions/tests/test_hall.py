@@ -22,6 +22,7 @@ from gateways.captions.hall import halls
 from gateways.captions.room import rooms
 from gateways.captions.routing import websocket_urlpatterns
 from gateways.common import background
+from gateways.common.tests.documented import check_message
 from rooms.models import Hall, Room
 from rooms.seed import settings_event
 from rooms.tests.make import room as make_room
@@ -59,6 +60,7 @@ class Screen:
                 output = await self.socket.receive_output(WITHIN_S)
                 assert output["type"] == "websocket.send", output
                 message = json.loads(output["text"])
+                check_message("captions", "hall", message)
                 self.messages.append(message)
                 if wanted.items() <= message.items():
                     return message

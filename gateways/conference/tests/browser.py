@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from asr.audio.recorder import Blob
+from gateways.common.tests.documented import check_message
 from gateways.conference.client.viewer import Viewer
 from ops.faults.speech import sound
 from ops.faults.stack import HOST_PASSWORD, Stack
@@ -37,6 +38,7 @@ class Browser:
         async with asyncio.timeout(WITHIN_S):
             text = await self.socket.recv()
         message = json.loads(text)
+        check_message("conference", "host", message)
         self.messages.append(message)
         self.viewer.add_chunk(text)
         return message

@@ -1,18 +1,10 @@
 """Prints the schema of a wire's HTTP routes: `manage.py openapi_schema conference > docs/openapi/conference.json`."""
 
-import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from gateways.conference.views import api as conference
-
-APIS = {"conference": conference}
-
-
-def schema_text(wire: str) -> str:
-    """The schema as it stands in docs/openapi."""
-    return json.dumps(APIS[wire].get_openapi_schema(), indent=2, ensure_ascii=False) + "\n"
+from config.api_documents import OPENAPI, document_text
 
 
 class Command(BaseCommand):
@@ -22,8 +14,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The wire."""
-        parser.add_argument("wire", choices=sorted(APIS))
+        parser.add_argument("wire", choices=sorted(OPENAPI))
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print it."""
-        self.stdout.write(schema_text(options["wire"]), ending="")
+        self.stdout.write(document_text(OPENAPI[options["wire"]]()), ending="")

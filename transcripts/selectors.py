@@ -188,9 +188,11 @@ def readable_parts(identity: Identity | None) -> QuerySet[Part]:
     What is not to be stored exists while its room is open; until then its owner and admins may read it. What a
     speaker did not want recorded (or does not any more) is nobody else's.
     """
-    if identity is not None and identity.power == "admin":
-        return Part.objects.all()
-    return Part.objects.filter(PUBLIC if identity is None else PUBLIC | Q(owner=identity.user_id))
+    if identity is None:
+        return Part.objects.filter(PUBLIC)
+    goes_on = Part.objects.filter(room=OuterRef("room"), broadcast=OuterRef("broadcast"), ended_at=None)
+    there = Part.objects.filter(Q(store=True) | Exists(goes_on))
+    return there if identity.power == "admin" else there.filter(PUBLIC | Q(owner=identity.user_id))
 
 
 def editable_parts(identity: Identity | None) -> QuerySet[Part]:

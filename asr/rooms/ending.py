@@ -73,33 +73,33 @@ def part_finished(session: Session) -> None:
     part = over.part
     end_part(part=part)
     lock_end(part.room_id)
-    if is_running(part.room_id):
-        if not is_running(part.room_id, broadcast=part.broadcast):  # another broadcast goes on
-            remove_unstored(room=over.room, broadcast=part.broadcast)
-        publish_state(part.room_id)
-        return
-    # Text first, then the end, then the deletion: viewers have read the last sentences by then.
-    note("room closed", over, state=session.state)
     publish_state(part.room_id)
+    if is_running(part.room_id):
+        return
+    note("room closed", over, state=session.state)
     publish(part.room_id, RoomClosed(part.broadcast))
-    remove_unstored(room=over.room)
 
 
 @transaction.atomic
-def delete_unstored_if_closed(room: Room) -> None:
-    """Delete what was not to be stored, unless the room is open (again)."""
+def delete_unstored_if_over(room: Room, broadcast: int) -> None:
+    """Delete what of a broadcast was not to be stored, unless its room is open (again)."""
     lock_end(room.pk)
-    if not is_running(room.pk):
-        remove_unstored(room=room)
+    if not is_running(room.pk, broadcast=broadcast):
+        remove_unstored(room=room, broadcast=broadcast)
 
 
 @transaction.atomic
 def stop_recording(room_id: int) -> None:
-    """Do not record: no more audio is processed, waiting audio is dropped, all sockets are closed."""
+    """Do not record: no more audio is processed, waiting audio is dropped, all sockets are closed.
+
+    What was not to be stored goes at once, read or not.
+    """
     running = Session.objects.filter(room_session__room_id=room_id, state__in=Session.RUNNING)
     for session in locked(running):
         note("recording stopped: do not record", lock_room_session(session))
         stop_session(session)
+    lock_end(room_id)
+    remove_unstored(room=Room.objects.get(pk=room_id))
 
 
 def lock_open_session(room_id: int) -> RoomSession | None:

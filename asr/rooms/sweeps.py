@@ -1,14 +1,21 @@
 """What no signal reported about rooms: hosts gone, grace over, viewers of a room that has ended, text to delete."""
 
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from asr.leases import Lease, LeaseLost, held
 from asr.models import Session
-from asr.rooms.ending import close_to_viewers, delete_unstored_if_closed, lock_room_session
+from asr.rooms.ending import close_to_viewers, delete_unstored_if_over, lock_room_session
+from asr.rooms.models import RoomSession
 from asr.rooms.selectors import room_end
 from asr.rooms.services import HOST_GONE_AFTER, begin_grace
 from asr.sessions import begin_closing
 from rooms.models import Room
+from transcripts.models import Part, Sentence
+
+UNSTORED_STAYS = timedelta(seconds=5)  # longer than a follower takes to come round to comparing
 
 
 def sweep_host(session: Session) -> None:
@@ -34,9 +41,13 @@ def sweep_viewers(room_id: int) -> None:
 
 
 def sweep_unstored() -> None:
-    """Text that was not to be stored and is still there, in rooms where nothing runs."""
-    unstored = Room.objects.filter(
-        parts__store=False, parts__sentences__isnull=False, parts__sentences__removed_at=None
-    ).distinct()
-    for room in unstored.exclude(sessions__session__state__in=Session.RUNNING):
-        delete_unstored_if_closed(room)
+    """Text that was not to be stored, of broadcasts that were over UNSTORED_STAYS ago.
+
+    Viewers have read it by then: a web process that missed a hint reads PostgreSQL again every three seconds.
+    """
+    unstored = Part.objects.filter(Exists(Sentence.objects.filter(part=OuterRef("pk"))), store=False)
+    of_broadcast = RoomSession.objects.filter(room=OuterRef("room"), part__broadcast=OuterRef("broadcast"))
+    waits = Q(session__state__in=Session.RUNNING) | Q(session__closed_at__gt=timezone.now() - UNSTORED_STAYS)
+    over = unstored.exclude(Exists(of_broadcast.filter(waits))).order_by()
+    for room_id, broadcast in over.values_list("room", "broadcast").distinct():
+        delete_unstored_if_over(Room.objects.get(pk=room_id), broadcast)

@@ -319,7 +319,7 @@ class TestSweep:
         sweep()
         assert session_of(host_lease).state == "closing"
 
-    def test_text_that_was_not_to_be_stored_goes_though_the_process_died_before_it_could_see_to_it(self):
+    def test_text_that_was_not_to_be_stored_goes_with_its_broadcast(self):
         unstored = PartTerms("en", store=False, public=True, owner_id=None)
         gone, open_still, kept = join("A", terms=unstored), join("B", terms=unstored), join("C", terms=TERMS)
         for host_lease in (gone, open_still, kept):

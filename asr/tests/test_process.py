@@ -25,7 +25,7 @@ from asr.rooms.ending import close_room
 from asr.rooms.services import restart_session
 from asr.sinks.transcript import TranscriptSink
 from asr.sweeps import sweep
-from asr.tests.make import TERMS, join, room_session_of, served, session_of
+from asr.tests.make import TERMS, aged, join, room_session_of, served, session_of
 from asr.tests.real_redis import RealRedis
 from asr.watches import LOG_ENDS_WITHIN_S, STALL_S, UNDECODABLE_AFTER_S, LogEnd, StallWatch, UndecodableWatch
 from transcripts.models import Sentence, Track
@@ -388,11 +388,13 @@ class TestServing:
         self.serve(host_lease, generation=2)
         assert texts(host_lease) == ["Said before.", "S0002w1 s0002w2 s0002w3 s0002w4.", "S0003w1."]
 
-    def test_unstored_text_is_gone_when_the_process_has_finished(self):
+    def test_unstored_text_is_gone_seconds_after_the_process_has_finished(self):
         host_lease = join("A", terms=replace(TERMS, store=False))
         self.said(host_lease, 2.5)
         close_room(host_lease.room_id)
         self.serve(host_lease)
+        aged(host_lease, closed_at=6)
+        sweep()
         assert texts(host_lease) == []
         assert Track.objects.get().version == 4  # two sentences came, two went
 

@@ -329,7 +329,27 @@ class TestEnding:
         say(host_lease, "Eins.")
         restart_session(room_id=host_lease.room_id, connection_id=host_lease.connection_id)
         finish(host_lease)
+        aged(host_lease, closed_at=6)
+        sweep()
         assert Sentence.objects.count() == 1
+
+    def test_unstored_text_stays_until_every_viewer_must_have_read_it(self):
+        host_lease = join("A", terms=replace(TERMS, store=False))
+        say(host_lease, "Eins.")
+        close_room(host_lease.room_id)
+        finish(host_lease)
+        aged(host_lease, closed_at=3)
+        sweep()
+        assert Sentence.objects.count() == 1
+        aged(host_lease, closed_at=6)
+        sweep()
+        assert Sentence.objects.count() == 0
+
+    def test_unstored_text_is_gone_at_once_where_the_recording_is_stopped(self):
+        host_lease = join("A", terms=replace(TERMS, store=False))
+        say(host_lease, "Eins.")
+        stop_recording(host_lease.room_id)
+        assert Sentence.objects.count() == 0
 
     @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["older first", "newer first"])
     def test_whichever_part_finishes_last_ends_the_room(self, order):
@@ -341,8 +361,12 @@ class TestEnding:
         close_room(first.room_id)
         host_leases = (first, second)
         finish(host_leases[order[0]])
+        aged(host_leases[order[0]], closed_at=6)
+        sweep()
         assert Sentence.objects.count() == 1
         finish(host_leases[order[1]])
+        aged(host_leases[order[1]], closed_at=6)
+        sweep()
         assert Sentence.objects.count() == 0
         assert Part.objects.filter(ended_at=None).count() == 0
 
@@ -387,6 +411,8 @@ class TestEnding:
         say(second, "Zwei.")
         assert second.broadcast == first.broadcast + 1
         finish(first)
+        aged(first, closed_at=6)
+        sweep()
         assert list(Sentence.objects.values_list("text", flat=True)) == ["Zwei."]
         assert session_of(second).state == "starting"
         close_to_viewers(first.room_id)

@@ -324,7 +324,7 @@ def test_after_a_restart_of_redis_translations_go_on(workers, broker, speaker):
     assert speaker.say(part, "Two.") < 5.0
     broker.start()
     speaker.say(part, "Three.")
-    figure("Redis restarted", "all there", until(translated(part, 3), within_s=20.0))
+    figure("Redis restarted", "all there", until(translated(part, 3), within_s=60.0))
 
 
 def test_without_a_broker_a_commit_neither_waits_nor_fails(workers, broker, speaker):

@@ -8,7 +8,8 @@ from django.contrib.contenttypes.models import ContentType
 
 from rooms import access
 from rooms.errors import NotFound
-from rooms.models import AccessKey, SeededLogin
+from rooms.locks import locked
+from rooms.models import AccessKey, Consent, SeededLogin
 from rooms.people import is_configured, seed_people
 from rooms.signals import person_erased
 
@@ -43,6 +44,7 @@ def erase_person(username: str, *, transcripts: bool = False) -> Erased:
 
 def erase(user: User) -> None:
     """What a foreign key does not take along, whoever deletes the user: call before that."""
+    list(locked(Consent.objects.filter(user=user).only("pk")))  # they lose the name
     SeededLogin.objects.filter(user=user).update(name="")
     about = LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from rooms.errors import Conflict
 from rooms.locks import locked
-from rooms.models import Room
+from rooms.models import Consent, Room
 from transcripts import live
 from transcripts.events import PartDeleted, SentenceRemoved
 from transcripts.models import Part, RoomState, Sentence, SentenceRevision, Track
@@ -88,6 +88,8 @@ def lock_for_deletion(*, room_id: int, part_id: int | None = None) -> None:
         _outdate(room_id, part_id)
     sentences = Sentence.with_removed.filter(track__room_id=room_id)
     list(locked((sentences.filter(part_id=part_id) if part_id else sentences).only("pk")))
+    if part_id is None:
+        list(locked(Consent.objects.filter(room=room_id).only("pk")))  # they lose the room
 
 
 def delete_parts_of(user_id: int) -> int:

@@ -121,6 +121,21 @@ class TestNeverChanged:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("gone", ["room", "person"])
+def test_who_deletes_a_room_or_a_person_locks_their_consents_in_order_before(gone):
+    at, ada = room("A"), person("ada")
+    given(at, ada)
+    with CaptureQueriesContext(connection) as queries:
+        (at if gone == "room" else ada).delete()
+    said = [query["sql"] for query in queries if '"rooms_consent"' in query["sql"]]
+    locks, changes = (
+        [n for n, sql in enumerate(said) if word in sql] for word in ("FOR NO KEY UPDATE", 'UPDATE "')
+    )
+    assert min(locks) < min(changes)
+    assert "ORDER BY" in said[min(locks)]
+
+
+@pytest.mark.django_db
 class TestAdmin:
     def test_it_is_listed_and_neither_edited_nor_deleted(self, admin_client):
         consent = given(room("A"), person("ada"))

@@ -151,9 +151,16 @@ function refused({ code, message }) {
 /** The server has ended it: nothing more is recorded, and the page says why. */
 async function halt(code) {
   await hush();
-  become(["no_consent", "language"].includes(code) ? "setup" : "stopped");
-  if (phase === "setup") setup.complain(text(`ended.${code}`));
+  const isToAnswer = ["no_consent", "language"].includes(code);
+  if (!isToAnswer) release();
+  become(isToAnswer ? "setup" : "stopped");
+  if (isToAnswer) setup.complain(text(`ended.${code}`));
   watch.ask();
+}
+
+function release() {
+  microphone.close();
+  setup.closed();
 }
 
 async function hush() {
@@ -169,8 +176,7 @@ async function stop() {
   await hush();
   const isAll = await uplink.drained(AbortSignal.timeout(SENDS_LAST_MS));
   if (isAll) uplink = void uplink.close();
-  microphone.close();
-  setup.closed();
+  release();
   become("stopped");
   element("again").focus();
   if (!isAll) complain(text("alarm.not_sent"), 600_000);

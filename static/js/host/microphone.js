@@ -2,7 +2,6 @@
 import { LevelWatch, measure } from "./level.js";
 
 const MEASURED_EVERY_MS = 125, WINDOW_SAMPLES = 8192; // 171 ms at 48 kHz: no sample between two looks is missed
-const RATE_HZ = 48000;
 const CODES = {
   NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "no_device", NotReadableError: "busy",
   AbortError: "busy", OverconstrainedError: "no_device",
@@ -68,7 +67,7 @@ export class Microphone extends EventTarget {
 
   #build() {
     if (this.#context) return;
-    this.#context = new AudioContext({ sampleRate: RATE_HZ });
+    this.#context = new AudioContext(); // at the device's own rate: Firefox connects no others
     this.#gate = this.#context.createGain();
     this.#gate.gain.value = this.paused ? 0 : 1;
     this.#out = new MediaStreamAudioDestinationNode(this.#context, { channelCount: 1, channelCountMode: "explicit" });

@@ -93,7 +93,8 @@ export class Setup extends EventTarget {
   /** To where something is missing. */
   focusMissing() {
     const places = { mic: "#mic-allow", keep: "input[name=keep]", public: "input[name=public]" };
-    document.querySelector(places[this.#missing()[0]])?.focus();
+    if (this.#blocked) element("blocked").scrollIntoView({ block: "center" });
+    else document.querySelector(places[this.#missing()[0]])?.focus();
   }
 
   #say(id, words) {

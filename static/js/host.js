@@ -1,5 +1,5 @@
 // The host's page: a microphone, a recorder, a line to the server that loses nothing, and what the audience reads.
-import { get, post } from "./api.js";
+import { post } from "./api.js";
 import { Audience } from "./host/audience.js";
 import { Microphone } from "./host/microphone.js";
 import { Recorder, recordedType } from "./host/recorder.js";
@@ -21,6 +21,7 @@ const audience = new Audience(element("lines"), text, {
   mend: (place) => post(`/api/host/${data.room}/sentence`, place),
   remove: (place) => post(`/api/host/${data.room}/sentence`, place),
 });
+const title = document.title;
 let phase = "setup"; // setup, air, paused, stopping, stopped
 let uplink = null, recorder = null, startedAt = 0, heardMs = 0, offlineAt = 0, engineReady = false, trouble = { code: "", until: 0 };
 
@@ -65,6 +66,7 @@ function show() {
   else if (phase === "stopped" && known?.grace_left_s) hint = text("state.stopped_grace", { time: minutes(watch.graceLeftS()) });
   element("host").dataset.state = key;
   say("state", key && text(`state.${key}`));
+  document.title = key ? `${text(`state.${key}`)} · ${title}` : title; // for whoever looks at another tab
   say("state-hint", hint);
   element("end").hidden = key === "ended";
   showTrouble();
@@ -178,7 +180,8 @@ async function stop() {
   if (isAll) uplink = void uplink.close();
   release();
   become("stopped");
-  element("again").focus();
+  element("again").focus({ preventScroll: true });
+  scrollTo(0, 0);
   if (!isAll) complain(text("alarm.not_sent"), 600_000);
   watch.ask();
 }

@@ -19,7 +19,9 @@ CALLED = (
     "transcripts/selectors.py",
     "asr/rooms",
 )
-FOR_OPERATORS = {"asr/rooms/messages.py", "asr/rooms/operating.py"}  # our own page calls these
+FOR_OUR_PAGES = {  # they have words of their own
+    "asr/rooms/messages.py", "asr/rooms/operating.py", "asr/rooms/pen.py",
+}  # fmt: skip
 
 
 def test_an_operator_s_message_is_shown_as_it_was_written():
@@ -57,7 +59,7 @@ def test_every_refusal_that_an_http_client_or_a_host_can_meet_has_words(place):
     )
     sources = [BASE_DIR / place, *(BASE_DIR / place).rglob("*.py")]
     ours = [path for path in sources if path.suffix == ".py" and "tests" not in path.parts]
-    ours = [path for path in ours if str(path.relative_to(BASE_DIR)) not in FOR_OPERATORS]
+    ours = [path for path in ours if str(path.relative_to(BASE_DIR)) not in FOR_OUR_PAGES]
     codes = {code for path in ours for code in raised.findall(path.read_text("utf-8"))}
     assert codes
     assert codes - set(known) == set()

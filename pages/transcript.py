@@ -186,7 +186,7 @@ def _choices(request: HttpRequest, found: Transcript, langs: Sequence[str]) -> d
 
 def _forms() -> list[tuple[str, str]]:
     return [
-        ("txt", _("Text")),
+        ("txt", _("Plain text")),
         ("docx", _("Document")),
         ("srt", _("Subtitles, SubRip")),
         ("vtt", _("Subtitles, WebVTT")),

@@ -5,9 +5,12 @@ For pages and gateways: each of these asks the permission itself. Errors: NotFou
 `text_too_long` with `most`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+
+from django.core.exceptions import ObjectDoesNotExist
 
 from rooms.access import Identity
 from rooms.errors import Forbidden, NotFound
@@ -75,17 +78,17 @@ def correct(
     cleaned (transcripts/text.py). Viewers get it as `sentence` with a new version; outdated translations are made
     again. It does not matter whether the part is being written or is over.
     """
-    row = _row(place, identity)
-    return correct_sentence(
-        sentence=row, text=clean_text(text), seen_version=seen_version, by=_editor(identity, reason)
-    )
+    row, cleaned, editor = _row(place, identity), clean_text(text), _editor(identity, reason)
+    with _still_there():
+        return correct_sentence(sentence=row, text=cleaned, seen_version=seen_version, by=editor)
 
 
 def remove(place: SentencePlace, *, seen_version: int, identity: Identity, reason: str = "") -> None:
     """Take a sentence back for good, with its translations, its pieces and its earlier texts; with `lang` of another
     language than the spoken one that translation alone. Viewers get `removed`. Removing again changes nothing.
     """
-    remove_sentence(_row(place, identity), seen_version=seen_version, by=_editor(identity, reason))
+    with _still_there():
+        remove_sentence(_row(place, identity), seen_version=seen_version, by=_editor(identity, reason))
 
 
 def look(place: SentencePlace, *, identity: Identity) -> SentenceNow:
@@ -129,6 +132,15 @@ def _row(place: SentencePlace, identity: Identity) -> Sentence:
     if row is None:
         raise NotFound("sentence_not_found")
     return row
+
+
+@contextmanager
+def _still_there() -> Iterator[None]:
+    """What was deleted with its part since it was looked up is not found either."""
+    try:
+        yield
+    except ObjectDoesNotExist:
+        raise NotFound("sentence_not_found") from None
 
 
 def _editor(identity: Identity, reason: str) -> Editor:

@@ -175,7 +175,9 @@ def correct_sentence(
     track = locked(Track.objects.filter(pk=sentence.track_id)).get()
     pieces = whole_sentence(sentence) if sentence.of_version is None else [sentence]
     rows = list(locked(Sentence.with_removed.filter(pk__in=[piece.pk for piece in pieces])))
-    row = next(row for row in rows if row.pk == sentence.pk)
+    row = next((row for row in rows if row.pk == sentence.pk), None)
+    if row is None:
+        raise Sentence.DoesNotExist  # its part was deleted meanwhile
     refuse_outdated(row, seen_version)
     if row.text == text or row.removed_at is not None:
         return row

@@ -68,7 +68,7 @@ def test_host_corrects_with_the_keyboard_and_is_told_when_somebody_was_faster(pa
     page.goto("/room/A/transcript")
     page.get_by_role("button", name="Correct", exact=True).press("Enter")
     page.locator("#p1-s0").press("Enter")
-    field = page.get_by_label("Text", exact=True)
+    field = page.get_by_label("How it should read")
     expect(field).to_have_value("Won.")
     correct_sentence(sentence=one, text="1.")
     field.fill("One.")

@@ -8,7 +8,8 @@ import pytest
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from rooms.access import Identity
@@ -33,6 +34,7 @@ from transcripts.tasks import TOMBSTONES_STAY, purge
 from transcripts.text import TEXT_MOST_CHARS, clean_text
 
 pytestmark = pytest.mark.django_db
+unhurried = hypothesis_settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 ALL = 10**6
 
 
@@ -324,6 +326,7 @@ def test_text_that_cannot_be_stored_is_refused(typed, code):
     assert code_of(BadInput, clean_text, typed) == code
 
 
+@unhurried
 @given(st.text(max_size=300))
 def test_cleaned_text_stays_as_it_is_and_can_be_stored(typed):
     try:

@@ -12,7 +12,8 @@ import docx
 import pytest
 import webvtt
 from django.conf import settings
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -38,6 +39,7 @@ from transcripts.services import (
 )
 from transcripts.text import one_line
 
+unhurried = hypothesis_settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 SCHEMA = Path(settings.BASE_DIR) / "docs" / "openapi" / "transcript.json"
 TALK = [
     Spoken(0, 6200, "Good evening everybody, and welcome to this talk about soldering, in which I will show you how to "
@@ -77,6 +79,7 @@ def words(text):
     return re.sub(r"\s", "", text)
 
 
+@unhurried
 @given(speech)
 def test_cues_keep_the_rules_and_every_character_whatever_is_said(rows):
     said = spoken(rows)
@@ -92,6 +95,7 @@ def test_cues_keep_the_rules_and_every_character_whatever_is_said(rows):
         assert after.start_ms - before.end_ms >= GAP_MS
 
 
+@unhurried
 @given(
     st.lists(
         st.tuples(st.integers(200, 3000), st.text("abcdefghij ,.", min_size=8, max_size=200)), max_size=15
@@ -108,6 +112,7 @@ def test_whoever_speaks_at_a_usual_pace_can_be_read_in_time(rows):
         assert made[-1].start_ms <= said[-1].end_ms + LAG_MOST_MS
 
 
+@unhurried
 @given(st.text(max_size=200))
 def test_units_are_the_whole_text_and_fit_on_a_line(text):
     found = units(text)
@@ -136,6 +141,7 @@ def test_fast_speech_is_shown_later_but_never_by_more_than_a_bound():
     assert starts == sorted(starts)
 
 
+@unhurried
 @example([(0, 0, "\x1b"), (0, 0, "\u202e")])
 @given(speech)
 def test_other_programs_read_the_subtitles_as_they_were_meant(rows):
@@ -187,6 +193,7 @@ def test_files_have_names_that_every_system_takes(code, title, name):
     assert file_name(code, title, langs="de", part=None, ending="srt") == name
 
 
+@unhurried
 @given(st.text(max_size=300))
 def test_no_title_makes_a_dangerous_name(title):
     name = file_name("ABC", title, langs="de", part=2, ending="srt")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 import requests
@@ -47,23 +48,46 @@ def test_every_address_that_it_prints_answers_and_its_admin_may_come_in(
         assert line, printed
         printed += line
     closing = printed[printed.index("The stack goes on") :]
-    addresses = re.findall(r"  (http://\S+)", closing)
-    assert len(addresses) == 4
-    for address in addresses:
-        assert requests.get(address, timeout=10).status_code == 200, address
-    assert "s0001w1" in requests.get(addresses[1], timeout=10).text.lower()
-    found = re.search(r"user (\S+), password (\S+)", closing)
-    assert found
-    browser = requests.Session()
-    login = browser.get(addresses[3], timeout=10)
-    answer = browser.post(
-        login.url,
-        data={"username": found[1], "password": found[2], "csrfmiddlewaretoken": browser.cookies["csrftoken"]},
-        headers={"Referer": login.url}, timeout=10,
-    )  # fmt: skip
-    assert "Log out" in answer.text
-    rooms = requests.get(addresses[0], timeout=10).json()["rooms"]
+    found = dict(re.findall(r"^  (\w[\w ]*\w) +(http://\S+)", closing, re.MULTILINE))
+    assert list(found) == [
+        "all talks", "read along", "the hall screen", "the transcript", "speak yourself", "all halls", "admin pages",
+        "as plain text",
+    ]  # fmt: skip
+    for name in ("all talks", "read along", "the hall screen", "the transcript"):
+        answer = page(found[name])
+        assert (answer.status_code, answer.history) == (200, []), name
+    for name in ("as plain text", "the transcript"):
+        assert "s0001w1" in page(found[name]).text.lower(), name
+    for name, shown in (("speak yourself", "Start captions"), ("all halls", "Demo hall")):
+        password = re.search(rf"{re.escape(found[name])}  password (\S+)", closing)
+        assert password
+        assert shown in signed_in(found[name], password[1]).text, name
+    login = re.search(r"user (\S+), password (\S+)", closing)
+    assert login
+    assert "Log out" in signed_in(found["admin pages"], login[2], username=login[1]).text
+    rooms = requests.get(found["all talks"] + "room_list", timeout=10).json()["rooms"]
     assert [room["host_connection_id"] for room in rooms if room["id"] == "DEMO"] == [""]
+
+
+def page(address: str) -> requests.Response:
+    """As a browser asks."""
+    return requests.get(address, headers={"Accept": "text/html"}, timeout=30)
+
+
+def signed_in(address: str, password: str, **fields: str) -> requests.Response:
+    """The page behind the login that it leads to, through its form."""
+    browser = requests.Session()
+    browser.headers["Accept"] = "text/html"
+    asked = browser.get(address, timeout=30)
+    form = re.search(
+        r'<form[^>]*action="([^"]*)"[^>]*>(?:(?!</form>).)*type="password"', asked.text, re.DOTALL
+    )
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', asked.text)
+    assert form or fields, asked.text
+    assert token, asked.text
+    target = urljoin(asked.url, form[1] if form and form[1] else asked.url)
+    values = {**fields, "password": password, "csrfmiddlewaretoken": token[1], "next": urlsplit(address).path}
+    return browser.post(target, data=values, headers={"Referer": asked.url}, timeout=30)
 
 
 def test_once_ends_when_the_room_is_closed_with_one_line_of_json(tmp_path: Path) -> None:

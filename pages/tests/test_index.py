@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from asr.tests.make import join, served
 from rooms.models import Event, Hall, Room
-from rooms.tests.make import room
+from rooms.tests.make import person, room
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +67,15 @@ def test_times_are_those_of_the_event(client):
 
 def test_without_talks_it_says_what_will_happen(client):
     assert "No talks yet" in client.get("/").content.decode()
+
+
+def test_a_fresh_installation_says_how_rooms_come_about(client, admin_client):
+    assert "Sign in as an organiser" in client.get("/").content.decode()
+    client.force_login(person("hugo", group="hosts"))
+    assert "An admin imports the schedule" in client.get("/").content.decode()
+    client.force_login(person("anna", group="admins"))
+    assert "createsuperuser" in client.get("/").content.decode()
+    assert 'href="/admin/rooms/room/"' in admin_client.get("/").content.decode()
 
 
 def test_between_the_days_it_says_when_it_goes_on(client):

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -26,14 +27,16 @@ from asr.sample import SAMPLE
 from gateways.conference.client.host import HostLostError, HostOptions, HostRefusedError
 from gateways.conference.client.viewer import Caption, Key
 from ops.demonstration import Stored, Talk, describe, result_line, stream_talk
-from rooms.models import Room
+from rooms.models import Hall, Room
+from rooms.seed import settings_event
 from transcripts.models import Sentence
 from transcripts.selectors import first_part
 
-ROOM = "DEMO"
+ROOM, HALL = "DEMO", "demo"
 UP_WITHIN_S = 900.0  # the first start fetches the model
 STOP_WITHIN_S = 6.0
 CLOSED_WITHIN_S = 60.0
+LOOKS_EVERY_S = 0.5  # whether the stack still runs
 ADMIN = "admin"
 OPUS_RATE_HZ = 48_000
 
@@ -69,7 +72,9 @@ class Command(BaseCommand):
         try:
             result = self._show(up, base, talk, blobs)
             if not options["once"]:
-                self._leave_running(up, base, talk.lang)
+                self._say(_addresses(base, talk.lang))
+                while _asked_again(up):
+                    self._show(up, base, talk, blobs)
         except KeyboardInterrupt:
             self.stdout.write("\nstopping")
             return
@@ -90,9 +95,7 @@ class Command(BaseCommand):
         _wait_until_healthy(up, base)
         if talk.lang not in settings.ENV.source_langs:
             raise CommandError(f"{talk.lang} is not among SOURCE_LANGS")
-        room, _ = Room.objects.update_or_create(
-            code=ROOM, defaults={"title": "Demonstration", "published": True}
-        )
+        room = _room()
         options = HostOptions(url=base, room=ROOM, password=_host_key(base), lang=talk.lang, target=talk.lang)
         target = _second_language(base, talk.lang)
         self._say(f"Streaming {talk.path.name} into room {ROOM}")
@@ -107,19 +110,6 @@ class Command(BaseCommand):
         elif self.stdout.isatty():
             self.stdout.write(f"{at_s:7.2f} s  …   {caption.text[-100:]}\x1b[K\r", ending="")
             self.stdout.flush()
-
-    def _leave_running(self, up: subprocess.Popen[bytes], base: str, lang: str) -> None:
-        _make_admin()
-        self._say(
-            "\nThe stack goes on until Ctrl-C.\n"
-            f"  room list    {base}/room_list\n"
-            f"  transcript   {base}/room/{ROOM}/transcript/{lang}\n"
-            f"  health       {base}/health\n"
-            f"  admin pages  {base}/admin/  user {ADMIN}, password {settings.ENV.admin_password}\n"
-            f"Speak yourself:  .venv/bin/python manage.py stream FILE --room {ROOM} --url {base}"
-            f" --password {settings.ENV.host_password}"
-        )
-        up.wait()
 
     def _close(self, base: str, room_id: int) -> None:
         """Close the room and wait until it is: all is stored then, and the next demo begins anew."""
@@ -148,6 +138,49 @@ def _wait_until_healthy(up: subprocess.Popen[bytes], base: str) -> None:
             pass
         time.sleep(0.1)
     raise CommandError(f"the stack was not ready within {UP_WITHIN_S:.0f} s; see {settings.VAR_DIR / 'run'}")
+
+
+def _addresses(base: str, lang: str) -> str:
+    """Where to go now, and with which password."""
+    _make_admin()
+    host, admin = settings.ENV.host_password, settings.ENV.admin_password
+    return f"""
+The stack goes on until Ctrl-C. Open in a browser:
+  all talks        {base}/
+  read along       {base}/room/{ROOM}
+  the hall screen  {base}/hall/{HALL}
+  the transcript   {base}/room/{ROOM}/transcript
+  speak yourself   {base}/room/{ROOM}/host  password {host}
+  all halls        {base}/live  password {admin}
+  admin pages      {base}/admin/  user {ADMIN}, password {admin}
+  as plain text    {base}/room/{ROOM}/transcript/{lang}
+A microphone needs this machine's own browser, or https. From a file instead:
+  .venv/bin/python manage.py stream FILE --room {ROOM} --url {base} --password {host}
+{"Enter: the sample once more, to watch it on these pages." if sys.stdin.isatty() else ""}"""
+
+
+def _asked_again(up: subprocess.Popen[bytes]) -> bool:
+    """Wait until somebody presses Enter (True) or the stack ends (False)."""
+    if not sys.stdin.isatty():
+        up.wait()
+    while up.poll() is None:
+        if select.select([sys.stdin], [], [], LOOKS_EVERY_S)[0]:
+            return bool(sys.stdin.readline()) or bool(up.wait())
+    return False
+
+
+def _room() -> Room:
+    """The demo's room, in a hall of its own, so that the hall's screen shows it."""
+    event = settings_event()
+    hall, _ = Hall.objects.get_or_create(slug=HALL, defaults={"event": event, "name": "Demo hall"})
+    values = {
+        "title": "Demonstration",
+        "published": True,
+        "hall": hall,
+        "event": hall.event,
+        "location": hall.name,
+    }
+    return Room.objects.update_or_create(code=ROOM, defaults=values)[0]
 
 
 def _make_admin() -> None:

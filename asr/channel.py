@@ -48,6 +48,10 @@ class Channel:
         self._needs_from = ""  # the first entry since it was silent; "": it is
         self._heard = False
 
+    def look(self) -> None:
+        """See `Sink`."""
+        self._sink.look()
+
     @property
     def heard_ms(self) -> int:
         """End of the audio that was heard."""

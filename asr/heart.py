@@ -23,15 +23,23 @@ class Heart:
     """Renews the lease every second from a thread; the main loop ticks it, and checks it for a lost lease.
 
     A long decode is not taken for death, and a main loop that hangs is: when it has not ticked for `stuck_s`, the lease
-    is not renewed, and the sweep gives the session to the next generation. The thread itself asks nothing but PostgreSQL.
+    is not renewed, and the sweep gives the session to the next generation. The thread itself asks nothing but PostgreSQL,
+    also `beside` the beat: what the main loop should know and not wait for.
     """
 
     def __init__(
-        self, lease: Lease, progress: Progress, *, stuck_s: float, clock: Callable[[], float] = time.monotonic
+        self,
+        lease: Lease,
+        progress: Progress,
+        *,
+        stuck_s: float,
+        beside: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lease = lease
         self._progress = progress
         self._stuck_s = stuck_s
+        self._beside = beside
         self._clock = clock
         self._ticked_at = clock()
         self._stuck = False
@@ -62,6 +70,7 @@ class Heart:
             return
         try:
             self.state = leases.beat(self._lease, self._progress)
+            self._beside()
         except LeaseLost:
             self._lost = True
             self._stopped.set()

@@ -89,7 +89,7 @@ class SessionProcess:
         self._trimmed_at = time.monotonic()
         self._audio_waits = False
         self._after = "0-0"
-        self._heart = Heart(lease, self._progress(), stuck_s=settings.ENV.asr_stuck_s)
+        self._heart = Heart(lease, self._progress(), stuck_s=settings.ENV.asr_stuck_s, beside=self._look)
 
     def run(self) -> None:
         """Process audio until the session closes. Raises LeaseLost."""
@@ -135,6 +135,10 @@ class SessionProcess:
         self._after = entry.entry_id
         if channel is not None and entry.kind == "end" and entry.channel:
             self._leave(entry.channel)
+
+    def _look(self) -> None:
+        for channel in tuple(self._channels.values()):
+            channel.look()
 
     def _channel(self, key: str) -> Channel | None:
         """The channel of this key; None where no gateway has opened it."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 from datetime import datetime
 
 from django.db import close_old_connections
@@ -17,7 +15,6 @@ from asr.rooms.pen import end_expired_pen
 from rooms.outages import DATABASE_OUTAGES
 from transcripts.models import Part
 
-LOOK_EVERY_S = 0.25
 BEHIND_S = (
     2.0  # a process whose newest audio came so long before the pen was taken had not heard what was said then
 )
@@ -25,12 +22,14 @@ logger = logging.getLogger(__name__)
 
 
 class PenWatch:
-    """Of one part's process. What it last read holds while PostgreSQL is away: a lease ends by the clock all the same."""
+    """Of one part's process. What it last read holds while PostgreSQL is away: a lease ends by the clock all the same.
 
-    def __init__(self, part: Part, *, clock: Callable[[], float] = time.monotonic) -> None:
+    `look` is for another thread than the rest: what it reads may be older than what `settle_pen` has read meanwhile, and
+    is put right by the next one.
+    """
+
+    def __init__(self, part: Part) -> None:
         self._part = part
-        self._clock = clock
-        self._looked_at = -LOOK_EVERY_S
         self._pen: Pen | None = None
 
     @property
@@ -44,10 +43,7 @@ class PenWatch:
         return self._pen.written_at if self._pen else None
 
     def look(self) -> None:
-        """Read it, a few times a second at most."""
-        if self._clock() - self._looked_at < LOOK_EVERY_S:
-            return
-        self._looked_at = self._clock()
+        """Read it, if PostgreSQL is there."""
         try:
             self._pen = Pen.objects.filter(room=self._part.room_id, released_at=None).first()
         except DATABASE_OUTAGES:

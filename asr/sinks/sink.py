@@ -31,6 +31,9 @@ class Sink(Protocol):
     def note_backlog(self, since_s: float | None) -> None:
         """Audio that came at `since_s` is not text yet (None: nothing waits)."""
 
+    def look(self) -> None:
+        """Read what others may have changed. Each second from the heart's thread: captions wait for no answer of PostgreSQL's."""
+
     def wants_break(self) -> bool:
         """Whether another writer begins or ends now: the unfinished sentence is to be ended, and handled."""
 

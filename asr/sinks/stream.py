@@ -49,6 +49,9 @@ class StreamSink:
         """Only counted: a gateway sees itself when text comes."""
         self._delay.waits_since(since_s)
 
+    def look(self) -> None:
+        """Nobody else writes here."""
+
     def wants_break(self) -> bool:
         """Nobody else writes here."""
         return False

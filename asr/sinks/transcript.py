@@ -44,7 +44,6 @@ class TranscriptSink:
         part: Part,
         *,
         wait: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lease = lease
         self._part = part
@@ -56,7 +55,7 @@ class TranscriptSink:
         self._next_index: int | None = None  # of this part's next sentence, once it is known
         self._taken = 0  # sentences that the captioner of this generation has given out
         self._waiting: list[Spoken] = []  # for the sentence of a person who has the pen
-        self._watch = PenWatch(part, clock=clock)
+        self._watch = PenWatch(part)
         self._holder: int | None = None  # the pen that this generation has made way for
         self._written_at: datetime | None = None  # of that pen, when what waits was last divided
         self._breaks = False
@@ -77,9 +76,12 @@ class TranscriptSink:
         if self._delay.moved():
             self._publish(Delays(transcription_s=self._delay.mark_published()))
 
+    def look(self) -> None:
+        """Has a person taken the pen?"""
+        self._watch.look()
+
     def wants_break(self) -> bool:
         """A person has taken the pen, or has it no longer."""
-        self._watch.look()
         pen = self._watch.pen
         self._breaks = (pen.pk if pen else None) != self._holder
         return self._breaks
@@ -116,6 +118,7 @@ class TranscriptSink:
         """The room's state says so."""
 
     def _stored(self) -> Resume:
+        self._watch.read()
         committed_ms = Session.objects.values_list("committed_ms", flat=True).get(pk=self._lease.session_id)
         return Resume(committed_ms, last_spoken(self._part))
 

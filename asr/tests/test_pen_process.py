@@ -31,16 +31,6 @@ from transcripts.models import Sentence
 WITHIN_S = 60
 
 
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
 def said(start_ms, text, word_ms=500):
     words = tuple(
         Word(start_ms + word_ms * at, start_ms + word_ms * (at + 1), f" {word}", 1.0)
@@ -57,14 +47,13 @@ class Room:
         self.lease = served(self.host_lease)
         self.room_id = self.host_lease.room_id
         self.spoken = SpokenClock()
-        self.watch = Clock()
         part = room_session_of(self.host_lease).part
-        self.sink = TranscriptSink(self.lease, part, wait=lambda seconds: None, clock=self.watch)
+        self.sink = TranscriptSink(self.lease, part, wait=lambda seconds: None)
 
     def hears(self, *events, committed_ms, heard_ms=None):
         """A step of the process."""
         self.spoken.arrived(heard_ms or committed_ms, timezone.now().timestamp())
-        self.watch.now += 1
+        self.sink.look()
         breaks = self.sink.wants_break()
         return breaks, self.sink.handle(list(events), committed_ms=committed_ms, clock=self.spoken)
 
@@ -168,12 +157,11 @@ class TestTwoWriters:
         now = timezone.now().timestamp()
         room.spoken.arrived(1000, now - 20)
         take_pen(room.room_id)
-        room.watch.now += 1
+        room.sink.look()
         assert room.sink.wants_break()
         room.sink.handle([], committed_ms=1000, clock=room.spoken)
         assert Pen.objects.get().from_ms is None
         room.spoken.arrived(15_000, now - 5)
-        room.watch.now += 1
         room.sink.handle([said(2000, "One two.")], committed_ms=3000, clock=room.spoken)
         assert room.texts == ["One two."]
         assert room.hears(said(15_000, "Three."), committed_ms=16_000, heard_ms=17_000) == (False, 15_000)

@@ -19,7 +19,8 @@ from asr.rooms.messages import send_message
 from asr.rooms.models import HostMessage, RoomSession
 from asr.tests.make import slots
 from ops import browser as drive
-from pages.tests.conftest import sign_in, watch
+from ops.faults.stack import HOST_PASSWORD as STACK_PASSWORD
+from pages.tests.conftest import HOST_PASSWORD, sign_in, watch
 from pages.tests.relay import Relay
 from rooms.models import Consent
 from rooms.tests.make import room
@@ -80,13 +81,13 @@ def host(browser, server):
     """Opens the host's page of a room, signed in, with a microphone that is allowed."""
     contexts, errors = [], []
 
-    def open_page(code="TALK1", *, url=server, microphone=True, answers=True):
+    def open_page(code="TALK1", *, url=server, password=HOST_PASSWORD, microphone=True, answers=True):
         permissions = ["microphone"] if microphone else []
         contexts.append(drive.context(browser, url, viewport=drive.PHONE, permissions=permissions))
         page = contexts[-1].new_page()
         page.add_init_script(NOTE_BLOBS)
         errors.append(watch(page))
-        sign_in(page)
+        sign_in(page, password)
         page.goto(f"/room/{code}/host")
         if microphone:
             page.get_by_label("Which one").wait_for()
@@ -157,6 +158,29 @@ def test_what_is_said_arrives_byte_for_byte_though_the_network_swallows_it_and_b
     )
     assert decoder.stats.packets_bad == 0
     assert samples / 16000 > 8
+
+
+@pytest.mark.stack
+def test_a_talk_is_captioned_without_a_gap_though_the_server_is_killed(host, shared_stack, unused_rooms):
+    """By the scripted recogniser, whose words say which half second of sound they are."""
+    code = next(unused_rooms)
+    page = host(code, url=shared_stack.url, password=STACK_PASSWORD)
+    start(page)
+    page.locator("#lines").get_by_text("S0002w1").wait_for()
+    shared_stack.kill(shared_stack.pid("web"))
+    page.get_by_role("heading", name="Connection lost. Keep speaking.").wait_for()
+    page.get_by_role("heading", name="You are on air", exact=True).wait_for()
+    page.locator("#lines").get_by_text("S0008w1").wait_for()
+    stop(page)
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Close the room for everybody").click()
+    page.get_by_role("heading", name="The room is closed.").wait_for()
+    wait_for_rows(page, lambda: shared_stack.session(code)["state"] == "closed")
+    words = " ".join(text for _, _, text in shared_stack.sentences(code)).lower().split()
+    expected = [f"s{n // 4:04}w{n % 4 + 1}" for n in range(4, 4 + len(words))]
+    assert [word.strip(".,") for word in words] == expected
+    assert len(words) >= 29
+    assert {part for part, _, _ in shared_stack.sentences(code)} == {1}
 
 
 def test_pausing_stopping_starting_again_and_closing(host):
@@ -306,6 +330,23 @@ def test_levels_that_are_too_high_too_low_or_not_there_are_told_apart(page):
         }"""
     )
     assert alarms == ["", "clipping", "muted", "silent", "quiet", ""]
+
+
+def test_of_what_cannot_be_sent_the_last_minute_is_kept_and_the_rest_is_counted(page):
+    page.goto("/login")
+    kept_ms, lost_ms, is_drained = page.evaluate(
+        """async () => {
+          let now = 0;
+          performance.now = () => now;
+          const { Uplink } = await import("/static/js/host/uplink.js");
+          const uplink = new Uplink({ room: "NOWHERE", lang: "en", consent: 0 }); // the server refuses it
+          for (; now < 80_000; now += 250) uplink.push(new ArrayBuffer(10));
+          const found = [uplink.keptMs, uplink.lostMs];
+          await new Promise((done) => uplink.addEventListener("status", done));
+          return [...found, await uplink.drained()];
+        }"""
+    )
+    assert (kept_ms, lost_ms, is_drained) == (60_250, 19_750, False)
 
 
 def wait_for_rows(page, holds):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
@@ -50,14 +51,22 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """Runs of one direction: on a line with those of the other nobody could tell in which order to read."""
+
+    direction: str
+    runs: list[Run]
+
+
+@dataclass(frozen=True, slots=True)
 class Paragraph:
-    """What is read in one go, in one or two columns; each a list of runs."""
+    """What is read in one go, in one or two columns."""
 
     part: int
     index: int
     time: str
     voice: int | None
-    columns: list[list[Run]]
+    columns: list[list[Block]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +140,12 @@ def _text(request: HttpRequest, found: Transcript, langs: Sequence[str]) -> dict
 def _paragraph(read: ReadPart, items: Sequence[ReadSentence], langs: Sequence[str]) -> Paragraph:
     first = items[0]
     voice = first.speaker + 1 if first.speaker >= 0 else None
-    columns = [[run for item in items for run in _runs(item, read.part, lang)] for lang in langs]
+    columns = [_blocks(run for item in items for run in _runs(item, read.part, lang)) for lang in langs]
     return Paragraph(read.part.number, first.index, clock(first.start_ms), voice, columns)
+
+
+def _blocks(runs: Iterable[Run]) -> list[Block]:
+    return [Block(way, list(group)) for way, group in groupby(runs, key=lambda run: run.direction)]
 
 
 def _runs(item: ReadSentence, part: Part, lang: str) -> list[Run]:

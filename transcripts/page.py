@@ -9,7 +9,7 @@ from itertools import groupby
 from transcripts.models import Part
 from transcripts.reading import ReadSentence, Transcript, sentences_of
 
-PAGE_SENTENCES = 2500
+PAGE_SENTENCES = 1500  # two hours: more would keep a web process, and its captions, too long
 PARAGRAPH_CHARS = 600  # nobody pauses for minutes; readers do
 
 

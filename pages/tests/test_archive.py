@@ -43,7 +43,7 @@ def signed_in(client, password=HOST_PASSWORD):
     return client
 
 
-def said(code, *texts, lang="en", title="", hall="", **terms):
+def said(code, *texts, lang="en", title="", hall="", new_line=True, **terms):
     at = Room.objects.filter(code=code).first() or room(code, title=title or f"Title of {code}")
     if hall:
         at.hall, at.location = (
@@ -53,7 +53,9 @@ def said(code, *texts, lang="en", title="", hall="", **terms):
         at.save()
     values = {"source_lang": lang, "store": True, "public": True, "owner_id": None, **terms}
     part = open_part(room=at, terms=PartTerms(**values))
-    rows = [NewSentence(61_000 * n, 61_000 * n + 1900, text, new_line=True) for n, text in enumerate(texts)]
+    rows = [
+        NewSentence(61_000 * n, 61_000 * n + 1900, text, new_line=new_line) for n, text in enumerate(texts)
+    ]
     rows = add_sentences(part=part, sentences=rows)
     end_part(part=part)
     return rows
@@ -165,6 +167,12 @@ class TestReading:
         assert ">1:01</a>" in html
         assert re.search(r'lang="ar" dir="rtl">ar: One\.', html)
         assert re.search(r'class="s instead" data-place="1 1" lang="en" dir="ltr">Two\.', html)
+
+    def test_sentences_of_both_directions_are_not_on_one_line(self, client):
+        rows = said("A", "One.", "Two.", "Three.", new_line=False)
+        translate(rows[0], rows[2], lang="ar")
+        html = page(client, "/room/A/transcript?lang=ar")
+        assert re.findall(r'<p lang="\w+" dir="(\w+)">', html) == ["rtl", "ltr", "rtl"]
 
     def test_of_what_was_corrected_or_removed_only_the_present_text_is_there(self, client):
         one, two = said("A", "Wrong.", "Secret.")

@@ -4,8 +4,9 @@ import contextlib
 import re
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 
+from pages.failures import server_error
 from pages.tests.conftest import ADMIN_PASSWORD, HOST_PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +122,22 @@ def test_a_page_that_is_not_there_says_what_to_do_and_programs_get_the_plain_ans
     assert 'lang="de"' in lost.content.decode()
     plain = client.get("/nowhere", headers={"Accept": "*/*"})
     assert b"<h1>Not Found</h1>" in plain.content
+
+
+def test_a_failure_of_the_server_is_told_without_asking_postgresql(django_assert_num_queries):
+    request = RequestFactory().get("/", headers={**HTML, "Accept-Language": "de"})
+    with django_assert_num_queries(0):
+        answer = server_error(request)
+    assert answer.status_code == 500
+    assert "Auf dem Server ist etwas schiefgegangen" in answer.content.decode()
+    assert b"<h1>Server Error (500)</h1>" in server_error(RequestFactory().get("/")).content
+
+
+def test_who_may_not_see_a_page_is_told_who_may(client):
+    post_login(client, HOST_PASSWORD)
+    answer = client.get("/live")
+    assert answer.status_code == 403
+    assert "This page is for organisers" in answer.content.decode()
 
 
 def test_the_manifest_names_icons_that_are_there(client):

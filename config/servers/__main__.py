@@ -32,11 +32,13 @@ def run_uvicorn(application: str, host: str, port: int) -> None:
     """Until SIGTERM or Ctrl-C; sockets are closed with 1012 then."""
     import uvicorn
 
+    from config.servers.collector import calm_collector
     from config.servers.uvicorn_http import BoundedBodies, TimedRequests
     from config.servers.uvicorn_sockets import CaptionSocket
 
     module, _, name = application.partition(":")
     loaded: Any = getattr(importlib.import_module(module), name)
+    calm_collector()
     # below ERROR it logs what any client can cause: bad requests, closed connections
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(

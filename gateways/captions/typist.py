@@ -9,10 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
-from channels.exceptions import StopConsumer
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.utils import timezone
@@ -22,11 +19,12 @@ from asr.rooms.pen import PenLease, TypedSentence
 from asr.rooms.selectors import pen_holder
 from asr.rooms.services import recordable_room
 from gateways.captions import typed
+from gateways.captions.consumer import NOT_NOW, POLICY_VIOLATION, TOO_MANY_MESSAGES
 from gateways.captions.typed import Correct, Keep, Release, Take, Typing, TypistMessage, Undo
-from gateways.common import background
+from gateways.common.consumer import SocketConsumer
 from gateways.common.limits import TokenBucket
 from gateways.common.origin import origin_allowed
-from gateways.common.outbox import TRY_AGAIN_LATER, Close, Outbox, writer_of
+from gateways.common.outbox import Close
 from rooms.access import Identity
 from rooms.errors import Conflict, DomainError, Unauthenticated
 from rooms.web_session import identify_session
@@ -36,28 +34,22 @@ from transcripts.hub import hub
 from transcripts.live import room_group
 from transcripts.revisions import Editor
 
-POLICY_VIOLATION = 1008
 MESSAGES_PER_S, MESSAGES_BURST = 15.0, 60.0  # a page sends five a second while somebody types
 QUEUED_MOST = 64
 SHOWN_EVERY_S = 0.2
 YIELD_POLL_S = 0.1
 LOOK_EVERY_S = 2.0  # who has the pen, where no event said so
 SIGNED_IN_LOOKS = 15
-TOO_MANY_MESSAGES = Close(POLICY_VIOLATION, "too_many_messages")
-NOT_NOW = Close(TRY_AGAIN_LATER, "not_now")
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class TypistConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class TypistConsumer(SocketConsumer):
     """One captioner. Messages are worked off one after the other; of what is being typed only the newest counts.
 
     The pen is a lease in PostgreSQL: it is taken with the first thing that is typed, and a socket that ends gives
     nothing back. Its page comes back with the token, or the lease is over.
     """
-
-    channel_layer_alias = ""
-    _outbox: Outbox
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -70,24 +62,7 @@ class TypistConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._awake = asyncio.Event()
         self._changed = asyncio.Event()
         self._bucket = TokenBucket(rate_per_s=MESSAGES_PER_S, burst=MESSAGES_BURST)
-        self._ended = False
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """However it ends, nothing that it held outlives it."""
-        self._outbox = Outbox(send, write=writer_of(scope))
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._end()
-
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        """As Channels does, without a turn in the database's thread for every message."""
-        await getattr(self, get_handler_name(message))(message)
-
-    async def connect(self) -> None:
-        """Accept, then look who it is, so that a page can read why it is refused."""
-        await self.accept()
-        background.spawn(self._run())
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Note it; the work is done elsewhere."""
@@ -97,7 +72,7 @@ class TypistConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             asked = typed.message(text_data or "", now=timezone.now())
         except DomainError as error:
-            self._outbox.close(Close(POLICY_VIOLATION, error.code))
+            await self._refuse(error)
             return
         if isinstance(asked, Typing):
             self._typing = asked
@@ -107,30 +82,6 @@ class TypistConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._todo.append(asked)
         self._awake.set()
 
-    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
-        """The socket is gone."""
-        self._end()
-        raise StopConsumer
-
-    # --- tasks
-
-    async def _run(self) -> None:
-        """To its own end, also where the socket ends first: what had come is stored."""
-        try:
-            await self._join()
-            await self._work_off()
-        except DomainError as error:
-            self._outbox.close(NOT_NOW if error.retry else Close(POLICY_VIOLATION, error.code))
-        except (DatabaseError, OSError) as error:
-            logger.warning("captioner refused", extra={"error": type(error).__name__})
-            self._outbox.close(NOT_NOW)
-        except Exception:
-            logger.exception("captioner refused")
-            self._outbox.close(NOT_NOW)
-        finally:
-            if self._room_id:
-                await hub().unsubscribe(room_group(self._room_id), self._on_event)
-
     async def _join(self) -> None:
         headers = dict(self.scope["headers"])
         if not origin_allowed(headers.get(b"origin", b"").decode("latin-1")):
@@ -139,7 +90,22 @@ class TypistConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         room = await database_sync_to_async(recordable_room)(self.scope["url_route"]["kwargs"]["room"])
         self._room_id = room.pk
         await hub().subscribe(room_group(room.pk), self._on_event)
-        background.spawn(self._watch())
+        self._tasks = [self._work(self._work_off()), self._work(self._watch())]
+
+    async def _leave(self) -> None:
+        """What had come before the end is stored all the same."""
+        self._awake.set()
+        self._changed.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._room_id:
+            await hub().unsubscribe(room_group(self._room_id), self._on_event)
+
+    async def _refuse(self, error: Exception | None) -> None:
+        if isinstance(error, DomainError) and not error.retry:
+            self._outbox.close(Close(POLICY_VIOLATION, error.code))
+        else:
+            self._outbox.close(NOT_NOW)
 
     async def _identify(self) -> None:
         key = self.scope.get("cookies", {}).get(settings.SESSION_COOKIE_NAME, "")
@@ -154,7 +120,7 @@ class TypistConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _watch(self) -> None:
         """Say who has the pen; and whether this person is still signed in."""
         looks = 0
-        while not self._ended:
+        while not self._ended.is_set():
             with contextlib.suppress(DatabaseError):  # a lease ends by itself
                 await self._show_holder()
             looks += 1
@@ -170,7 +136,7 @@ class TypistConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._identify()
         except DomainError as error:
             if not error.retry:
-                self._outbox.close(Close(POLICY_VIOLATION, error.code))
+                await self._refuse(error)
 
     async def _show_holder(self) -> None:
         holder = await database_sync_to_async(pen_holder)(self._room_id)
@@ -182,10 +148,10 @@ class TypistConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._outbox.show(typed.pen("other"), slot="pen")
 
     async def _work_off(self) -> None:
-        while not self._ended:
+        while not self._ended.is_set():
             await self._awake.wait()
             self._awake.clear()
-            while self._todo or (self._typing is not None and not self._ended):
+            while self._todo or (self._typing is not None and not self._ended.is_set()):
                 if self._todo:
                     asked: TypistMessage = self._todo.popleft()
                 elif self._typing is not None:
@@ -261,9 +227,3 @@ class TypistConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if identity is None:
             raise Unauthenticated("not_signed_in")
         return Editor(identity.user_id, "captioner")
-
-    def _end(self) -> None:
-        self._ended = True
-        self._outbox.stop()
-        self._awake.set()
-        self._changed.set()

@@ -128,7 +128,8 @@ async def test_person_writes_and_the_recogniser_goes_on_when_they_stop(stack, ro
     assert texts[stored["index"]] == "Good morning."
     assert texts.count("Good morning.") == 1
     assert not any("S0003" in text for text in texts)
-    assert [version["version"] for version in page.of("sentence")] == list(range(1, len(texts) + 1))
+    versions = [message["version"] for message in page.of("sentence")]
+    assert versions == list(range(1, len(versions) + 1))
 
 
 async def test_second_captioner_is_told_that_somebody_else_writes_and_nothing_of_theirs_is_lost(

@@ -92,4 +92,6 @@ SHOWN = [
         click=("#edit", "#p1-s2", "#editor-title"),
     ),
     ShownPage("not-found", "/nowhere", status=404),
+    ShownPage("captioner", "/room/LIVE/type", power="host", ready='#pen[data-holder="nobody"]'),
+    ShownPage("captioner-refused", "/room/QUIET/type", power="host", status=403, themes=("light",)),
 ]

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from pages import (
     appearance,
     archive,
+    captioner,
     failures,
     host,
     index,
@@ -20,7 +21,7 @@ from pages import (
 from pages.api import PagesAPI
 
 PAGES = [
-    index, login, appearance, manifest, viewer, screen, host, live, archive, transcript, transcript_edit, transcript_files,
+    index, login, appearance, manifest, viewer, screen, host, captioner, live, archive, transcript, transcript_edit, transcript_files,
 ]  # fmt: skip
 
 api = PagesAPI(title="Souffleur, pages", urls_namespace="pages_api", docs_url=None, openapi_url=None)

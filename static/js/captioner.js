@@ -173,7 +173,7 @@ $("hand-back").addEventListener("click", handBack);
 $("undo").addEventListener("click", undo);
 $("use-heard").addEventListener("click", useHeard);
 keep.addEventListener("change", () => pen.keep(keep.checked));
-addEventListener("beforeunload", (event) => (pen.unsent.length || box.value.trim()) && event.preventDefault());
+addEventListener("beforeunload", (event) => pen.unsent.length && event.preventDefault()); // a reload keeps it, closing does not
 
 // --- the pen
 

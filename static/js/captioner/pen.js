@@ -25,6 +25,7 @@ export class Pen extends EventTarget {
       this.#unsent = new Map(JSON.parse(storage.getItem(this.#key) ?? "[]"));
     } catch { /* nothing was kept */ }
     globalThis.addEventListener?.("online", () => this.#retrySoon(0));
+    globalThis.addEventListener?.("offline", () => this.#socket && this.#ended(1006, "network")); // known before the socket knows
     this.#open();
   }
 

@@ -136,6 +136,7 @@ def _refused(error: DomainError) -> str:
         "query_too_long": _("Search for fewer words: at most {most} characters.").format(
             most=QUERY_MOST_CHARS
         ),
+        "search_busy": _("Many people are searching just now. Try again in a few seconds."),
         "search_too_slow": _("This search takes too long. Add a word, or choose a day or a place."),
     }
     return words.get(error.code, _("That did not work. Try again; if it stays so, tell an organiser."))

@@ -21,8 +21,8 @@ from rooms.errors import BadInput, Forbidden, NotFound
 from rooms.selectors import room_by_code
 from transcripts.files import Wish, download
 
-DOWNLOADS_AT_ONCE = 2  # of a process: making files takes its CPU, which captions need
-_downloads: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
+PIECES_AT_ONCE = 2  # of a process: making files takes its CPU, which captions need
+_turns: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
 
 
 @require_safe
@@ -52,12 +52,15 @@ def part_of(request: HttpRequest) -> int | None:
 
 
 async def _in_pieces(content: Iterable[str | bytes]) -> AsyncIterator[str | bytes]:
-    """Few files at once, each made in a thread while it is taken."""
-    loop = asyncio.get_running_loop()
-    async with _downloads.setdefault(loop, asyncio.Semaphore(DOWNLOADS_AT_ONCE)):
-        take = sync_to_async(partial(next, iter(content), None))
-        while (piece := await take()) is not None:
-            yield piece
+    """Each piece is made in a thread, few at once; who takes them slowly keeps nobody waiting."""
+    turns = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(PIECES_AT_ONCE))
+    take = sync_to_async(partial(next, iter(content), None))
+    while True:
+        async with turns:
+            piece = await take()
+        if piece is None:
+            return
+        yield piece
 
 
 urlpatterns = [path("room/<str:code>/transcript.<str:form>", file, name="transcript_file")]

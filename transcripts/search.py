@@ -7,6 +7,7 @@ and APIs know `search` alone: parts whose text PostgreSQL cannot read will be se
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,6 +49,8 @@ PAGE_ROOMS = 10
 HITS_OF_A_ROOM = 3
 PAGES_MOST = 50
 WITHIN_S = 4.0
+AT_ONCE = 4  # of a process: whoever searches a lot must not keep PostgreSQL from those who speak
+_turns = threading.BoundedSemaphore(AT_ONCE)
 _BEGINS, _ENDS = "\ue000", "\ue001"  # around a found word, out of PostgreSQL's hands
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -94,7 +97,7 @@ def search(
     "a phrase", -without, one or another. `lang`: in this language alone; `rooms`: in these rooms.
 
     A translation is found while it is of the present text. Raises BadInput (`query_too_short`, `query_too_long`), DomainError
-    (`search_too_slow`, to be made narrower).
+    (`search_too_slow`, to be made narrower; `search_busy`).
     """
     words = clean_query(query)
     sentences = Sentence.objects.filter(part__in=readable_parts(identity))
@@ -103,8 +106,13 @@ def search(
     if lang:
         sentences = sentences.filter(search_lang=lang)
     found = _matching(sentences.filter(_is_current()), words, [lang] if lang else _langs())
-    with bounded(WITHIN_S):
-        return _page(found, words, max(1, min(page, PAGES_MOST)))
+    if not _turns.acquire(timeout=WITHIN_S):
+        raise DomainError("search_busy", retry=True)
+    try:
+        with bounded(WITHIN_S):
+            return _page(found, words, max(1, min(page, PAGES_MOST)))
+    finally:
+        _turns.release()
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Search across transcripts: in the word forms of each language, only what the caller may read, bounded."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.db import connection
 
@@ -9,7 +11,7 @@ from rooms.models import Room
 from rooms.tests.make import person, room
 from transcripts.models import Sentence, Track
 from transcripts.removal import remove_sentence
-from transcripts.search import HITS_OF_A_ROOM, PAGE_ROOMS, QUERY_MOST_CHARS, bounded, search
+from transcripts.search import AT_ONCE, HITS_OF_A_ROOM, PAGE_ROOMS, QUERY_MOST_CHARS, bounded, search
 from transcripts.services import (
     NewSentence,
     PartTerms,
@@ -166,6 +168,20 @@ def test_search_that_takes_too_long_is_ended_and_says_so():
     with connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() != ("50ms",)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_more_searches_than_a_process_makes_at_once_all_get_their_answer():
+    said("A", "A needle.")
+
+    def one(_):
+        try:
+            return texts("needle")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(3 * AT_ONCE) as threads:
+        assert list(threads.map(one, range(3 * AT_ONCE))) == [{"A needle."}] * (3 * AT_ONCE)
 
 
 def test_index_answers_and_rows_are_not_read_one_by_one():

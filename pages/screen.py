@@ -27,7 +27,7 @@ from translation.selectors import target_langs
 SPOKEN = "spoken"
 MODULES = [
     "js/screen.js", "js/captions.js", "js/captions_model.js", "js/sentences.js", "js/texts.js", "js/api.js", "js/wake_lock.js",
-    *(f"js/reading/{name}.js" for name in ("mark", "reading", "rollup", "text")),
+    *(f"js/reading/{name}.js" for name in ("reading", "rollup", "text", "when")),
 ]  # fmt: skip
 router = Router()
 colour = RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", gettext_lazy("A colour such as #ffffff."))
@@ -133,7 +133,7 @@ def _context(place: Hall | Room, name: str, look: dict[str, Any]) -> dict[str, A
         "any_lang": first,
         "qr_code": reverse("pages:qr_code", args=["ROOM"]),
     }
-    panes = [{"lang": lang, "dir": "auto" if lang == SPOKEN else direction(lang)} for lang in langs]
+    panes = [{"lang": lang, "dir": "ltr" if lang == SPOKEN else direction(lang)} for lang in langs]
     return {
         "name": name,
         "is_hall": is_hall,

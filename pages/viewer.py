@@ -31,7 +31,7 @@ LANG_COOKIE = "captions_lang"  # the language read last, of whatever room
 # In one round trip what would take three: the page's modules and what they import.
 MODULES = [
     "js/viewer.js", "js/captions.js", "js/captions_model.js", "js/sentences.js", "js/texts.js", "js/api.js", "js/wake_lock.js",
-    *(f"js/reading/{name}.js" for name in ("dialogs", "history", "mark", "pace", "reading", "rollup", "search", "status", "text", "transcript")),
+    *(f"js/reading/{name}.js" for name in ("dialogs", "history", "mark", "pace", "reading", "rollup", "search", "status", "text", "transcript", "when")),
 ]  # fmt: skip
 router = Router()
 
@@ -82,8 +82,8 @@ def viewer(request: HttpRequest, code: str) -> HttpResponse:
         "setup": {
             "room": room.code,
             "lang": lang,
-            "preferred": _preferred(request, source_lang),
             "starts_at": _iso(room),
+            "time_zone": room.event.time_zone,
         },
         "share": request.build_absolute_uri(reverse("pages:viewer", args=[room.code])),
     }
@@ -121,7 +121,7 @@ def about(request: HttpRequest, room: Room, source_lang: str) -> AboutView:
     following = next_in(room.hall) if room.hall else None
     return AboutView(
         source_lang=source_lang,
-        langs=[language(lang) for lang in langs_from(source_lang)],
+        langs=_offered(request, source_lang),
         transcript=f"/room/{room.code}/transcript" if readable else None,
         next=NextView(room=following.code, title=following.title, starts_at=_iso(following))
         if following
@@ -157,16 +157,19 @@ def _room(code: str) -> Room:
 
 def _lang_read(request: HttpRequest, source_lang: str) -> str:
     """What the address says, else what was read last, else what is spoken: the truest, and there at once."""
-    offered = target_langs()
+    offered = langs_from(source_lang)
     asked = (request.GET.get("lang", ""), request.COOKIES.get(LANG_COOKIE, ""))
     return next((lang for lang in asked if lang in offered), source_lang)
 
 
-def _preferred(request: HttpRequest, source_lang: str) -> str:
-    """The browser's first language, where it can be read here."""
-    first = request.headers.get("Accept-Language", "").partition(",")[0].partition(";")[0].strip()
-    offered = langs_from(source_lang)
-    return next((lang for lang in (first, first.partition("-")[0].lower()) if lang in offered), "")
+def _offered(request: HttpRequest, source_lang: str) -> list[LanguageView]:
+    """What is spoken, then the browser's own language, then the others by their names."""
+    accepted = request.headers.get("Accept-Language", "").partition(",")[0].partition(";")[0].strip()
+    own = (accepted, accepted.partition("-")[0].lower())
+    langs = [language(lang) for lang in langs_from(source_lang)]
+    return sorted(
+        langs, key=lambda each: (each.code != source_lang, each.code not in own, each.native.casefold())
+    )
 
 
 def _iso(room: Room) -> str | None:

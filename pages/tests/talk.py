@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from rooms.models import Room
 from transcripts import live
-from transcripts.events import Delays, Partial
+from transcripts.events import Delays, Draft, Partial
 from transcripts.models import Part, RoomState, Sentence
 from transcripts.room_state import put_room_state
 from transcripts.services import (
@@ -95,6 +95,17 @@ class Talk:
             lang=lang,
             translations=[Translation(index=sentence.index, text=text, of_version=sentence.version)],
         )
+
+    def drafting(self, lang: str, confirmed: str, tentative: str = "") -> None:
+        """A translation of the unfinished sentence."""
+        part = self._part()
+        live.publish_room(
+            self.room.pk,
+            Draft(
+                lang=lang, part=part.number, index=self.said, start_ms=self.said * SENTENCE_MS, of_chars=1,
+                text=confirmed + tentative, confirmed_chars=len(confirmed), broadcast=part.broadcast,
+            ),
+        )  # fmt: skip
 
     def delays(self, transcription_s: float, translation_s: float | None = None) -> None:
         """How late text is."""

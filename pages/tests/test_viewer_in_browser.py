@@ -33,6 +33,23 @@ READ_THROUGH = """async () => {
 }"""
 
 
+# From now on: where each sentence begins in its line, which may never change.
+WATCH_COLUMNS = """side => {
+  window.moved = [];
+  const columns = new Map();
+  const look = () => {
+    for (const span of document.querySelectorAll("#own .sentence")) {
+      const rect = [...span.getClientRects()].find(({ width }) => width > 0);
+      if (!rect) continue;
+      const known = columns.get(span.dataset.key) ?? rect[side];
+      if (Math.abs(known - rect[side]) > 1) window.moved.push([span.textContent, known, rect[side]]);
+      columns.set(span.dataset.key, rect[side]);
+    }
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
 # Every layout shift since the page was opened, by what moved.
 SHIFTS = """() => new Promise((done) => {
   const name = ({ node, previousRect: from, currentRect: to }) =>
@@ -85,9 +102,14 @@ def test_two_readers_read_the_same_talk_each_in_their_language(new_context, page
     live(other)
     expect(other.locator("#own .sentence").first).to_have_attribute("lang", "pt")
     expect(other.locator("#own")).to_contain_text("Bom dia. Welcome to the talk.")
+    talk.saying("Now it", " began")
+    expect(other.locator("#own .pending").last).to_contain_text("Now it began")
+    talk.drafting("pt", "Agora", " come")
+    expect(other.locator("#own")).to_contain_text("Agora come")
+    expect(other.locator("#own")).not_to_contain_text("Now it")
     (third,) = talk.say("Now it begins.")
-    for reader in (page, other):
-        expect(reader.locator("#own")).to_contain_text("Now it begins.")
+    expect(page.locator("#own")).to_contain_text("Now it begins.")
+    expect(other.locator("#own")).to_contain_text("Agora come")
     talk.translate(third, "pt", "Agora começa.")
     expect(other.locator("#own")).to_contain_text("Agora começa.")
     expect(other.locator("#own")).not_to_contain_text("Now it begins.")
@@ -128,7 +150,6 @@ def test_who_comes_late_can_read_everything_since_the_start(page: Page):
         page,
         "document.getElementById('scroller').scrollTop = 0, document.querySelectorAll('.chunk').length === 6",
     )
-    expect(page.locator("#scroller").get_by_text("sentence number 0.")).to_be_in_viewport()
     read = page.evaluate(READ_THROUGH)
     assert read == said
     page.locator("#query").fill("number 117")
@@ -164,6 +185,58 @@ def test_nothing_moves_while_a_reader_reads_further_back(page: Page):
     expect(page.locator("#newer")).to_be_hidden()
     talk.say("The newest.")
     expect(page.locator("#scroller").get_by_text("The newest.")).to_be_in_viewport()
+
+
+def test_the_place_is_kept_even_where_too_much_was_missed_to_be_replayed(page: Page):
+    talk = Talk().open()
+    talk.say(*(f"Sentence {number} of the beginning." for number in range(150)))
+    choose(page, view="transcript")
+    page.goto("/room/TALK")
+    live(page)
+    page.locator("#scroller").get_by_text("Sentence 149 of").wait_for()
+    page.locator("#scroller").hover()
+    read = page.locator("#scroller").get_by_text("Sentence 100 of")
+    while not read.is_visible() or read.bounding_box()["y"] < 200:
+        page.mouse.wheel(0, -300)
+        until(page, "true")
+    where = read.bounding_box()
+    page.context.set_offline(True)
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    expect(page.locator("#state")).to_contain_text("No connection")
+    talk.say(*(f"Missed sentence {number}." for number in range(1100)))
+    page.context.set_offline(False)
+    page.evaluate("dispatchEvent(new Event('online'))")
+    live(page)
+    expect(page.locator("#newer")).to_have_text("1100 newer lines")
+    assert read.bounding_box() == where
+    page.locator("#newer").click()
+    expect(page.locator("#scroller").get_by_text("Missed sentence 1099.")).to_be_in_viewport()
+
+
+def test_lines_that_run_from_right_to_left_do_not_jump_either(page: Page):
+    Talk().open()
+    page.goto("/room/TALK")
+    live(page)
+    page.evaluate(
+        """async () => {
+          const { RollUp } = await import("/static/js/reading/rollup.js");
+          const box = document.getElementById("own");
+          box.replaceChildren();
+          box.dir = "rtl";
+          window.rollup = new RollUp(box);
+          window.items = [];
+        }"""
+    )
+    page.evaluate(WATCH_COLUMNS, "right")
+    for number in range(20):
+        text = f"هذه جملة طويلة بعض الشيء رقم {number} من كلام كثير."
+        page.evaluate(
+            "text => rollup.show(items = [...items.slice(-9), { key: (items.at(-1)?.key ?? 0) + 1, lang: 'ar', text }])",
+            text,
+        )
+    until(page, "bottom('#own .flow') <= bottom('#own') + 2")
+    assert page.evaluate("window.moved") == []
+    assert page.locator("#own .sentence").count() < 10
 
 
 def test_a_steady_reader_never_sees_a_word_change(page: Page):
@@ -205,23 +278,7 @@ def test_words_stay_where_they_are_while_lines_roll_up(page: Page):
     talk.say("Here is the beginning of it.")
     page.goto("/room/TALK")
     live(page)
-    page.evaluate(
-        """() => {
-          window.moved = [];
-          const columns = new Map(); // of each sentence's first word, by its text: the column may never change
-          const look = () => {
-            for (const span of document.querySelectorAll("#own .sentence")) {
-              const rect = span.getClientRects()[0];
-              if (!rect) continue;
-              const known = columns.get(span.dataset.key) ?? rect.left;
-              if (Math.abs(known - rect.left) > 1) window.moved.push([span.textContent, known, rect.left]);
-              columns.set(span.dataset.key, rect.left);
-            }
-            requestAnimationFrame(look);
-          };
-          look();
-        }"""
-    )
+    page.evaluate(WATCH_COLUMNS, "left")
     for number in range(30):
         talk.saying("Sentence", f" nummer {number}, which may")
         talk.say(f"Sentence number {number}, which is said once and stays.")

@@ -4,6 +4,8 @@ import { get } from "./api.js";
 import { connect } from "./captions.js";
 import { Reading } from "./reading/reading.js";
 import { RollUp } from "./reading/rollup.js";
+import { direction } from "./reading/text.js";
+import { when } from "./reading/when.js";
 import { text } from "./texts.js";
 import { keepAwake } from "./wake_lock.js";
 
@@ -33,13 +35,14 @@ class Pane {
     this.reading.addEventListener("unfinished", () => this.#show());
     this.captions.addEventListener("hello", ({ detail }) => {
       this.title = detail.title ?? "";
-      if (spoken) this.#followSpoken();
+      if (spoken) this.#followSpoken(box);
     });
   }
 
   /** Nothing is translated for a screen that shows what is spoken. */
-  #followSpoken() {
+  #followSpoken(box) {
     const { lang, source_lang } = this.captions.model;
+    box.dir = direction(source_lang || lang);
     if (source_lang && source_lang !== lang) this.captions.setLang(source_lang);
   }
 
@@ -113,7 +116,7 @@ function announce({ title, said }, { state, room, next }) {
   const what = state === "grace" ? "grace" : room && state === "waiting" ? "soon" : isNext ? "next" : !room ? "nothing" : said ? "ended" : "now";
   say("what", what === "nothing" ? "" : text(what));
   say("title", what === "next" ? next.title : what === "nothing" ? text("nothing") : title);
-  say("when", what === "next" && next.starts_at ? when(next.starts_at) : "");
+  say("when", what === "next" && next.starts_at ? when(new Date(next.starts_at), time_zone, "long") : "");
   const code = what === "next" ? next.room : room;
   id("phone").hidden = !code;
   const address = code ? qr_code.replace("ROOM", encodeURIComponent(code)) : "";
@@ -122,13 +125,6 @@ function announce({ title, said }, { state, room, next }) {
 
 function say(name, words) {
   if (id(name).textContent !== words) id(name).textContent = words;
-}
-
-function when(iso) {
-  const date = new Date(iso);
-  const day = (moment) => new Intl.DateTimeFormat("en-CA", { timeZone: time_zone }).format(moment);
-  const weekday = day(date) === day(new Date()) ? {} : { weekday: "long" };
-  return new Intl.DateTimeFormat(document.documentElement.lang, { ...weekday, hour: "2-digit", minute: "2-digit", timeZone: time_zone }).format(date);
 }
 
 // --- no hand for days

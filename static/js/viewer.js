@@ -90,7 +90,9 @@ function keepNewest(changed, removed) {
 reading.addEventListener("text", ({ detail: { fresh, changed, removed } }) => {
   if (fresh) {
     newest.clear();
-    reconcile();
+    direct();
+    if (transcript.following) reconcile();
+    else setTimeout(reconcile); // the connection may be asked for older text then
   } else {
     transcript.change(changed, removed);
     announce(changed);
@@ -191,14 +193,20 @@ languages({ captions, about: () => status.about, setup, choose: readIn });
 share();
 styleSheet({ style: () => style, change });
 
+/** Which way the lines run: as what is read in them. */
+function direct() {
+  const { lang, source_lang } = captions.model;
+  const read = style.original === "instead" ? source_lang : lang;
+  for (const [box, its] of [[id("own"), read], [id("spoken"), source_lang]]) [box.lang, box.dir] = [its, direction(its)];
+}
+
 function readIn(lang) {
   captions.setLang(lang);
   document.cookie = `captions_lang=${lang}; path=/; max-age=31536000; samesite=lax`;
   const address = new URL(location.href);
   address.searchParams.set("lang", lang);
   history.replaceState(null, "", address);
-  const box = id("own");
-  [box.lang, box.dir] = [lang, direction(lang)];
+  direct();
   own.clear();
   newest.clear();
   reading.restyled();
@@ -224,6 +232,7 @@ function dress(name) {
   if (name === "view") showView();
   if (name === "pace" || name === "offset_s") reading.restyled();
   if (name === "original" || name === "pace") {
+    direct();
     own.clear();
     spoken.clear();
     again();

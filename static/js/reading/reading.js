@@ -35,6 +35,7 @@ export class Reading extends EventTarget {
     captions.addEventListener("hello", ({ detail }) => this.#hello(detail));
     captions.addEventListener("versions", () => this.#replayed());
     for (const type of ["sentence", "removed"]) captions.addEventListener(type, ({ detail }) => this.#row(detail));
+    captions.addEventListener("history", () => this.#flush()); // who asked for it finds it there
     captions.addEventListener("state", ({ detail }) => detail.state === "closed" && this.#silence());
     captions.addEventListener("partial", () => this.#passing((words) => this.#takePartial(words), this.#model.partial));
     captions.addEventListener("draft", () => this.#passing((words) => this.#takeDraft(words), this.#model.draft));

@@ -4,6 +4,7 @@ import { get } from "../api.js";
 import { text } from "../texts.js";
 import { SpeechRate, TranslationWait } from "./pace.js";
 import { keyOf } from "./text.js";
+import { when } from "./when.js";
 
 const CALM_MS = 1500; // a connection that is back by then was never gone
 const STALE_MS = 60_000; // figures that old say nothing
@@ -115,7 +116,8 @@ export class Status {
   }
 
   #next(shown) {
-    const { part, starts_at } = { part: this.#captions.model.sentences().next().value, ...this.#setup };
+    const { starts_at, time_zone } = this.#setup;
+    const said = this.#captions.model.sentences().next().value;
     const starts = starts_at ? new Date(starts_at) : null;
     const { transcript } = this.about;
     const next = this.#captions.model.next ?? this.about.next;
@@ -125,11 +127,11 @@ export class Status {
     if (shown === "grace") lines.push(["h2", text("grace")], ["p", text("grace_help", { time: left(this.#graceEnds) })]);
     if (shown === "closed") {
       const before = starts && starts > new Date();
-      lines.push(["h2", part ? text("closed") : before ? text("before", { time: when(starts) }) : text("not_open")]);
-      lines.push(["p", part ? text(transcript ? "closed_help_transcript" : "closed_help") : text("not_open_help")]);
+      lines.push(["h2", said ? text("closed") : before ? text("before", { time: when(starts, time_zone) }) : text("not_open")]);
+      lines.push(["p", said ? text(transcript ? "closed_help_transcript" : "closed_help") : text("not_open_help")]);
       if (transcript) lines.push(["a", text("to_transcript"), transcript]);
       if (next?.room && next.room !== this.#setup.room) {
-        const at = next.starts_at ? when(new Date(next.starts_at)) : "";
+        const at = next.starts_at ? when(new Date(next.starts_at), time_zone) : "";
         lines.push(["a", text("next_talk", { time: at, title: next.title }).trim(), `/room/${encodeURIComponent(next.room)}`]);
       }
     }
@@ -159,9 +161,4 @@ function number(value) {
 function left(at) {
   const s = Math.max(0, Math.round((at - performance.now()) / 1000));
   return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
-}
-
-function when(date) {
-  const today = new Date().toDateString() === date.toDateString();
-  return new Intl.DateTimeFormat(locale, { ...(today ? {} : { weekday: "short" }), hour: "2-digit", minute: "2-digit" }).format(date);
 }

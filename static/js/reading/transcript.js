@@ -20,6 +20,7 @@ export class Transcript extends EventTarget {
   #observer;
   #anchor = null; // {key, top}: what the reader reads
   #width = 0;
+  #seenUpTo = -1; // the last sentence that was here when the reader left the end
   following = true;
   newer = 0; // sentences that came since the reader left the end
 
@@ -32,7 +33,6 @@ export class Transcript extends EventTarget {
     this.#list.className = "sentences";
     this.#tail = document.createElement("p");
     this.#tail.className = "sentence";
-    this.#tail.hidden = true;
     scroller.append(this.#list);
     this.#observer = new IntersectionObserver((seen) => this.#seen(seen), { root: scroller, rootMargin: NEAR });
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -51,8 +51,7 @@ export class Transcript extends EventTarget {
   /** Show what is being said behind everything else; null: nothing is. */
   being(item) {
     this.keepPlace(() => {
-      this.#tail.hidden = !item;
-      if (!item) return;
+      if (!item) return this.#tail.remove();
       this.#tail.dataset.key = item.key;
       this.#list.append(this.#tail);
       this.#write(this.#tail, item);
@@ -150,6 +149,7 @@ export class Transcript extends EventTarget {
   show(key) {
     const chunk = this.#chunks.get(chunkOf(key));
     if (!chunk?.items.has(key)) return null;
+    if (this.following) this.#seenUpTo = this.#lastKey();
     this.following = false;
     this.#fillChunk(chunk);
     const element = this.#elementIn(chunk, key);
@@ -181,7 +181,7 @@ export class Transcript extends EventTarget {
     const first = chunkOf(item.key);
     const chunk = this.#chunks.get(first) ?? this.#begin(first);
     const known = chunk.items.has(item.key);
-    if (!known && !this.following && item.key > this.#lastKey()) this.newer += 1;
+    if (!known && !this.following && item.key > this.#seenUpTo) this.newer += 1;
     chunk.items.set(item.key, item);
     if (!chunk.filled) {
       this.#reserve(chunk);
@@ -332,6 +332,7 @@ export class Transcript extends EventTarget {
     if (atEnd !== this.following) {
       this.following = atEnd;
       if (atEnd) this.newer = 0;
+      else this.#seenUpTo = this.#lastKey();
       this.#tell();
     }
     if (!atEnd) this.#note();

@@ -239,6 +239,56 @@ def test_lines_that_run_from_right_to_left_do_not_jump_either(page: Page):
     assert page.locator("#own .sentence").count() < 10
 
 
+def test_a_shorter_text_never_leaves_the_lines_empty(page: Page):
+    Talk().open()
+    page.goto("/room/TALK")
+    live(page)
+    page.evaluate(
+        """async () => {
+          const { RollUp } = await import("/static/js/reading/rollup.js");
+          const rollup = new RollUp(document.getElementById("own"));
+          const said = (key, text, more) => ({ key, lang: "en", text, ...more });
+          rollup.show([said(1, "Beginning.")]);
+          rollup.show([said(1, "Beginning."), said(2, "A very long original that has to wait for its translation. ".repeat(6), { pending: true })]);
+          rollup.reflow();
+          rollup.show([said(1, "Beginning."), said(2, "A short translation.")]);
+        }"""
+    )
+    until(page, "bottom('#own .flow') > document.querySelector('#own').getBoundingClientRect().top + 20")
+
+
+def test_the_readers_choices_are_kept_and_nothing_is_spoken_or_late_unless_asked_for(page: Page):
+    talk = Talk().open()
+    (said,) = talk.say("This was said before.")
+    page.goto("/room/TALK")
+    live(page)
+    expect(page.locator("#announced")).to_have_attribute("aria-live", "off")
+    page.locator("#open-style").click()
+    size = page.locator("#own").evaluate("box => getComputedStyle(box).fontSize")
+    page.get_by_role("button", name="Larger").click()
+    page.get_by_role("button", name="Yellow on black").click()
+    page.get_by_label("Let the screen reader speak").check()
+    page.get_by_label("Show later, by seconds").fill("170")
+    page.keyboard.press("Escape")
+    page.clock.install()
+    page.reload()
+    live(page)
+    expect(page.locator("#own")).to_have_css("color", "rgb(255, 233, 74)")
+    assert page.locator("#own").evaluate("box => getComputedStyle(box).fontSize") > size
+    talk.saying("Said now", " but")
+    talk.say("Said now, but shown later.")
+    correct_sentence(sentence=said, text="This was corrected.")
+    page.clock.fast_forward(100_000)
+    live(page)
+    expect(page.locator("#own")).not_to_contain_text("Said now")
+    page.clock.fast_forward(100_000)
+    expect(page.locator("#own")).to_contain_text("Said now, but shown later.")
+    expect(page.locator("#announced")).to_have_attribute("aria-live", "polite")
+    expect(page.locator("#announced p").last).to_have_text("Said now, but shown later.")
+    page.locator("#view").click()
+    expect(page.locator(".sentences .sentence").first.locator(".corrected")).to_have_count(1)
+
+
 def test_a_steady_reader_never_sees_a_word_change(page: Page):
     talk = Talk().open()
     talk.say("This was said before.")

@@ -55,6 +55,7 @@ function writeSentence(element, item) {
   element.original.textContent = two ? item.original : "";
   element.classList.toggle("two", Boolean(two));
   element.classList.toggle("pending", item.pending);
+  element.tail.classList.toggle("corrected", Boolean(item.corrected));
 }
 
 function clock(ms) {
@@ -200,9 +201,12 @@ function direct() {
   for (const [box, its] of [[id("own"), read], [id("spoken"), source_lang]]) [box.lang, box.dir] = [its, direction(its)];
 }
 
+captions.addEventListener("state", direct);
+
 function readIn(lang) {
   captions.setLang(lang);
-  document.cookie = `captions_lang=${lang}; path=/; max-age=31536000; samesite=lax`;
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `captions_lang=${lang}; path=/; max-age=31536000; samesite=lax${secure}`;
   const address = new URL(location.href);
   address.searchParams.set("lang", lang);
   history.replaceState(null, "", address);

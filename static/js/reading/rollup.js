@@ -136,6 +136,7 @@ export class RollUp {
     if (this.#timer) return;
     const lines = this.#lineCount();
     const behind = lines - this.#linesShown() - this.#top;
+    if (lines <= this.#top) this.#moveTo(Math.max(this.#trimmed, lines - this.#linesShown()), false); // a shorter text: never an empty box
     if (behind <= 0) return;
     this.#moveTo(this.#top + 1, true);
     const chars = this.#flow.textContent.length / Math.max(1, lines - this.#trimmed);

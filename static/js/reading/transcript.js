@@ -180,7 +180,8 @@ export class Transcript extends EventTarget {
   #put(item) {
     const first = chunkOf(item.key);
     const chunk = this.#chunks.get(first) ?? this.#begin(first);
-    const known = chunk.items.has(item.key);
+    const known = chunk.items.get(item.key);
+    item.corrected = Boolean(known) && (known.corrected || isCorrection(known, item));
     if (!known && !this.following && item.key > this.#seenUpTo) this.newer += 1;
     chunk.items.set(item.key, item);
     if (!chunk.filled) {
@@ -357,4 +358,9 @@ export class Transcript extends EventTarget {
 function chunkOf(key) {
   const { part, index } = placeOf(key);
   return keyOf(part, index - (index % CHUNK));
+}
+
+/** A person has changed a text that was finished; a translation that comes is none. */
+function isCorrection(before, now) {
+  return !before.unfinished && !before.pending && before.lang === now.lang && before.text !== now.text;
 }

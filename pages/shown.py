@@ -76,6 +76,7 @@ SHOWN = [
     ShownPage("archive", "/transcripts"),
     ShownPage("archive-search", "/transcripts?q=caption"),
     ShownPage("transcript", "/room/ENDED/transcript", ready="#find:not([hidden])"),
+    ShownPage("transcript-none", "/room/NEXT/transcript", status=404, themes=("light",)),
     ShownPage("transcript-two", "/room/ENDED/transcript?lang=en&beside=de", ready="#find:not([hidden])"),
     ShownPage(
         "transcript-files",

@@ -85,9 +85,12 @@ def transcript(request: HttpRequest, code: str) -> HttpResponse:
     identity = identity_of(request)
     try:
         room = room_by_code(code)
-        found = transcript_of(room, identity, part=part_of(request))
     except NotFound:
         raise Http404 from None
+    try:
+        found = transcript_of(room, identity, part=part_of(request))
+    except NotFound:
+        return render(request, "pages/transcript_none.html", {"room": room}, status=404)
     except Forbidden:
         if identity is not None:
             raise PermissionDenied from None

@@ -200,6 +200,12 @@ class TestReading:
         room("EMPTY")
         assert client.get(path).status_code == 404
 
+    def test_talk_without_a_transcript_says_so_and_leads_on(self, client):
+        room("EMPTY")
+        html = client.get("/room/EMPTY/transcript").content.decode()
+        assert "No transcript" in html
+        assert 'href="/room/EMPTY"' in html
+
     @pytest.mark.parametrize(
         "query", ["lang=xx", "beside=en&lang=en", "from=x.y", "from=9.9", "part=²", "lang=%00"]
     )

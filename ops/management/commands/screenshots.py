@@ -88,7 +88,11 @@ def _chromium(folder: Path) -> AbstractContextManager[Browser]:
 def showcase() -> Iterator[Stack]:
     """A stack with the showcase in it; nothing sweeps there, so that the moment stays."""
     with ExitStack() as opened:
-        stack = opened.enter_context(running_stack(rooms=[], TRANSLATION_ENGINES="scripted"))
+        stack = opened.enter_context(
+            running_stack(
+                rooms=[], TRANSLATION_ENGINES="scripted", SOURCE_LANGS="ar,de,en,es,fr,it,nl,pl,pt,uk"
+            )
+        )
         for program in ("beat", "sweeps", "asr", "translation"):
             stack.stop_program(program)
         command = [sys.executable, "-m", "ops.showcase"]

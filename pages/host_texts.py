@@ -167,7 +167,7 @@ def _small() -> dict[str, str]:
         "viewers.none": _("Nobody is reading yet"),
         "viewers.one": _("1 person is reading"),
         "viewers.many": _("{count} people are reading"),
-        "viewers.langs": _("in {langs}"),
+        "viewers.langs": _("{who}: {langs}"),
         "delay": _("Captions come {seconds} s after your words"),
         "delay.long": _(
             "Captions are {seconds} s late. Speak a little slower; if it stays so, tell an organiser."

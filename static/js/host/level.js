@@ -4,13 +4,14 @@ const LIMITS = { silentMs: 8000, quietMs: 12000, shownMs: 4000, silentDb: -58, q
 
 const decibels = (value) => (value > 0 ? 20 * Math.log10(value) : -Infinity);
 
-/** Peak and mean of a stretch of samples (-1 to 1), and how many of them are at the limit. */
+/** Peak and mean of a stretch of samples (-1 to 1), and how many stay at the limit behind two others: a cut-off wave. */
 export function measure(samples) {
-  let [peak, sum, clipped] = [0, 0, 0];
+  let [peak, sum, clipped, run] = [0, 0, 0, 0];
   for (const sample of samples) {
     const size = Math.abs(sample);
     if (size > peak) peak = size;
-    if (size >= CLIPPED) clipped += 1;
+    run = size >= CLIPPED ? run + 1 : 0;
+    if (run > 2) clipped += 1;
     sum += size * size;
   }
   return { peak, clipped, rms: Math.sqrt(sum / Math.max(samples.length, 1)) };

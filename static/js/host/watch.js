@@ -47,7 +47,7 @@ export class Watch extends EventTarget {
     const count = others.reduce((sum, each) => sum + each.count, 0);
     const langs = others.map((each) => (others.length > 1 ? `${each.name} ${each.count}` : each.name)).join(", ");
     const who = text(["viewers.none", "viewers.one"][count] ?? "viewers.many", { count });
-    element("viewers").textContent = count ? `${who} ${text("viewers.langs", { langs })}` : who;
+    element("viewers").textContent = count ? text("viewers.langs", { who, langs }) : who;
     const seconds = (delay ?? 0).toLocaleString(document.documentElement.lang, { maximumFractionDigits: delay < LATE_S ? 1 : 0 });
     element("delay").textContent = delay ? text(delay > LATE_S ? "delay.long" : "delay", { seconds }) : text("delay.none");
     element("typed").hidden = !this.state.is_typed;

@@ -70,7 +70,7 @@ export class Sentences {
       row && !row.removed && (!spoken[piece] || row === spoken[piece] || row.of_version === spoken[piece].version);
     const original = spoken.filter(Boolean), translated = own.every(isCurrent);
     const rows = translated || !original.length ? own.filter((row) => row && !row.removed) : original;
-    if (!rows.length) return { end, sentence: null };
+    if (!joined(rows)) return { end, sentence: null };
     const { part, index, start_ms, speaker } = rows[0], { end_ms, ends, index: last_index } = rows.at(-1);
     const shown = { lang: rows[0].lang, text: joined(rows), original: joined(original), original_lang: original[0]?.lang ?? "" };
     return { end, sentence: { part, index, last_index, start_ms, end_ms, speaker, ends, ...shown } };

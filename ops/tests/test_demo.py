@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -21,7 +22,16 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def terminal() -> Iterator[tuple[int, int]]:
+    """Where somebody types, and what a program reads of it."""
+    ends = pty.openpty()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+@pytest.fixture
+def demo(tmp_path: Path, terminal: tuple[int, int]) -> Iterator[subprocess.Popen[str]]:
     tmp_path.chmod(0o755)
     env = {
         **{key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")},
@@ -31,23 +41,17 @@ def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     }  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "manage.py", "demo", "--port", str(free_port())],
-        cwd=BASE_DIR, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=BASE_DIR, env=env, stdin=terminal[1], stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     yield process
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
 
 
-def test_every_address_that_it_prints_answers_and_its_admin_may_come_in(
-    demo: subprocess.Popen[str],
+def test_every_address_that_it_prints_answers_to_its_password_and_enter_begins_again(
+    demo: subprocess.Popen[str], terminal: tuple[int, int]
 ) -> None:
-    assert demo.stdout is not None
-    printed = ""
-    while "manage.py stream" not in printed:
-        line = demo.stdout.readline()
-        assert line, printed
-        printed += line
-    closing = printed[printed.index("The stack goes on") :]
+    closing = printed_until(demo, "Enter:").partition("The stack goes on")[2]
     found = dict(re.findall(r"^  (\w[\w ]*\w) +(http://\S+)", closing, re.MULTILINE))
     assert list(found) == [
         "all talks", "read along", "the hall screen", "the transcript", "speak yourself", "all halls", "admin pages",
@@ -67,6 +71,19 @@ def test_every_address_that_it_prints_answers_and_its_admin_may_come_in(
     assert "Log out" in signed_in(found["admin pages"], login[2], username=login[1]).text
     rooms = requests.get(found["all talks"] + "room_list", timeout=10).json()["rooms"]
     assert [room["host_connection_id"] for room in rooms if room["id"] == "DEMO"] == [""]
+    os.write(terminal[0], b"\n")
+    printed_until(demo, "S0001w1")
+
+
+def printed_until(demo: subprocess.Popen[str], mark: str) -> str:
+    """What it says, up to the line with this mark."""
+    assert demo.stdout is not None
+    printed = ""
+    while mark not in printed:
+        line = demo.stdout.readline()
+        assert line, printed
+        printed += line
+    return printed
 
 
 def page(address: str) -> requests.Response:

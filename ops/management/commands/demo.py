@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,7 +22,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import F
 
-from asr.audio.recorder import NotAudioError, read_audio, record
+from asr.audio.recorder import Blob, NotAudioError, read_audio, record
 from asr.rooms.selectors import is_running
 from asr.sample import SAMPLE
 from gateways.conference.client.host import HostLostError, HostOptions, HostRefusedError
@@ -61,7 +62,7 @@ class Command(BaseCommand):
             signal.signal(number, _as_interrupt)
         try:
             talk = self._talk(options["file"], options["lang"])
-            blobs = record(read_audio(talk.path, rate_hz=OPUS_RATE_HZ))
+            blobs = _recorded(talk)
         except (NotAudioError, OSError) as error:
             raise CommandError(str(error)) from error
         up = subprocess.Popen(
@@ -74,7 +75,7 @@ class Command(BaseCommand):
             if not options["once"]:
                 self._say(_addresses(base, talk.lang))
                 while _asked_again(up):
-                    self._show(up, base, talk, blobs)
+                    self._show(up, base, talk, _recorded(talk))
         except KeyboardInterrupt:
             self.stdout.write("\nstopping")
             return
@@ -91,7 +92,9 @@ class Command(BaseCommand):
             return describe(file, lang)
         return Talk(SAMPLE.path, SAMPLE.language, SAMPLE.reference, SAMPLE.first_word_end_s)
 
-    def _show(self, up: subprocess.Popen[bytes], base: str, talk: Talk, blobs: Any) -> dict[str, Any]:
+    def _show(
+        self, up: subprocess.Popen[bytes], base: str, talk: Talk, blobs: Iterator[Blob]
+    ) -> dict[str, Any]:
         _wait_until_healthy(up, base)
         if talk.lang not in settings.ENV.source_langs:
             raise CommandError(f"{talk.lang} is not among SOURCE_LANGS")
@@ -138,6 +141,11 @@ def _wait_until_healthy(up: subprocess.Popen[bytes], base: str) -> None:
             pass
         time.sleep(0.1)
     raise CommandError(f"the stack was not ready within {UP_WITHIN_S:.0f} s; see {settings.VAR_DIR / 'run'}")
+
+
+def _recorded(talk: Talk) -> Iterator[Blob]:
+    """As a browser would; to be used up once."""
+    return record(read_audio(talk.path, rate_hz=OPUS_RATE_HZ))
 
 
 def _addresses(base: str, lang: str) -> str:

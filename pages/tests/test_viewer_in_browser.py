@@ -178,10 +178,16 @@ def test_nothing_moves_while_a_reader_reads_further_back(page: Page):
         talk.saying("And still", f" going on {batch}")
         expect(page.locator("#newer")).to_have_text(f"{batch * 10 + 10} newer lines")
         assert read.bounding_box() == where
+    page.locator("#view").click()
+    talk.say("Said while the captions were in view.")
+    expect(page.locator("#own")).to_contain_text("captions were in view.")
+    page.locator("#view").click()
+    expect(page.locator("#newer")).to_have_text("101 newer lines")
+    assert read.bounding_box() == where
     page.set_viewport_size({"width": 600, "height": 700})
     expect(read).to_be_in_viewport()
     page.locator("#newer").click()
-    expect(page.locator("#scroller").get_by_text("Later sentence 99.")).to_be_in_viewport()
+    expect(page.locator("#scroller").get_by_text("captions were in view.")).to_be_in_viewport()
     expect(page.locator("#newer")).to_be_hidden()
     talk.say("The newest.")
     expect(page.locator("#scroller").get_by_text("The newest.")).to_be_in_viewport()
@@ -427,6 +433,10 @@ def test_five_thousand_sentences_are_readable_and_only_those_near_the_view_are_i
     page.locator("#newer").click()
     expect(page.locator("#scroller").get_by_text("The newest of all.")).to_be_in_viewport()
     assert page.locator(".sentences .sentence").count() < 400
+    page.locator("#view").click()
+    talk.say(*(f"Captions alone are in view, number {number}." for number in range(500)))
+    expect(page.locator("#own")).to_contain_text("number 499.")
+    until(page, "document.querySelectorAll('.sentences .sentence').length < 400")
 
 
 def test_a_talk_that_must_not_be_recorded_says_so(page: Page):

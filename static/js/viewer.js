@@ -255,7 +255,7 @@ function showView() {
   id("captions").hidden = asTranscript;
   id("transcript").hidden = !asTranscript;
   id("view").setAttribute("aria-pressed", String(asTranscript));
-  if (asTranscript && transcript.following) transcript.toEnd();
+  if (asTranscript) transcript.shown();
   ask();
 }
 id("view").addEventListener("click", () => change("view", style.view === "captions" ? "transcript" : "captions"));

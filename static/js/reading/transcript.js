@@ -137,6 +137,19 @@ export class Transcript extends EventTarget {
     return Boolean(this.#chunks.get(chunkOf(key))?.items.has(key));
   }
 
+  /** Whether the other view is shown instead. */
+  get isHidden() {
+    return this.scroller.clientHeight === 0;
+  }
+
+  /** It is in view again: where the reader was. */
+  shown() {
+    if (this.following) return this.toEnd();
+    this.#restore(this.#anchor);
+    this.#fillNear();
+    this.#restore(this.#anchor);
+  }
+
   /** Go to the end and follow. */
   toEnd() {
     this.following = true;
@@ -214,7 +227,15 @@ export class Transcript extends EventTarget {
     const chunk = { first, element, items: new Map(), height: 0, filled: newest && this.following };
     this.#chunks.set(first, chunk);
     this.#observer.observe(element);
+    const before = newest && this.#chunks.get(this.#order.at(-2));
+    if (before) this.#lookAgain(before); // the last one stays filled wherever it is
     return chunk;
+  }
+
+  /** Have the observer say anew whether this chunk is near the view. */
+  #lookAgain({ element }) {
+    this.#observer.unobserve(element);
+    this.#observer.observe(element);
   }
 
   #forget(first) {
@@ -260,7 +281,7 @@ export class Transcript extends EventTarget {
   }
 
   #empty(chunk) {
-    chunk.height = chunk.element.offsetHeight;
+    chunk.height = chunk.element.offsetHeight || chunk.height;
     chunk.filled = false;
     chunk.element.replaceChildren();
     this.#reserve(chunk);
@@ -297,16 +318,18 @@ export class Transcript extends EventTarget {
   }
 
   #stick() {
+    if (this.isHidden) return;
     this.scroller.scrollTop = this.scroller.scrollHeight;
     this.#anchor = null;
   }
 
   /** The first sentence whose end is in view, and where it stands. */
   #measure() {
+    if (this.isHidden) return this.#anchor;
     const top = this.scroller.getBoundingClientRect().top;
     for (const first of this.#order) {
       const chunk = this.#chunks.get(first);
-      if (chunk.element.getBoundingClientRect().bottom <= top) continue;
+      if (!chunk.filled || chunk.element.getBoundingClientRect().bottom <= top) continue;
       for (const element of chunk.element.children) {
         const rect = element.getBoundingClientRect();
         if (rect.bottom > top) return { key: Number(element.dataset.key), top: rect.top - top };
@@ -316,11 +339,13 @@ export class Transcript extends EventTarget {
   }
 
   #restore(anchor) {
-    const element = anchor && this.element(anchor.key);
-    if (!element) return;
+    this.#anchor = anchor;
+    const chunk = anchor && this.#chunks.get(chunkOf(anchor.key));
+    if (!chunk?.items.has(anchor.key) || this.isHidden) return;
+    if (!chunk.filled) this.#fillChunk(chunk);
+    const element = this.#elementIn(chunk, anchor.key);
     const moved = element.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top - anchor.top;
     if (Math.abs(moved) >= 0.5) this.scroller.scrollTop += moved;
-    this.#anchor = anchor;
   }
 
   #note() {
@@ -330,6 +355,7 @@ export class Transcript extends EventTarget {
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const atEnd = scrollHeight - scrollTop - clientHeight < AT_END_PX;
+    if (this.isHidden) return;
     if (atEnd !== this.following) {
       this.following = atEnd;
       if (atEnd) this.newer = 0;

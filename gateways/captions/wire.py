@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-TRACKS_MOST, HISTORY_MOST = 4, 100
+TRACKS_MOST, HISTORY_MOST = 4, 200
 _NUMBER_MOST = 2**31 - 1
 
 Lang = Annotated[str, Field(max_length=16, pattern=r"^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$", examples=["de"])]

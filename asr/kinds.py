@@ -31,6 +31,7 @@ class SessionKind:
 
     one_speaker = True  # all audio is one channel's, which has no key
     gives_words = False  # words as they are final; else sentences
+    needs_process = True  # else nothing is heard, and it takes no slot
 
     def ready(self, session: Session) -> None:
         """Its process is ready for audio."""
@@ -84,7 +85,17 @@ def register(kind: str, behaviour: SessionKind) -> None:
 
 def kind_of(session: Session) -> SessionKind:
     """How this session behaves."""
-    return _kinds.get(session.kind, _PLAIN)
+    return kind_named(session.kind)
+
+
+def kind_named(kind: str) -> SessionKind:
+    """How sessions of this kind behave."""
+    return _kinds.get(kind, _PLAIN)
+
+
+def kinds_with_process() -> list[str]:
+    """Names of the kinds whose sessions take a slot."""
+    return [name for name in Session.Kind.values if kind_named(name).needs_process]
 
 
 def all_kinds() -> list[SessionKind]:

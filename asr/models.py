@@ -15,6 +15,7 @@ class Session(models.Model):
         ROOM = "room"  # a host speaks, viewers read, sentences are stored
         MEETING = "meeting"  # several participants, each a channel
         STREAM = "stream"  # one speaker, nobody else; nothing is stored
+        TYPED = "typed"  # a room where a person types and nothing is heard: no process, no slot
 
     class State(models.TextChoices):
         STARTING = "starting"  # waits for a process

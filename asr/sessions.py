@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from asr.audio_log import AudioLog
-from asr.kinds import kind_of
+from asr.kinds import kind_named, kind_of, kinds_with_process
 from asr.models import PastCounters, Session
 from asr.placement import kill_process, request_process
 from asr.selectors import max_active_rooms
@@ -35,11 +35,21 @@ def lock_capacity() -> Capacity:
     """The capacity, which nobody else takes from until this transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CAPACITY_LOCK])
-    return Capacity(max_active_rooms(), Session.objects.filter(state__in=Session.OPEN).count())
+    return Capacity(max_active_rooms(), slots_taken())
+
+
+def slots_taken() -> int:
+    """How many sessions are open that a process serves, or will."""
+    return Session.objects.filter(state__in=Session.OPEN, kind__in=kinds_with_process()).count()
 
 
 def create_session(*, kind: str, source_lang: str) -> Session:
-    """A new session; a process is asked for once the transaction is committed. The caller sees to capacity."""
+    """A new session; a process is asked for once the transaction is committed. The caller sees to capacity.
+
+    A kind that needs no process is live at once.
+    """
+    if not kind_named(kind).needs_process:
+        return Session.objects.create(kind=kind, source_lang=source_lang, state=Session.State.LIVE)
     session = Session.objects.create(kind=kind, source_lang=source_lang)
     transaction.on_commit(partial(request_process, session.pk, session.generation), robust=True)
     return session

@@ -55,7 +55,9 @@ def _sweep_session(session: Session, resumed_at: datetime | None) -> None:
     lease = Lease(session.pk, session.generation)
     if kind_of(session).must_stop(session):
         return
-    if session.pid is not None:
+    if not kind_of(session).needs_process:
+        pass  # nobody serves it
+    elif session.pid is not None:
         # It has not beaten since before the pause: what kept the sweeps away kept it from beating, or killed it.
         by_outage = session.beat_at is not None and resumed_at is not None and session.beat_at < resumed_at
         if _is_silent(session, by_outage=by_outage) or _is_stuck(session):

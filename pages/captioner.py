@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -37,6 +40,7 @@ def captioner(request: HttpRequest, code: str) -> HttpResponse:
         "lang": lang,
         "lang_name": shown_name(lang),
         "dir": direction(lang),
+        "langs": sorted(((code, shown_name(code)) for code in settings.ENV.source_langs), key=itemgetter(1)),
         "terms": _terms(room),
         "with_keys": WITH_KEYS,
         "most": TYPED_MOST_CHARS,
@@ -64,6 +68,8 @@ def script_texts() -> dict[str, str]:
         ),
         "pen.nobody": _("The recogniser is writing"),
         "pen.nobody.hint": _("Start to type: it finishes its words and makes way for you. What is in the box stays there."),
+        "pen.alone": _("Nobody is writing"),
+        "pen.alone.hint": _("Nothing is heard in this room. The audience reads what you type."),
         "pen.other": _("Somebody else is typing"),
         "pen.other.hint": _("What you write is kept here, and sent as soon as they stop."),
         "pen.unknown": _("No connection"),
@@ -78,6 +84,7 @@ def script_texts() -> dict[str, str]:
         "error.pen_lost": _("Your sentence was not sent. Press a key and it is sent again."),
         "error.not_active": _("This room is not open, so nobody would see it. Ask the host to start; your text stays here."),
         "error.not_now": _("The server cannot store text right now. Your sentence is kept and sent again by itself."),
+        "error.language_unknown": _("This language cannot be chosen here. Take another one."),
         "error.text_missing": _("There was nothing in it that can be read."),
         "error.text_too_long": _("This sentence is too long. Cut it in two; it is back in the box."),
         "error.sentence_changed": _("Somebody else has changed this sentence meanwhile. Look at it again, then correct it."),

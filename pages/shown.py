@@ -94,5 +94,8 @@ SHOWN = [
     ),
     ShownPage("not-found", "/nowhere", status=404),
     ShownPage("captioner", "/room/LIVE/type", power="host", ready='#pen[data-holder="nobody"]'),
+    ShownPage(
+        "captioner-closed", "/room/DUE/type", power="host", ready="#open:not([hidden])", themes=("light",)
+    ),
     ShownPage("captioner-refused", "/room/QUIET/type", power="host", status=403, themes=("light",)),
 ]

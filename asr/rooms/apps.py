@@ -18,12 +18,13 @@ class AsrRoomsConfig(AppConfig):
 
         from asr.kinds import register
         from asr.models import Session
-        from asr.rooms.kind import RoomKind
+        from asr.rooms.kind import RoomKind, TypedKind
         from asr.rooms.models import RoomSession
         from rooms.signals import stop_recording_requested
         from transcripts.signals import about_to_delete, viewers_due
 
         register(Session.Kind.ROOM, RoomKind())
+        register(Session.Kind.TYPED, TypedKind())
         stop_recording_requested.connect(_close, dispatch_uid="asr.stop_recording")
         viewers_due.connect(_close_to_viewers, dispatch_uid="asr.close_to_viewers")
         about_to_delete.connect(_lock_sessions, dispatch_uid="asr.lock_sessions")

@@ -14,7 +14,7 @@ from asr.rooms.models import Pen, RoomSession
 from asr.rooms.selectors import newest_session, open_session, room_end
 from asr.rooms.services import host_is_connected
 from asr.selectors import max_active_rooms
-from asr.sessions import begin_closing
+from asr.sessions import begin_closing, slots_taken
 from rooms.access import Identity
 from rooms.errors import Conflict, Forbidden
 from rooms.models import Room
@@ -60,6 +60,8 @@ def outlook(
     session, part = opened.session, opened.part
     ready = session.state == Session.State.LIVE
     blocker: Blocker = "do_not_record" if room.do_not_record else "elsewhere" if host == "other" else ""
+    if not blocker and session.kind == Session.Kind.TYPED:  # its host needs a slot
+        blocker = _blocker_of_closed(room)
     return Outlook(
         state="grace" if opened.grace_until else "live" if ready else "waiting",
         blocker=blocker, notice=_notice(room, now), host=host,
@@ -94,12 +96,11 @@ def _blocker_of_closed(room: Room) -> Blocker:
         return "do_not_record"
     if not room.published:
         return "not_published"
-    taken = Session.objects.filter(state__in=Session.OPEN).count()
-    return "" if taken < max_active_rooms() else "no_slot"
+    return "" if slots_taken() < max_active_rooms() else "no_slot"
 
 
 def _host(opened: RoomSession, identity: Identity, connection_id: str) -> HostIs:
-    if not host_is_connected(opened):
+    if opened.session.kind == Session.Kind.TYPED or not host_is_connected(opened):
         return "away"
     if connection_id and opened.host_connection_id == connection_id:
         return "you"

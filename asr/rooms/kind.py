@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +13,7 @@ from django.db import transaction
 from redis.exceptions import RedisError
 
 from asr.kinds import SessionKind, Vocabulary
+from asr.leases import Lease, LeaseLost, held
 from asr.models import Session
 from asr.rooms import sweeps
 from asr.rooms.ending import lock_room_session, part_closes, part_finished, stop_recording
@@ -19,13 +21,13 @@ from asr.rooms.last_error import note_error
 from asr.rooms.models import RoomSession
 from asr.rooms.pen import end_expired_pen
 from asr.rooms.state import publish_state
+from asr.sessions import finish_session
 from transcripts import live
 from transcripts.events import EngineReady, HostError
 from transcripts.room_state import note_delay
 
 WAITING_REPORTED_EVERY_S = 60
 if TYPE_CHECKING:  # a process alone needs the libraries behind them
-    from asr.leases import Lease
     from asr.sinks.sink import Sink
 
 logger = logging.getLogger(__name__)
@@ -111,6 +113,22 @@ class RoomKind(SessionKind):
             speakers=tuple(room.presenters),
             glossary=tuple(room.glossary.split("\n")) if room.glossary else (),
         )
+
+
+class TypedKind(RoomKind):
+    """A room that a captioner opened: nobody is heard, so no process ends it."""
+
+    needs_process = False
+
+    def sweep(self, session: Session) -> None:
+        """Who has left, and what is closing: nothing more is to be written there."""
+        super().sweep(session)
+        with contextlib.suppress(LeaseLost), held(Lease(session.pk, session.generation)) as running:
+            if running.state == Session.State.CLOSING:
+                finish_session(running)
+
+    def sweep_all(self) -> None:
+        """The kind `room` does it."""
 
 
 def _of(session: Session) -> RoomSession:

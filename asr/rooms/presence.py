@@ -13,6 +13,8 @@ from asr.rooms.models import RoomSession
 from asr.rooms.selectors import open_session
 from asr.rooms.services import HostLease, begin_grace, is_same_host
 from asr.rooms.state import publish_state
+from asr.sessions import begin_closing
+from rooms.errors import Conflict
 
 HostLeaseState = Literal["held", "taken_over", "lost", "over"]
 LogState = Literal["own", "shared", "over"]
@@ -45,6 +47,29 @@ def renew_host_lease(host_lease: HostLease) -> Presence:
     if not mine.filter(grace_until=None).update(host_seen_at=timezone.now()):
         _end_grace(mine.filter(grace_until__isnull=False), host_lease.room_id)
     return Presence("held", opened.pk)
+
+
+def renew_captioner(room_id: int) -> bool:
+    """A captioner is there: a room that a captioner opened stays open. Whether it is one, where nothing is heard."""
+    typed = RoomSession.objects.filter(
+        room=room_id, is_open=True, session__kind=Session.Kind.TYPED, session__state__in=Session.OPEN
+    )
+    key = typed.values_list("pk", flat=True).first()
+    if key is None:
+        return False
+    mine = RoomSession.objects.filter(pk=key, is_open=True)
+    if not mine.filter(grace_until=None).update(host_seen_at=timezone.now()):
+        _end_grace(mine.filter(grace_until__isnull=False), room_id)
+    return True
+
+
+@transaction.atomic
+def close_by_hand(room_id: int) -> None:
+    """Close a room that a captioner opened. Raises Conflict (`not_active`) where it is closed, or has a host."""
+    opened = lock_open_session(room_id)
+    if opened is None or opened.session.kind != Session.Kind.TYPED:
+        raise Conflict("not_active")
+    begin_closing(opened.session, by="captioner")
 
 
 @transaction.atomic

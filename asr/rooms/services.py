@@ -74,6 +74,8 @@ def join_as_host(request: HostRequest) -> HostLease:
     opened = before = lock_open_session(room.pk)
     if opened is None:
         opened = _open(room, request)
+    elif opened.session.kind == Session.Kind.TYPED:
+        opened = _listen(opened, request)
     elif host_is_connected(opened) and not _takes_over(request, opened):
         raise Conflict("multiple_hosts")
     elif _terms(opened.part) != (terms := _terms_of_rejoin(request, opened)):
@@ -92,6 +94,32 @@ def join_as_host(request: HostRequest) -> HostLease:
         room.pk, opened.pk, opened.part.broadcast, opened.host_connection_id, opened.host_key, opened.part.owner_id, opened.host_fence,
         ready=opened.session.state == Session.State.LIVE, fresh=before is None or before.pk != opened.pk,
     )  # fmt: skip
+
+
+@transaction.atomic
+def open_by_hand(code: str, terms: PartTerms) -> int:
+    """Open a room in which a captioner types and nothing is heard: no process, no slot. Returns the session's id.
+
+    A room that is open stays as it is. A host who comes later is heard. Raises as `join_as_host`, but for capacity.
+    """
+    room = recordable_room(code, lock=True)
+    opened = lock_open_session(room.pk)
+    if opened is not None:
+        return opened.session_id
+    lock_end(room.pk)
+    before = newest_session(room.pk)
+    is_over = before is None or room_end(room.pk).over
+    broadcast = None if before is None or is_over else before.part.broadcast
+    part = open_part(room=room, terms=_with_consent(room, terms), broadcast=broadcast)
+    opened = _new_session(part, kind=Session.Kind.TYPED)
+    opened.host_seen_at = timezone.now()
+    opened.save(update_fields=["host_seen_at"])
+    if room.source_lang != part.source_lang:
+        room.source_lang = part.source_lang
+        room.save(update_fields=["source_lang"])
+    note("room opened by a captioner", opened, part=part.number, stored=part.store)
+    publish_state(room.pk)
+    return opened.session_id
 
 
 def begin_grace(opened: RoomSession) -> None:
@@ -161,7 +189,16 @@ def _open(room: Room, request: HostRequest) -> RoomSession:
     return _new_session(open_part(room=room, terms=terms, broadcast=before.part.broadcast))
 
 
-def _replace(opened: RoomSession, *, terms: PartTerms | None = None) -> RoomSession:
+def _listen(opened: RoomSession, request: HostRequest) -> RoomSession:
+    """A room that a captioner opened has a host from now on: what is said there is heard, if a slot is free."""
+    lock_end(opened.room_id)
+    capacity = lock_capacity()
+    if not capacity.left:
+        raise NoCapacity("capacity", room=opened.room.code, slots=capacity.slots)
+    return _replace(opened, terms=_with_consent(opened.room, request.terms), kind=Session.Kind.ROOM)
+
+
+def _replace(opened: RoomSession, *, terms: PartTerms | None = None, kind: str = "") -> RoomSession:
     """End this session's part and go on in a new one of the same broadcast; the old process finishes its audio.
 
     A host that is away stays away, and its grace goes on.
@@ -170,7 +207,8 @@ def _replace(opened: RoomSession, *, terms: PartTerms | None = None) -> RoomSess
     opened.replaced = True
     opened.save(update_fields=["replaced"])
     begin_closing(opened.session, by="successor")
-    successor = _new_session(open_part(room=part.room, terms=terms or _terms(part), broadcast=part.broadcast))
+    new_part = open_part(room=part.room, terms=terms or _terms(part), broadcast=part.broadcast)
+    successor = _new_session(new_part, kind=kind or opened.session.kind)
     successor.host_connection_id = opened.host_connection_id
     successor.host_key, successor.host_fence = opened.host_key, opened.host_fence
     successor.host_left, successor.grace_until = opened.host_left, opened.grace_until
@@ -184,8 +222,8 @@ def _replace(opened: RoomSession, *, terms: PartTerms | None = None) -> RoomSess
     return successor
 
 
-def _new_session(part: Part) -> RoomSession:
-    session = create_session(kind=Session.Kind.ROOM, source_lang=part.source_lang)
+def _new_session(part: Part, *, kind: str = Session.Kind.ROOM) -> RoomSession:
+    session = create_session(kind=kind, source_lang=part.source_lang)
     return RoomSession.objects.create(session=session, room=part.room, part=part)
 
 

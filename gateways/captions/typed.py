@@ -54,6 +54,20 @@ class Undo:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """Open the room: a person types and nothing is heard. What is stored, and who may read it afterwards."""
+
+    lang: str
+    store: bool
+    public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """Close the room that a captioner opened."""
+
+
+@dataclass(frozen=True, slots=True)
 class Correct:
     """Mend a sentence that stands."""
 
@@ -63,7 +77,7 @@ class Correct:
     text: str
 
 
-TypistMessage = Take | Typing | Keep | Release | Undo | Correct | TypedSentence
+TypistMessage = Take | Typing | Keep | Release | Undo | Correct | Open | Shut | TypedSentence
 
 
 def message(text: str, *, now: datetime) -> TypistMessage:
@@ -86,6 +100,10 @@ def message(text: str, *, now: datetime) -> TypistMessage:
         case {"type": "correct", "text": str(typed)}:
             part, index, version = (_number(sent, name) for name in ("part", "index", "version"))
             return Correct(part, index, version, _bounded_text(typed))
+        case {"type": "open", "lang": str(lang), "store": bool(store), "public": bool(public)}:
+            return Open(lang[:16], store, public)
+        case {"type": "close"}:
+            return Shut()
         case {"type": "keep"}:
             return Keep()
         case {"type": "release"}:
@@ -93,9 +111,9 @@ def message(text: str, *, now: datetime) -> TypistMessage:
     raise BadInput("message_unknown")
 
 
-def pen(holder: Holder, token: str = "") -> str:
-    """Who has the pen; `token` is this page's, to come back with."""
-    return _json({"type": "pen", "holder": holder, **({"token": token} if token else {})})
+def pen(holder: Holder, token: str = "", *, alone: bool = False) -> str:
+    """Who has the pen; `token` is this page's, to come back with. `alone`: nothing is heard in this room."""
+    return _json({"type": "pen", "holder": holder, "alone": alone, **({"token": token} if token else {})})
 
 
 def heard(text: str) -> str:
@@ -120,7 +138,7 @@ def corrected(part: int, index: int) -> str:
 
 def refused(asked: TypistMessage, code: str, *, retry: bool) -> str:
     """Something was not done. `retry`: the same again may work; nothing was lost."""
-    names: dict[str, object] = {"of": type(asked).__name__.lower()}
+    names: dict[str, object] = {"of": "close" if isinstance(asked, Shut) else type(asked).__name__.lower()}
     if isinstance(asked, TypedSentence):
         names = {"of": "write", "id": asked.sentence_id}
     elif isinstance(asked, Undo):

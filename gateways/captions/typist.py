@@ -16,23 +16,25 @@ from django.utils import timezone
 
 from asr.rooms import pen
 from asr.rooms.pen import PenLease, TypedSentence
+from asr.rooms.presence import close_by_hand, renew_captioner
 from asr.rooms.selectors import pen_holder
-from asr.rooms.services import recordable_room
+from asr.rooms.services import open_by_hand, recordable_room
 from gateways.captions import typed
 from gateways.captions.consumer import NOT_NOW, POLICY_VIOLATION, TOO_MANY_MESSAGES
-from gateways.captions.typed import Correct, Keep, Release, Take, Typing, TypistMessage, Undo
+from gateways.captions.typed import Correct, Keep, Open, Release, Shut, Take, Typing, TypistMessage, Undo
 from gateways.common.consumer import SocketConsumer
 from gateways.common.limits import TokenBucket
 from gateways.common.origin import origin_allowed
 from gateways.common.outbox import Close
 from rooms.access import Identity
-from rooms.errors import Conflict, DomainError, Unauthenticated
+from rooms.errors import BadInput, Conflict, DomainError, Unauthenticated
 from rooms.web_session import identify_session
 from transcripts.editing import SentencePlace
 from transcripts.events import Event, Heard, PenChanged
 from transcripts.hub import hub
 from transcripts.live import room_group
 from transcripts.revisions import Editor
+from transcripts.services import PartTerms
 
 MESSAGES_PER_S, MESSAGES_BURST = 15.0, 60.0  # a page sends five a second while somebody types
 QUEUED_MOST = 64
@@ -57,6 +59,7 @@ class TypistConsumer(SocketConsumer):
         self._identity: Identity | None = None
         self._lease: PenLease | None = None
         self._token = ""  # of a lease that this page had
+        self._alone = False  # nothing is heard in the room: a captioner opened it
         self._todo: deque[TypistMessage] = deque()
         self._typing: Typing | None = None
         self._awake = asyncio.Event()
@@ -118,7 +121,7 @@ class TypistConsumer(SocketConsumer):
             self._changed.set()
 
     async def _watch(self) -> None:
-        """Say who has the pen; and whether this person is still signed in."""
+        """Say who has the pen, be there, and look whether this person is still signed in."""
         looks = 0
         while not self._ended.is_set():
             with contextlib.suppress(DatabaseError):  # a lease ends by itself
@@ -140,12 +143,13 @@ class TypistConsumer(SocketConsumer):
 
     async def _show_holder(self) -> None:
         holder = await database_sync_to_async(pen_holder)(self._room_id)
+        self._alone = await database_sync_to_async(renew_captioner)(self._room_id)
         if holder is None:
-            self._outbox.show(typed.pen("nobody"), slot="pen")
+            self._outbox.show(typed.pen("nobody", alone=self._alone), slot="pen")
         elif self._lease is not None and holder == (self._lease.pen_id, self._lease.token):
-            self._outbox.show(typed.pen("you", self._lease.token), slot="pen")
+            self._outbox.show(typed.pen("you", self._lease.token, alone=self._alone), slot="pen")
         else:
-            self._outbox.show(typed.pen("other"), slot="pen")
+            self._outbox.show(typed.pen("other", alone=self._alone), slot="pen")
 
     async def _work_off(self) -> None:
         while not self._ended.is_set():
@@ -186,6 +190,10 @@ class TypistConsumer(SocketConsumer):
                 if self._lease is not None:
                     await database_sync_to_async(pen.release_pen)(self._lease)
                     self._lease = None
+            case Open(lang, store, public):
+                await self._open(lang, store=store, public=public)
+            case Shut():
+                await database_sync_to_async(close_by_hand)(self._room_id)
             case Undo(sentence_id):
                 text = await database_sync_to_async(pen.undo_typed)(
                     self._room_id, sentence_id, by=self._editor()
@@ -219,8 +227,16 @@ class TypistConsumer(SocketConsumer):
     async def _take(self) -> PenLease:
         lease: PenLease = await database_sync_to_async(pen.take_pen)(self._room_id, token=self._token)
         self._lease, self._token = lease, lease.token
-        self._outbox.show(typed.pen("you", lease.token), slot="pen")
+        self._outbox.show(typed.pen("you", lease.token, alone=self._alone), slot="pen")
         return lease
+
+    async def _open(self, lang: str, *, store: bool, public: bool) -> None:
+        if lang not in settings.ENV.source_langs:
+            raise BadInput("language_unknown")
+        code = self.scope["url_route"]["kwargs"]["room"]
+        terms = PartTerms(lang, store=store, public=public, owner_id=self._editor().user_id)
+        await database_sync_to_async(open_by_hand)(code, terms)
+        self._changed.set()
 
     def _editor(self) -> Editor:
         identity = self._identity

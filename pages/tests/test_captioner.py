@@ -189,3 +189,22 @@ def test_second_captioner_waits_for_the_first_and_a_closed_room_says_so(
     expect(second.locator("#notice")).to_contain_text("This room is not open")
     expect(second.locator("#waiting")).to_have_text("1 sentence is not sent yet")
     assert speaker.texts == ["Mine."]
+
+
+def test_room_is_captioned_without_any_microphone(new_context: NewContext, server: str):
+    make_room("ALONE")
+    context = new_context(viewport=drive.PHONE)
+    drive.sign_in(context, HOST_PASSWORD)
+    page = context.new_page()
+    page.goto("/room/ALONE/type")
+    page.get_by_label("Keep the text").check()
+    assert violations(page) == []
+    page.get_by_role("button", name="Open the room").click()
+    holder(page, "alone")
+    page.keyboard.type("Good morning.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#audience")).to_contain_text("Good morning.")
+    assert violations(page) == []
+    page.get_by_role("button", name="Close the room").click()
+    expect(page.locator("#close")).to_be_hidden()
+    assert Sentence.objects.get(part__room__code="ALONE").text == "Good morning."

@@ -61,7 +61,7 @@ captions.addEventListener("status", drawState);
 
 function drawState() {
   const isOpen = ["live", "waiting", "grace"].includes(model.state);
-  $("closed").hidden = isOpen || captions.status !== "live";
+  $("closed").hidden = $("open").hidden = isOpen || captions.status !== "live";
   $("state").textContent = text(captions.status === "live" ? `state.${model.state || "closed"}` : "state.unknown");
   $("state").className = `badge ${model.state === "live" && captions.status === "live" ? "live" : ""}`;
 }
@@ -172,7 +172,18 @@ $("finish").addEventListener("click", () => finish() || box.focus());
 $("hand-back").addEventListener("click", handBack);
 $("undo").addEventListener("click", undo);
 $("use-heard").addEventListener("click", useHeard);
+$("open").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { lang, store, public: isPublic } = Object.fromEntries(new FormData($("open")));
+  if (!pen.openRoom({ lang, store: store === "on", public: store === "on" && isPublic === "on" })) return say("error.offline", "warn");
+  if (lang !== model.lang) captions.setLang(lang);
+  for (const element of [box, heard, $("unfinished")]) element.lang = lang;
+  box.focus();
+});
+$("close").addEventListener("click", () => pen.closeRoom() || say("error.offline", "warn"));
 keep.addEventListener("change", () => pen.keep(keep.checked));
+$("public").disabled = !$("store").checked;
+$("store").addEventListener("change", () => { $("public").disabled = !$("store").checked; });
 addEventListener("beforeunload", (event) => pen.unsent.length && event.preventDefault()); // a reload keeps it, closing does not
 
 // --- the pen
@@ -195,7 +206,10 @@ pen.addEventListener("refused", ({ detail }) => {
 });
 
 function drawPen() {
-  const holder = pen.status === "live" ? pen.holder : "unknown";
+  const held = pen.status === "live" ? pen.holder : "unknown", holder = pen.alone && held === "nobody" ? "alone" : held;
+  const isAlone = pen.alone && pen.status === "live";
+  $("close").hidden = !isAlone;
+  $("heard-card").hidden = $("keep-line").hidden = $("hand-back").hidden = isAlone;
   if ($("pen").dataset.holder === holder) return;
   $("pen").dataset.holder = holder;
   $("pen").textContent = text(`pen.${holder}`);

@@ -184,6 +184,23 @@ async def test_room_that_closes_takes_no_more_and_says_so(stack, room, session):
         assert [text for *_, text in stack.sentences(room)] == ["The end."]
 
 
+async def test_room_without_a_host_is_opened_typed_in_and_closed(stack, room, session):
+    async with reader(stack, room) as page, typist(stack, room, session=session) as person:
+        await person.send(type="open", lang="tlh", store=True, public=True)
+        assert (await person.until(type="refused", of="open"))["error"] == "language_unknown"
+        await person.send(type="open", lang="en", store=True, public=True)
+        await person.until(type="pen", alone=True)
+        await page.until(lambda message: message.get("state") == "live")
+        await person.types("Good mor")
+        await page.until(lambda message: message.get("tentative") == "Good mor")
+        await person.writes("Good morning.", "sentence-1")
+        await person.stored()
+        await page.says("Good morning.")
+        await person.send(type="close")
+        await page.until(lambda message: message.get("state") == "closed")
+        assert [text for *_, text in stack.sentences(room)] == ["Good morning."]
+
+
 async def test_who_may_not_write_here_reads_why(stack, room, session):
     for code, cookie, headers, reason in (
         (room, "", {}, "not_signed_in"),

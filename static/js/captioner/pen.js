@@ -2,7 +2,7 @@
  * A captioner's socket (docs/wires/captions.md, "A human captioner"): what is typed, and who has the pen. What was finished is kept,
  * also over a reload, until the server says that it is stored; so a broken connection loses nothing and sends nothing twice.
  *
- * Events: `status` {status, code}; `pen` {holder}; `heard` {text}; `unsent` {count}; `stored`, `undone`, `corrected`, `refused`: the
+ * Events: `status` {status, code}; `pen` {holder, alone}; `heard` {text}; `unsent` {count}; `stored`, `undone`, `corrected`, `refused`: the
  * server's message.
  */
 const TYPING_EVERY_MS = 200, KEEP_EVERY_MS = 1000, RETRY_MS = 500, RETRY_MOST_MS = 8000, SILENT_MOST_MS = 10_000, LEASE_MS = 4000;
@@ -11,7 +11,7 @@ const AGAIN_MS = 1000, FINAL = new Set(["text_missing", "text_too_long"]);
 const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export class Pen extends EventTarget {
-  status = ""; code = ""; holder = "nobody";
+  status = ""; code = ""; holder = "nobody"; alone = false;
   #url; #storage; #key; #socket = null; #tries = 0; #retry = 0; #silence = 0; #again = 0; #closed = false;
   #token = ""; #typedAt = 0; #typing = null; #typingTimer = 0; #typingAt = 0; #keepTimer = 0;
   #unsent = new Map(); // by id: {text, began, ended}, in the order of writing
@@ -62,6 +62,12 @@ export class Pen extends EventTarget {
   }
 
   correct({ part, index, version }, text) { return this.#send({ type: "correct", part, index, version, text }); }
+
+  /** Open the room: what is typed is shown, and nothing is heard. */
+  openRoom({ lang, store, public: isPublic }) { return this.#send({ type: "open", lang, store, public: isPublic }); }
+
+  /** Close the room that was opened so. */
+  closeRoom() { return this.#send({ type: "close" }); }
 
   /** The recogniser stays quiet though nothing is typed. */
   keep(isKept) {
@@ -134,7 +140,7 @@ export class Pen extends EventTarget {
     }
     if (message.type === "pen") {
       const isFree = message.holder === "nobody" && this.holder === "other";
-      this.holder = message.holder;
+      Object.assign(this, { holder: message.holder, alone: message.alone });
       this.#token = message.token ?? this.#token;
       if (isFree) this.#sendAgain(0);
     } else if (message.type === "stored") {

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from gateways.captions import messages
 from gateways.captions.reader import Reader
+from gateways.captions.unfinished import never_taken_back
 from rooms.selectors import ComingTalk, title_of
 from transcripts.events import Delays, Draft, Durable, Event, Partial, SentenceChanged, SentenceRemoved
 from transcripts.follow import Follower, attach, detach
@@ -43,6 +44,7 @@ class RoomCaptions(Shared[Reader]):
         self._versions: dict[str, int] = {}
         self._recent: dict[str, dict[Key, SentenceChanged]] = {}  # by track
         self._partial: tuple[str, str] = ("", "")  # the newest, and its track
+        self._unfinished: Partial | None = None  # the same
         self._drafts: dict[str, tuple[str, Key]] = {}  # by track: the newest, and whose translation it is
         self._delays: dict[str, float] = {}
         self._state: object = None
@@ -106,7 +108,7 @@ class RoomCaptions(Shared[Reader]):
     def begin(self, room: RoomNow, sentences: Sequence[SentenceChanged]) -> None:
         """First of all, and again where nobody knows any more what is gone: everybody begins anew."""
         self._recent = {}
-        self._partial, self._drafts = ("", ""), {}
+        self._partial, self._unfinished, self._drafts = ("", ""), None, {}
         self._versions = dict(room.versions)
         for event in sentences:
             self._keep(event)
@@ -141,6 +143,8 @@ class RoomCaptions(Shared[Reader]):
                 reader.take(messages.versions(self._reached(reader.lang)), "", 0)
         if known != self._state:
             self._state = known
+            if room.state.state == RoomState.Name.CLOSED:
+                self._unfinished = None  # nothing comes of it any more
             self._pass_on("state", messages.state(room, timezone.now()))
 
     def _keep(self, event: Durable) -> None:
@@ -157,7 +161,8 @@ class RoomCaptions(Shared[Reader]):
     def _pass_text(self, event: Partial | Draft) -> None:
         """What is unfinished, to those who follow its track: a draft to those who read its language."""
         if isinstance(event, Partial):
-            text = messages.partial(event)
+            self._unfinished = never_taken_back(self._unfinished, event)
+            text = messages.partial(self._unfinished)
             self._partial = (text, event.lang)
             self._pass_on("partial", text, event.lang)
         elif (event.part, event.index) not in self._recent.get(event.lang, {}):

@@ -19,15 +19,17 @@ from asr.rooms.ending import close_room
 from asr.sessions import finish_session
 from asr.tests.make import TERMS, join, room_session_of
 from gateways.captions.hall import halls
+from gateways.captions.reader import Reader
 from gateways.captions.room import rooms
 from gateways.captions.routing import websocket_urlpatterns
 from gateways.common import background
+from gateways.common.outbox import Outbox
 from gateways.common.tests.documented import check_message
 from rooms.models import Hall, Room
 from rooms.seed import settings_event
 from rooms.tests.make import room as make_room
 from transcripts import live
-from transcripts.events import Draft
+from transcripts.events import Draft, Partial
 from transcripts.models import Part
 from transcripts.selectors import current_part
 from transcripts.services import NewSentence, Translation, add_sentences, add_translations
@@ -262,6 +264,73 @@ def speak_french(room, part):
     Track.objects.create(room=room, lang="fr")
     RoomState.objects.filter(room=room).update(source_lang="fr", part=2)
     add_sentences(part=part, sentences=[NewSentence(0, 900, "En français.")])
+
+
+async def test_words_that_a_killed_process_confirmed_stay_until_their_sentence_comes():
+    room = await talk("A", await main_hall())
+    await opened(room)
+    async with reading("A?lang=de") as screen:
+        await screen.until(type="versions")
+        live.publish_room(room.pk, Partial("en", 1, 0, "One two three", 0, confirmed_chars=7))
+        live.publish_room(room.pk, Partial("en", 1, 0, "One", 0))
+        live.publish_room(room.pk, Partial("en", 1, 0, "One two four", 0))
+        await screen.until(type="partial", confirmed="One two", tentative=" four")
+        assert {m["confirmed"] for m in screen.messages if m["type"] == "partial"} == {"One two"}
+        await say(room, "Won too four.")
+        live.publish_room(room.pk, Partial("en", 1, 900, "Next", 1))
+        await screen.until(type="partial", index=1, tentative="Next")
+
+
+class Watcher:
+    """A reader that keeps the very texts that it was given."""
+
+    def __init__(self, lang):
+        self.texts, self.came = [], asyncio.Event()
+        outbox = Outbox(self._send, write=self._write)
+        self.reader = Reader(lang, outbox, self._send_now, lambda text, reached: text)
+
+    async def until(self, words):
+        async with asyncio.timeout(WITHIN_S):
+            while not any(words in text for text in self.texts):
+                self.came.clear()
+                await self.came.wait()
+
+    def _write(self, text):
+        self.texts.append(text)
+        self.came.set()
+        return True
+
+    async def _send_now(self, text):
+        self._write(text)
+
+    async def _send(self, message):
+        raise AssertionError("nothing waits")
+
+
+async def test_every_event_is_encoded_once_for_all_who_read_its_track():
+    room = await talk("A", await main_hall())
+    await opened(room)
+    germans, portuguese = [Watcher("de") for _ in range(5)], [Watcher("pt") for _ in range(3)]
+    everybody = [*germans, *portuguese]
+    for each in everybody:
+        captions = await rooms.join((room.pk, "A"), each.reader)
+        await captions.replay(each.reader, {})
+    rows = await say(room, "One.", "Two.")
+    live.publish_room(room.pk, Partial("en", 1, 0, "Three", 2))
+    live.publish_draft(room.pk, Draft("de", 1, 2, 0, 5, "Drei"))
+    part = await in_database(current_part)(room.pk)
+    translation = Translation(0, "Eins.", rows[0].version)
+    await in_database(add_translations)(part=part, lang="de", translations=[translation])
+    for words, readers in (
+        ("One.", everybody), ("Two.", everybody), ("Three", everybody), ("Drei", germans), ("Eins.", germans),
+    ):  # fmt: skip
+        for each in readers:
+            await each.until(f'"{words}"')
+        given = [text for each in everybody for text in each.texts if f'"{words}"' in text]
+        assert len(given) == len(readers)
+        assert len({id(text) for text in given}) == 1
+    for each in everybody:
+        await rooms.leave(captions, each.reader)
 
 
 async def test_drafts_reach_the_readers_of_their_language_the_newest_counts_and_a_sentence_ends_them():

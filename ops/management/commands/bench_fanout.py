@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -52,15 +53,17 @@ class Command(BaseCommand):
         ratio = ratio_of(rows)
         Console(width=140).print(_table(rows, ratio))
         reported = [_reported(row) for row in rows if row.load == STEADY]
-        self.stdout.write(json.dumps({"rows": reported, "ratio": round(ratio, 2)}))
+        self.stdout.write(json.dumps({"rows": reported, "ratio": _rounded(ratio)}))
 
 
 def _reported(row: FanoutRow) -> dict[str, object]:
     figures = asdict(row)
-    return {
-        name: round(figures[name], 4) if isinstance(figures[name], float) else figures[name]
-        for name in REPORTED
-    }
+    return {name: _rounded(figures[name]) for name in REPORTED}
+
+
+def _rounded(value: object) -> object:
+    """JSON knows no NaN."""
+    return (round(value, 4) if math.isfinite(value) else None) if isinstance(value, float) else value
 
 
 def _table(rows: list[FanoutRow], ratio: float) -> Table:

@@ -68,6 +68,18 @@ class Track(models.Model):
         return f"{self.room.code} {self.lang}"
 
 
+class PartDeletion(models.Model):
+    """A part is gone, and its tracks' versions do not say so yet (transcripts/removal.py). Lives for moments."""
+
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="+")
+    part = models.PositiveBigIntegerField(help_text="Its key.")
+    tracks = models.JSONField(help_text="Keys of those that had something of it.")
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.room_id} part {self.part}"
+
+
 class RoomState(models.Model):
     """What viewers see of a room's life. Whoever transcribes the room writes it; who follows the room reads it here."""
 

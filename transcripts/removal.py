@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from rooms.errors import Conflict
@@ -13,7 +13,7 @@ from rooms.locks import locked
 from rooms.models import Consent, Room
 from transcripts import live
 from transcripts.events import PartDeleted, SentenceRemoved
-from transcripts.models import Part, RoomState, Sentence, SentenceRevision, Track
+from transcripts.models import Part, PartDeletion, RoomState, Sentence, SentenceRevision, Track
 from transcripts.revisions import (
     Editor,
     forget_earlier_texts,
@@ -77,7 +77,7 @@ def purge_tombstones(*, room_id: int, ended_before: datetime) -> int:
 def lock_for_deletion(*, room_id: int, part_id: int | None = None) -> None:
     """Lock a room, or a part of it, with all that goes with it. Call in the transaction that deletes it.
 
-    A part's tracks stay, with a version that says that those who know an older one know what is gone.
+    A part's tracks stay unlocked, whoever speaks does not wait for the deletion; they say it right after it.
     """
     list(locked(Room.objects.filter(pk=room_id).only("pk")))
     about_to_delete.send(Part, room_id=room_id, part_id=part_id)
@@ -85,7 +85,7 @@ def lock_for_deletion(*, room_id: int, part_id: int | None = None) -> None:
         list(locked(RoomState.objects.filter(pk=room_id).only("pk")))
         list(locked(Track.objects.filter(room_id=room_id).only("pk")))
     else:
-        _outdate(room_id, part_id)
+        _note_deletion(room_id, part_id)
     sentences = Sentence.with_removed.filter(track__room_id=room_id)
     list(locked((sentences.filter(part_id=part_id) if part_id else sentences).only("pk")))
     if part_id is None:
@@ -107,15 +107,36 @@ def delete_parts_of(user_id: int) -> int:
     return deleted
 
 
-def _outdate(room_id: int, part_id: int) -> None:
-    """Whoever followed a track of this part begins anew: no single removals are left of what goes at once."""
+def settle_deletion(deletion_id: int) -> None:
+    """Whoever followed a track of a deleted part begins anew: no single removals are left of what went at once.
+
+    Behind the deletion and not in it, where the tracks would be locked as long as it takes; each by a statement of its
+    own, so that whoever speaks waits for none of ours. Twice does no harm: once more everybody begins anew.
+    """
+    deletion = PartDeletion.objects.filter(pk=deletion_id).first()
+    if deletion is None:
+        return
+    for pk in sorted(deletion.tracks):
+        rows = Track.objects.filter(pk=pk, room_id=deletion.room_id)
+        rows.update(version=F("version") + 1, removals_known_from=F("version") + 1)
+    PartDeletion.objects.filter(pk=deletion_id).delete()
+    transaction.on_commit(partial(live.publish_room, deletion.room_id, PartDeleted(deletion.part)))
+
+
+def settle_deletions(*, noted_before: datetime) -> None:
+    """Those whose process died between the two."""
+    for pk in PartDeletion.objects.filter(at__lt=noted_before).order_by("pk").values_list("pk", flat=True):
+        settle_deletion(pk)
+
+
+def _note_deletion(room_id: int, part_id: int) -> None:
     said = Sentence.with_removed.filter(part=part_id).order_by().values("track")
-    tracks = list(locked(Track.objects.filter(room_id=room_id, pk__in=said)))
-    for track in tracks:
-        track.version += 1
-        track.removals_known_from = track.version
-    Track.objects.bulk_update(tracks, ["version", "removals_known_from"])
-    transaction.on_commit(partial(live.publish_room, room_id, PartDeleted(part_id)))
+    tracks = list(
+        Track.objects.filter(room_id=room_id, pk__in=said).order_by("pk").values_list("pk", flat=True)
+    )
+    if tracks:
+        noted = PartDeletion.objects.create(room_id=room_id, part=part_id, tracks=tracks)
+        transaction.on_commit(partial(settle_deletion, noted.pk))
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from transcripts.models import Part
-from transcripts.removal import purge_tombstones, unneeded_tombstones
+from transcripts.removal import purge_tombstones, settle_deletions, unneeded_tombstones
 
 TOMBSTONES_STAY = timedelta(hours=1)  # longer than anybody comes back to where it was
 
@@ -15,6 +15,7 @@ TOMBSTONES_STAY = timedelta(hours=1)  # longer than anybody comes back to where 
 @shared_task(name="transcripts.tasks.purge_tombstones", ignore_result=True)
 def purge() -> int:
     """Delete what is left of removed sentences where nobody can have missed the removal. Returns how many."""
+    settle_deletions(noted_before=timezone.now() - timedelta(minutes=1))
     before = timezone.now() - TOMBSTONES_STAY
     rooms = unneeded_tombstones(before).values_list("part__room_id", flat=True).distinct()
     return sum(purge_tombstones(room_id=room_id, ended_before=before) for room_id in rooms)

@@ -4,13 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from asr.tests.make import join, room_session_of
 from transcripts.events import SentenceChanged, SentenceRemoved
-from transcripts.models import Part, Sentence, Track
+from transcripts.models import Part, PartDeletion, Sentence, Track
 from transcripts.removal import remove_sentence, remove_unstored
 from transcripts.replay import lacks_removals
 from transcripts.selectors import (
@@ -23,17 +23,20 @@ from transcripts.selectors import (
 )
 from transcripts.services import (
     NewSentence,
+    PartTerms,
     Translation,
     add_sentences,
     add_translations,
     correct_sentence,
     end_part,
+    open_part,
 )
 from transcripts.tasks import TOMBSTONES_STAY, purge
 from translation.selectors import whole_part
 
 pytestmark = pytest.mark.django_db
 ALL = 10**6
+WITHIN_S = 30
 
 
 def said(*texts, code="A"):
@@ -140,18 +143,47 @@ def test_tombstones_stay_for_an_hour_behind_the_part_s_end_and_then_replays_know
     assert room_now(part.room_id).removals_known_from == {"en": 3}
 
 
-def test_part_that_is_deleted_is_known_by_the_versions_of_its_tracks_and_of_no_other():
+def test_part_that_is_deleted_is_known_by_the_versions_of_its_tracks_and_of_no_other(
+    django_capture_on_commit_callbacks,
+):
     part, rows = said("One.", "Two.")
     translate(part, "de", *rows)
     Track.objects.create(room=part.room, lang="pt", version=7)
     before = room_now(part.room_id)
     end_part(part=part)
-    part.delete()
+    with django_capture_on_commit_callbacks(execute=True):
+        part.delete()
     now = room_now(part.room_id)
     assert now.versions == {**before.versions, "en": 3, "de": 3}
     assert lacks_removals(before.versions, now)
     assert not lacks_removals({"pt": 7}, now)
     assert not lacks_removals(now.versions, now)
+
+
+def test_deletion_whose_process_died_right_behind_it_is_told_by_the_next_sweep():
+    part, _ = said("One.")
+    end_part(part=part)
+    part.delete()  # what follows the commit does not come
+    assert room_now(part.room_id).removals_known_from == {"en": 0}
+    purge()
+    assert PartDeletion.objects.count() == 1  # its process may just be about to
+    PartDeletion.objects.update(at=timezone.now() - timedelta(minutes=2))
+    for _ in range(2):
+        purge()
+    assert room_now(part.room_id).versions == room_now(part.room_id).removals_known_from == {"en": 2}
+    assert not PartDeletion.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_speaks_does_not_wait_for_a_part_that_is_being_deleted():
+    part, _ = said("One.")
+    end_part(part=part)
+    now = open_part(room=part.room, terms=PartTerms("en", store=True, public=True, owner_id=None))
+    with transaction.atomic():
+        part.delete()
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(in_thread, say, now, "Two.").result(WITHIN_S)
+    assert room_now(part.room_id).versions == {"en": 3}
 
 
 @pytest.mark.django_db(transaction=True)

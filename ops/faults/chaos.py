@@ -135,13 +135,17 @@ async def _drop_viewer(
 async def _kill_web(
     stack: Stack, room: str, host: PersistentHost, watches: Sequence[ReconnectingViewer]
 ) -> None:
-    """Nothing is acknowledged on the wire, so what is on it when the process dies is lost: it is emptied before."""
+    """Nothing is acknowledged on the wire, so what is on it when the process dies is lost: it is emptied before.
+
+    What was held back is sent over the next connection: written at once, all of it could go into the dead one.
+    """
     host.hold(True)
     try:
         await until(
             lambda: bool(stack.session(room)["heard_ms"] >= host.sent_ms - HEARD_WITHIN_MS), HELD_AT_MOST_S
         )
         await asyncio.to_thread(kill_program("web"), stack, room)
+        await host.drop()
     finally:
         host.hold(False)
 

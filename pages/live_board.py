@@ -100,6 +100,8 @@ def _room(room: Room, known: _Known) -> dict[str, Any]:
         "lang": session.source_lang if session else "",
         "lang_name": shown_name(session.source_lang) if session else "",
         "stored": session.stored if session else None,
+        "heard": session.heard if session else True,
+        "typed": session.typed if session else False,
         "delay_s": delay_s,
         "delay_level": lateness(delay_s),
         "translation_s": translation_s,

@@ -81,7 +81,8 @@ def _of_session(room: RoomFacts) -> Iterator[Problem]:
     if session is None:
         return
     if session.host_state == "away":
-        yield Problem("host_away", "bad", {"seconds": int(session.grace_left_s or 0)})
+        who = "host_away" if session.heard else "captioner_away"
+        yield Problem(who, "bad", {"seconds": int(session.grace_left_s or 0)})
     if session.waits_s is not None and session.waits_s >= WAITS_TOO_LONG_S:
         yield Problem("waits", "bad", {"seconds": int(session.waits_s)})
     elif session.beat_s is not None and session.beat_s >= SILENT_PROCESS_S:
@@ -107,10 +108,11 @@ def _of_session(room: RoomFacts) -> Iterator[Problem]:
 def _of_sound(room: RoomFacts, session: SessionNow) -> Iterator[Problem]:
     """No sound at all, or sound without words; a session that has just begun may take its time."""
     heard_s = session.opened_s if session.heard_s is None else session.heard_s
+    sound_matters = session.heard and not session.typed  # else somebody writes who hears for the readers
     words_s = session.opened_s if room.text_s is None else min(room.text_s, session.opened_s)
-    if heard_s >= NO_SOUND_S:
+    if sound_matters and heard_s >= NO_SOUND_S:
         level: Level = "bad" if heard_s >= NO_SOUND_TOO_LONG_S else "warn"
         yield Problem("no_sound", level, {"seconds": int(heard_s)})
     elif words_s >= NO_WORDS_S:
         level = "bad" if words_s >= NO_WORDS_TOO_LONG_S else "warn"
-        yield Problem("no_words", level, {"seconds": int(words_s)})
+        yield Problem("no_words" if sound_matters else "nothing_typed", level, {"seconds": int(words_s)})

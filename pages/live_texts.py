@@ -49,6 +49,8 @@ def _room() -> dict[str, str]:
         "next": _("Next"),
         "next.off": _("not recorded"),
         "host.shared": _("with the shared password"),
+        "captioner": _("a captioner types"),
+        "captioner.only": _("a captioner types, nothing is heard"),
         "host.away": _("{name} (gone)"),
         "seconds": _("{seconds} s"),
         "minutes": _("{minutes} min"),
@@ -73,6 +75,10 @@ def _problems() -> dict[str, str]:
             "The talk began {minutes} min ago and nobody has opened the room. Call its host."
         ),
         "problem.host_away": _("The host is gone. The room closes in {seconds} s unless they come back."),
+        "problem.captioner_away": _(
+            "The captioner is gone. The room closes in {seconds} s unless they come back."
+        ),
+        "problem.nothing_typed": _("Nobody has typed for {seconds} s. Is the captioner still there?"),
         "problem.waits": _(
             "Has waited {seconds} s for a recogniser. The sound is kept and will be written down."
         ),

@@ -9,7 +9,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from asr.models import Session, Worker
-from asr.rooms.models import RoomSession
+from asr.rooms.models import Pen, RoomSession
 from asr.selectors import WORKER_LIVES_FOR
 from rooms.people import personal_users
 
@@ -23,7 +23,8 @@ class SessionNow:
     """The newest session of a room. Ages are seconds; None: it has not happened.
 
     `host`: who has the host lease; empty, where it is whoever knows the shared password (`shared`).
-    `delay_s` None: its process is not there to say. `deaths`: of its processes in the last minutes.
+    `delay_s` None: its process is not there to say. `deaths`: of its processes in the last minutes. `heard`: there is a host
+    who is heard, else a captioner opened the room and holds it as a host would. `typed`: a captioner has the pen.
     """
 
     room_id: int
@@ -31,6 +32,8 @@ class SessionNow:
     part_id: int
     state: str
     is_open: bool
+    heard: bool
+    typed: bool
     source_lang: str
     stored: bool
     host_state: HostState
@@ -63,14 +66,16 @@ class WorkerNow:
 
 
 def sessions_now(*, now: datetime | None = None) -> dict[int, SessionNow]:
-    """Room → its newest session, where one runs or ended a short while ago. Three queries."""
+    """Room → its newest session, where one runs or ended a short while ago. Four queries."""
     now = now or timezone.now()
     shown = Q(session__state__in=Session.RUNNING) | Q(session__closed_at__gt=now - SHOWN_AFTER_ITS_END)
     newest = RoomSession.objects.filter(shown).order_by("room_id", "-session_id").distinct("room_id")
     rows = list(newest.select_related("session", "part__owner"))
     workers = {worker.name: worker for worker in Worker.objects.all()}
     personal = personal_users(row.part.owner_id for row in rows if row.part.owner_id)
-    return {row.room_id: _now(row, workers.get(row.session.worker), personal, now) for row in rows}
+    pens = Pen.objects.filter(room__in=[row.room_id for row in rows], released_at=None, expires_at__gt=now)
+    typed = set(pens.values_list("room_id", flat=True))
+    return {row.room_id: _now(row, workers.get(row.session.worker), personal, typed, now) for row in rows}
 
 
 def workers_now(*, now: datetime | None = None) -> list[WorkerNow]:
@@ -86,9 +91,16 @@ def workers_now(*, now: datetime | None = None) -> list[WorkerNow]:
     ]
 
 
-def _now(row: RoomSession, worker: Worker | None, personal: Collection[int], now: datetime) -> SessionNow:
+def _now(
+    row: RoomSession,
+    worker: Worker | None,
+    personal: Collection[int],
+    typed: Collection[int],
+    now: datetime,
+) -> SessionNow:
     session, owner = row.session, row.part.owner
     is_open = session.state in Session.OPEN
+    heard = session.kind != Session.Kind.TYPED
     ready = session.state in (Session.State.LIVE, Session.State.CLOSING) and session.pid is not None
     is_person = owner is not None and owner.pk in personal
     since = now.timestamp() - DEATHS_COUNT_FOR_S
@@ -98,6 +110,8 @@ def _now(row: RoomSession, worker: Worker | None, personal: Collection[int], now
         part_id=row.part_id,
         state=session.state,
         is_open=is_open,
+        heard=heard,
+        typed=row.room_id in typed,
         source_lang=session.source_lang,
         stored=row.part.store,
         host_state=_host_state(row, is_open=is_open),
@@ -105,7 +119,7 @@ def _now(row: RoomSession, worker: Worker | None, personal: Collection[int], now
         shared=not is_person,
         grace_left_s=max(0.0, (row.grace_until - now).total_seconds()) if row.grace_until else None,
         opened_s=_age_s(session.created_at, now) or 0.0,
-        waits_s=None if ready or not is_open else _age_s(session.queued_at, now),
+        waits_s=None if ready or not is_open or not heard else _age_s(session.queued_at, now),
         beat_s=_age_s(session.beat_at, now) if session.pid is not None else None,
         heard_s=_age_s(session.heard_at, now),
         delay_s=session.delay_s if ready else None,

@@ -54,7 +54,7 @@ def test_every_address_that_it_prints_answers_to_its_password_and_enter_begins_a
     closing = printed_until(demo, "Enter:").partition("The stack goes on")[2]
     found = dict(re.findall(r"^  (\w[\w ]*\w) +(http://\S+)", closing, re.MULTILINE))
     assert list(found) == [
-        "all talks", "read along", "the hall screen", "the transcript", "speak yourself", "all halls", "admin pages",
+        "all talks", "read along", "the hall screen", "the transcript", "speak yourself", "type captions", "all halls", "admin pages",
         "as plain text",
     ]  # fmt: skip
     for name in ("all talks", "read along", "the hall screen", "the transcript"):
@@ -62,7 +62,11 @@ def test_every_address_that_it_prints_answers_to_its_password_and_enter_begins_a
         assert (answer.status_code, answer.history) == (200, []), name
     for name in ("as plain text", "the transcript"):
         assert "s0001w1" in page(found[name]).text.lower(), name
-    for name, shown in (("speak yourself", "Start captions"), ("all halls", "Demo hall")):
+    for name, shown in (
+        ("speak yourself", "Start captions"),
+        ("type captions", "Demonstration"),
+        ("all halls", "Demo hall"),
+    ):
         password = re.search(rf"{re.escape(found[name])}  password (\S+)", closing)
         assert password
         assert shown in signed_in(found[name], password[1]).text, name

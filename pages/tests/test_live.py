@@ -15,7 +15,9 @@ from asr.leases import Progress, beat
 from asr.models import Session
 from asr.rooms.models import HostMessage
 from asr.rooms.overview import sessions_now
+from asr.rooms.pen import take_pen
 from asr.rooms.presence import leave_as_host
+from asr.rooms.services import open_by_hand
 from asr.tests.make import TERMS, aged, join, room_session_of, served, session_of
 from pages.live_levels import RoomFacts, level_of, problems_of
 from rooms.models import Event, Hall, Room
@@ -164,6 +166,18 @@ class TestBoard:
         assert (found["state"], found["level"]) == ("grace", "bad")
         assert set(codes(found)) == {"host_away", "waits"}
 
+    def test_a_room_that_a_captioner_opened_misses_neither_sound_nor_a_recogniser(self, operator, hall):
+        room("A", hall=hall)
+        open_by_hand("A", TERMS)
+        Session.objects.update(
+            queued_at=timezone.now() - timedelta(minutes=1), created_at=timezone.now() - timedelta(seconds=30)
+        )
+        found = only_room(operator)
+        assert (found["state"], found["level"], found["problems"]) == ("live", "good", [])
+        assert (found["heard"], found["typed"]) == (False, False)
+        take_pen(Room.objects.get().pk)
+        assert only_room(operator)["typed"]
+
     def test_a_room_that_failed_stays_in_sight(self, operator, hall):
         join(room("A", hall=hall))
         Session.objects.update(state="failed", closed_at=timezone.now())
@@ -195,6 +209,9 @@ class TestLevels:
             ({"text_s": 46.0}, [("no_words", "warn")]),
             ({"text_s": 181.0}, [("no_words", "bad")]),
             ({"text_s": None, "opened_s": 20.0}, []),
+            ({"heard_s": 31.0, "typed": True}, []),
+            ({"text_s": 46.0, "typed": True}, [("nothing_typed", "warn")]),
+            ({"host_state": "away", "heard": False}, [("captioner_away", "bad")]),
             ({"beat_s": 6.0}, [("process_silent", "bad")]),
             ({"deaths": 2}, [("died", "warn")]),
             ({"last_error": "audio_waits", "last_error_s": 5.0}, [("told_host", "warn")]),

@@ -19,8 +19,16 @@ from rooms import access
 from rooms.access import Identity
 from rooms.errors import Unauthenticated
 from rooms.models import AccessKey, SeededLogin
-from rooms.people import configured_logins, is_personal, seed_people
-from rooms.tests.make import person, room
+from rooms.people import (
+    OPERATORS,
+    configured_logins,
+    is_personal,
+    may_operate,
+    power_of,
+    seed_people,
+    with_power,
+)
+from rooms.tests.make import login_key, person, room
 from transcripts.models import Part
 from transcripts.selectors import transcript_text
 from transcripts.services import NewSentence, PartTerms, add_sentences, end_part, open_part
@@ -54,6 +62,18 @@ def hosted(owner, code="A", *, public=False):
     add_sentences(part=part, sentences=[NewSentence(0, 900, "Secret.")])
     end_part(part=part)
     return part
+
+
+@pytest.mark.django_db
+def test_an_operator_may_host_as_well_and_the_group_is_there_to_be_filled():
+    seed_people()
+    assert Group.objects.filter(name=OPERATORS).exists()
+    olga = person("olga", group=OPERATORS)
+    assert power_of(olga) == "host"
+    key = login_key(olga, hashed="h")
+    assert with_power(AccessKey.objects.filter(pk=key.pk)).get().power == "host"
+    olga.is_active = False
+    assert (power_of(olga), may_operate(olga)) == (None, False)
 
 
 @pytest.mark.django_db

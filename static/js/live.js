@@ -94,7 +94,7 @@ function fillRoom(card, room) {
   keyed(card.querySelector(".problems"), card.known, room.problems, (problem) => problem.code, () => copy("problem-template"), fillProblem);
   show(card.querySelector(".problems"), room.problems.length > 0);
   fillFacts(card, room, isOpen);
-  for (const [act, offered] of Object.entries({ message: !isOff, open: !isOpen && room.recorded && room.state !== "closing", restart: isOpen, close: isOpen })) {
+  for (const [act, offered] of Object.entries({ message: !isOff, open: !isOpen && room.recorded && room.state !== "closing", restart: isOpen && room.heard, close: isOpen })) {
     const button = card.querySelector(`[data-act="${act}"]`);
     show(button, offered);
     button.setAttribute("aria-label", `${button.textContent}: ${room.title}`);
@@ -132,14 +132,16 @@ function fillFacts(card, room, isOpen) {
   const translated = room.readers.some((reader) => reader.lang !== room.lang);
   const name = host ? host.name || text("host.shared") : "";
   fact(card, "host", isOpen, host && !host.connected ? text("host.away", { name }) : name, host && !host.connected ? "bad" : "");
-  fact(card, "delay", isOpen, delay(room.delay_s, room.delay_level, text("unknown")), room.delay_level ?? "");
+  fact(card, "delay", isOpen && room.heard, delay(room.delay_s, room.delay_level, text("unknown")), room.delay_level ?? "");
   fact(card, "translation", isOpen, delay(room.translation_s, room.translation_level, text(translated ? "unknown" : "no_translation")), room.translation_level ?? "soft");
   fact(card, "words", isOpen, room.text_s === null ? text("words.never") : text("ago", { time: duration(room.text_s) }));
   const count = room.readers.reduce((sum, reader) => sum + reader.count, 0);
   const langs = room.readers.map((reader) => `${reader.name} ${reader.count}`).join(", ");
   fact(card, "readers", isOpen || count > 0, count ? `${count} (${langs})` : text("nobody"), count ? "" : "soft");
   fact(card, "lang", isOpen, `${room.lang_name}${room.stored === null ? "" : `, ${text(room.stored ? "stored.yes" : "stored.no")}`}`);
-  fact(card, "engine", isOpen && Boolean(engine), engine ? [engine.model, engine.device, engine.worker].filter(Boolean).join(" · ") || text("unknown") : "");
+  const machine = engine ? [engine.model, engine.device, engine.worker].filter(Boolean).join(" · ") || text("unknown") : "";
+  const writer = !room.heard ? text("captioner.only") : room.typed ? `${text("captioner")} · ${machine}` : machine;
+  fact(card, "engine", isOpen && Boolean(engine), writer);
   fact(card, "told", Boolean(told), told ? `“${told.text}” · ${text(told.seen ? "told.seen" : "told.unseen")}` : "");
 }
 

@@ -159,6 +159,7 @@ The stack goes on until Ctrl-C. Open in a browser:
   the hall screen  {base}/hall/{HALL}
   the transcript   {base}/room/{ROOM}/transcript
   speak yourself   {base}/room/{ROOM}/host  password {host}
+  type captions    {base}/room/{ROOM}/type  password {host}
   all halls        {base}/live  password {admin}
   admin pages      {base}/admin/  user {ADMIN}, password {admin}
   as plain text    {base}/room/{ROOM}/transcript/{lang}

@@ -12,6 +12,7 @@ import sys
 import wave
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,21 @@ README = {
 }  # size, theme
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A page as it is to be seen."""
+
+    page: ShownPage
+    size: str
+    theme: str
+    lang: str = "en"
+    full: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.page.name}-{self.size}-{self.theme}-{self.lang}"
+
+
 class Command(BaseCommand):
     """Looks at every page of pages/shown.py."""
 
@@ -51,6 +67,7 @@ class Command(BaseCommand):
         parser.add_argument("--out", type=Path, default=Path("var/screenshots"))
         parser.add_argument("--only", nargs="+", default=[], help="beginnings of names of pages")
         parser.add_argument("--lang", nargs="+", default=["en"], help="languages of the pages")
+        parser.add_argument("--full", action="store_true", help="whole pages, not a screen of them")
         parser.add_argument("--readme", action="store_true", help="those of README, into docs/pictures")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -62,12 +79,10 @@ class Command(BaseCommand):
         ]
         try:
             with TemporaryDirectory() as folder, showcase() as stack, _chromium(Path(folder)) as chromium:
-                for lang in options["lang"]:
-                    for size, theme, page in _looks(wanted, readme=options["readme"]):
-                        name = page.name if options["readme"] else f"{page.name}-{size}-{theme}-{lang}"
-                        self.stdout.write(
-                            str(_take(chromium, stack, page, size, theme, lang, out / f"{name}.png"))
-                        )
+                for look in _looks(wanted, options["lang"], readme=options["readme"], full=options["full"]):
+                    name = look.page.name if options["readme"] else look.name
+                    _take(chromium, stack, look, out / f"{name}.png")
+                    self.stdout.write(str(out / f"{name}.png"))
         except LookupError as error:
             raise CommandError(str(error)) from error
 
@@ -112,32 +127,29 @@ def showcase() -> Iterator[Stack]:
         yield stack
 
 
-def _looks(pages: list[ShownPage], *, readme: bool) -> Iterator[tuple[str, str, ShownPage]]:
+def _looks(pages: list[ShownPage], langs: list[str], *, readme: bool, full: bool) -> Iterator[_Look]:
     for page in pages:
         if readme:
             if page.name in README:
-                yield (*README[page.name], page)
+                yield _Look(page, *README[page.name])
             continue
-        for size in SIZES:
-            for theme in page.themes:
-                yield size, theme, page
+        for lang in langs:
+            for size in SIZES:
+                for theme in page.themes:
+                    yield _Look(page, size, theme, lang, full)
 
 
-def _take(
-    chromium: Browser, stack: Stack, shown: ShownPage, size: str, theme: str, lang: str, target: Path
-) -> Path:
-    opened = browser.context(
-        chromium, stack.url, theme=theme, lang=lang, viewport=SIZES[size], device_scale_factor=1
-    )
+def _take(chromium: Browser, stack: Stack, look: _Look, target: Path) -> None:
+    viewport = SIZES[look.size]
+    opened = browser.context(chromium, stack.url, theme=look.theme, lang=look.lang, viewport=viewport)
     try:
-        if shown.power:
-            browser.sign_in(opened, PASSWORDS[shown.power])
+        if look.page.power:
+            browser.sign_in(opened, PASSWORDS[look.page.power])
         page = opened.new_page()
-        status = browser.show(page, shown)
-        if status != shown.status:
-            raise CommandError(f"{shown.path} answered {status}")
+        status = browser.show(page, look.page)
+        if status != look.page.status:
+            raise CommandError(f"{look.page.path} answered {status}")
         page.wait_for_timeout(SETTLES_MS)
-        page.screenshot(path=target, animations="disabled")
+        page.screenshot(path=target, animations="disabled", full_page=look.full)
     finally:
         opened.close()
-    return target

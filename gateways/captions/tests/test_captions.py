@@ -271,6 +271,30 @@ async def test_event_stream_gives_the_same_and_resumes_by_its_last_id(stack, roo
     assert told == [message["version"] for message in page.of("sentence")]
 
 
+async def test_event_stream_of_a_hall_names_its_room_and_resumes_there(stack, room):
+    async with host(stack, room) as speaker, reader(stack, room) as page:
+        await speaker.ready()
+        await speaker.speak(0, 4.5)
+        await page.says("S0001w1")
+        first = await asyncio.to_thread(stream, stack, "hall/hall", lambda m: m["type"] == "versions", {})
+        assert first[0][1]["room"] == room
+        last_id = first[-1][0]
+        assert last_id.startswith(f"{room}/")
+        await speaker.speak(4.5, 8.5)
+        await page.says("S0003w1")
+        resumed = {"Last-Event-ID": last_id}
+        second = await asyncio.to_thread(
+            stream, stack, "hall/hall", lambda m: "S0003w1" in m.get("text", ""), resumed
+        )
+    assert second[0][1]["resumed"]
+    told = [message["version"] for _, message in [*first, *second] if message["type"] == "sentence"]
+    assert told == [message["version"] for message in page.of("sentence")]
+    answer = await asyncio.to_thread(
+        requests.get, f"{stack.url}/captions/hall/nowhere/events?lang=en", timeout=WITHIN_S
+    )
+    assert (answer.status_code, answer.json()) == (404, {"error": "hall_not_found"})
+
+
 def stream(stack, room, holds, headers):
     """(last id, message) of each event until one is what the test waits for."""
     found, last_id = [], ""

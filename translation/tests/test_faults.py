@@ -182,15 +182,14 @@ def test_an_engine_that_asks_for_a_pause_is_asked_nothing_in_it_and_used_after_i
     part = spoken_part()
     demand(part, "de", "pt")
     server.mode, server.retry_after = "busy", "5"
-    asked = len(server.answered)
     speaker.say(part, "First before a pause.", "Second before a pause.")
     until(lambda: EngineState.objects.filter(opened_at__isnull=False).exists())
     server.mode, called = "ok", len(server.answered)
     began = server.asked_at[called - 1]
     until(translated(part, 2))
-    assert server.answered[asked] == "/translate"
     assert server.asked_at[called] - began >= 4.9
-    assert len(server.requests[called - 2]["q"]) == 1
+    trial = server.answered[:called].count("/translate")
+    assert len(server.requests[trial]["q"]) == 1
     figure("engine asks for a pause", "first call behind it", server.asked_at[called] - began - 5)
 
 

@@ -43,7 +43,7 @@ SHOWN = [
         "viewer-share", "/room/LIVE", ready="#own .sentence", click=("#open-share",), themes=("light",)
     ),
     ShownPage(
-        "viewer-arabic", "/room/LIVE?lang=ar", ready="#own .sentence", click=("#view",), themes=("light",)
+        "viewer-german", "/room/LIVE?lang=de", ready="#own .sentence", click=("#view",), themes=("light",)
     ),
     ShownPage("viewer-waiting", "/room/FUNKE", ready="#panel h2", themes=("light",)),
     ShownPage("viewer-ended", "/room/ENDED", ready="#own .sentence"),

@@ -263,6 +263,26 @@ def test_a_shorter_text_never_leaves_the_lines_empty(page: Page):
     until(page, "bottom('#own .flow') > document.querySelector('#own').getBoundingClientRect().top + 20")
 
 
+def test_no_change_of_state_moves_the_lines(page: Page):
+    talk = Talk().open()
+    talk.say("A line that is being read.")
+    page.goto("/room/TALK")
+    live(page)
+    expect(page.locator("#own")).to_contain_text("being read.")
+    where = page.locator("#own").bounding_box()
+    talk.delays(2.0, 3.0)
+    expect(page.locator("#figures")).to_contain_text("late")
+    assert page.locator("#own").bounding_box() == where
+    talk.state("grace")
+    expect(page.locator("#panel")).to_contain_text("The hall is not heard")
+    assert page.locator("#own").bounding_box() == where
+    page.context.set_offline(True)
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    expect(page.locator("#state")).to_contain_text("No connection")
+    assert page.locator("#own").bounding_box() == where
+    assert page.evaluate(SHIFTS) == [], "layout shift is 0"
+
+
 def test_the_readers_choices_are_kept_and_nothing_is_spoken_or_late_unless_asked_for(page: Page):
     talk = Talk().open()
     (said,) = talk.say("This was said before.")

@@ -190,6 +190,7 @@ cursor.over(id("scroller"), {
 // --- status, dialogs, style
 
 const status = new Status(captions, { about: json("about"), setup, style: () => style });
+status.addEventListener("panel", () => transcript.keepPlace(() => {}));
 languages({ captions, about: () => status.about, setup, choose: readIn });
 share();
 styleSheet({ style: () => style, change });

@@ -121,4 +121,5 @@ export function styleSheet({ style, change }) {
     show();
   });
   opens("open-style", "style", show);
+  show();
 }

@@ -11,7 +11,8 @@ const STALE_MS = 60_000; // figures that old say nothing
 const id = (name) => document.getElementById(name);
 const locale = document.documentElement.lang;
 
-export class Status {
+/** Event "panel": what happens next is shown, or not any more. */
+export class Status extends EventTarget {
   #captions;
   #setup;
   #style;
@@ -21,9 +22,11 @@ export class Status {
   #graceEnds = 0;
   #broken = 0;
   #isBroken = false;
+  #told = "null"; // what the panel says
 
   /** `about`: what the server said of the room. */
   constructor(captions, { about, setup, style }) {
+    super();
     [this.#captions, this.about, this.#setup, this.#style] = [captions, about, setup, style];
     captions.addEventListener("status", ({ detail }) => this.#connection(detail.status));
     for (const type of ["hello", "state"]) captions.addEventListener(type, ({ detail }) => this.#state(detail));
@@ -84,7 +87,7 @@ export class Status {
     const shown = status === "refused" ? "refused" : this.#isBroken ? "offline" : model.state || "connecting";
     id("status").dataset.state = shown === "refused" ? "offline" : shown;
     say(id("state"), shown === "refused" ? text(`refused_${code}`) : text(`state_${shown}`));
-    say(id("figures"), shown === "live" ? this.#figures() : "");
+    say(id("figures"), shown === "live" ? this.#figures() : shown === "offline" ? text("offline_help") : "");
     this.#panel(shown);
   }
 
@@ -108,11 +111,12 @@ export class Status {
     const panel = id("panel");
     const wanted = { waiting: 1, grace: 1, closed: 1, refused: 1 }[shown] ? this.#next(shown) : null;
     const key = JSON.stringify(wanted);
-    if (panel.dataset.key !== key) {
-      panel.dataset.key = key;
-      panel.replaceChildren(...(wanted ?? []).map(element));
-    }
+    if (this.#told === key) return;
+    this.#told = key;
+    panel.replaceChildren(...(wanted ?? []).map(element));
     panel.hidden = !wanted;
+    document.documentElement.style.setProperty("--panel", wanted ? `${panel.offsetHeight + 12}px` : "0px");
+    this.dispatchEvent(new Event("panel"));
   }
 
   #next(shown) {

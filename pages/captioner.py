@@ -68,6 +68,8 @@ def script_texts() -> dict[str, str]:
         ),
         "pen.nobody": _("The recogniser is writing"),
         "pen.nobody.hint": _("Start to type: it finishes its words and makes way for you. What is in the box stays there."),
+        "pen.closed": _("Nobody is writing"),
+        "pen.closed.hint": _("The room is not open. What you type stays in the box."),
         "pen.alone": _("Nobody is writing"),
         "pen.alone.hint": _("Nothing is heard in this room. The audience reads what you type."),
         "pen.other": _("Somebody else is typing"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.http.request import split_domain_port, validate_host
 
 from asr.rooms.selectors import open_session
 from asr.rooms.services import recordable_room
+from gateways.common.origin import origin_allowed
 from gateways.conference import refusals
 from rooms.access import Identity, identify
 from rooms.address import caller_address
@@ -123,7 +123,7 @@ def _consented(room: Room, consent_id: str, identity: Identity) -> tuple[tuple[b
 
 def _identity(cookies: dict[str, str], scope: dict[str, Any], *, by_session: bool) -> Identity:
     headers = dict(scope["headers"])
-    if not _origin_allowed(headers.get(b"origin", b"").decode("latin-1")):
+    if not origin_allowed(headers.get(b"origin", b"").decode("latin-1")):
         raise refusals.NO_KEY
     peer = (scope.get("client") or [None])[0]
     forwarded_for = headers.get(b"x-forwarded-for", b"").decode("latin-1")
@@ -138,17 +138,6 @@ def _identity(cookies: dict[str, str], scope: dict[str, Any], *, by_session: boo
         if error.retry:  # nobody knows whether the key is good: a browser must not throw it away
             raise
         raise refusals.NO_KEY from error
-
-
-def _origin_allowed(origin: str) -> bool:
-    """A host's cookies must not be usable by a page of a stranger. Programs send no Origin."""
-    if not origin or origin in settings.CORS_ALLOWED_ORIGINS:
-        return True
-    try:
-        domain, _ = split_domain_port(urlsplit(origin).netloc.lower())
-    except ValueError:
-        return False
-    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
 
 
 def _as_utf8(text: str) -> str:

@@ -59,11 +59,13 @@ captions.addEventListener("hello", drawState);
 captions.addEventListener("state", drawState);
 captions.addEventListener("status", drawState);
 
+const isClosed = () => captions.status === "live" && !["live", "waiting", "grace"].includes(model.state);
+
 function drawState() {
-  const isOpen = ["live", "waiting", "grace"].includes(model.state);
-  $("closed").hidden = $("open").hidden = isOpen || captions.status !== "live";
+  $("closed").hidden = $("open").hidden = !isClosed();
   $("state").textContent = text(captions.status === "live" ? `state.${model.state || "closed"}` : "state.unknown");
   $("state").className = `badge ${model.state === "live" && captions.status === "live" ? "live" : ""}`;
+  drawPen();
 }
 
 // --- correcting a sentence that stands
@@ -206,7 +208,8 @@ pen.addEventListener("refused", ({ detail }) => {
 });
 
 function drawPen() {
-  const held = pen.status === "live" ? pen.holder : "unknown", holder = pen.alone && held === "nobody" ? "alone" : held;
+  const held = pen.status === "live" ? pen.holder : "unknown", nobody = isClosed() ? "closed" : pen.alone ? "alone" : held;
+  const holder = held === "nobody" ? nobody : held;
   const isAlone = pen.alone && pen.status === "live";
   $("close").hidden = !isAlone;
   $("heard-card").hidden = $("keep-line").hidden = $("hand-back").hidden = isAlone;

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateways.common.origin import origin_allowed
 from gateways.conference.chunk import CaptionWindow
 from gateways.conference.recorder import RecorderHeader
-from gateways.conference.request import _origin_allowed
 from transcripts.events import Partial, SentenceChanged, SentenceRemoved
 
 GOLDEN = Path(__file__).parent / "golden" / "chunk.json"
@@ -214,4 +214,4 @@ class TestRecorderHeader:
 def test_host_s_page_comes_from_here_or_from_an_origin_that_is_allowed(settings, origin, allowed):
     settings.CORS_ALLOWED_ORIGINS = ["https://captions.example"]
     settings.ALLOWED_HOSTS = ["localhost", "[::1]"]
-    assert _origin_allowed(origin) is allowed
+    assert origin_allowed(origin) is allowed

@@ -11,7 +11,7 @@ import pytest
 from channels.db import database_sync_to_async
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
-from django.db import connections
+from django.db import connection, connections
 from django.utils import timezone
 
 from asr.redis_clients import close_async_clients
@@ -174,6 +174,31 @@ async def test_screen_outlives_a_schedule_that_changes_rooms_that_go_and_a_hall_
         again = await main_hall()
         await talk("C", again)
         await screen.until(type="hello", room="C")
+
+
+async def test_screen_outlives_connections_to_postgresql_that_break_in_the_middle_of_a_change():
+    hall = await main_hall()
+    await talk("A", hall)
+    async with reading("hall/main?lang=de") as screen:
+        await screen.until(type="hello", room="A")
+        for number, code in enumerate(("B", "C", "D")):
+            pid = await in_database(lambda: connection.connection.info.backend_pid)()
+            await asyncio.to_thread(elsewhere, end_backend_and_begin, pid, code, hall, number)
+            await screen.until(type="hello", room=code)
+
+
+def end_backend_and_begin(pid, code, hall, number):
+    begins = timezone.now() - timedelta(minutes=4 - number)
+    make_room(code, hall=hall, starts_at=begins, ends_at=begins + timedelta(minutes=40))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+
+def elsewhere(call, *arguments):
+    try:
+        call(*arguments)
+    finally:
+        connection.close()
 
 
 async def test_screen_that_comes_back_resumes_in_the_room_that_it_knew_and_begins_anew_in_any_other():

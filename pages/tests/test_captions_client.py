@@ -214,6 +214,7 @@ def test_hall_is_followed_from_talk_to_talk(page: Page, server: str):
     first.say("The first talk.")
     client = Client(page, {"hall": "main"}, url=server)
     client.until("model.room === 'A' && model.sentenceAt(1, 0)")
+    assert page.evaluate("captions.model.title") == first.room.title
     Room.objects.filter(code="A").update(hall=None)
     second = Talk("B", hall=hall).open()
     client.until("model.room === 'B' && captions.status === 'live'")

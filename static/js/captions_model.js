@@ -13,7 +13,7 @@ export const versionsOf = (sent) =>
   Object.fromEntries(Object.entries(sent ?? {}).filter(([lang, at]) => isLang(lang) && isCount(at)).slice(0, TRACKS_MOST));
 
 export class Model {
-  room = ""; lang = ""; source_lang = ""; state = ""; grace_left_s = null; next = null; delays = {};
+  room = ""; title = ""; lang = ""; source_lang = ""; state = ""; grace_left_s = null; next = null; delays = {};
   versions = {}; // of each track: everything up to here is known
   partial = null; draft = null; // the unfinished sentence, and its translation
   complete = false; // nothing older can be had
@@ -50,7 +50,7 @@ export class Model {
       [this.#replaying, this.#resumed] = [true, message.resumed === true];
       if (!this.#resumed) this.#sentences.clear();
       if (!this.#resumed) Object.assign(this, { versions: {}, complete: false, room: word(message.room) });
-      Object.assign(this, { partial: null, draft: null });
+      Object.assign(this, { title: word(message.title), partial: null, draft: null });
       this.#takes.delays(message.delays ?? {});
       return this.#takes.state(message);
     },

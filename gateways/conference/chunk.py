@@ -86,35 +86,17 @@ class CaptionWindow:
 
     def render(self) -> str:
         """The chunk as JSON text."""
-        lines: dict[int, LineView] = {}
-        for key in sorted(self._sentences):
-            source = self._sentences[key].source
-            if source is None:
-                continue
-            index = source.part - self._first_part
-            line = lines.get(index)
-            said = SentenceView(sent_idx=source.index, content=self._content(self._sentences[key], source))
-            lines[index] = LineView(
-                line_idx=index,
-                beg=source.start_ms // 1000 if line is None else line.beg,
-                end=source.end_ms // 1000,
-                speaker=SPEAKER_UNKNOWN,
-                sentences=[said] if line is None else [*line.sentences, said],
-            )
+        lines: dict[int, list[Spoken]] = {}
+        for _, spoken in sorted(self._sentences.items(), key=lambda item: item[0]):
+            if spoken.source is not None:
+                lines.setdefault(spoken.source.part - self._first_part, []).append(spoken)
         chunk = Chunk(
-            last_n_sents=list(lines.values()),
+            last_n_sents=[_line(index, said) for index, said in lines.items()],
             incomplete_sentence=self.incomplete,
             transcription_delay=self.transcription_delay_s,
             translation_delay=self.translation_delay_s,
         )
         return json.dumps(chunk.model_dump(), ensure_ascii=False)
-
-    @staticmethod
-    def _content(spoken: Spoken, source: SentenceChanged) -> dict[str, str]:
-        current = {
-            lang: item.text for lang, item in spoken.translations.items() if item.of_version == source.version
-        }
-        return {source.lang: source.text, **current}
 
     def _evict_old(self) -> None:
         complete = [key for key in sorted(self._sentences) if self._sentences[key].source is not None]
@@ -122,3 +104,26 @@ class CaptionWindow:
             return
         oldest = complete[-self._size]
         self._sentences = {key: value for key, value in self._sentences.items() if key >= oldest}
+
+
+def _line(index: int, said: Iterable[Spoken]) -> LineView:
+    """One line of the chunk; each sentence in its language, and in those whose translation is of the present text."""
+    sources = [(spoken.source, spoken.translations) for spoken in said if spoken.source is not None]
+    return LineView(
+        line_idx=index,
+        beg=sources[0][0].start_ms // 1000,
+        end=sources[-1][0].end_ms // 1000,
+        speaker=SPEAKER_UNKNOWN,
+        sentences=[
+            SentenceView(
+                sent_idx=source.index,
+                content={source.lang: source.text}
+                | {
+                    lang: item.text
+                    for lang, item in translations.items()
+                    if item.of_version == source.version
+                },
+            )
+            for source, translations in sources
+        ],
+    )

@@ -1,181 +1,15 @@
-// All halls for operators: asks for the board every few seconds, changes what has changed, and says how old it is.
+// All halls for operators: asks for the board every few seconds, says how old it is, and does what operators do to a room.
 import { get, post } from "./api.js";
+import { draw, rooms } from "./live/board.js";
+import { element, say, show } from "./live/dom.js";
 import { text } from "./texts.js";
 
 const everyMs = 3_000;
 const oldAfterMs = 10_000;
-const element = (id) => document.getElementById(id);
-const lang = document.documentElement.lang;
-const oneDigit = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
 const board = element("board");
-const cards = new Map();
-const rooms = new Map(); // code: what the board said last
 let updatedAt = Date.now();
 let timer = 0;
 let asking = null;
-const title = document.title;
-
-// --- small helpers: nothing is touched that has not changed, so that a screen reader and the keyboard stay where they are
-
-function say(target, words) {
-  if (target.textContent !== words) target.textContent = words;
-}
-function show(target, shown) {
-  if (target.hidden === shown) target.hidden = !shown;
-}
-function copy(id) {
-  return element(id).content.firstElementChild.cloneNode(true);
-}
-function sign(use, level) {
-  const href = `#sign-${level}`;
-  if (use.getAttribute("href") !== href) use.setAttribute("href", href);
-}
-function duration(seconds) {
-  return seconds < 90 ? text("seconds", { seconds: Math.round(seconds) }) : text("minutes", { minutes: Math.round(seconds / 60) });
-}
-/** The children of `parent` are those of `items`, in their order; `make` makes a missing one. */
-function keyed(parent, known, items, key, make, fill) {
-  const wanted = new Set(items.map(key));
-  for (const [name, child] of known) {
-    if (wanted.has(name)) continue;
-    child.remove();
-    known.delete(name);
-  }
-  items.forEach((item, place) => {
-    const name = key(item);
-    if (!known.has(name)) known.set(name, make());
-    const child = known.get(name);
-    fill(child, item);
-    if (parent.children[place] !== child) parent.insertBefore(child, parent.children[place] ?? null);
-  });
-}
-
-// --- the board
-
-const order = ["idle", "good", "warn", "bad"];
-const worst = (levels) => levels.reduce((one, other) => (order.indexOf(other) > order.indexOf(one) ? other : one), "idle");
-
-function fillHall(card, hall) {
-  card.dataset.level = worst(hall.rooms.map((room) => room.level));
-  card.dataset.key = hall.key;
-  const name = card.querySelector(".hall-name a");
-  say(name, hall.name || text("hall.none"));
-  if (hall.screen) name.setAttribute("href", hall.screen);
-  say(card.querySelector(".hall-event"), hall.event);
-  show(card.querySelector(".hall-event"), hall.manyEvents);
-  card.known ??= new Map();
-  keyed(card.querySelector(".hall-rooms"), card.known, hall.rooms, (room) => room.code, () => copy("room-template"), fillRoom);
-  show(card.querySelector(".hall-idle"), hall.rooms.length === 0);
-  const next = card.querySelector(".hall-next");
-  show(next, Boolean(hall.next));
-  if (hall.next) say(next, `${text("next")}: ${hall.next.starts} ${hall.next.title}${hall.next.recorded ? "" : ` (${text("next.off")})`}`);
-}
-
-function fillRoom(card, room) {
-  rooms.set(room.code, room);
-  card.dataset.room = room.code;
-  const isOpen = ["live", "waiting", "grace"].includes(room.state);
-  const isOff = !room.recorded && !isOpen;
-  const badge = card.querySelector(".sign");
-  const level = room.level;
-  badge.className = `badge sign ${level}`;
-  sign(badge.querySelector("use"), level);
-  const state = isOff ? text("state.off") : text(`state.${room.state}`);
-  say(card.querySelector(".state-word"), level === "idle" ? state : `${state} · ${text(`level.${level}`)}`);
-  say(card.querySelector(".when"), room.starts ? `${room.starts}–${room.ends}` : "");
-  show(card.querySelector(".unlisted"), !room.published);
-  say(card.querySelector(".unlisted"), text("unlisted"));
-  const link = card.querySelector(".room-title");
-  say(link, room.title);
-  link.setAttribute("href", `/room/${encodeURIComponent(room.code)}`);
-  say(card.querySelector(".speakers"), isOff ? text("not_recorded") : room.speakers);
-  show(card.querySelector(".speakers"), isOff || Boolean(room.speakers));
-  card.known ??= new Map();
-  keyed(card.querySelector(".problems"), card.known, room.problems, (problem) => problem.code, () => copy("problem-template"), fillProblem);
-  show(card.querySelector(".problems"), room.problems.length > 0);
-  fillFacts(card, room, isOpen);
-  for (const [act, offered] of Object.entries({ message: !isOff, open: !isOpen && room.recorded && room.state !== "closing", restart: isOpen && room.heard, close: isOpen })) {
-    const button = card.querySelector(`[data-act="${act}"]`);
-    show(button, offered);
-    button.setAttribute("aria-label", `${button.textContent}: ${room.title}`);
-  }
-}
-
-function fillProblem(line, problem) {
-  line.className = `problem ${problem.level}`;
-  sign(line.querySelector("use"), problem.level);
-  say(line.querySelector(".level"), `${text(`level.${problem.level}`)}:`);
-  const values = { ...problem.values };
-  if (problem.code === "told_host") {
-    const known = text(`told.${values.code}`);
-    values.said = known.startsWith("told.") ? text("told.other", { code: values.code }) : known;
-  }
-  say(line.querySelector(".words"), text(`problem.${problem.code}`, values));
-}
-
-function fact(card, name, shown, words, level = "") {
-  const line = card.querySelector(`.fact-${name}`);
-  show(line, shown);
-  const value = line.querySelector("dd");
-  if (value.className !== level) value.className = level;
-  say(value, words);
-}
-
-function delay(seconds, level, unknown) {
-  if (seconds === null) return unknown;
-  const words = text("seconds", { seconds: seconds.toLocaleString(lang, oneDigit) });
-  return level === "good" ? words : `${words} · ${text(`level.${level}`)}`;
-}
-
-function fillFacts(card, room, isOpen) {
-  const { host, engine, told } = room;
-  const translated = room.readers.some((reader) => reader.lang !== room.lang);
-  const name = host ? host.name || text("host.shared") : "";
-  fact(card, "host", isOpen, host && !host.connected ? text("host.away", { name }) : name, host && !host.connected ? "bad" : "");
-  fact(card, "delay", isOpen && room.heard, delay(room.delay_s, room.delay_level, text("unknown")), room.delay_level ?? "");
-  fact(card, "translation", isOpen, delay(room.translation_s, room.translation_level, text(translated ? "unknown" : "no_translation")), room.translation_level ?? "soft");
-  fact(card, "words", isOpen, room.text_s === null ? text("words.never") : text("ago", { time: duration(room.text_s) }));
-  const count = room.readers.reduce((sum, reader) => sum + reader.count, 0);
-  const langs = room.readers.map((reader) => `${reader.name} ${reader.count}`).join(", ");
-  fact(card, "readers", isOpen || count > 0, count ? `${count} (${langs})` : text("nobody"), count ? "" : "soft");
-  fact(card, "lang", isOpen, `${room.lang_name}${room.stored === null ? "" : `, ${text(room.stored ? "stored.yes" : "stored.no")}`}`);
-  const machine = engine ? [engine.model, engine.device, engine.worker].filter(Boolean).join(" · ") || text("unknown") : "";
-  const writer = !room.heard ? text("captioner.only") : room.typed ? `${text("captioner")} · ${machine}` : machine;
-  fact(card, "engine", isOpen && Boolean(engine), writer);
-  fact(card, "told", Boolean(told), told ? `“${told.text}” · ${text(told.seen ? "told.seen" : "told.unseen")}` : "");
-}
-
-function systemNotices(data) {
-  const found = [];
-  if (!data.slots.total) found.push(["bad", text("slots.none")]);
-  else if (data.slots.taken >= data.slots.total) found.push(["warn", text("slots.full")]);
-  for (const worker of data.workers) if (!worker.alive) found.push(["warn", text("worker.gone", worker)]);
-  for (const engine of data.engines) {
-    if (!engine.answers) found.push(["warn", text("engine.silent", { name: engine.name, code: engine.last_error || "–" })]);
-    else if (engine.broken_pairs.length) found.push(["warn", text("engine.pairs", { name: engine.name, pairs: engine.broken_pairs.join(", ") })]);
-  }
-  return found;
-}
-
-const notices = new Map();
-function draw(data) {
-  const events = new Set(data.halls.map((hall) => hall.event));
-  for (const hall of data.halls) hall.manyEvents = events.size > 1;
-  rooms.clear();
-  keyed(board, cards, data.halls, (hall) => hall.key, () => copy("hall-template"), fillHall);
-  show(element("empty"), data.halls.length === 0);
-  const all = data.halls.flatMap((hall) => hall.rooms);
-  const live = all.filter((room) => ["live", "waiting", "grace"].includes(room.state)).length;
-  const needy = all.filter((room) => ["warn", "bad"].includes(room.level)).length;
-  const attention = text(`attention.${needy === 0 ? "none" : needy === 1 ? "one" : "many"}`, { count: needy });
-  say(element("sum"), `${text(live === 1 ? "live.one" : "live.many", { count: live })}, ${attention}`);
-  say(element("slots"), data.slots.total ? text("slots", data.slots) : "");
-  document.title = needy ? `(${needy}) ${title}` : title;
-  keyed(element("system"), notices, systemNotices(data), ([, words]) => words, () => document.createElement("li"), (line, [level, words]) => {
-    line.className = `notice ${level}`;
-    say(line, words);
-  });
-}
 
 // --- up to date
 
@@ -187,7 +21,7 @@ function tellAge() {
   board.classList.toggle("old", isOld);
   show(element("stale"), isOld);
   if (isOld) {
-    const time = new Date(updatedAt).toLocaleTimeString(lang);
+    const time = new Date(updatedAt).toLocaleTimeString(document.documentElement.lang);
     say(element("stale"), text("stale", { time, seconds }));
   }
 }

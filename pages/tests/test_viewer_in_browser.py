@@ -234,7 +234,7 @@ def test_lines_that_run_from_right_to_left_do_not_jump_either(page: Page):
         }"""
     )
     page.evaluate(WATCH_COLUMNS, "right")
-    for number in range(20):
+    for number in range(14):
         text = f"هذه جملة طويلة بعض الشيء رقم {number} من كلام كثير."
         page.evaluate(
             "text => rollup.show(items = [...items.slice(-9), { key: (items.at(-1)?.key ?? 0) + 1, lang: 'ar', text }])",
@@ -355,13 +355,13 @@ def test_words_stay_where_they_are_while_lines_roll_up(page: Page):
     page.goto("/room/TALK")
     live(page)
     page.evaluate(WATCH_COLUMNS, "left")
-    for number in range(30):
+    for number in range(16):
         talk.saying("Sentence", f" nummer {number}, which may")
         talk.say(f"Sentence number {number}, which is said once and stays.")
-    expect(page.locator("#own")).to_contain_text("Sentence number 29")
+    expect(page.locator("#own")).to_contain_text("Sentence number 15")
     until(page, "bottom('#own .flow') <= bottom('#own') + 2")
     assert page.evaluate("window.moved") == []
-    assert page.locator("#own .sentence").count() < 20, "what has rolled out is taken away"
+    assert page.locator("#own .sentence").count() < 12, "what has rolled out is taken away"
     shift = page.evaluate(SHIFTS)
     assert shift == [], "layout shift is 0"
 

@@ -23,7 +23,7 @@ from asr.caption.captioner import SentenceReady
 from asr.delay import SpokenClock
 from asr.leases import Lease, LeaseLost, Progress
 from asr.models import Session, Worker
-from asr.rooms import ending, presence, services
+from asr.rooms import ending, pen, presence, services
 from asr.rooms.models import RoomSession
 from asr.sinks.transcript import TranscriptSink
 from ops.faults.races import NO_SUCH_PID, OLD_PARTS
@@ -82,6 +82,16 @@ class RacedRoom:
             by = Editor(None, "admin")
             correct_sentence(sentence=sentence, text=f"Correction {next(_numbers)}.", by=by)
 
+    def type(self) -> None:
+        """A person takes the pen, writes a sentence, perhaps takes it back, and gives the pen up."""
+        lease = pen.take_pen(self.room.pk)
+        now, name = timezone.now(), f"race-{next(_numbers)}"
+        pen.show_typed(lease, "Typ", began_at=now)
+        pen.write_typed(lease, pen.TypedSentence(name, "Typed.", now, now))
+        if random.random() < 0.3:  # noqa: S311  (no secret)
+            pen.undo_typed(self.room.pk, name, by=Editor(None, "captioner"))
+        pen.release_pen(lease)
+
     def delete(self) -> None:
         """An old part goes, while its languages are being completed."""
         part = Part.objects.filter(room=self.room, ended_at__isnull=False).order_by("number").first()
@@ -130,7 +140,7 @@ def crowd(rooms: list[RacedRoom]) -> list[tuple[str, Step]]:
     steps: list[tuple[str, Step]] = [("host", lambda: _visit(visited)), ("schedule", _change_schedule)]
     steps += [("sweep", sweeps.sweep), ("translation sweep", translation.sweep), ("admin retry", _retry)]
     for room in rooms:
-        steps += [("admin correction", room.correct), (DELETION, room.delete)]
+        steps += [("admin correction", room.correct), (DELETION, room.delete), ("captioner", room.type)]
         steps += [("reader", room.change_demand), ("waking", room.wake)]
     parts = [room.part for room in rooms]
     steps += [(LATE, partial(_translate_all, parts, lang)) for lang in LANGS]

@@ -44,6 +44,7 @@ from translation import services as translation
 from translation.models import Job
 
 SPEAKER, TRANSLATOR, LATE, DELETION = "speaker", "translator", "late translation", "deletion"
+SETTLED = "note that a part was deleted"
 LANGS = ("de", "es", "fr", "it", "nl", "pl", "pt", "uk")
 TERMS = PartTerms("en", store=True, public=True, owner_id=None)
 Step = Callable[[], None]
@@ -190,13 +191,17 @@ def deadlocks() -> int:
 
 
 def blockers_of_speakers() -> list[str]:
-    """The writers whose locks the speakers wait for at this moment."""
+    """The writers whose locks the speakers wait for at this moment.
+
+    A deletion says behind itself, by one statement for each track, that it was: that is no waiting for the deletion.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT holding.application_name FROM pg_stat_activity waiting "
+            "SELECT CASE WHEN holding.application_name = %s AND holding.query LIKE %s THEN %s "
+            "ELSE holding.application_name END FROM pg_stat_activity waiting "
             "JOIN pg_stat_activity holding ON holding.pid = ANY(pg_blocking_pids(waiting.pid)) "
             "WHERE waiting.application_name = %s",
-            [SPEAKER],
+            [DELETION, 'UPDATE "transcripts_track"%', SETTLED, SPEAKER],
         )
         return [name for (name,) in cursor.fetchall()]
 

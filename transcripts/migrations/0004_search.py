@@ -1,45 +1,57 @@
-"""Words of sentences are found by an index over a function: no column holds them twice, and no sentence is read with them."""
+"""Words of sentences are found by an index over a function: no column holds them twice, and no sentence is read with them.
+
+The language stands among the indexed words, so that which sentences are found is known from the index: "<en>" can be no
+word, for markup is none to PostgreSQL's parser.
+"""
 
 from django.db import migrations, models
 
 # Of PostgreSQL 14 and later; what has no configuration is compared without word forms. Immutable: an index needs that,
 # and a language's configuration does not change with settings. Another assignment is another function and index.
-FUNCTIONS = """
+CONFIGURATIONS = {
+    "ar": "arabic",
+    "hy": "armenian",
+    "eu": "basque",
+    "ca": "catalan",
+    "da": "danish",
+    "nl": "dutch",
+    "en": "english",
+    "fi": "finnish",
+    "fr": "french",
+    "de": "german",
+    "el": "greek",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "id": "indonesian",
+    "ga": "irish",
+    "it": "italian",
+    "lt": "lithuanian",
+    "ne": "nepali",
+    "nb": "norwegian",
+    "nn": "norwegian",
+    "no": "norwegian",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sr": "serbian",
+    "es": "spanish",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+    "yi": "yiddish",
+}
+CONFIG = "\n        ".join(
+    [
+        "CASE pg_catalog.split_part(lang, '-', 1)",
+        *(f"WHEN '{lang}' THEN 'pg_catalog.{name}'::regconfig" for lang, name in CONFIGURATIONS.items()),
+        "ELSE 'pg_catalog.simple'::regconfig END",
+    ]
+)
+# The vector's function has the configuration inside: it is called for each sentence that is indexed.
+FUNCTIONS = f"""
 CREATE FUNCTION transcript_search_config(lang text) RETURNS regconfig
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE pg_catalog.split_part(lang, '-', 1)
-        WHEN 'ar' THEN 'pg_catalog.arabic'::regconfig
-        WHEN 'hy' THEN 'pg_catalog.armenian'::regconfig
-        WHEN 'eu' THEN 'pg_catalog.basque'::regconfig
-        WHEN 'ca' THEN 'pg_catalog.catalan'::regconfig
-        WHEN 'da' THEN 'pg_catalog.danish'::regconfig
-        WHEN 'nl' THEN 'pg_catalog.dutch'::regconfig
-        WHEN 'en' THEN 'pg_catalog.english'::regconfig
-        WHEN 'fi' THEN 'pg_catalog.finnish'::regconfig
-        WHEN 'fr' THEN 'pg_catalog.french'::regconfig
-        WHEN 'de' THEN 'pg_catalog.german'::regconfig
-        WHEN 'el' THEN 'pg_catalog.greek'::regconfig
-        WHEN 'hi' THEN 'pg_catalog.hindi'::regconfig
-        WHEN 'hu' THEN 'pg_catalog.hungarian'::regconfig
-        WHEN 'id' THEN 'pg_catalog.indonesian'::regconfig
-        WHEN 'ga' THEN 'pg_catalog.irish'::regconfig
-        WHEN 'it' THEN 'pg_catalog.italian'::regconfig
-        WHEN 'lt' THEN 'pg_catalog.lithuanian'::regconfig
-        WHEN 'ne' THEN 'pg_catalog.nepali'::regconfig
-        WHEN 'nb' THEN 'pg_catalog.norwegian'::regconfig
-        WHEN 'nn' THEN 'pg_catalog.norwegian'::regconfig
-        WHEN 'no' THEN 'pg_catalog.norwegian'::regconfig
-        WHEN 'pt' THEN 'pg_catalog.portuguese'::regconfig
-        WHEN 'ro' THEN 'pg_catalog.romanian'::regconfig
-        WHEN 'ru' THEN 'pg_catalog.russian'::regconfig
-        WHEN 'sr' THEN 'pg_catalog.serbian'::regconfig
-        WHEN 'es' THEN 'pg_catalog.spanish'::regconfig
-        WHEN 'sv' THEN 'pg_catalog.swedish'::regconfig
-        WHEN 'ta' THEN 'pg_catalog.tamil'::regconfig
-        WHEN 'tr' THEN 'pg_catalog.turkish'::regconfig
-        WHEN 'yi' THEN 'pg_catalog.yiddish'::regconfig
-        ELSE 'pg_catalog.simple'::regconfig
-    END
+    SELECT {CONFIG}
 $$;
 CREATE FUNCTION transcript_search_vector(lang text, words text) RETURNS tsvector
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
@@ -49,40 +61,20 @@ BEGIN
     IF lang = '' THEN
         RETURN ''::pg_catalog.tsvector;
     END IF;
-    config := CASE pg_catalog.split_part(lang, '-', 1)
-        WHEN 'ar' THEN 'pg_catalog.arabic'::regconfig
-        WHEN 'hy' THEN 'pg_catalog.armenian'::regconfig
-        WHEN 'eu' THEN 'pg_catalog.basque'::regconfig
-        WHEN 'ca' THEN 'pg_catalog.catalan'::regconfig
-        WHEN 'da' THEN 'pg_catalog.danish'::regconfig
-        WHEN 'nl' THEN 'pg_catalog.dutch'::regconfig
-        WHEN 'en' THEN 'pg_catalog.english'::regconfig
-        WHEN 'fi' THEN 'pg_catalog.finnish'::regconfig
-        WHEN 'fr' THEN 'pg_catalog.french'::regconfig
-        WHEN 'de' THEN 'pg_catalog.german'::regconfig
-        WHEN 'el' THEN 'pg_catalog.greek'::regconfig
-        WHEN 'hi' THEN 'pg_catalog.hindi'::regconfig
-        WHEN 'hu' THEN 'pg_catalog.hungarian'::regconfig
-        WHEN 'id' THEN 'pg_catalog.indonesian'::regconfig
-        WHEN 'ga' THEN 'pg_catalog.irish'::regconfig
-        WHEN 'it' THEN 'pg_catalog.italian'::regconfig
-        WHEN 'lt' THEN 'pg_catalog.lithuanian'::regconfig
-        WHEN 'ne' THEN 'pg_catalog.nepali'::regconfig
-        WHEN 'nb' THEN 'pg_catalog.norwegian'::regconfig
-        WHEN 'nn' THEN 'pg_catalog.norwegian'::regconfig
-        WHEN 'no' THEN 'pg_catalog.norwegian'::regconfig
-        WHEN 'pt' THEN 'pg_catalog.portuguese'::regconfig
-        WHEN 'ro' THEN 'pg_catalog.romanian'::regconfig
-        WHEN 'ru' THEN 'pg_catalog.russian'::regconfig
-        WHEN 'sr' THEN 'pg_catalog.serbian'::regconfig
-        WHEN 'es' THEN 'pg_catalog.spanish'::regconfig
-        WHEN 'sv' THEN 'pg_catalog.swedish'::regconfig
-        WHEN 'ta' THEN 'pg_catalog.tamil'::regconfig
-        WHEN 'tr' THEN 'pg_catalog.turkish'::regconfig
-        WHEN 'yi' THEN 'pg_catalog.yiddish'::regconfig
-        ELSE 'pg_catalog.simple'::regconfig
-    END;
-    RETURN pg_catalog.to_tsvector(config, words);
+    config := {CONFIG};
+    RETURN pg_catalog.to_tsvector(config, words)
+        OPERATOR(pg_catalog.||) pg_catalog.array_to_tsvector(ARRAY['<' OPERATOR(pg_catalog.||) lang OPERATOR(pg_catalog.||) '>']);
+END
+$$;
+CREATE FUNCTION transcript_search_query(lang text, words text) RETURNS tsquery
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    found tsquery := pg_catalog.websearch_to_tsquery(transcript_search_config(lang), words);
+BEGIN
+    IF pg_catalog.numnode(found) = 0 THEN
+        RETURN found;
+    END IF;
+    RETURN found && pg_catalog.quote_literal('<' || lang || '>')::tsquery;
 END
 $$;
 """
@@ -96,6 +88,7 @@ FROM transcripts_track AS track WHERE track.id = transcripts_sentence.track_id;
 """
 DROP = """
 DROP INDEX sentence_words;
+DROP FUNCTION transcript_search_query(text, text);
 DROP FUNCTION transcript_search_vector(text, text);
 DROP FUNCTION transcript_search_config(text);
 """

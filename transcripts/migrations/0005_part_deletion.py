@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('rooms', '0003_last_import'),
-        ('transcripts', '0005_search_by_index_alone'),
+        ('transcripts', '0004_search'),
     ]
 
     operations = [

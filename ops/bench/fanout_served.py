@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from ops.bench.servers import PYTHON_M
+from ops.bench.servers import PYTHON_M, cpu_s_of, rss_kb_of
 from ops.faults.stack import BASE_DIR, Stack
 
 MANY = 3000  # from so many viewers on they read in three languages
@@ -109,12 +109,12 @@ class ServedCrowd:
         for lang in langs:
             self._join(lang, FIRST_VIEWERS)
         time.sleep(SETTLE_S)
-        before_kb, before = self._rss_kb(), sum(self._readers.values())
+        before_kb, before = rss_kb_of(self._process), sum(self._readers.values())
         for place, lang in enumerate(langs):
             self._join(lang, (viewers + place) // len(langs) - self._readers[lang])
         self.viewers = sum(self._readers.values())
         time.sleep(SETTLE_S)
-        self.idle_kb = (self._rss_kb() - before_kb) / (self.viewers - before)
+        self.idle_kb = (rss_kb_of(self._process) - before_kb) / (self.viewers - before)
 
     def listen(self, speaker: LineProcess, seconds: float) -> Slice:
         """One stretch of speech."""
@@ -134,7 +134,7 @@ class ServedCrowd:
 
     def _begin(self, speaker: LineProcess, seconds: float) -> float:
         self._crowd.do(do="collect")
-        before_s = self._cpu_s()
+        before_s = cpu_s_of(self._process)
         speaker.ask(room=self._room, langs=sorted(self._readers), seconds=seconds, groups=self._groups)
         return before_s
 
@@ -145,7 +145,7 @@ class ServedCrowd:
             for lang, readers in self._readers.items()
         ]
         self._crowd.do(do="settle", deliveries=sum(updates))
-        cpu_s = self._cpu_s() - before_s
+        cpu_s = cpu_s_of(self._process) - before_s
         return self._slice(said, self._crowd.do(do="collect"), cpu_s)
 
     def _slice(self, said: Sequence[dict[str, Any]], came: dict[str, Any], cpu_s: float) -> Slice:
@@ -167,13 +167,3 @@ class ServedCrowd:
 
     def _url(self, lang: str) -> str:
         return f"ws://127.0.0.1:{self._port}/captions/{self._room}?lang={lang}"
-
-    def _family(self) -> list[psutil.Process]:
-        return [self._process, *self._process.children(recursive=True)]
-
-    def _cpu_s(self) -> float:
-        times = [process.cpu_times() for process in self._family()]
-        return sum(spent.user + spent.system for spent in times)
-
-    def _rss_kb(self) -> float:
-        return sum(process.memory_info().rss for process in self._family()) / 1024

@@ -42,6 +42,21 @@ SERVERS: dict[str, Callable[[int], list[str]]] = {
 }  # fmt: skip
 
 
+def cpu_s_of(process: psutil.Process) -> float:
+    """CPU seconds that a process and its children have spent."""
+    times = [each.cpu_times() for each in _family(process)]
+    return sum(spent.user + spent.system for spent in times)
+
+
+def rss_kb_of(process: psutil.Process) -> float:
+    """Resident memory of a process and its children, kB."""
+    return sum(each.memory_info().rss for each in _family(process)) / 1024
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
+
+
 @dataclass(frozen=True, slots=True)
 class ServerFigures:
     """One server's. `cpu_ms`: of the server's processes for each chunk that reached a viewer."""
@@ -93,15 +108,15 @@ class _Measured:
         self._crowd: subprocess.Popen[str] | None = None
 
     def gather(self, viewers: int) -> None:
-        before_kb = self._rss_kb()
+        before_kb = rss_kb_of(self._process)
         self._viewers = viewers
         self._crowd = start_crowd(f"ws://127.0.0.1:{self._port}/room/{ROOM}/client/undefined/en", viewers)
         await_crowd(self._crowd)
-        self._memory_kb = (self._rss_kb() - before_kb) / viewers
-        self._before_s = self._cpu_s()
+        self._memory_kb = (rss_kb_of(self._process) - before_kb) / viewers
+        self._before_s = cpu_s_of(self._process)
 
     def spent_s(self) -> float:
-        return self._cpu_s() - self._before_s
+        return cpu_s_of(self._process) - self._before_s
 
     def figures(self, cpu_s: float, committed: dict[str, float]) -> ServerFigures:
         if self._crowd is None:
@@ -113,16 +128,6 @@ class _Measured:
             self._name, self._viewers, deliveries, 1000 * cpu_s / deliveries if deliveries else math.nan,
             quantile(spread_s, 0.50), quantile(spread_s, 0.99), self._memory_kb,
         )  # fmt: skip
-
-    def _family(self) -> list[psutil.Process]:
-        return [self._process, *self._process.children(recursive=True)]
-
-    def _cpu_s(self) -> float:
-        times = [process.cpu_times() for process in self._family()]
-        return sum(spent.user + spent.system for spent in times)
-
-    def _rss_kb(self) -> float:
-        return sum(process.memory_info().rss for process in self._family()) / 1024
 
 
 @contextlib.contextmanager

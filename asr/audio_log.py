@@ -48,7 +48,7 @@ if last then
   waiting = total - tonumber(first[2][6]) + #first[2][4]
 end
 local full = redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[4]) or waiting + #ARGV[2] > tonumber(ARGV[5])
-if full and ARGV[1] ~= 'end' then return false end
+if full and ARGV[1] ~= 'end' and ARGV[1] ~= 'flush' then return false end
 local id = redis.call('XADD', KEYS[1], '*', 'kind', ARGV[1], 'data', ARGV[2],
   'total', string.format('%.0f', total + #ARGV[2]), 'token', ARGV[3], 'channel', ARGV[8])
 redis.call('EXPIRE', KEYS[1], ARGV[6])
@@ -87,7 +87,10 @@ class AudioLogUnavailable(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a recorder sent at once; `kind` is one of asr.audio.decode.Kind, `channel` who speaks."""
+    """What a recorder sent at once; `kind` is one of asr.audio.decode.Kind, `channel` who speaks.
+
+    Or (`flush`) the request that all before it become text now, answered by the token in `data`; speech may go on behind it.
+    """
 
     entry_id: str
     kind: str
@@ -160,7 +163,7 @@ class _Appending:
             raise AudioLogTaken
         if entry_id is None:
             self.lost.add(channel)
-        elif kind != "end":
+        elif kind not in ("end", "flush"):
             self.lost.discard(channel)
         return entry_id is not None
 

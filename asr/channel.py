@@ -84,6 +84,10 @@ class Channel:
             if _is_behind(entry, self._behind):
                 return
             self._behind = None
+        if entry.kind == "flush":
+            self.flush()
+            self._sink.flushed(entry.data.decode(errors="replace"))
+            return
         self._last, self._heard = entry, True
         self._needs_from = self._needs_from or entry.entry_id
         pieces = self._decoder.feed(entry.entry_id, entry.kind, entry.data)

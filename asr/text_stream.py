@@ -1,7 +1,7 @@
 """The Redis stream that carries a session's text to the gateway that asked for it; for text that is not stored.
 
-`text:<session>` holds, entry by entry: `channel`, `kind`, `seq`, `data` (JSON). What lasts (`words`, `end`, `error`,
-`closed`) is numbered by `seq`, so that a reader knows what it missed when the stream was trimmed; of what does not
+`text:<session>` holds, entry by entry: `channel`, `kind`, `seq`, `data` (JSON). What lasts (`words`, `flushed`,
+`end`, `error`, `closed`) is numbered by `seq`, so that a reader knows what it missed when the stream was trimmed; of what does not
 last, `hypothesis`, only the newest of a channel is kept. The oldest entries go when there are too many.
 `text:<session>:state` holds how far each channel is and who may write: a channel's words and its "committed up to"
 are one step, so a process that is killed leaves no word out and says none twice.
@@ -24,7 +24,7 @@ __all__ = ["AsyncTextStream", "Text", "TextGap", "TextStream", "TextStreamTaken"
 EXPIRE_S = 3600
 MAX_ENTRIES = 4000  # of one session: a quarter of an hour of three people who talk at once
 
-Kind = Literal["words", "hypothesis", "end", "error", "closed"]
+Kind = Literal["words", "hypothesis", "flushed", "end", "error", "closed"]
 
 # XADD comes first: a full Redis refuses the first write, and with it the whole step.
 _APPEND = """

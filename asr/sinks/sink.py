@@ -49,5 +49,8 @@ class Sink(Protocol):
     def error(self, code: str, **parameters: str) -> None:
         """Something whoever speaks should know."""
 
+    def flushed(self, token: str) -> None:
+        """All that came before this `flush` is written."""
+
     def ended(self) -> None:
         """Who spoke here has gone, and all of it is written."""

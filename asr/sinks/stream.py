@@ -1,8 +1,8 @@
 """A captioner's words → the session's text stream in Redis, for gateways that keep nothing.
 
 Entries, by kind: `words` {words: [[start_ms, end_ms, text, probability], …], committed_ms}: they are final;
-`hypothesis` {words, committed_ms}: what is heard beyond, replaces the one before; `end`: who spoke here has gone and
-all of it was said; `error` {code, …}; `closed` {state}: the session is over (asr/streams.py writes it).
+`hypothesis` {words, committed_ms}: what is heard beyond, replaces the one before; `flushed` {token}: all that came before
+the `flush` of this token was said; `end`: who spoke here has gone and all of it was said; `error` {code, …}; `closed` {state}: the session is over (asr/streams.py writes it).
 """
 
 from __future__ import annotations
@@ -86,6 +86,10 @@ class StreamSink:
     def error(self, code: str, **parameters: str) -> None:
         """Told in its place among the words."""
         self._append([Piece("error", {"code": code, **parameters})])
+
+    def flushed(self, token: str) -> None:
+        """Told behind the last word before it."""
+        self._append([Piece("flushed", {"token": token})])
 
     def ended(self) -> None:
         """Told behind the last word."""

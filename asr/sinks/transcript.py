@@ -114,6 +114,9 @@ class TranscriptSink:
         note_error(self._lease.session_id, code)
         self._publish(HostError(code, parameters))
 
+    def flushed(self, token: str) -> None:
+        """No host asks for it."""
+
     def ended(self) -> None:
         """The room's state says so."""
 

@@ -70,6 +70,9 @@ class Gateway:
         for channel in channels:
             self.log.append("end", b"", channel=channel)
 
+    def flush(self, channel, token):
+        self.log.append("flush", token.encode(), channel=channel)
+
     def read(self):
         """What is new; kept in `texts`."""
 

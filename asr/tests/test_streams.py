@@ -111,6 +111,22 @@ class TestServing:
         ]
         assert probabilities == [1.0] * 5
 
+    def test_flush_makes_text_of_all_that_came_before_it_and_speech_goes_on(self):
+        gateway = opened(Session.Kind.STREAM)
+        with process(gateway.session_id):
+            gateway.speak("", 1.5)
+            gateway.flush("", "first")
+            gateway.until(lambda: any(text.kind == "flushed" for text in gateway.texts))
+            assert gateway.said("") == spoken(1.5)
+            gateway.speak("", 1.5)
+            gateway.flush("", "second")
+            gateway.end("")
+            streams.close_session(gateway.session_id)
+            gateway.until_closed()
+        assert [word.casefold() for word in gateway.said("")] == [word.casefold() for word in spoken(3)]
+        flushed = [text.data["token"] for text in gateway.texts if text.kind == "flushed"]
+        assert flushed == ["first", "second"]
+
     def test_participant_who_left_and_comes_back_goes_on_in_its_own_time(self):
         gateway = meeting()
         with process(gateway.session_id):

@@ -1,18 +1,8 @@
 // A microphone that may be changed, paused and unplugged while one stream goes on: what records it never notices.
+import { openDevice } from "../audio/devices.js";
 import { LevelWatch, measure } from "./level.js";
 
 const MEASURED_EVERY_MS = 125, WINDOW_SAMPLES = 8192; // 171 ms at 48 kHz: no sample between two looks is missed
-const CODES = {
-  NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "no_device", NotReadableError: "busy",
-  AbortError: "busy", OverconstrainedError: "no_device",
-};
-
-export class MicrophoneError extends Error {
-  constructor(code) {
-    super(code);
-    this.code = code; // denied, no_device, busy, insecure
-  }
-}
 
 /** Events: `level` {height, alarm}, `devices`, `unplugged`, `suspended` (the browser has stopped the sound), `running`. */
 export class Microphone extends EventTarget {
@@ -22,17 +12,9 @@ export class Microphone extends EventTarget {
   /** The stream to record: it lasts as long as this object. */
   get stream() { return this.#out?.stream ?? null; }
 
-  /** Use this device, or the browser's default; the one before is let go. Throws MicrophoneError. */
+  /** Use this device, or the browser's default; the one before is let go. Throws MicrophoneError (audio/devices.js). */
   async open(deviceId = "") {
-    if (!navigator.mediaDevices?.getUserMedia) throw new MicrophoneError("insecure");
-    const wanted = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: true };
-    if (deviceId) wanted.deviceId = { exact: deviceId };
-    let input;
-    try {
-      input = await navigator.mediaDevices.getUserMedia({ audio: wanted });
-    } catch (error) {
-      throw new MicrophoneError(CODES[error.name] ?? "busy");
-    }
+    const input = await openDevice(deviceId);
     this.#build();
     this.#context.resume(); // not awaited: a browser that waits for a touch lets this wait, too
     this.#release();

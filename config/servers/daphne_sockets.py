@@ -6,19 +6,30 @@
    reads, as other servers' do; gateways/common/outbox.py keeps what waits.
 3. Limits on what comes: a message longer than its path allows ends its socket with 1009 before it is read; messages that
    are not whole yet are bounded over all sockets; and while the application has not taken what came, no more is read.
+4. Refusals before a socket is accepted, with a status and a body (ASGI's `websocket.http.response`).
 
 `install()` makes Daphne use it, whichever way the server was started.
 """
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
+from autobahn.websocket.types import ConnectionDeny
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from config.servers.limits import CLOSE_WITHIN_S, NORMAL, TRY_AGAIN_LATER, cut_reason, longest_message_bytes
+from config.servers.limits import (
+    CLOSE_WITHIN_S,
+    NORMAL,
+    TRY_AGAIN_LATER,
+    cut_reason,
+    longest_message_bytes,
+    pong_within_s,
+)
 from config.servers.unfinished import UNFINISHED
+from gateways.common.denial import EXTENSION
 
 UNTAKEN_MESSAGES, UNTAKEN_OF_LONGEST = 256, 2  # then the peer waits
 UNTAKEN_AGAIN = 4
@@ -32,6 +43,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
 
     _holds_up = False  # reads nothing until the application has taken what came
     _draining = False  # closed with `drain`: what the peer sent before it read of that still counts
+    _denial: dict[str, Any] | None = None  # the answer to the handshake, where the application refuses it
 
     def onConnect(self, request: Any) -> Any:
         self._longest_bytes = longest_message_bytes(request.path)
@@ -40,6 +52,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         self.maxFramePayloadSize = self.maxMessagePayloadSize = 0  # these would bind what we send as well
         self.closeHandshakeTimeout = CLOSE_WITHIN_S
         self.failByDrop = False  # whoever sends too much reads why
+        self.autoPingTimeout = pong_within_s(request.path)
         return super().onConnect(request)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -112,8 +125,28 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         if message["type"] == "websocket.close" and self.state != self.STATE_CONNECTING:
             self._draining = bool(message.get("drain"))
             self._close_with(message.get("code") or NORMAL, message.get("reason") or "")
+        elif message["type"] == f"{EXTENSION}.start":
+            self._denial = {**message, "body": b""}
+        elif message["type"] == f"{EXTENSION}.body" and self._denial is not None:
+            self._denial["body"] += message.get("body", b"")
+            if not message.get("more_body"):
+                self._deny(self._denial["status"])
         else:
             super().handle_reply(message)
+
+    def _deny(self, status: int) -> None:
+        refused = self.handshake_deferred
+        del self.handshake_deferred
+        refused.errback(ConnectionDeny(status, HTTPStatus(status).phrase))  # type: ignore[no-untyped-call]
+        self.server.protocol_disconnected(self)
+
+    def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
+        if self._denial is None:
+            super().sendHttpErrorResponse(code, reason, responseHeaders)
+            return
+        headers = [*self._denial["headers"], (b"connection", b"close")]
+        lines = [f"HTTP/1.1 {code} {reason}".encode(), *(b"%s: %s" % header for header in headers), b"", b""]
+        self.sendData(b"\r\n".join(lines) + self._denial["body"])
 
     # --- IPushProducer: the transport reports whether the peer reads
     def pauseProducing(self) -> None:
@@ -124,6 +157,12 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
 
     def stopProducing(self) -> None:
         self.writable.set()
+
+    def _sendAutoPing(self) -> None:
+        if (
+            self.autoPingTimeoutCall is None
+        ):  # or a late answer to the first would stop the time of the second alone
+            super()._sendAutoPing()
 
     def _close_with(self, code: int, reason: str) -> None:
         """Autobahn's sendClose refuses 1003 and 1008; the frame itself may carry them."""
@@ -143,5 +182,13 @@ def install() -> None:
             await protocol.writable.wait()
         await hand_over(self, protocol, message)
 
+    create = Server.create_application
+
+    def create_application(self: Any, protocol: Any, scope: dict[str, Any]) -> Any:
+        if scope["type"] == "websocket":
+            scope["extensions"] = {EXTENSION: {}}
+        return create(self, protocol, scope)
+
     Server.handle_reply = handle_reply
+    Server.create_application = create_application
     WebSocketFactory.protocol = CaptionSocket

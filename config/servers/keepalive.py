@@ -2,7 +2,7 @@
 
 uvicorn has two timers for each socket, a random payload, and parses every answer: with 1,000 viewers that is more CPU than their
 captions. Here the sockets of a loop are spread over PING_EVERY_S slots; each second one slot is pinged, and one is looked at that was
-pinged PONG_WITHIN_S before. Whatever comes from a peer is a sign of life.
+pinged PONG_WITHIN_S before (or longer, where the peer's wire gives it more). Whatever comes from a peer is a sign of life.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ EMPTY_PONG, EMPTY_PONG_BYTES = b"\x8a\x80", 6  # and a mask of four
 
 
 class Peer(Protocol):
-    """A socket. `pinged_at`: the tick of the oldest ping since it last sent anything."""
+    """A socket. `pinged_at`: the tick of the oldest ping since it last sent anything; `pong_within_s`: the least is PONG_WITHIN_S."""
 
     pinged_at: int | None
+    pong_within_s: int
 
     def ping(self) -> None:
         """Send PING."""
@@ -53,7 +54,7 @@ class Keepalive:
         """A second has gone by."""
         self._ticks += 1
         for peer in list(self._slots[(self._ticks - PONG_WITHIN_S) % PING_EVERY_S]):
-            if peer.pinged_at is not None and self._ticks - peer.pinged_at >= PONG_WITHIN_S:
+            if peer.pinged_at is not None and self._ticks - peer.pinged_at >= peer.pong_within_s:
                 peer.keepalive_timeout()
         for peer in list(self._slots[self._ticks % PING_EVERY_S]):
             if peer.pinged_at is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from gateways.common.limits import message_limit_bytes
+from gateways.common.limits import longest_pong_s, message_limit_bytes
 from gateways.conference.limits import MESSAGE_BOUNDS
 
 BODY_LIMIT_BYTES: Final = 96 * 1024  # more than any view reads: those refuse in their own words
@@ -21,6 +21,11 @@ TOO_LATE: Final = json.dumps({"status": "fail", "detail": "The body did not come
 def longest_message_bytes(path: str) -> int:
     """The longest message that a socket of this path may send."""
     return message_limit_bytes(path, MESSAGE_BOUNDS)
+
+
+def pong_within_s(path: str) -> int:
+    """A socket of this path is given up when it has not answered a ping for this long."""
+    return longest_pong_s(path, MESSAGE_BOUNDS, PONG_WITHIN_S)
 
 
 def cut_reason(reason: str) -> str:

@@ -29,9 +29,11 @@ from config.servers.keepalive import PING, ends_a_frame, is_empty_pong, keepaliv
 from config.servers.limits import (
     CLOSE_WITHIN_S,
     NORMAL,
+    PONG_WITHIN_S,
     TRY_AGAIN_LATER,
     cut_reason,
     longest_message_bytes,
+    pong_within_s,
 )
 from config.servers.unfinished import UNFINISHED
 from gateways.common.outbox import WRITE
@@ -56,6 +58,7 @@ class CaptionSocket(WebSocketsSansIOProtocol):
 
     close_within_s: float = CLOSE_WITHIN_S
     keepalive_tick_s: float = 1.0
+    pong_within_s: int = PONG_WITHIN_S
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -76,7 +79,9 @@ class CaptionSocket(WebSocketsSansIOProtocol):
 
     # --- what comes
     def handle_connect(self, event: Request) -> None:
-        self.conn.max_message_size = longest_message_bytes(unquote(event.path.partition("?")[0]))
+        path = unquote(event.path.partition("?")[0])
+        self.conn.max_message_size = longest_message_bytes(path)
+        self.pong_within_s = pong_within_s(path)
         super().handle_connect(event)
         if (
             self.response.status_code == 101 and not self.conn.extensions

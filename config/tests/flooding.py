@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+from gateways.common.denial import deny
 from gateways.common.outbox import Outbox, writer_of
 
 BLOCK = "x" * 65_536
@@ -17,6 +18,9 @@ async def application(scope, receive, send):
         await count(scope, receive, send)
     elif scope["type"] == "websocket":
         await receive()
+        if scope["path"] == "/denied":
+            await deny(scope, send, 401, {"detail": "Wer da? äöü"}, {"retry-after": "3"})
+            return
         await send({"type": "websocket.accept"})
         kind = scope["path"].strip("/")
         await {"deaf": deaf, "drain": drain}.get(kind, measure if "room" in kind else flood)(

@@ -12,8 +12,9 @@ from config.servers.limits import PING_EVERY_S, PONG_WITHIN_S
 
 
 class Socket:
-    def __init__(self, *, answers: bool) -> None:
+    def __init__(self, *, answers: bool, pong_within_s: int = PONG_WITHIN_S) -> None:
         self.pinged_at = None
+        self.pong_within_s = pong_within_s
         self.answers = answers
         self.pings = self.timeouts = 0
 
@@ -53,6 +54,17 @@ async def test_who_does_not_answer_is_given_up_in_time_and_who_says_anything_is_
         if slow.pings == 2:
             slow.pinged_at = None
     assert (gone.timeouts, slow.timeouts) == (1, 0)
+
+
+async def test_a_wire_may_give_its_clients_longer_to_answer(keepalive):
+    patient = Socket(answers=False, pong_within_s=30)
+    keepalive.add(patient)
+    for _ in range(PING_EVERY_S + 30):
+        assert patient.timeouts == 0
+        keepalive.tick()
+    for _ in range(PING_EVERY_S):
+        keepalive.tick()
+    assert patient.timeouts > 0
 
 
 async def test_a_socket_that_has_gone_is_left_alone(keepalive):

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import requests
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from config.tests.flooding import FEW, MESSAGES
 from gateways.common.limits import HOST_MESSAGE_BYTES, VIEWER_MESSAGE_BYTES
@@ -177,3 +177,18 @@ def test_nobody_says_himself_who_calls(served):
     headers = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "Forwarded": "for=192.0.2.1"}
     answer = requests.get(f"http{served[0][2:]}/who", headers=headers, timeout=WITHIN_S)
     assert answer.text == "127.0.0.1 http"
+
+
+async def test_a_socket_may_be_refused_before_it_is_accepted_with_a_status_and_a_body(served):
+    url, _ = served
+    for _ in range(2):
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"{url}/denied", open_timeout=WITHIN_S)
+        answer = refused.value.response
+        assert answer.status_code == 401
+        assert answer.body == '{"detail":"Wer da? äöü"}'.encode()
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.headers["Retry-After"] == "3"
+    async with connect(f"{url}/room/1/host/de/de") as socket:
+        await socket.send(b"12345")
+        assert await socket.recv() == "5"

@@ -15,15 +15,24 @@ VIEWER_MESSAGE_BYTES: Final = 4 << 10
 
 @dataclass(frozen=True, slots=True)
 class MessageBound:
-    """Sockets whose path matches may send messages of `size_bytes`; all others VIEWER_MESSAGE_BYTES."""
+    """Sockets whose path matches may send messages of `size_bytes`; all others VIEWER_MESSAGE_BYTES.
+
+    `pong_within_s`: they may take so long to answer a ping, where that is longer than the server's own time.
+    """
 
     path: re.Pattern[str]
     size_bytes: int
+    pong_within_s: int = 0
 
 
 def message_limit_bytes(path: str, bounds: Iterable[MessageBound]) -> int:
     """The longest message that a socket of this path may send: the first bound that matches."""
     return next((bound.size_bytes for bound in bounds if bound.path.match(path)), VIEWER_MESSAGE_BYTES)
+
+
+def longest_pong_s(path: str, bounds: Iterable[MessageBound], default_s: int) -> int:
+    """How long a socket of this path may take to answer a ping."""
+    return max(default_s, next((bound.pong_within_s for bound in bounds if bound.path.match(path)), 0))
 
 
 class TokenBucket:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -35,6 +35,16 @@ def admin_user(db: None) -> User:
     from django.contrib.auth.models import User
 
     return User.objects.create_superuser("organiser")
+
+
+@pytest.fixture
+def env(settings: Any) -> Callable[..., None]:
+    """Change settings of the environment for one test."""
+
+    def change(**values: Any) -> None:
+        settings.ENV = settings.ENV.model_copy(update=values)
+
+    return change
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,7 @@ connections.close_all()  # `runserver` has asked for migrations: that connection
 database.serve_web(settings.DATABASES["default"], settings.ENV)
 django_application = get_asgi_application()
 
-import gateways.captions.routing  # noqa: E402  (needs the apps loaded)
-import gateways.conference.routing  # noqa: E402
+from config import wires  # noqa: E402  (needs the apps loaded)
 from gateways.common import background  # noqa: E402
 
 if "daphne.server" in sys.modules:  # also where Daphne was started by itself, or by `runserver`
@@ -38,8 +37,7 @@ async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await send({"type": "websocket.close"})
 
 
-sockets = [gateways.captions, gateways.conference]
-routes = [*(route for wire in sockets for route in wire.routing.websocket_urlpatterns), re_path("", nowhere)]  # type: ignore[arg-type]  # not a view
+routes = [*wires.socket_routes(), re_path("", nowhere)]  # type: ignore[arg-type]  # not a view
 application = ProtocolTypeRouter(
     {
         "http": django_application,

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from config import wires
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Languages that Whisper's base model transcribes well enough to offer by default.
@@ -116,6 +118,21 @@ class RoomsEnv(Section):
     retention_days: int = Field(0, ge=0, description="Stored transcripts are deleted after this; 0: never.")
 
 
+class WiresEnv(Section):
+    """Wires and consent."""
+
+    wires: Words = Field(
+        default=list(wires.OPTIONAL),
+        description="Wires beside the conference's and the captions' that the web process serves; `none`: no other.",
+    )
+    consent_required: bool = Field(
+        False, description="No sound is processed before its wire said that who speaks agreed (docs/wires)."
+    )
+    store_transcripts: bool = Field(
+        True, description="false: no transcript outlives its talk, whatever a host chose."
+    )
+
+
 class RecogniserEnv(Section):
     """Recogniser."""
 
@@ -205,7 +222,7 @@ class LogsEnv(Section):
     log_json: bool = Field(True, description="One JSON object a line; false: for people.")
 
 
-class Env(DjangoEnv, PlacesEnv, SpeakersEnv, RoomsEnv, RecogniserEnv, TranslationEnv, LogsEnv):
+class Env(DjangoEnv, PlacesEnv, SpeakersEnv, RoomsEnv, WiresEnv, RecogniserEnv, TranslationEnv, LogsEnv):
     """The environment, parsed once at start-up."""
 
     @field_validator(
@@ -214,6 +231,7 @@ class Env(DjangoEnv, PlacesEnv, SpeakersEnv, RoomsEnv, RecogniserEnv, Translatio
         "schedule_hidden_tracks",
         "source_langs",
         "translation_engines",
+        "wires",
         mode="before",
     )
     @classmethod
@@ -224,6 +242,13 @@ class Env(DjangoEnv, PlacesEnv, SpeakersEnv, RoomsEnv, RecogniserEnv, Translatio
             return json.loads(value)
         separator = "," if "," in value else None
         return [word.strip() for word in value.split(separator) if word.strip()]
+
+    @field_validator("wires")
+    @classmethod
+    def _known_wires(cls, value: list[str]) -> list[str]:
+        if unknown := sorted(set(value) - {*wires.OPTIONAL, "none"}):
+            raise ValueError(f"{', '.join(unknown)}: may be {' '.join(wires.OPTIONAL)}, or none")
+        return [name for name in wires.OPTIONAL if name in value]
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -8,6 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 import gateways.conference.urls
 import pages.urls
+from config import wires
 from config.health import health
 from config.metrics import metrics
 from pages.failures import wants_page
@@ -36,6 +37,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("config.api_docs")),
     path("", include("gateways.captions.urls")),
+    *wires.optional_urls(),
     path("login", login),
     path("", include(api)),
     path("backend/", include(api)),

@@ -19,7 +19,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from rooms import people, throttle
-from rooms.errors import DomainError, Forbidden, Unauthenticated
+from rooms.errors import DomainError, Forbidden, NotFound, Unauthenticated
 from rooms.locks import update_in_order
 from rooms.models import AccessKey
 from rooms.people import Power
@@ -67,10 +67,27 @@ def login(password: str, role: Power | None, address: str) -> Login:
         raise Forbidden("role_not_given")
     if identity.user_id is None:
         raise _not_ready()
-    key = secrets.token_hex(16)
-    expires_at = timezone.now() + timedelta(hours=settings.ENV.key_lifetime_hours)
+    return _new_key(known, identity.user_id, identity.power, timedelta(hours=settings.ENV.key_lifetime_hours))
+
+
+def make_key(name: str, *, lifetime: timedelta) -> Login:
+    """A key for a program, which no password need be told: it is the login's of this name, and good as long as its password is.
+
+    Raises NotFound (`no_such_login`, `no_such_person`).
+    """
+    known = next((login for login in people.configured_logins() if login.name == name), None)
+    if known is None:
+        raise NotFound("no_such_login")
+    person = people.person_of(known)
+    if person is None:
+        raise NotFound("no_such_person")
+    return _new_key(known, *person, lifetime)
+
+
+def _new_key(login: people.ConfiguredLogin, user_id: int, power: Power, lifetime: timedelta) -> Login:
+    key, expires_at, identity = secrets.token_hex(16), timezone.now() + lifetime, Identity(power, user_id)
     stored = AccessKey.objects.create(
-        hash=key_hash(key), user_id=identity.user_id, password_digest=known.digest, expires_at=expires_at
+        hash=key_hash(key), user_id=user_id, password_digest=login.digest, expires_at=expires_at
     )
     _remember(stored, identity)
     return Login(key, identity, expires_at)

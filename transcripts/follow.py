@@ -19,6 +19,7 @@ from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
+from rooms.cancellation import is_cancelled
 from rooms.models import Room
 from transcripts.events import (
     Durable,
@@ -31,7 +32,7 @@ from transcripts.events import (
     SessionReplaced,
     StateChanged,
 )
-from transcripts.hub import hub, is_cancelled
+from transcripts.hub import hub
 from transcripts.live import room_group, track_group
 from transcripts.renderers import Renderer, Renderers, implied
 from transcripts.replay import Replay, lacks_removals, read_changes

@@ -82,15 +82,6 @@ class Hub:
                 logger.exception("listener failed", extra={"event_type": type(event).__name__})
 
 
-def is_cancelled() -> bool:
-    """Whether the running task was cancelled.
-
-    redis-py may swallow the cancellation of the task that awaits its answer; a loop that asks here ends all the same.
-    """
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from functools import lru_cache
+from typing import Literal, Self, cast
 
 import numpy as np
+import numpy.typing as npt
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from av.codec import CodecContext
+from av.packet import Packet
 
 from .samples import SAMPLE_RATE_HZ, Samples
 
 RATES_HZ = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 MAX_CHANNELS = 8
 _PREFIX = "pcm"
-_DTYPES = {"s16le": "<i2", "f32le": "<f4"}
+_DTYPES = {"s16le": "<i2", "f32le": "<f4", "mulaw": "u1", "alaw": "u1"}
 
-Encoding = Literal["s16le", "f32le"]
+Encoding = Literal["s16le", "f32le", "mulaw", "alaw"]  # the last two are G.711
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,12 @@ class RawReader:
         return self._joined(self._resampler.resample(None)) if self._resampler else np.empty(0, np.float32)
 
     def _mono(self, data: bytes) -> Samples:
-        values = np.frombuffer(data, _DTYPES[self.format.encoding]).astype(np.float32)
-        if self.format.encoding == "s16le":
+        encoding = self.format.encoding
+        raw = np.frombuffer(data, _DTYPES[encoding])
+        if encoding == "mulaw" or encoding == "alaw":
+            raw = _g711(encoding)[raw]
+        values = raw.astype(np.float32)
+        if encoding != "f32le":
             values /= np.float32(32768)
         else:
             values = np.clip(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0), -1.0, 1.0)
@@ -125,3 +134,12 @@ class RawReader:
     def _joined(frames: list[AudioFrame]) -> Samples:
         pieces = [frame.to_ndarray()[0] for frame in frames]
         return np.concatenate(pieces) if pieces else np.empty(0, np.float32)
+
+
+@lru_cache
+def _g711(encoding: Literal["mulaw", "alaw"]) -> npt.NDArray[np.int16]:
+    """What each of the 256 bytes is as s16, as FFmpeg decodes it."""
+    codec = cast(AudioCodecContext, CodecContext.create(f"pcm_{encoding}", "r"))
+    codec.sample_rate, codec.layout = 8000, "mono"
+    frames = codec.decode(Packet(bytes(range(256))))
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames])

@@ -70,7 +70,10 @@ def join_as_host(request: HostRequest) -> HostLease:
     Raises NotFound, Forbidden (do not record), NoCapacity, Conflict (`multiple_hosts`); a refusal changes
     nothing. Locks in this order: room, session, the room's end, capacity (ARCHITECTURE.md, "Locks").
     """
+    request = replace(request, terms=_allowed(request.terms))
     room = recordable_room(request.room_code, lock=True)
+    if settings.ENV.consent_required and request.terms.consent_id is None:
+        raise Forbidden("consent_required", room=room.code)
     opened = before = lock_open_session(room.pk)
     if opened is None:
         opened = _open(room, request)
@@ -102,6 +105,7 @@ def open_by_hand(code: str, terms: PartTerms) -> int:
 
     A room that is open stays as it is. A host who comes later is heard. Raises as `join_as_host`, but for capacity.
     """
+    terms = _allowed(terms)
     room = recordable_room(code, lock=True)
     opened = lock_open_session(room.pk)
     if opened is not None:
@@ -274,6 +278,11 @@ def _terms_of_rejoin(request: HostRequest, opened: RoomSession) -> PartTerms:
     with_key = Q(host_key=request.key) | Q(earlier_host_keys__contains=[request.key])
     mine = broadcast.filter(with_key).select_related("part").order_by("-pk").first()
     return replace(request.terms, public=mine.part.public) if mine else request.terms
+
+
+def _allowed(terms: PartTerms) -> PartTerms:
+    """What this deployment makes of a host's wishes."""
+    return terms if settings.ENV.store_transcripts else replace(terms, store=False)
 
 
 def _with_consent(room: Room, terms: PartTerms) -> PartTerms:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from config import wires
 from gateways.common.limits import longest_pong_s, message_limit_bytes
-from gateways.conference.limits import MESSAGE_BOUNDS
 
 BODY_LIMIT_BYTES: Final = 96 * 1024  # more than any view reads: those refuse in their own words
 READ_OFF_FOR_S: Final = 5  # whoever is closed upon while sending never reads the answer
@@ -14,6 +14,7 @@ CLOSE_WITHIN_S: Final = 5  # until the peer has answered a close
 CLOSE_REASON_BYTES: Final = 123  # RFC 6455, 5.5.1
 PING_EVERY_S, PONG_WITHIN_S = 10, 15  # a browser that vanished is noticed within 27 s: its demand must end
 NORMAL, TRY_AGAIN_LATER = 1000, 1013
+MESSAGE_BOUNDS: Final = wires.message_bounds()
 TOO_LARGE: Final = json.dumps({"status": "fail", "detail": "The body is too large"}).encode()
 TOO_LATE: Final = json.dumps({"status": "fail", "detail": "The body did not come in time"}).encode()
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from channels.db import database_sync_to_async
 
 from gateways.captions.request import Place
+from rooms.cancellation import is_cancelled
 from rooms.models import Hall
 from rooms.selectors import ComingTalk, coming, next_in, room_on_now
-from transcripts.hub import is_cancelled
 from transcripts.models import RoomState
 from transcripts.shared import PerLoop, Shared
 

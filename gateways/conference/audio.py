@@ -13,7 +13,7 @@ from django.conf import settings
 from asr.audio.decode import classify
 from asr.audio_log import AsyncAudioLog, AudioLogTaken, AudioLogUnavailable
 from gateways.conference.recorder import RecorderHeader, remember_header
-from transcripts.hub import is_cancelled
+from rooms.cancellation import is_cancelled
 
 QUEUED_BLOBS = 512  # while Redis is away
 BLOB_EVERY_S = 0.25  # what a browser's recorder is asked for; it sends no more often

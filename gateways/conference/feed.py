@@ -13,6 +13,7 @@ from django.conf import settings
 
 from gateways.conference.chunk import CaptionWindow
 from gateways.conference.delay import said_delay_s, waiting_s
+from rooms.cancellation import is_cancelled
 from transcripts.events import (
     Control,
     Delays,
@@ -23,7 +24,6 @@ from transcripts.events import (
     SentenceRemoved,
 )
 from transcripts.follow import Follower, attach, detach
-from transcripts.hub import is_cancelled
 from transcripts.selectors import RoomNow
 from transcripts.shared import PerLoop, Shared
 

@@ -31,6 +31,7 @@ DETAILS = {
 # Why a socket is closed, where a service refused it; refusals.py has the wire's own
 CLOSE_REASONS = {
     "capacity": "Unable to activate room <{room}>: Maximum capacity of {slots} instances reached",
+    "consent_required": "Consent required: open room <{room}> from its host page",
     "do_not_record": "Audio recording not allowed in room <{room}>",
     "multiple_hosts": "Multiple hosts not allowed",
     "room_not_found": "Room <{room}> not found",

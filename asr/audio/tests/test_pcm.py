@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from av.audio.frame import AudioFrame
+from av.codec import CodecContext
 
 from asr.audio.decode import StreamDecoder
 from asr.audio.pcm import RATES_HZ, RawFormat, RawReader
@@ -96,3 +98,20 @@ def test_format_may_change_in_mid_stream_and_time_goes_on():
     end_ms = pcm[-1].start_ms + len(pcm[-1].samples) / 16
     assert end_ms == pytest.approx(2000, abs=4)
     assert [each.start_ms for each in pcm] == sorted(each.start_ms for each in pcm)
+
+
+@pytest.mark.parametrize("encoding", ["mulaw", "alaw"])
+def test_telephone_s_bytes_are_the_tone_that_was_encoded(encoding):
+    codec = CodecContext.create(f"pcm_{encoding}", "w")
+    codec.sample_rate, codec.layout, codec.format = 8000, "mono", "s16"
+    frame = AudioFrame.from_ndarray(
+        (tone(8000, 2.0) * 32767).astype("<i2").reshape(1, -1), format="s16", layout="mono"
+    )
+    frame.sample_rate = 8000
+    sent = b"".join(bytes(packet) for packet in [*codec.encode(frame), *codec.encode(None)])
+    assert len(sent) == 16_000  # a byte a sample
+    pcm = decoded(StreamDecoder(), RawFormat(encoding, 8000).kind, in_pieces(sent, 333))
+    samples = np.concatenate([each.samples for each in pcm])
+    assert len(samples) == pytest.approx(32_000, abs=32)
+    assert np.argmax(np.abs(np.fft.rfft(samples[:16_000]))) == pytest.approx(440, abs=1)
+    assert np.abs(samples[1000:-1000]).max() == pytest.approx(0.5, abs=0.03)

@@ -528,3 +528,31 @@ class TestAtOnce:
         with connection.cursor() as cursor:
             cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
             assert cursor.fetchone() == (0,)
+
+
+@pytest.mark.django_db
+class TestWhatTheDeploymentAllows:
+    def test_no_host_is_heard_without_a_consent_where_one_is_required(self, env):
+        env(consent_required=True)
+        room("A")
+        with pytest.raises(Forbidden, match="consent_required"):
+            join("A")
+        assert not Part.objects.exists()
+
+    def test_host_who_agreed_is_heard_where_a_consent_is_required(self, env):
+        env(consent_required=True)
+        talk = room("A")
+        answers = Answers(keep_text=True, public=True)
+        consent = record_consent(
+            room=talk, user_id=None, answers=answers, wording=newest_wording("host", "en")
+        )
+        assert join(talk, terms=replace(TERMS, consent_id=consent.pk)).room_id == talk.pk
+
+    def test_nothing_is_stored_where_the_deployment_keeps_nothing_and_rejoining_changes_nothing(self, env):
+        env(store_transcripts=False)
+        talk = room("A")
+        first = join(talk)
+        again = join(talk, connection_id=first.connection_id)
+        part = Part.objects.get()
+        assert (part.store, part.consent.keep_text) == (False, False)
+        assert again.session_id == first.session_id

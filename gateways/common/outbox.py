@@ -20,6 +20,7 @@ TRY_AGAIN_LATER: Final = 1013
 WRITE: Final = "souffleur.write"
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Write = Callable[[str], bool]
+Payload = str | bytes  # a text message, or a binary one
 logger = logging.getLogger(__name__)
 
 
@@ -65,7 +66,7 @@ class Outbox:
     ) -> None:
         self._write = write
         self._send, self._queued_events, self._close_within_s = send, queued_events, close_within_s
-        self._waiting: OrderedDict[str | int, str] = OrderedDict()  # by slot; events by their number
+        self._waiting: OrderedDict[str | int, Payload] = OrderedDict()  # by slot; events by their number
         self._event_count = 0
         self._events_waiting = 0
         self._close: Close | None = None
@@ -73,8 +74,8 @@ class Outbox:
         self._deadline: asyncio.TimerHandle | None = None
         self._stopped = False
 
-    def put(self, event: str) -> None:
-        """Send `event`, a text that must not be lost."""
+    def put(self, event: Payload) -> None:
+        """Send `event`, which must not be lost."""
         if not self._takes() or self._written(event):
             return
         if self._events_waiting >= self._queued_events:
@@ -85,7 +86,7 @@ class Outbox:
         self._waiting[self._event_count] = event
         self._wake()
 
-    def show(self, state: str, *, slot: str = "state") -> None:
+    def show(self, state: Payload, *, slot: str = "state") -> None:
         """Send `state` instead of the one of its slot that may still wait."""
         if self._takes() and not self._written(state):
             self._waiting.pop(slot, None)
@@ -120,9 +121,11 @@ class Outbox:
     def _takes(self) -> bool:
         return not self._stopped and self._close is None
 
-    def _written(self, text: str) -> bool:
-        """Whether `text` went at once: nothing waits (it would have its task), and the peer reads."""
-        return self._task is None and self._write is not None and self._write(text)
+    def _written(self, payload: Payload) -> bool:
+        """Whether it went at once: it is text, nothing waits (it would have its task), and the peer reads."""
+        if self._task is not None or self._write is None or isinstance(payload, bytes):
+            return False
+        return self._write(payload)
 
     def _wake(self) -> None:
         if self._task is None:
@@ -138,8 +141,9 @@ class Outbox:
     async def _send_all(self) -> None:
         """Until nothing waits. A task ends then: thousands of peers that get nothing cost nothing."""
         try:
-            while (text := self._next()) is not None:
-                await self._send({"type": "websocket.send", "text": text})
+            while (payload := self._next()) is not None:
+                kind = "bytes" if isinstance(payload, bytes) else "text"
+                await self._send({"type": "websocket.send", kind: payload})
             if self._close is not None:
                 if self._deadline is not None:
                     self._deadline.cancel()
@@ -154,9 +158,9 @@ class Outbox:
             if self._task is asyncio.current_task():
                 self._task = None
 
-    def _next(self) -> str | None:
+    def _next(self) -> Payload | None:
         if not self._waiting:
             return None
-        key, text = self._waiting.popitem(last=False)
+        key, payload = self._waiting.popitem(last=False)
         self._events_waiting -= isinstance(key, int)
-        return text
+        return payload

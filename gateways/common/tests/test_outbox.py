@@ -16,7 +16,7 @@ class Peer:
     """Gets messages while it reads; `got` grows by one for each `read(1)`."""
 
     def __init__(self, *, reads: bool = True) -> None:
-        self.got: list[str | tuple[int, str]] = []
+        self.got: list[str | bytes | tuple[int, str]] = []
         self.asked = 0  # sends that have begun
         self._reads = asyncio.Semaphore(1_000_000 if reads else 0)
         self._changed = asyncio.Condition()
@@ -25,7 +25,7 @@ class Peer:
         self.asked += 1
         if message["type"] == "websocket.send":
             await self._reads.acquire()
-            self.got.append(message["text"])
+            self.got.append(message["bytes"] if "bytes" in message else message["text"])
         else:
             self.got.append((message["code"], message["reason"]))
         async with self._changed:
@@ -36,6 +36,7 @@ class Peer:
             self._reads.release()
 
     def write(self, text):
+        assert isinstance(text, str)
         if self._reads.locked():
             return False
         self.got.append(text)
@@ -127,6 +128,26 @@ async def test_close_waits_for_a_peer_that_does_not_read_so_long_and_no_longer()
     outbox.show("last text")
     outbox.close(CLOSED)
     await peer.gets((1003, "Room closed"))
+
+
+async def test_binary_messages_keep_their_place_among_texts():
+    peer = Peer()
+    outbox = Outbox(peer.send, write=peer.write)
+    outbox.put("text")
+    outbox.put(b"sound")
+    outbox.put("more text")
+    await peer.gets("text", b"sound", "more text")
+
+
+async def test_slow_peer_gets_the_newest_sound_of_a_slot_only():
+    peer = Peer(reads=False)
+    outbox = Outbox(peer.send)
+    outbox.put("being sent")
+    await turns()
+    outbox.show(b"old", slot="speech")
+    outbox.show(b"new", slot="speech")
+    peer.read(100)
+    await peer.gets("being sent", b"new")
 
 
 async def test_no_peer_waits_for_another():

@@ -213,6 +213,18 @@ class TranslationEnv(Section):
     )
 
 
+class SpeechEnv(Section):
+    """Spoken translations."""
+
+    speech_engines: Words = Field(
+        default=[],
+        description="Engines that speak, in the order of preference (piper, hibari, espeak-ng, pico2wave, scripted); empty: those that are installed; `none`: nothing is spoken.",
+    )
+    speech_voice_dir: Path | None = Field(
+        None, description="Folder of Piper voices, NAME.onnx beside NAME.onnx.json."
+    )
+
+
 class LogsEnv(Section):
     """Logs."""
 
@@ -222,7 +234,9 @@ class LogsEnv(Section):
     log_json: bool = Field(True, description="One JSON object a line; false: for people.")
 
 
-class Env(DjangoEnv, PlacesEnv, SpeakersEnv, RoomsEnv, WiresEnv, RecogniserEnv, TranslationEnv, LogsEnv):
+class Env(
+    DjangoEnv, PlacesEnv, SpeakersEnv, RoomsEnv, WiresEnv, RecogniserEnv, TranslationEnv, SpeechEnv, LogsEnv
+):  # fmt: skip
     """The environment, parsed once at start-up."""
 
     @field_validator(
@@ -231,6 +245,7 @@ class Env(DjangoEnv, PlacesEnv, SpeakersEnv, RoomsEnv, WiresEnv, RecogniserEnv, 
         "schedule_hidden_tracks",
         "source_langs",
         "translation_engines",
+        "speech_engines",
         "wires",
         mode="before",
     )

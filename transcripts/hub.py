@@ -10,36 +10,37 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
 
 from transcripts.events import Event, decode
 
-Listener = Callable[[Event], None]
+T = TypeVar("T")
 RETRY_S = 0.5
 logger = logging.getLogger(__name__)
 
 
-class Hub:
-    """The listeners of one event loop, by group."""
+class Hub(Generic[T]):
+    """The listeners of one event loop, by group. `decoded`: makes of a message what they get; None, or TypeError: not theirs."""
 
-    def __init__(self) -> None:
+    def __init__(self, decoded: Callable[[Any], T | None]) -> None:
         self._layer = get_channel_layer()
-        self._listeners: dict[str, list[Listener]] = {}
+        self._decoded = decoded
+        self._listeners: dict[str, list[Callable[[T], None]]] = {}
         self._lock = asyncio.Lock()
         self._channel = ""
         self._reader: asyncio.Task[None] | None = None
 
-    async def subscribe(self, group: str, listener: Listener) -> None:
+    async def subscribe(self, group: str, listener: Callable[[T], None]) -> None:
         """Deliver the group's events to `listener` from the moment this returns. Retries until Redis answers."""
         async with self._lock:
             if group not in self._listeners:
                 await self._join(group)
             self._listeners.setdefault(group, []).append(listener)
 
-    async def unsubscribe(self, group: str, listener: Listener) -> None:
+    async def unsubscribe(self, group: str, listener: Callable[[T], None]) -> None:
         """Stop delivering. Unknown listeners are ignored."""
         async with self._lock:
             listeners = self._listeners.get(group, [])
@@ -67,14 +68,14 @@ class Hub:
             message: dict[str, Any] = await self._layer.receive(self._channel)
             for encoded in message.get("events", []):
                 try:
-                    event = decode(encoded)
+                    event = self._decoded(encoded)
                 except TypeError:  # an older process speaks, which does not know a field
                     event = None
                 if event is not None:
                     self._deliver(self._listeners.get(message.get("group", ""), []), event)
 
     @staticmethod
-    def _deliver(listeners: list[Listener], event: Event) -> None:
+    def _deliver(listeners: list[Callable[[T], None]], event: T) -> None:
         for listener in list(listeners):
             try:
                 listener(event)
@@ -82,12 +83,12 @@ class Hub:
                 logger.exception("listener failed", extra={"event_type": type(event).__name__})
 
 
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub[Event]] = WeakKeyDictionary()
 
 
-def hub() -> Hub:
-    """The hub of the running event loop."""
+def hub() -> Hub[Event]:
+    """The running event loop's, for what is published by transcripts/live.py."""
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
-        _hubs[loop] = Hub()
+        _hubs[loop] = Hub(decode)
     return _hubs[loop]

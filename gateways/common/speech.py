@@ -26,7 +26,7 @@ from django.db import Error as DatabaseError
 from asr import streams
 from asr.audio.pcm import RawFormat
 from asr.audio_log import AsyncAudioLog, AudioLogTaken, AudioLogUnavailable
-from asr.text_stream import AsyncTextStream, Text, TextGap, TextStreamUnavailable
+from asr.text_stream import AsyncTextStream, Text, TextGap, TextStreamUnavailable, new_token
 from gateways.common import background
 from rooms.cancellation import is_cancelled
 from rooms.errors import DomainError
@@ -38,6 +38,7 @@ RETRY_S: Final = 0.25
 KEEP_OPEN_EVERY_S: Final = 2.0
 DRAIN_WITHIN_S: Final = 60.0  # of what still waits when the client has gone
 FINISHED_WITHIN_S: Final = 600.0
+_SIGNALS: Final = ("end", "flush")  # what carries no sound
 READ_BLOCK_MS: Final = 1000
 CLOSED_WITHIN_READS: Final = 2
 logger = logging.getLogger(__name__)
@@ -106,6 +107,12 @@ class SpeechSession:
         await taken
         return not self._writing.done()
 
+    def flush(self, channel: str = "") -> str:
+        """All that was fed becomes text now, and speech may go on. `texts` answers with `flushed` {token}, perhaps twice."""
+        token = new_token()
+        self._put(_Queued("flush", token.encode(), channel))
+        return token
+
     def leave(self, channel: str) -> None:
         """This participant has said everything: the last words are not waited for."""
         self._put(_Queued("end", b"", channel))
@@ -149,7 +156,7 @@ class SpeechSession:
 
     def _put(self, item: _Queued) -> bool:
         full = self._queued_bytes + len(item.data) > QUEUED_BYTES
-        if self._finished or self._writing.done() or (full and item.kind != "end"):
+        if self._finished or self._writing.done() or (full and item.kind not in _SIGNALS):
             return False
         self._queued_bytes += len(item.data)
         self._queue.put_nowait(item)
@@ -244,7 +251,7 @@ def _gathered(items: list[_Queued]) -> list[_Queued]:
         if (
             last is not None
             and (last.kind, last.channel, last.taken, item.taken) == (item.kind, item.channel, None, None)
-            and item.kind != "end"
+            and item.kind not in _SIGNALS
             and len(last.data) + len(item.data) <= ENTRY_BYTES
         ):
             found[-1] = _Queued(last.kind, last.data + item.data, last.channel)

@@ -84,6 +84,29 @@ def test_what_is_said_is_read_to_the_end_and_leaves_nothing_behind():
     assert left == []
 
 
+def test_flush_makes_text_of_what_was_fed_and_speech_goes_on():
+    async def work():
+        speech = await opened()
+        try:
+            with process(speech.session_id):
+                speech.feed(noise(1.5))
+                token = speech.flush()
+                texts = []
+                async for text in speech.texts():
+                    texts.append(text)
+                    if text.kind == "flushed":
+                        break
+                assert text.data == {"token": token}
+                assert said(texts) == spoken(1.5)
+                speech.feed(noise(1.5))
+                speech.finish()
+                return texts + await read(speech)
+        finally:
+            await speech.close()
+
+    assert [word.casefold() for word in said(run(work()))] == [word.casefold() for word in spoken(3)]
+
+
 def test_participants_of_a_meeting_are_kept_apart():
     async def work():
         speech = await opened(Session.Kind.MEETING)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateways.captions import wire
+from gateways.captions import typist_wire, wire
 from gateways.common.asyncapi import Socket, document
 
 CLOSES = {
@@ -37,6 +37,23 @@ HALL = Socket(
     query=wire.HallQuery,
     closes=CLOSES,
 )
+TYPIST = Socket(
+    name="typist",
+    address="/captions/{room}/type",
+    description="A captioner types beside or instead of the recogniser. Signed in by the session of a page, whoever may host.",
+    parameters={"room": "The room's code."},
+    from_server=typist_wire.TO_TYPIST,
+    from_client=typist_wire.FROM_TYPIST,
+    closes={
+        "1008 not_signed_in": "no session of a host's page, or an Origin that is not ours",
+        "1008 room_not_found": "no such room",
+        "1008 do_not_record": "the speaker does not want to be recorded",
+        "1008 message_unknown": "what was sent is none of the messages",
+        "1008 too_many_messages": "more than 15 a second, 60 at once",
+        "1012": "the server restarts: come back",
+        "1013 not_now": "come back",
+    },
+)
 
 
 def asyncapi() -> dict[str, Any]:
@@ -44,5 +61,5 @@ def asyncapi() -> dict[str, Any]:
     return document(
         title="Souffleur, native captions",
         description="What each message means: docs/wires/captions.md. A field that has no value is left out.",
-        sockets=[ROOM, HALL],
+        sockets=[ROOM, HALL, TYPIST],
     )

@@ -21,7 +21,8 @@ from asr.rooms.selectors import pen_holder
 from asr.rooms.services import open_by_hand, recordable_room
 from gateways.captions import typed
 from gateways.captions.consumer import NOT_NOW, POLICY_VIOLATION, TOO_MANY_MESSAGES
-from gateways.captions.typed import Correct, Keep, Open, Release, Shut, Take, Typing, TypistMessage, Undo
+from gateways.captions.typed import Asked, Typing
+from gateways.captions.typist_wire import CloseRoom, Correct, Keep, Open, Release, Take, Undo
 from gateways.common.consumer import SocketConsumer
 from gateways.common.limits import TokenBucket
 from gateways.common.origin import origin_allowed
@@ -60,7 +61,7 @@ class TypistConsumer(SocketConsumer):
         self._lease: PenLease | None = None
         self._token = ""  # of a lease that this page had
         self._alone = False  # nothing is heard in the room: a captioner opened it
-        self._todo: deque[TypistMessage] = deque()
+        self._todo: deque[Asked] = deque()
         self._typing: Typing | None = None
         self._awake = asyncio.Event()
         self._changed = asyncio.Event()
@@ -157,14 +158,14 @@ class TypistConsumer(SocketConsumer):
             self._awake.clear()
             while self._todo or (self._typing is not None and not self._ended.is_set()):
                 if self._todo:
-                    asked: TypistMessage = self._todo.popleft()
+                    asked: Asked = self._todo.popleft()
                 elif self._typing is not None:
                     asked, self._typing = self._typing, None
                 await self._answer(asked)
                 if isinstance(asked, Typing):
                     await asyncio.sleep(SHOWN_EVERY_S)
 
-    async def _answer(self, asked: TypistMessage) -> None:
+    async def _answer(self, asked: Asked) -> None:
         try:
             await self._do(asked)
         except DomainError as error:
@@ -174,9 +175,9 @@ class TypistConsumer(SocketConsumer):
             logger.warning("captioner waits", extra={"error": type(error).__name__})
             self._outbox.put(typed.refused(asked, "not_now", retry=True))
 
-    async def _do(self, asked: TypistMessage) -> None:
+    async def _do(self, asked: Asked) -> None:
         match asked:
-            case Take(token):
+            case Take(token=token):
                 self._token = token or self._token
                 await self._take()
             case Typing(text, began_at):
@@ -190,16 +191,16 @@ class TypistConsumer(SocketConsumer):
                 if self._lease is not None:
                     await database_sync_to_async(pen.release_pen)(self._lease)
                     self._lease = None
-            case Open(lang, store, public):
+            case Open(lang=lang, store=store, public=public):
                 await self._open(lang, store=store, public=public)
-            case Shut():
+            case CloseRoom():
                 await database_sync_to_async(close_by_hand)(self._room_id)
-            case Undo(sentence_id):
+            case Undo(id=sentence_id):
                 text = await database_sync_to_async(pen.undo_typed)(
                     self._room_id, sentence_id, by=self._editor()
                 )
                 self._outbox.put(typed.undone(sentence_id, text))
-            case Correct(part, index, version, text):
+            case Correct(part=part, index=index, version=version, text=text):
                 place = SentencePlace(self._room_id, part, index)
                 await database_sync_to_async(pen.correct_spoken)(
                     place, text=text, seen_version=version, by=self._editor()

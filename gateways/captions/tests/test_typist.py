@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from gateways.captions.tests.test_captions import reader
+from gateways.common.tests.documented import check_message
 from gateways.conference.tests.browser import WITHIN_S, closed_room, host
 from ops.faults.stack import HOST_PASSWORD, running_stack
 
@@ -51,6 +52,7 @@ class Typist:
     async def read(self):
         async with asyncio.timeout(WITHIN_S):
             message = json.loads(await self.socket.recv())
+        check_message("captions", "typist", message)
         self.messages.append(message)
         if message["type"] == "pen":
             self.token = message.get("token", self.token)
@@ -66,6 +68,21 @@ class Typist:
 
     async def types(self, text):
         await self.send(type="typing", text=text, began_ms_ago=100)
+
+    @asynccontextmanager
+    async def typing_on(self, text):
+        """The pen is kept meanwhile, however long that takes: a person's keys renew it."""
+
+        async def go_on():
+            while True:
+                await self.types(text)
+                await asyncio.sleep(1)
+
+        keys = asyncio.create_task(go_on())
+        try:
+            yield
+        finally:
+            keys.cancel()
 
     async def writes(self, text, sentence_id):
         self.unsent[sentence_id] = text
@@ -110,11 +127,12 @@ async def test_person_writes_and_the_recogniser_goes_on_when_they_stop(stack, ro
         await speaker.ready()
         await speaker.speak(0, 4.5)
         await page.says("S0001w1", "s0002w4")
-        await person.types("Good mor")
-        await person.until(type="pen", holder="you")
-        await page.until(lambda message: message.get("tentative") == "Good mor")
-        await speaker.speak(4.5, 8.5)
-        await person.until(type="heard")
+        async with person.typing_on("Good mor"):
+            await person.until(type="pen", holder="you")
+            await page.until(lambda message: message.get("tentative") == "Good mor")
+            await speaker.speak(4.5, 8.5)
+            while "s0003w4" not in (await person.until(type="heard"))["text"].lower():
+                pass
         await person.writes("Good morning.", "aaaaaaaa-1")
         stopped_at = time.monotonic()
         stored = await person.until(type="stored", id="aaaaaaaa-1")
@@ -214,7 +232,17 @@ async def test_who_may_not_write_here_reads_why(stack, room, session):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "[]", '{"type":"write","id":"../","text":"x"}', '{"type":"typing","text":1}', "[" * 2000],
+    [
+        "",
+        "x",
+        "[]",
+        '{"type":"write","id":"../","text":"x"}',
+        '{"type":"typing","text":1}',
+        "[" * 2000,
+        '{"type":"typing","text":"\\ud800"}',
+        '{"type":"keep","more":1}',
+        '{"type":"undo","id":"sentence-1\\n"}',
+    ],
 )
 async def test_message_that_is_none_ends_its_socket(stack, room, session, text):
     async with typist(stack, room, session=session) as person:

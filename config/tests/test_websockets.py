@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+from socket import IPPROTO_TCP, TCP_INFO
 
 import psutil
 import pytest
@@ -19,6 +20,7 @@ from gateways.common.limits import HOST_MESSAGE_BYTES, VIEWER_MESSAGE_BYTES
 pytestmark = pytest.mark.stack
 WITHIN_S = 30
 MEGABYTE = 1 << 20
+CLOSE_WAIT = 8  # the peer of a connection has closed its side (Linux, tcp_states.h)
 
 
 @contextlib.asynccontextmanager
@@ -108,6 +110,25 @@ async def test_viewer_says_four_kilobytes_and_a_host_four_megabytes(served, pref
             await socket.send(b"x" * (limit + 1))
             code, reason = await closed(socket)
             assert (code, "exceeds payload limit" in reason) == (1009, True)
+
+
+async def test_who_stalls_in_the_middle_of_too_long_a_message_and_goes_on_still_reads_why(served):
+    url, _ = served
+    length = (HOST_MESSAGE_BYTES + MEGABYTE).to_bytes(8)
+    async with connect(f"{url}/room/A/host/en/de", compression=None) as socket:
+        socket.transport.pause_reading()
+        socket.transport.write(b"\x82\xff" + length + bytes(4) + b"x" * 1024)
+        connection = socket.transport.get_extra_info("socket")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):  # a phone that changes its cell
+                while connection.getsockopt(IPPROTO_TCP, TCP_INFO, 1)[0] != CLOSE_WAIT:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        for _ in range(3):
+            socket.transport.write(b"x" * 1024)
+            await asyncio.sleep(0.05)  # if the connection is reset, it is so now
+        socket.transport.resume_reading()
+        code, reason = await closed(socket)
+        assert (code, "exceeds payload limit" in reason) == (1009, True)
 
 
 async def test_message_in_pieces_is_bounded_like_a_whole_one(served):

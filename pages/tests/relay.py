@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
+
+T = TypeVar("T")
 
 
 class Relay:
@@ -27,35 +30,48 @@ class Relay:
     def running(self) -> Iterator[Relay]:
         """Its address is `url` meanwhile."""
         self._thread.start()
-        listener = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._relay, "127.0.0.1", 0), self._loop
-        ).result()
+        listener = self._run(asyncio.start_server(self._relay, "127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         try:
             yield self
         finally:
-            listener.close()
-            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+            self._run(self._end(listener))
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
 
     def swallow(self) -> None:
-        self._loop.call_soon_threadsafe(setattr, self, "_swallows", True)
+        self._run(self._become(swallows=True, is_cut=False))
 
     def cut(self) -> None:
-        self._is_cut = True
-        self._loop.call_soon_threadsafe(self._abort)
+        self._run(self._become(swallows=False, is_cut=True))
 
     def mend(self) -> None:
-        self._is_cut = self._swallows = False
+        self._run(self._become(swallows=False, is_cut=False))
+
+    def _run(self, what: Coroutine[Any, Any, T]) -> T:
+        """In the relay's thread, done when this returns: a connection is either before it or behind it."""
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result()
+
+    async def _become(self, *, swallows: bool, is_cut: bool) -> None:
+        self._swallows, self._is_cut = swallows, is_cut
+        if is_cut:
+            self._abort()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is_cut:
             writer.transport.abort()
             return
-        there_reader, there_writer = await asyncio.open_connection(*self._target)
-        self._writers |= {writer, there_writer}
+        self._writers.add(writer)
+        try:
+            there_reader, there_writer = await asyncio.open_connection(*self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        if writer not in self._writers:  # cut meanwhile
+            there_writer.transport.abort()
+            return
+        self._writers.add(there_writer)
         for source, target in ((reader, there_writer), (there_reader, writer)):
             pipe = asyncio.ensure_future(self._pipe(source, target))
             self._pipes.add(pipe)
@@ -74,7 +90,9 @@ class Relay:
             writer.transport.abort()
         self._writers.clear()
 
-    async def _end(self) -> None:
+    async def _end(self, listener: asyncio.Server) -> None:
+        listener.close()
+        self._is_cut = True
         self._abort()
         if self._pipes:
             await asyncio.wait(self._pipes)

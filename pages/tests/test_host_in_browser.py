@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import wave
 from collections.abc import Iterator
 from datetime import timedelta
@@ -28,6 +29,7 @@ from transcripts.models import Part, Sentence, SentenceRevision
 from transcripts.services import NewSentence, add_sentences
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+OFFLINE_S = float(os.environ.get("OFFLINE_S", "3"))
 # Every blob of every recorder, as the browser made it.
 NOTE_BLOBS = """
 window.recorded = [];
@@ -35,6 +37,30 @@ const start = MediaRecorder.prototype.start;
 MediaRecorder.prototype.start = function (...given) {
   this.addEventListener("dataavailable", ({ data }) => window.recorded.push(data.arrayBuffer()));
   return start.apply(this, given);
+};
+"""
+# Microphones that are unplugged and plugged in: what the browser does then.
+PLUGS = """
+window.plugged = true;
+const tracks = [];
+const devices = navigator.mediaDevices;
+const open = devices.getUserMedia.bind(devices);
+devices.getUserMedia = async (wanted) => {
+  if (!window.plugged) throw new DOMException("none", "NotFoundError");
+  const stream = await open(wanted);
+  tracks.push(...stream.getTracks());
+  return stream;
+};
+window.unplug = () => {
+  for (const track of tracks.splice(0)) {
+    track.stop();
+    track.dispatchEvent(new Event("ended"));
+  }
+  devices.dispatchEvent(new Event("devicechange"));
+};
+window.plugIn = () => {
+  window.plugged = true;
+  devices.dispatchEvent(new Event("devicechange"));
 };
 """
 ALL_BLOBS = """async () => {
@@ -85,7 +111,7 @@ def host(browser, server):
         permissions = ["microphone"] if microphone else []
         contexts.append(drive.context(browser, url, viewport=drive.PHONE, permissions=permissions))
         page = contexts[-1].new_page()
-        page.add_init_script(NOTE_BLOBS)
+        page.add_init_script(NOTE_BLOBS + PLUGS)
         errors.append(watch(page))
         sign_in(page, password)
         page.goto(f"/room/{code}/host")
@@ -172,15 +198,82 @@ def test_a_talk_is_captioned_without_a_gap_though_the_server_is_killed(host, sha
     page.get_by_role("heading", name="You are on air", exact=True).wait_for()
     page.locator("#lines").get_by_text("S0008w1").wait_for()
     stop(page)
+    close_room(page)
+    assert_every_word_stands_once(page, shared_stack, code, least=29)
+
+
+@pytest.mark.stack
+def test_what_is_said_without_a_network_is_captioned_once_it_is_back(host, shared_stack, unused_rooms):
+    """OFFLINE_S=30 makes it the longest stretch of which nothing may be lost on a bad day."""
+    code = next(unused_rooms)
+    page = host(code, url=shared_stack.url, password=STACK_PASSWORD)
+    start(page)
+    page.locator("#lines").get_by_text("S0002w1").wait_for()
+    page.context.set_offline(True)
+    page.get_by_role("heading", name="Connection lost. Keep speaking.").wait_for()
+    since_s = page.evaluate("window.recorded.length") / 4
+    wait_until_said(page, since_s + OFFLINE_S)
+    assert "are kept here" in page.locator("#state-hint").inner_text()
+    page.context.set_offline(False)
+    page.get_by_role("heading", name="You are on air", exact=True).wait_for()
+    page.locator("#lines").get_by_text(f"S{int((since_s + OFFLINE_S) / 2):04}w1").wait_for()
+    stop(page)
+    close_room(page)
+    assert_every_word_stands_once(page, shared_stack, code, least=2 * OFFLINE_S)
+
+
+def close_room(page):
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Close the room for everybody").click()
     page.get_by_role("heading", name="The room is closed.").wait_for()
-    wait_for_rows(page, lambda: shared_stack.session(code)["state"] == "closed")
-    words = " ".join(text for _, _, text in shared_stack.sentences(code)).lower().split()
+
+
+def assert_every_word_stands_once(page, stack, code, *, least):
+    """Words of the scripted recogniser, each of its half second; in one part."""
+    wait_for_rows(page, lambda: stack.session(code)["state"] == "closed")
+    words = " ".join(text for _, _, text in stack.sentences(code)).lower().split()
     expected = [f"s{n // 4:04}w{n % 4 + 1}" for n in range(4, 4 + len(words))]
     assert [word.strip(".,") for word in words] == expected
-    assert len(words) >= 29
-    assert {part for part, _, _ in shared_stack.sentences(code)} == {1}
+    assert len(words) >= least
+    assert {part for part, _, _ in stack.sentences(code)} == {1}
+
+
+def test_a_microphone_that_is_unplugged_is_replaced_or_taken_again_and_nothing_else_is_lost(host):
+    room("TALK1")
+    page = host()
+    start(page)
+    page.get_by_role("heading", name="You are on air").wait_for()
+    wait_until_said(page, 1)
+    page.evaluate("unplug()")
+    page.get_by_text("The microphone was unplugged. This one is used now: Fake").wait_for()
+    wait_until_said(page, 2)
+    assert "This one is used now" in page.locator("#trouble").inner_text(), (
+        "it stays, so that somebody reads it"
+    )
+    page.evaluate("window.plugged = false, unplug()")
+    page.get_by_text("The microphone was unplugged. Plug it in again, or choose another one.").wait_for()
+    wait_until_said(page, 3)
+    assert "Plug it in again" in page.locator("#trouble").inner_text()
+    assert page.locator("#bar").get_attribute("aria-valuenow") == "0"
+    page.evaluate("plugIn()")
+    page.get_by_text("This one is used now: Fake").wait_for()
+    page.wait_for_function("() => Number(document.getElementById('bar').ariaValueNow) > 30")
+    stop(page)
+    assert b"".join(entry.data for entry in heard()) == recorded(page)
+    assert RoomSession.objects.count() == Part.objects.count() == 1
+
+
+def test_before_the_start_a_microphone_that_is_unplugged_is_asked_for_again(host):
+    room("TALK1")
+    page = host()
+    page.get_by_text("All set.").wait_for()
+    page.evaluate("window.plugged = false, unplug()")
+    page.get_by_text("No microphone found. Plug one in, then try again.").wait_for()
+    page.get_by_text("Before you start: allow the microphone.").wait_for()
+    assert page.get_by_role("button", name="Use my microphone").is_visible()
+    page.evaluate("plugIn()")
+    page.get_by_text("All set.").wait_for()
+    assert page.locator("#mic-error").is_hidden()
 
 
 def test_pausing_stopping_starting_again_and_closing(host):

@@ -24,7 +24,7 @@ export class Microphone extends EventTarget {
     this.#source.connect(this.#gate);
     const [track] = input.getAudioTracks();
     this.deviceId = track.getSettings().deviceId ?? deviceId;
-    track.addEventListener("ended", () => input === this.#input && this.#tell("unplugged"));
+    track.addEventListener("ended", () => input === this.#input && this.#unplugged());
     this.#watch.reset(performance.now());
   }
 
@@ -54,6 +54,9 @@ export class Microphone extends EventTarget {
     this.#gate.gain.value = this.paused ? 0 : 1;
     this.#out = new MediaStreamAudioDestinationNode(this.#context, { channelCount: 1, channelCountMode: "explicit" });
     this.#gate.connect(this.#out);
+    const silence = new ConstantSourceNode(this.#context, { offset: 0 }); // without any source nothing would be recorded, not even silence
+    silence.connect(this.#gate);
+    silence.start();
     this.#analyser = new AnalyserNode(this.#context, { fftSize: WINDOW_SAMPLES });
     this.#samples = new Float32Array(WINDOW_SAMPLES);
     this.#watch = new LevelWatch(performance.now());
@@ -69,6 +72,11 @@ export class Microphone extends EventTarget {
     if (!this.#input || this.#context.state !== "running") return;
     this.#analyser.getFloatTimeDomainData(this.#samples);
     this.#tell("level", this.#watch.note(measure(this.#samples), performance.now()));
+  }
+
+  #unplugged() {
+    this.#release();
+    this.#tell("unplugged");
   }
 
   #release() {

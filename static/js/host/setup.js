@@ -2,12 +2,13 @@
 import { text } from "../texts.js";
 
 const element = (id) => document.getElementById(id);
-const REMEMBERED = "host:microphone";
+const REMEMBERED = "host:microphone", SWITCHED_FIRST_MS = 10_000, SWITCHED_SHOWN_MS = 30_000;
 
 /** Events: `alarm` when what is wrong with the sound changes. */
 export class Setup extends EventTarget {
   #microphone; #blocks = ["microphone", "language", "consent"].map(element); #blocked = true; #kept;
-  alarm = ""; isOpen = false;
+  #levelAlarm = ""; #gone = ""; #switched = { words: "", at: -Infinity }; #replacing = null;
+  isOpen = false;
 
   constructor(data, microphone) {
     super();
@@ -20,7 +21,7 @@ export class Setup extends EventTarget {
     element("consent").addEventListener("change", () => this.#answered());
     element("lang").addEventListener("change", () => this.#remember());
     microphone.addEventListener("level", ({ detail }) => this.#level(detail));
-    microphone.addEventListener("devices", () => this.isOpen && this.#list());
+    microphone.addEventListener("devices", () => this.#changed());
     microphone.addEventListener("unplugged", () => this.#unplugged());
     this.#answered();
     this.#openIfAllowed();
@@ -33,6 +34,13 @@ export class Setup extends EventTarget {
     const form = new FormData(element("consent")), keep = form.get("keep"), open = form.get("public");
     const keepText = keep ? keep === "yes" : undefined;
     return { keep_text: keepText, public: keepText === false ? false : open ? open === "yes" : undefined };
+  }
+
+  /** What is wrong with the sound, the gravest first; "" if nothing is. Another microphone is told first: it may explain the rest. */
+  get alarm() {
+    const { words, at } = this.#switched, age = performance.now() - at;
+    const isNew = age < (this.#levelAlarm ? SWITCHED_FIRST_MS : SWITCHED_SHOWN_MS);
+    return this.#gone || (isNew ? words : this.#levelAlarm);
   }
 
   get isComplete() { return !this.#blocked && !this.#missing().length; }
@@ -48,8 +56,8 @@ export class Setup extends EventTarget {
       throw new Error(words);
     }
     this.isOpen = true;
-    element("mic-ask").hidden = true;
-    element("mic-use").hidden = false;
+    this.#gone = "";
+    this.#offer();
     await this.#list();
     this.showMissing();
   }
@@ -57,6 +65,7 @@ export class Setup extends EventTarget {
   /** The device was let go. */
   closed() {
     this.isOpen = false;
+    this.#gone = "";
   }
 
   complain(words) {
@@ -129,14 +138,41 @@ export class Setup extends EventTarget {
     select.replaceChildren(...options);
   }
 
+  /** To ask for a microphone, or to choose one of them. */
+  #offer() {
+    element("mic-ask").hidden = this.isOpen;
+    element("mic-use").hidden = !this.isOpen;
+  }
+
   async #unplugged() {
-    this.#alarm(text("alarm.unplugged"));
+    this.isOpen = false;
+    this.#gone = text("alarm.unplugged");
+    this.#level({ height: 0, alarm: "" });
+    await this.#replace();
+    this.#offer();
+    this.showMissing();
+  }
+
+  /** Another one is used if there is any; else the first that is plugged in. */
+  #replace() {
+    this.#replacing ??= this.#openAnother().finally(() => (this.#replacing = null));
+    return this.#replacing;
+  }
+
+  async #openAnother() {
     try {
       await this.openMicrophone("");
-      this.#alarm(text("alarm.switched", { name: element("device").selectedOptions[0]?.textContent ?? "" }));
-    } catch {
-      this.isOpen = false;
+      const name = element("device").selectedOptions[0]?.textContent ?? "";
+      this.#switched = { words: text("alarm.switched", { name }), at: performance.now() };
+    } catch (error) {
+      if (error.message !== text("mic.no_device")) this.#gone = error.message;
     }
+    this.#tell();
+  }
+
+  #changed() {
+    if (this.isOpen) this.#list();
+    else if (this.#gone) this.#replace();
   }
 
   #level({ height, alarm }) {
@@ -144,16 +180,20 @@ export class Setup extends EventTarget {
     bar.style.setProperty("--height", height.toFixed(3));
     bar.setAttribute("aria-valuenow", String(Math.round(height * 100)));
     bar.dataset.alarm = alarm;
-    this.#alarm(alarm && text(`alarm.${alarm}`));
+    this.#note(alarm && text(`alarm.${alarm}`));
     const says = text(alarm ? `alarm.${alarm}` : height > 0.3 ? "alarm.good" : "alarm.listen");
     const isBefore = element("meter").parentElement === element("meter-slot");
     if (alarm || height > 0.3 || !isBefore) this.#say("level-says", isBefore ? says : ""); // a pause between words changes nothing
     element("level-says").dataset.alarm = alarm;
   }
 
-  #alarm(words) {
-    if (words === this.alarm) return;
-    this.alarm = words;
+  #note(words) {
+    if (words === this.#levelAlarm) return;
+    this.#levelAlarm = words;
+    this.#tell();
+  }
+
+  #tell() {
     this.dispatchEvent(new Event("alarm"));
   }
 

@@ -69,7 +69,7 @@ def _write(talk: ShownTalk) -> None:
     room = Room.objects.create(
         code=talk.code, title=talk.title, presenters=[talk.speaker], track=talk.track, colour=talk.colour,
         hall=Hall.objects.get(name=talk.hall), location=talk.hall, starts_at=starts_at,
-        ends_at=starts_at + timedelta(minutes=45), language=talk.lang, origin=Room.Origin.SCHEDULE,
+        ends_at=starts_at + timedelta(minutes=talks.TALK_MIN), language=talk.lang, origin=Room.Origin.SCHEDULE,
         do_not_record=talk.do_not_record, in_schedule=True,
         schedule_event={"code": talk.code, "do_not_record": talk.do_not_record},
     )  # fmt: skip

@@ -59,15 +59,16 @@ class ShownTalk:
     do_not_record: bool = False
 
 
+TALK_MIN = 45
 TALKS = [
     ShownTalk("LIVE", "The line that does not jump: captions for people", "Ada Lovelace", "Main hall", "Accessibility", "#0b7285", -8, state="live"),
     ShownTalk("FUNKE", "Vom Morsezeichen zum Untertitel", "Heinrich Hertz", "Hall 2", "Geschichte", "#9c36b5", -20, "de", "grace"),
     ShownTalk("DUE", "Hearing loops, and why halls forget them", "Grace Hopper", "Hall 3", "Accessibility", "#0b7285", -3, votes=7),
-    ShownTalk("NEXT", "Machines that listen", "Alan Turing", "Main hall", "Machines", "#e8590c", 25, votes=41),
+    ShownTalk("NEXT", "Machines that listen", "Alan Turing", "Main hall", "Machines", "#e8590c", 45, votes=41),
     ShownTalk("FILTER", "Filters by hand: what a telephone leaves out", "Mary Somerville", "Hall 2", "Signals", "#2b8a3e", 40, votes=12),
     ShownTalk("SPEED", "A hundred and sixty words a minute", "Sofja Kowalewskaja", "Hall 3", "Reading", "#1864ab", 55, votes=3),
     ShownTalk("ENDED", "What a transcript is worth a year later", "Maria Mitchell", "Main hall", "Archives", "#862e9c", -80, state="ended"),
-    ShownTalk("QUIET", "A talk that is not recorded", "Sophie Germain", "Hall 2", "", "#808080", 70, do_not_record=True),
+    ShownTalk("QUIET", "A talk that is not recorded", "Sophie Germain", "Hall 2", "", "#808080", 90, do_not_record=True),
 ]  # fmt: skip
 HALLS = {"Main hall": "main-hall", "Hall 2": "hall-2", "Hall 3": "hall-3"}
 EVENT = "Spring conference"

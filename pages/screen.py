@@ -17,14 +17,16 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 from ninja import Router, Schema
 
+from pages.failures import wants_page
 from pages.languages import direction, native_name, shown_name
 from pages.texts import catalogue
 from rooms.errors import NotFound
 from rooms.models import Hall, Room
-from rooms.selectors import hall_by_slug, room_by_code
+from rooms.selectors import hall_by_slug, halls_with_a_screen, room_by_code
 from translation.selectors import target_langs
 
 SPOKEN = "spoken"
+NAMED_CHARS = 60  # of an address, in what is said about it
 MODULES = [
     "js/screen.js", "js/captions.js", "js/captions_model.js", "js/sentences.js", "js/texts.js", "js/api.js", "js/wake_lock.js",
     *(f"js/reading/{name}.js" for name in ("reading", "rollup", "text", "when")),
@@ -91,8 +93,8 @@ def hall_screen(request: HttpRequest, slug: str) -> HttpResponse:
     """From talk to talk, whatever is on in this hall."""
     try:
         hall = hall_by_slug(slug)
-    except NotFound as error:
-        raise Http404 from error
+    except NotFound:
+        return _missing(request, _("There is no hall “%(name)s” yet") % {"name": slug[:NAMED_CHARS]})
     return _screen(request, hall, HALL)
 
 
@@ -101,9 +103,19 @@ def room_screen(request: HttpRequest, code: str) -> HttpResponse:
     """One room; by default an overlay for its stream."""
     try:
         room = room_by_code(code)
-    except NotFound as error:
-        raise Http404 from error
+    except NotFound:
+        return _missing(request, _("There is no talk “%(name)s” yet") % {"name": code[:NAMED_CHARS]})
     return _screen(request, room, OVERLAY)
+
+
+def _missing(request: HttpRequest, heading: str) -> HttpResponse:
+    """404, and a page that looks again: a screen is often set up before the programme is there."""
+    if not wants_page(request):
+        raise Http404
+    context = {"heading": heading, "halls": halls_with_a_screen()}
+    response = render(request, "pages/screen_missing.html", context, status=404)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _screen(request: HttpRequest, place: Hall | Room, defaults: dict[str, Any]) -> HttpResponse:

@@ -50,6 +50,7 @@ SHOWN = [
     ShownPage("hall", "/hall/main-hall?lang2=de", ready=".rollup .sentence", themes=("dark",)),
     ShownPage("hall-between", "/hall/hall-3", ready="#title", themes=("dark",)),
     ShownPage("hall-setup", "/hall/main-hall?setup", ready=".setup"),
+    ShownPage("hall-missing", "/hall/main-hal", status=404, themes=("light",)),
     ShownPage("overlay", "/room/LIVE/screen", ready=".rollup .sentence", themes=("light",)),
     ShownPage("viewer-refused", "/room/QUIET", status=403, themes=("light",)),
     ShownPage("live", "/live", power="admin", ready="#board .hall"),

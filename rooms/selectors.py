@@ -12,6 +12,7 @@ from rooms.errors import NotFound
 from rooms.models import ROOM_CODE, SLUG, Hall, Room, passes
 
 PROGRAMME_MOST = 500  # rooms on the first page
+HALLS_MOST = 50  # that somebody may choose from
 SOMEWHERE_TODAY = timedelta(hours=25)  # a day that the clocks change may have
 
 
@@ -52,6 +53,11 @@ def hall_by_slug(slug: str) -> Hall:
     if hall is None:
         raise NotFound("hall_not_found")
     return hall
+
+
+def halls_with_a_screen() -> list[Hall]:
+    """The halls that have talks, at most HALLS_MOST."""
+    return list(Hall.objects.filter(rooms__published=True).distinct().order_by("name", "pk")[:HALLS_MOST])
 
 
 def room_on_now(hall: Hall, active: Collection[int], *, now: datetime | None = None) -> Room | None:

@@ -61,6 +61,20 @@ def test_a_halls_screen_goes_from_talk_to_talk_without_a_hand(screen: Page, hall
     expect(screen.locator("#between")).to_be_hidden()
 
 
+def test_a_screen_that_was_set_up_before_its_hall_begins_by_itself(screen: Page):
+    screen.clock.install()
+    answer = screen.goto("/hall/saal-1")
+    assert answer.status == 404
+    expect(screen.get_by_role("heading")).to_have_text("There is no hall “saal-1” yet")
+    hall = Hall.objects.create(event=settings_event(), name="Saal 1", slug="saal-1")
+    talk_in(hall, "TALK", -5).open().say("It has begun.")
+    with screen.expect_navigation():
+        screen.clock.run_for(6000)
+    expect(screen.locator(".rollup")).to_contain_text("It has begun.")
+    assert screen.goto("/hall/saal-11").status == 404
+    expect(screen.get_by_role("link", name="Saal 1")).to_have_attribute("href", "/hall/saal-1")
+
+
 def test_a_screen_comes_back_with_the_server_and_goes_on(screen: Page, hall: Hall, tmp_path):
     talk = talk_in(hall, "TALK", -5).open()
     talk.say("Before.")

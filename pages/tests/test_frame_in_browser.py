@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from pages.tests.conftest import sign_in
 
 pytestmark = pytest.mark.browser
+LIGHT, DARK = "rgb(250, 248, 244)", "rgb(16, 23, 28)"
 
 
 def test_language_colours_and_signing_in_work_without_loading_anything_from_elsewhere(
@@ -32,3 +33,15 @@ def test_language_colours_and_signing_in_work_without_loading_anything_from_else
     page.get_by_role("button", name="Deutsch").click()
     expect(page.locator("html")).to_have_attribute("lang", "de")
     assert elsewhere == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "device", "paper"),
+    [
+        ("system", "light", LIGHT), ("system", "dark", DARK), ("dark", "light", DARK), ("light", "dark", LIGHT),
+    ],
+)  # fmt: skip
+def test_colours_are_those_that_were_chosen_or_else_the_device_s(new_context, chosen, device, paper):
+    page = new_context(theme=chosen, color_scheme=device).new_page()
+    page.goto("/login")
+    expect(page.locator("body")).to_have_css("background-color", paper)

@@ -35,6 +35,9 @@ class Session(models.Model):
         blank=True,
         help_text="When its gateway last said that it is there; null: its kind sees to that.",
     )
+    options = models.JSONField(
+        default=dict, blank=True, help_text="What its gateway chose (asr/stream_options.py), while it runs."
+    )
     closing_at = models.DateTimeField(null=True, blank=True, help_text="When it was asked to finish.")
     close_reason = models.CharField(max_length=100, blank=True)
     # the process

@@ -21,6 +21,8 @@ from asr.leases import Lease, LeaseLost, Progress, announce_ready, claim, finish
 from asr.models import Session
 from asr.patience import until_answered
 from asr.recognise.counters import Counters
+from asr.recognise.prompt import SharedPrompt
+from asr.shared import Shared
 from asr.sinks.sink import Resume
 from asr.watches import LogEnd
 
@@ -31,7 +33,7 @@ READ_COUNT = 64
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-MakeCaptioner = Callable[[Session, str, Resume, Counters], Captioner]  # str: the language that is spoken
+MakeCaptioner = Callable[[Session, str, Resume, Shared], Captioner]  # str: the language that is spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class SessionProcess:
         self._kind = kind_of(session)
         self._make_captioner = make_captioner
         self._log = log
-        self._counters = _counters_of(session)
+        self._shared = Shared(_counters_of(session), SharedPrompt())
         self._channels: dict[str, Channel] = {}
         self._points: dict[str, Checkpoint] = {}  # of channels that nobody speaks in
         self._unknown: set[str] = set()
@@ -157,7 +159,7 @@ class SessionProcess:
     def _open(self, key: str, source_lang: str) -> Channel:
         sink = self._kind.sink(self._lease, self._session, key, self._wait)
         resume = sink.resume()
-        captioner = self._make_captioner(self._session, source_lang, resume, self._counters)
+        captioner = self._make_captioner(self._session, source_lang, resume, self._shared)
         self._channels[key] = Channel(
             captioner,
             sink,
@@ -208,7 +210,7 @@ class SessionProcess:
             committed_ms=self._left.committed_ms + sum(channel.committed_ms for channel in channels),
             audio_waits=self._audio_waits,
             delay_s=max((channel.delay_s for channel in channels), default=0.0),
-            counters=self._counters.as_dict(),
+            counters=self._shared.counters.as_dict(),
         )
 
     def _wait(self, seconds: float) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -17,11 +18,15 @@ from asr.machine import cores, cuda_devices, gpu_free_bytes
 from asr.models import Session
 from asr.recognise import streaming
 from asr.recognise.counters import Counters
+from asr.recognise.language import LanguageRecogniser
 from asr.recognise.options import EngineOptions
+from asr.recognise.prompt import Voice
 from asr.recognise.recogniser import Recogniser
 from asr.recognise.scripted import ScriptedRecogniser
 from asr.recognise.whisper import Whisper
+from asr.shared import Shared
 from asr.sinks.sink import Resume
+from asr.stream_options import AUTO_LANG, StreamOptions
 
 CORES_PER_ROOM = 2  # measured: one room with Whisper base takes up to one core and decodes in bursts
 GPU_BYTES_PER_ROOM = 4 << 30
@@ -85,29 +90,53 @@ def load() -> None:
     logger.info("model loaded", extra={"model": chosen.model, "device": chosen.device})
 
 
-def make_captioner(session: Session, source_lang: str, resume: Resume, counters: Counters) -> Captioner:
+def make_captioner(session: Session, source_lang: str, resume: Resume, shared: Shared) -> Captioner:
     """The captioner of a channel, from where its text ends; see `ResumePoint` for how it goes on there."""
-    options = engine_options(session, source_lang)
-    model = _model
-
-    def make_recogniser(start_ms: int) -> Recogniser:
-        if settings.ENV.asr_recogniser == "scripted":
-            return ScriptedRecogniser(start_ms)
-        if model is None:
-            raise RuntimeError("load() comes first")
-        return streaming.make_recogniser(model, options, start_ms, counters=counters)
-
+    options = engine_options(session, resume.lang or source_lang)
     text = resume.committed_text
     if kind_of(session).gives_words:
-        return WordCaptioner(make_recogniser, options, resume.committed_ms, text)
+        voice = shared.prompt.voice() if session.options.get("shared_prompt") else None
+        make = _Recognisers(options, shared.counters, voice)
+        return WordCaptioner(make, options, resume.committed_ms, text, speech=resume.speech, voice=voice)
+    make = _Recognisers(options, shared.counters)
     line = 1 if text else 0
-    return Captioner(make_recogniser, options, resume.committed_ms, line=line, committed_text=text)
+    return Captioner(make, options, resume.committed_ms, line=line, committed_text=text)
+
+
+class _Recognisers:
+    """Makes the recognisers of a channel, one at a time; once its language is known it stays."""
+
+    def __init__(self, options: EngineOptions, counters: Counters, voice: Voice | None = None) -> None:
+        self._options = options
+        self._counters = counters
+        self._voice = voice
+
+    def __call__(self, start_ms: int) -> Recogniser:
+        env, unknown = settings.ENV, self._options.language == AUTO_LANG
+        if env.asr_recogniser == "scripted":
+            return ScriptedRecogniser(start_ms, finds=env.default_source_lang if unknown else "")
+        if unknown:
+            detect = partial(_loaded().language_probabilities, languages=env.source_langs)
+            return LanguageRecogniser(detect, self._in_language, self._options, start_ms)
+        return streaming.make_recogniser(
+            _loaded(), self._options, start_ms, counters=self._counters, voice=self._voice
+        )
+
+    def _in_language(self, code: str, start_ms: int) -> Recogniser:
+        self._options = replace(self._options, language=code)
+        return self(start_ms)
+
+
+def _loaded() -> Whisper:
+    if _model is None:
+        raise RuntimeError("load() comes first")
+    return _model
 
 
 def engine_options(session: Session, source_lang: str) -> EngineOptions:
-    """The settings' names and the talk's words as the engine takes them."""
+    """The settings' names and the talk's words as the engine takes them, and what a session's gateway chose."""
     env, talk = settings.ENV, kind_of(session).vocabulary(session)
-    return EngineOptions(
+    options = EngineOptions(
         language=source_lang,
         policy=env.asr_policy,
         min_chunk_size_s=env.asr_min_chunk_size,
@@ -122,3 +151,4 @@ def engine_options(session: Session, source_lang: str) -> EngineOptions:
         speakers=talk.speakers,
         glossary=talk.glossary,
     )
+    return StreamOptions.from_json(session.options).changed(options) if session.options else options

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -43,14 +44,14 @@ def slots_taken() -> int:
     return Session.objects.filter(state__in=Session.OPEN, kind__in=kinds_with_process()).count()
 
 
-def create_session(*, kind: str, source_lang: str) -> Session:
+def create_session(*, kind: str, source_lang: str, options: dict[str, Any] | None = None) -> Session:
     """A new session; a process is asked for once the transaction is committed. The caller sees to capacity.
 
     A kind that needs no process is live at once.
     """
     if not kind_named(kind).needs_process:
         return Session.objects.create(kind=kind, source_lang=source_lang, state=Session.State.LIVE)
-    session = Session.objects.create(kind=kind, source_lang=source_lang)
+    session = Session.objects.create(kind=kind, source_lang=source_lang, options=options or {})
     transaction.on_commit(partial(request_process, session.pk, session.generation), robust=True)
     return session
 

@@ -17,10 +17,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from asr.kinds import SessionKind
+from asr.kinds import SessionKind, Vocabulary
 from asr.leases import Lease, LeaseLost, held
 from asr.models import Channel, Session
 from asr.sessions import begin_closing, create_session, lock_capacity
+from asr.stream_options import AUTO_LANG, DEFAULTS, StreamOptions
 from asr.text_stream import Piece, TextStream, TextStreamTaken, TextStreamUnavailable
 from rooms.errors import BadInput, Conflict, NoCapacity
 from rooms.locks import locked
@@ -35,13 +36,16 @@ logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
-def open_session(*, kind: str, source_lang: str) -> int:
-    """A meeting or a bare stream; returns its id. Raises NoCapacity (`capacity`) and BadInput (`source_lang`)."""
+def open_session(*, kind: str, source_lang: str, options: StreamOptions = DEFAULTS) -> int:
+    """A meeting or a bare stream; returns its id. Raises NoCapacity (`capacity`) and BadInput (`source_lang`).
+
+    `source_lang`: also AUTO_LANG, here and for a channel: the language of the first speech.
+    """
     _check_language(source_lang)
     capacity = lock_capacity()
     if not capacity.left:
         raise NoCapacity("capacity", slots=capacity.slots)
-    session = create_session(kind=kind, source_lang=source_lang)
+    session = create_session(kind=kind, source_lang=source_lang, options=options.as_json())
     session.source_seen_at = timezone.now()
     session.save(update_fields=["source_seen_at"])
     return session.pk
@@ -95,8 +99,15 @@ class StreamKind(SessionKind):
     def __init__(self, *, one_speaker: bool) -> None:
         self.one_speaker = one_speaker
 
+    def vocabulary(self, session: Session) -> Vocabulary:
+        """What its gateway said of it."""
+        options = StreamOptions.from_json(session.options)
+        return Vocabulary(title=options.prompt, glossary=options.keywords)
+
     def finished(self, session: Session) -> None:
-        """Told behind the last word, as well as Redis lets us: the session's row says it too."""
+        """Told behind the last word, as well as Redis lets us: the session's row says it too. Its prompt goes."""
+        session.options = {}
+        session.save(update_fields=["options"])
         last = partial(_tell_closed, session.pk, session.generation, session.state)
         transaction.on_commit(last, robust=True)
 
@@ -136,5 +147,5 @@ def _tell_closed(session_id: int, generation: int, state: str) -> None:
 
 
 def _check_language(source_lang: str) -> None:
-    if source_lang not in settings.ENV.source_langs:
+    if source_lang not in (AUTO_LANG, *settings.ENV.source_langs):
         raise BadInput("source_lang")

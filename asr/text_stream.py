@@ -1,10 +1,10 @@
 """The Redis stream that carries a session's text to the gateway that asked for it; for text that is not stored.
 
-`text:<session>` holds, entry by entry: `channel`, `kind`, `seq`, `data` (JSON). What lasts (`words`, `flushed`,
-`end`, `error`, `closed`) is numbered by `seq`, so that a reader knows what it missed when the stream was trimmed; of what does not
-last, `hypothesis`, only the newest of a channel is kept. The oldest entries go when there are too many.
-`text:<session>:state` holds how far each channel is and who may write: a channel's words and its "committed up to"
-are one step, so a process that is killed leaves no word out and says none twice.
+`text:<session>` holds, entry by entry: `channel`, `kind`, `seq`, `data` (JSON). What lasts (`words`, `speech`,
+`flushed`, `end`, `error`, `closed`) is numbered by `seq`, so that a reader knows what it missed when the stream was
+trimmed; of what does not last, `hypothesis`, only the newest of a channel is kept. The oldest entries go when there are too many.
+`text:<session>:state` holds how far each channel is and who may write: a channel's words, its "committed up to", its
+language and where speech is are one step, so a process that is killed leaves nothing out and says nothing twice.
 Both expire an hour after the last write, in case nobody deletes them.
 """
 
@@ -14,7 +14,7 @@ import json
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from asr.redis_clients import SOCKET_TIMEOUT_S, async_client, client, outages_as
 from rooms.outages import Unavailable
@@ -24,7 +24,7 @@ __all__ = ["AsyncTextStream", "Text", "TextGap", "TextStream", "TextStreamTaken"
 EXPIRE_S = 3600
 MAX_ENTRIES = 4000  # of one session: a quarter of an hour of three people who talk at once
 
-Kind = Literal["words", "hypothesis", "flushed", "end", "error", "closed"]
+Kind = Literal["words", "hypothesis", "speech", "flushed", "end", "error", "closed"]
 
 # XADD comes first: a full Redis refuses the first write, and with it the whole step.
 _APPEND = """
@@ -33,7 +33,7 @@ if fence > tonumber(ARGV[1]) then return 'taken' end
 local channel = ARGV[2]
 if redis.call('HGET', KEYS[2], 'token:' .. channel) == ARGV[3] then return 'known' end
 local seq = tonumber(redis.call('HGET', KEYS[2], 'seq') or 0)
-for i = 8, #ARGV, 2 do
+for i = 10, #ARGV, 2 do
   local lasts = ARGV[i] ~= 'hypothesis'
   if lasts then seq = seq + 1 end
   local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[6], '*', 'channel', channel, 'kind', ARGV[i],
@@ -48,6 +48,8 @@ if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[2], 'committed_ms:' .. channel, ARGV[4])
   if ARGV[5] ~= '' then redis.call('HSET', KEYS[2], 'last_word:' .. channel, ARGV[5]) end
 end
+if ARGV[8] ~= '' then redis.call('HSET', KEYS[2], 'lang:' .. channel, ARGV[8]) end
+if ARGV[9] ~= '' then redis.call('HSET', KEYS[2], 'speech:' .. channel, ARGV[9]) end
 redis.call('EXPIRE', KEYS[1], ARGV[7])
 redis.call('EXPIRE', KEYS[2], ARGV[7])
 return 'added'
@@ -60,8 +62,21 @@ if fence < tonumber(ARGV[1]) then
   redis.call('HSET', KEYS[1], 'generation', ARGV[1])
   redis.call('EXPIRE', KEYS[1], ARGV[2])
 end
-return redis.call('HMGET', KEYS[1], 'committed_ms:' .. ARGV[3], 'last_word:' .. ARGV[3])
+return redis.call('HMGET', KEYS[1], 'committed_ms:' .. ARGV[3], 'last_word:' .. ARGV[3],
+  'lang:' .. ARGV[3], 'speech:' .. ARGV[3])
 """
+
+
+class Standing(NamedTuple):
+    """How far a channel is: audio up to `committed_ms` is text, which ends with `last_word`.
+
+    `lang`: the language that it is in; `speech`: what was told last of where speech is. "": nothing was said of them.
+    """
+
+    committed_ms: int = 0
+    last_word: str = ""
+    lang: str = ""
+    speech: str = ""
 
 
 class TextStreamTaken(Exception):
@@ -116,14 +131,14 @@ class TextStream:
         self._append = self._redis.register_script(_APPEND)
         self._begin = self._redis.register_script(_BEGIN)
 
-    def begin(self, channel: str) -> tuple[int, str]:
-        """Shuts older generations out; how far the channel is, and its last word ("" where none is known)."""
+    def begin(self, channel: str) -> Standing:
+        """Shuts older generations out; how far the channel is."""
         with outages_as(TextStreamUnavailable):
             answer: Any = self._begin([self._keys[1]], [self._generation, EXPIRE_S, channel])
         if answer in (b"taken", "taken"):
             raise TextStreamTaken
-        committed_ms, last_word = answer
-        return int(committed_ms or 0), (last_word or b"").decode()
+        committed_ms, *texts = answer
+        return Standing(int(committed_ms or 0), *((text or b"").decode() for text in texts))
 
     def append(
         self,
@@ -133,14 +148,19 @@ class TextStream:
         token: str = "",
         committed_ms: int | None = None,
         last_word: str = "",
+        lang: str = "",
+        speech: str = "",
     ) -> None:
-        """All of these in one step, with how far the channel is. The same `token` again adds nothing."""
+        """All of these in one step, with how far the channel is (`Standing`; "" leaves what there is).
+
+        The same `token` again adds nothing.
+        """
         values = [
             each for piece in pieces for each in (piece.kind, json.dumps(piece.data, ensure_ascii=False))
         ]
         arguments: list[str | int] = [
             self._generation, channel, token or new_token(), "" if committed_ms is None else committed_ms,
-            last_word, self._max_entries, EXPIRE_S, *values,
+            last_word, self._max_entries, EXPIRE_S, lang, speech, *values,
         ]  # fmt: skip
         with outages_as(TextStreamUnavailable):
             answer: Any = self._append(list(self._keys), arguments)

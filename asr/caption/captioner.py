@@ -9,11 +9,22 @@ import numpy as np
 
 from asr.audio.samples import SAMPLES_PER_MS, Samples
 from asr.recognise.options import EngineOptions
-from asr.recognise.recogniser import Committed, Event, Hypothesis, MakeRecogniser, Reset, Unexplained, Word
+from asr.recognise.recogniser import (
+    Committed,
+    Event,
+    Hypothesis,
+    LanguageFound,
+    MakeRecogniser,
+    Reset,
+    Unexplained,
+    UtteranceBegin,
+    Word,
+)
 from asr.recognise.text import ends_sentence
 
 from .resume import ResumePoint
 from .sentences import CompletedSentence, SentenceAssembler, with_capital
+from .speech import SpeechChanged
 
 LONGEST_FILL_MS = 1000
 
@@ -56,6 +67,7 @@ class WordsCommitted:
     """Words that are final, in order; none of them comes twice (asr/caption/words.py)."""
 
     words: tuple[Word, ...]
+    lang: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,9 +75,10 @@ class HypothesisChanged:
     """What is heard behind the last final word; replaces the one before (asr/caption/words.py)."""
 
     words: tuple[Word, ...]
+    lang: str = ""
 
 
-CaptionEvent = SentenceReady | PartialText | Notice | WordsCommitted | HypothesisChanged
+CaptionEvent = SentenceReady | PartialText | Notice | WordsCommitted | HypothesisChanged | SpeechChanged
 
 
 class Captioner:
@@ -100,6 +113,7 @@ class Captioner:
         self._hypothesis: tuple[Word, ...] = ()
         self._queued: list[CaptionEvent] = []
         self.line = line
+        self.language = options.language
 
     @property
     def heard_ms(self) -> int:
@@ -186,10 +200,16 @@ class Captioner:
             elif isinstance(event, Reset):
                 self._hypothesis = ()
                 emitted.append(Notice("recogniser_reset", event.at_ms))
+                emitted.extend(self._speech_ends(event.at_ms))
             elif isinstance(event, Unexplained):
                 emitted.append(Notice("speech_without_words", event.at_ms))
+            elif isinstance(event, UtteranceBegin):
+                emitted.extend(self._speech_begins(event.start_ms))
+            elif isinstance(event, LanguageFound):
+                self.language = event.code
             else:
                 self._hypothesis = ()
+                emitted.extend(self._speech_ends(event.end_ms))
         emitted.extend(self._emit(self._finish_after_silence()))
         emitted.extend(self._changed_partial())
         return emitted
@@ -204,6 +224,14 @@ class Captioner:
                 emitted.extend(self._emit(self._assembler.finish()))
             emitted.extend(self._emit(self._assembler.add((word,), more=word is not words[-1])))
         return emitted
+
+    def _speech_begins(self, at_ms: int) -> tuple[SpeechChanged, ...]:
+        """Nobody who reads sentences asks."""
+        return ()
+
+    def _speech_ends(self, at_ms: int) -> tuple[SpeechChanged, ...]:
+        """Nobody who reads sentences asks."""
+        return ()
 
     def _after_overlap(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
         """Without the words of the overlap; whatever follows a word behind the resume point is behind it too."""

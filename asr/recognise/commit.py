@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, utils
 
 from .options import EngineOptions
 from .recogniser import Word
 from .text import normalised
+
+LONGEST_REPEATED_WORDS = 10
+REPEATED_SIMILARITY = 98.0
+NEAR_MS = 1000
 
 
 class CommitPolicy(Protocol):
@@ -81,28 +85,30 @@ class LocalAgreementPolicy:
 class SimilarityPolicy:
     """A word is final when it is similar enough (QRatio) to the word at its position in the previous hypothesis.
 
-    After `fallback_threshold` + 1 rounds without a final word, the best-matching prefix is final.
+    After `fallback_threshold` + 1 rounds without a final word, the best-matching prefix is final. Case and punctuation
+    do not count. The rules are those of the older speech server (docs/wires/speech.md).
     """
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
-        self._previous: tuple[str, ...] = ()
+        self._previous: tuple[Word, ...] = ()
         self._idle_rounds = 0
 
     def count_final(self, words: Sequence[Word], audio_end_ms: int) -> int:
         """Count the similar words, or fall back."""
-        texts = tuple(normalised(word.text) for word in words)
-        ratios = [fuzz.QRatio(new, old) for new, old in zip(texts, self._previous, strict=False)]
         count = 0
-        while count < len(ratios) and ratios[count] >= self._options.qratio_threshold:
+        for new, old in zip(words, self._previous, strict=False):
+            if _similarity(new.text, old.text) < self._options.qratio_threshold:
+                break
             count += 1
-        if count == 0 and texts and self._previous:
-            self._idle_rounds += 1
-            if self._options.fallback and self._idle_rounds > self._options.fallback_threshold:
-                count = _best_prefix(texts, self._previous)
         if count:
             self._idle_rounds = 0
-        self._previous = texts[count:]
+        elif self._previous and self._options.fallback:
+            self._idle_rounds += 1
+            if self._idle_rounds > self._options.fallback_threshold:
+                self._idle_rounds = 0
+                count = _best_prefix(words, self._previous)
+        self._previous = tuple(words[count:])
         return count
 
     def reset(self) -> None:
@@ -122,10 +128,39 @@ class UtterancePolicy:
         """Keeps no state."""
 
 
-def _best_prefix(new: tuple[str, ...], old: tuple[str, ...]) -> int:
-    """Length of the prefix of `new` that best matches the prefix of `old` of the same length."""
-    lengths = range(1, min(len(new), len(old)) + 1)
-    return max(lengths, key=lambda n: (fuzz.QRatio(" ".join(new[:n]), " ".join(old[:n])), n), default=0)
+def count_repeated(words: Sequence[Word], tail: Sequence[Word]) -> int:
+    """How many of the first words only repeat the end of the final ones: the longest n-gram that does.
+
+    Of words that begin near the end of `tail` alone; elsewhere it is said again.
+    """
+    if not words or not tail or abs(words[0].start_ms - tail[-1].end_ms) >= NEAR_MS:
+        return 0
+    for size in range(min(LONGEST_REPEATED_WORDS, len(words), len(tail)), 0, -1):
+        if _similarity(_joined(words[:size]), _joined(tail[-size:])) >= REPEATED_SIMILARITY:
+            return size
+    return 0
+
+
+def _best_prefix(new: Sequence[Word], old: Sequence[Word]) -> int:
+    """Length of the prefix of `new` that best matches any prefix of the first half of `old`; the shortest of equals."""
+    half = len(old) // 2
+    until_ms = old[half].end_ms + NEAR_MS
+    best, best_score = 0, 0.0
+    for length in range(1, sum(word.end_ms <= until_ms for word in new) + 1):
+        for old_length in range(1, half + 2):
+            score = _similarity(_joined(new[:length]), _joined(old[:old_length]))
+            if score > best_score:
+                best, best_score = length, score
+    return best
+
+
+def _joined(words: Sequence[Word]) -> str:
+    return " ".join(normalised(word.text) for word in words)
+
+
+def _similarity(new: str, old: str) -> float:
+    """Of 100; case and punctuation are ignored."""
+    return float(fuzz.QRatio(new, old, processor=utils.default_process))
 
 
 def make_commit_policy(options: EngineOptions) -> CommitPolicy:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Policy = Literal["alignment", "local_agreement", "similarity", "utterance"]
-Trimming = Literal["sentence", "segment"]
+Trimming = Literal["sentence", "segment", "first_half"]
 
 
 @dataclass(frozen=True)

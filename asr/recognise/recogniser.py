@@ -41,6 +41,13 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
+class UtteranceBegin:
+    """Speech begins: its words come behind this."""
+
+    start_ms: int
+
+
+@dataclass(frozen=True)
 class UtteranceEnd:
     """A pause: everything spoken before `end_ms` is committed or dropped."""
 
@@ -62,7 +69,14 @@ class Unexplained:
     at_ms: int
 
 
-Event = Committed | Hypothesis | UtteranceEnd | Reset | Unexplained
+@dataclass(frozen=True)
+class LanguageFound:
+    """The language of what is spoken, where it was not known; before the first words."""
+
+    code: str
+
+
+Event = Committed | Hypothesis | UtteranceBegin | UtteranceEnd | Reset | Unexplained | LanguageFound
 
 
 class Recogniser(Protocol):

@@ -8,11 +8,12 @@ import numpy as np
 
 from asr.audio.samples import SAMPLES_PER_MS, Samples
 
-from .recogniser import Committed, Event, Hypothesis, Word
+from .recogniser import Committed, Event, Hypothesis, LanguageFound, UtteranceBegin, UtteranceEnd, Word
 
 SENTENCE_MS = 2000
 WORDS_PER_SENTENCE = 4
 WORD_MS = SENTENCE_MS // WORDS_PER_SENTENCE
+PAUSE_WORDS = 3  # so many silent slots end speech: two stretches of speech never share a sentence
 LOUD = 1e-3
 
 
@@ -20,14 +21,22 @@ class ScriptedRecogniser:
     """Recognises "S0001w1 s0001w2 …" for the first 2 s of sound, and so on; silence has no words.
 
     Sentence and word numbers follow from the part's time alone, so that a new one that starts at any finalised
-    time continues with the same words. A sentence is committed when its 2 s are over.
+    time continues with the same words. A sentence is committed when its 2 s are over. Speech begins with the first
+    sound, at once, and ends when 1.5 s were silent and its words are committed.
+
+    `finds`: the language that it finds where none is known, with the first sound.
     """
 
-    def __init__(self, start_ms: int = 0) -> None:
+    def __init__(self, start_ms: int = 0, *, finds: str = "") -> None:
         self._heard_samples = start_ms * SAMPLES_PER_MS
         self._finalised_ms = start_ms
         self._loud: dict[int, bool] = {}  # number of a word's slot since the part began: any sound in it
         self._shown: tuple[Word, ...] = ()
+        self._finds = finds
+        self._speaking = False
+        self._checked_slot = start_ms // WORD_MS  # slots before it are known to be speech or silence
+        self._spoken_slot = 0  # the last one with sound
+        self._ended_ms = 0  # of the speech before
 
     @property
     def heard_ms(self) -> int:
@@ -53,6 +62,9 @@ class ScriptedRecogniser:
 
     def poll(self) -> list[Event]:
         """Commit one sentence slot that is over, or show the words of the one that is open."""
+        return self._follow_speech() + self._next()
+
+    def _next(self) -> list[Event]:
         end_ms = self._finalised_ms // SENTENCE_MS * SENTENCE_MS + SENTENCE_MS
         if end_ms <= self.heard_ms:
             return self._commit(end_ms)
@@ -65,12 +77,44 @@ class ScriptedRecogniser:
     def flush_steps(self) -> Iterator[list[Event]]:
         """Commit every slot that was begun, one per step."""
         while self._finalised_ms < self.heard_ms:
+            changed = self._follow_speech()
             end_ms = self._finalised_ms // SENTENCE_MS * SENTENCE_MS + SENTENCE_MS
-            yield self._commit(min(end_ms, self.heard_ms))
+            yield changed + self._commit(min(end_ms, self.heard_ms))
+        if self._speaking:
+            yield self._end_speech(min(self.heard_ms, (self._spoken_slot + 1) * WORD_MS))
 
     def flush(self) -> list[Event]:
         """Commit every slot that was begun."""
         return [event for events in self.flush_steps() for event in events]
+
+    def _follow_speech(self) -> list[Event]:
+        """What changed between speech and silence; the end of speech once all words before it are committed."""
+        changes: list[Event] = []
+        while change := self._next_change():
+            changes += change
+        return changes
+
+    def _next_change(self) -> list[Event]:
+        while self._checked_slot * WORD_MS < self.heard_ms:
+            slot = self._checked_slot
+            whole = (slot + 1) * WORD_MS <= self.heard_ms
+            if self._loud.get(slot):
+                self._spoken_slot = slot
+                if not self._speaking:
+                    self._speaking = True
+                    found: list[Event] = [LanguageFound(self._finds)] if self._finds else []
+                    return [*found, UtteranceBegin(max(slot * WORD_MS, self._ended_ms))]
+            elif self._speaking and whole and slot - self._spoken_slot >= PAUSE_WORDS:
+                spoken_ms = (self._spoken_slot + 1) * WORD_MS
+                return self._end_speech(spoken_ms) if self._finalised_ms >= spoken_ms else []
+            if not whole:
+                break
+            self._checked_slot += 1
+        return []
+
+    def _end_speech(self, at_ms: int) -> list[Event]:
+        self._speaking, self._ended_ms = False, at_ms
+        return [UtteranceEnd(at_ms)]
 
     def _commit(self, end_ms: int) -> list[Event]:
         words = self._words(-(-end_ms // WORD_MS) * WORD_MS)

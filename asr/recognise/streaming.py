@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterator
 from asr.audio.samples import Samples
 from asr.audio.vad import WINDOW_MS
 
-from .commit import make_commit_policy
+from .commit import count_repeated, make_commit_policy
 from .counters import Counters
 from .finalising import Finaliser
 from .front_end import Speech, VadFrontEnd
 from .load_shedding import LoadShedding, NoOutputWatchdog
 from .options import EngineOptions
-from .recogniser import Committed, Event, Hypothesis, Recogniser, Reset, UtteranceEnd
-from .text import normalised
+from .prompt import Voice
+from .recogniser import Committed, Event, Hypothesis, Recogniser, Reset, UtteranceBegin, UtteranceEnd
+from .text import has_letters, normalised
 from .transcriber import Transcriber
 from .whisper import DecodedWord, Model
 from .window import DecodeWindow, split_punctuation
@@ -46,18 +47,20 @@ class StreamingRecogniser:
         *,
         counters: Counters | None = None,
         clock: Callable[[], float] = time.monotonic,
+        voice: Voice | None = None,
     ) -> None:
         self.counters = counters or Counters()
         self._options = options
         self._front_end = VadFrontEnd(options, start_ms)
         self._window = DecodeWindow(start_ms)
         self._transcriber = Transcriber(
-            model, options, self._front_end, self._window, counters=self.counters, clock=clock
+            model, options, self._front_end, self._window, counters=self.counters, clock=clock, voice=voice
         )
         self._finaliser = Finaliser(self._transcriber, self._front_end, self._window, self.counters)
         self._prompt = self._transcriber.prompt
         self._policy = make_commit_policy(options)
         self._context_pause_ms = options.context_pause_s * 1000
+        self._begun: list[Event] = []  # an utterance that nobody was told of yet
         self._load = LoadShedding(options)
         self._watchdog = NoOutputWatchdog(options)
         trimming_ms = round(options.buffer_trimming_s * 1000)
@@ -89,25 +92,28 @@ class StreamingRecogniser:
     def poll(self) -> list[Event]:
         """One VAD pass and at most one decode."""
         self._front_end.run_vad()
-        if self._follow():
-            return self._finish_utterance()
+        ended = self._follow()
+        begun, self._begun = self._begun, []
+        if ended:
+            return begun + self._finish_utterance()
         if not self._front_end.gate.speaking:
             return self._evict_silence()
-        return self._pass() if self._due() else []
+        return begun + self._pass() if self._due() else begun
 
     def flush_steps(self) -> Iterator[list[Event]]:
         """Commit all audio fed so far, at most one utterance's end per step."""
         while True:
             self._front_end.run_vad()
             ended = self._follow()
+            begun, self._begun = self._begun, []
             if ended or (self._front_end.gate.speaking and not self._front_end.behind):
-                yield self._finish_utterance()
+                yield begun + self._finish_utterance()
             elif self._front_end.gate.speaking and self._length_ms() >= self._horizon_ms:
-                yield self._pass()
+                yield begun + self._pass()
             elif not self._front_end.behind:
                 break
             else:
-                yield []
+                yield begun
         yield self._commit_punctuation()
         self._window.finalise_until(self.heard_ms)
 
@@ -132,6 +138,7 @@ class StreamingRecogniser:
     def _begin_utterance(self, speech_ms: int) -> None:
         """Speech begins: behind a short pause the window still holds the previous utterance as context."""
         window = self._window
+        self._begun.append(UtteranceBegin(speech_ms))
         padded_ms = speech_ms - self._options.speech_pad_ms
         window.utterance_start_ms = max(self._front_end.kept_from_ms, window.finalised_ms, padded_ms)
         if window.committed and (
@@ -168,6 +175,8 @@ class StreamingRecogniser:
         if _has_words(events):
             self._watchdog.note_words(speech_ms)
         window.hold_punctuation(punctuation)
+        if self._options.stop_pause_ms <= self._options.pause_ms:
+            events += self._commit_punctuation()
         window.hypothesis = ()
         self._watchdog.end_utterance(speech_ms)
         self._policy.reset()
@@ -227,7 +236,7 @@ class StreamingRecogniser:
         if self._options.policy == "utterance":
             return self._forced_cut()
         front_end, window = self._front_end, self._window
-        words = self._transcriber.partial_pass(greedy=self._load.level > 0)
+        words = self._without_repeated(self._transcriber.partial_pass(greedy=self._load.level > 0))
         window.decoded_ms = front_end.at_ms
         count = self._final_count(words) if self._transcriber.may_begin(words) else 0
         if count == len(words):
@@ -246,6 +255,16 @@ class StreamingRecogniser:
         if self._uncommitted_ms() >= self._forced_cut_ms or self._length_ms() >= self._horizon_ms:
             events.extend(self._forced_cut())
         return events
+
+    def _without_repeated(self, words: tuple[DecodedWord, ...]) -> tuple[DecodedWord, ...]:
+        """With `similarity`, words that only repeat the end of the committed ones are dropped."""
+        window, at_ms = self._window, self._front_end.at_ms
+        if self._options.policy != "similarity" or not window.committed:
+            return words
+        indices = [index for index, word in enumerate(words) if has_letters(word.text)]
+        tail = [each.word for each in window.committed if has_letters(each.word.text)]
+        count = count_repeated([window.absolute(words[i], at_ms) for i in indices], tail)
+        return words[indices[count - 1] + 1 :] if count else words
 
     def _final_count(self, words: tuple[DecodedWord, ...]) -> int:
         """How many the policy commits; punctuation that stands alone is final with the word behind it."""
@@ -305,7 +324,7 @@ class StreamingRecogniser:
             self._transcriber.start_window(own.at_ms)
         if self._length_ms() < self._trim_ms:
             return
-        cut = self._window.cut(self._options.buffer_trimming)
+        cut = self._window.cut(self._options.buffer_trimming, self._front_end.at_ms)
         if cut is not None:
             self._transcriber.evict(cut.count)
             self._transcriber.start_window(cut.at_ms)
@@ -333,7 +352,12 @@ def _has_words(events: list[Event]) -> bool:
 
 
 def make_recogniser(
-    model: Model, options: EngineOptions, start_ms: int = 0, *, counters: Counters | None = None
+    model: Model,
+    options: EngineOptions,
+    start_ms: int = 0,
+    *,
+    counters: Counters | None = None,
+    voice: Voice | None = None,
 ) -> Recogniser:
     """A recogniser for one stream on a loaded model; `counters` continue those of an earlier one."""
-    return StreamingRecogniser(model, options, start_ms, counters=counters)
+    return StreamingRecogniser(model, options, start_ms, counters=counters, voice=voice)

@@ -13,7 +13,7 @@ from .counters import Counters
 from .deletions import first_deletion
 from .front_end import VadFrontEnd
 from .options import EngineOptions
-from .prompt import Prompt, talk_terms
+from .prompt import Prompt, Voice, talk_terms
 from .rescoring import Lexicon
 from .whisper import Decoded, DecodedWord, DecodeRequest, Model
 from .window import DecodeWindow
@@ -37,8 +37,9 @@ class Transcriber:
         *,
         counters: Counters,
         clock: Callable[[], float],
+        voice: Voice | None = None,
     ) -> None:
-        self.prompt = Prompt(options, lambda text: model.encode_text(text, options.language))
+        self.prompt = Prompt(options, lambda text: model.encode_text(text, options.language), voice)
         self.counters = counters
         self._model = model
         self._options = options
@@ -130,7 +131,7 @@ class Transcriber:
         With a room's title as prompt the model gives real beginnings a no-speech probability of 0.4 to 0.5.
         """
         if not self._window.committed:
-            return bool(self.prompt.tokens()) and not hallucination.is_trusted(words, self._no_speech)
+            return bool(self._prompt_tokens()) and not hallucination.is_trusted(words, self._no_speech)
         return self._is_echo(words) or not hallucination.is_trusted(words, self._no_speech + CONTEXT_DOUBT)
 
     def _is_echo(self, words: tuple[DecodedWord, ...]) -> bool:
@@ -166,7 +167,7 @@ class Transcriber:
         new_s = max(0.0, (end_ms - window.last_ms) / 1000)
         return DecodeRequest(
             language=options.language,
-            prompt=self.prompt.tokens(),
+            prompt=self._prompt_tokens(),
             prefix=window.prefix,
             beam_size=beam_size or options.live_beam_size,
             max_new_tokens=int(options.tokens_per_s * new_s) + SPARE_TOKENS,
@@ -176,6 +177,9 @@ class Transcriber:
             penalty=partial(self._penalty, whole=final),
             joint=self._comma if window.lacks_punctuation else (),
         )
+
+    def _prompt_tokens(self) -> tuple[int, ...]:
+        return self.prompt.tokens(self._window.start_ms)
 
     def _penalty(self, text: str, *, whole: bool) -> float:
         """Nats that a beam loses: for unknown words, and for a sentence that begins in lower case."""

@@ -6,7 +6,7 @@ and the encoder is most of the cost on a CPU.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -137,13 +137,29 @@ class Whisper:
         """A text's tokens."""
         return list(self.tokenizer(language).encode(text))
 
+    def language_probabilities(self, samples: Samples, languages: Sequence[str]) -> dict[str, float]:
+        """How probable each of these is, as if it were one of them; the first, where the model cannot tell."""
+        if not self._model.is_multilingual:
+            return {languages[0]: 1.0}
+        encoded = self._encoded(samples, MAX_WINDOW_S)
+        found = {
+            token[2:-2]: float(probability) for token, probability in self._model.detect_language(encoded)[0]
+        }
+        known = {language: found[language] for language in languages if language in found}
+        total = sum(known.values())
+        return {each: value / total for each, value in known.items()} if total else {languages[0]: 1.0}
+
+    def _encoded(self, samples: Samples, window_s: float) -> ctranslate2.StorageView:
+        """What the encoder makes of a window; what the audio leaves of it is silence."""
+        frames = int(np.ceil(window_s * FRAMES_PER_S / 2)) * 2
+        features = self._mel(samples, frames)
+        return self._model.encode(ctranslate2.StorageView.from_array(features[np.newaxis]))
+
     def decode(self, samples: Samples, request: DecodeRequest) -> Decoded:
         """Decode one window of at most 30 s."""
         samples = samples[: int(MAX_WINDOW_S * SAMPLE_RATE_HZ)]
         seconds = min(MAX_WINDOW_S, max(len(samples) / SAMPLE_RATE_HZ + request.pad_s, request.window_s))
-        frames = int(np.ceil(seconds * FRAMES_PER_S / 2)) * 2
-        features = self._mel(samples, frames)
-        encoded = self._model.encode(ctranslate2.StorageView.from_array(features[np.newaxis]))
+        encoded = self._encoded(samples, seconds)
         frames = len(samples) // HOP_SAMPLES
         decoded = self._generate(encoded, request, frames)
         first = decoded.words[0] if decoded.words else None

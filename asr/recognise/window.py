@@ -126,11 +126,16 @@ class DecodeWindow:
         """Everything before a time is committed or no speech."""
         self.finalised_ms = max(self.finalised_ms, at_ms)
 
-    def cut(self, trimming: Trimming) -> Cut | None:
-        """Behind a committed sentence, or in the widest gap between committed words; None with fewer than two."""
+    def cut(self, trimming: Trimming, end_ms: int) -> Cut | None:
+        """Behind a committed sentence, or in the widest gap between committed words; None with fewer than two.
+
+        `first_half`: before the last committed word of the window's first half.
+        """
         committed = self.committed
         if len(committed) < 2:
             return None
+        if trimming == "first_half":
+            return self._cut_first_half(end_ms)
         ends = [i + 1 for i, each in enumerate(committed[:-1]) if ends_sentence(each.word.text)]
         if trimming == "segment" or not ends:
             ends = list(range(max(1, len(committed) // 2), len(committed)))
@@ -140,6 +145,13 @@ class DecodeWindow:
             else max(ends, key=lambda i: (committed[i].word.start_ms - committed[i - 1].word.end_ms, i))
         )
         return Cut(count, (committed[count - 1].word.end_ms + committed[count].word.start_ms) // 2)
+
+    def _cut_first_half(self, end_ms: int) -> Cut | None:
+        half_ms = (self.start_ms + end_ms) // 2
+        count = sum(each.word.end_ms <= half_ms for each in self.committed) - 1
+        if count < 1:
+            return None
+        return Cut(count, (self.committed[count - 1].word.end_ms + self.committed[count].word.start_ms) // 2)
 
     def evict(self, count: int) -> list[str]:
         """Evict the first committed words from the window; returns their texts."""

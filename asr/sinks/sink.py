@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from asr.caption.captioner import CaptionEvent
+from asr.caption.speech import SpeechChanged
 from asr.delay import SpokenClock
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """How far the generation before this one was: text up to `committed_ms` is written, and ends with `committed_text`."""
+    """How far the generation before this one was: text up to `committed_ms` is written, and ends with `committed_text`.
+
+    `lang`: the language it found; `speech`: what it told last of where speech is.
+    """
 
     committed_ms: int = 0
     committed_text: str = ""
+    lang: str = ""
+    speech: SpeechChanged | None = None
 
 
 class Sink(Protocol):

@@ -19,6 +19,7 @@ from asr.audio.pcm import RawFormat
 from asr.audio_log import AudioLog
 from asr.models import Session
 from asr.redis_clients import close_async_clients
+from asr.stream_options import StreamOptions
 from asr.tests.make import slots
 from asr.text_stream import AsyncTextStream
 
@@ -66,6 +67,9 @@ class Gateway:
     def speak(self, channel, seconds, raw_format=RawFormat()):  # noqa: B008
         self.log.append(raw_format.kind, noise(seconds, raw_format), channel=channel)
 
+    def pause(self, channel, seconds):
+        self.log.append("pcm", bytes(int(seconds * 32_000)), channel=channel)
+
     def end(self, *channels):
         for channel in channels:
             self.log.append("end", b"", channel=channel)
@@ -107,6 +111,16 @@ class Gateway:
         ]
         return [(start, end, text) for start, end, text, _ in rows]
 
+    def told(self, channel):
+        """Speech and words in their order, words without their times."""
+        return [
+            (text.data["state"], text.data["ms"])
+            if text.kind == "speech"
+            else [row[2].strip().rstrip(".") for row in text.data["words"]]
+            for text in self.texts
+            if text.channel == channel and text.kind in ("words", "speech")
+        ]
+
     def said(self, channel):
         return [text.strip().rstrip(".") for _, _, text in self.words(channel)]
 
@@ -131,9 +145,10 @@ def process(session_id, generation=1, redis_url=None, **env):
         child.wait(WITHIN_S)
 
 
-def opened(kind, redis_url=None):
+def opened(kind, redis_url=None, source_lang="en", options=StreamOptions()):  # noqa: B008
     slots(9)
-    return Gateway(streams.open_session(kind=kind, source_lang="en"), redis_url or settings.REDIS_URL)
+    session_id = streams.open_session(kind=kind, source_lang=source_lang, options=options)
+    return Gateway(session_id, redis_url or settings.REDIS_URL)
 
 
 def meeting(redis_url=None, people=PEOPLE, langs=("en", "de", "fr")):

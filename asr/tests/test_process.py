@@ -282,7 +282,7 @@ class TestServing:
                 goes_on.wait()
                 yield from super().flush_steps()
 
-        def make_captioner(session, source_lang, resume, counters):
+        def make_captioner(session, source_lang, resume, shared):
             return HangingCaptioner(ScriptedRecogniser, runtime.engine_options(session, source_lang))
 
         def hang():
@@ -312,8 +312,8 @@ class TestServing:
         name, *_ = [field.name for field in fields(Counters)]
         Session.objects.filter(pk=host_lease.session_id).update(counters={name: 3, "of_another_release": 1})
 
-        def make_captioner(session, source_lang, resume, counters):
-            counted.append(getattr(counters, name))
+        def make_captioner(session, source_lang, resume, shared):
+            counted.append(getattr(shared.counters, name))
             return Captioner(ScriptedRecogniser, runtime.engine_options(session, source_lang))
 
         self.said(host_lease, 1.0)
@@ -341,7 +341,7 @@ class TestServing:
                 log.append("pcm", noise(0.1))
             close_room(host_lease.room_id)
 
-            def make_captioner(session, source_lang, resume, counters):
+            def make_captioner(session, source_lang, resume, shared):
                 return HoldingCaptioner(ScriptedRecogniser, runtime.engine_options(session, source_lang))
 
             def run():

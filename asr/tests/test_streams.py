@@ -10,10 +10,11 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from asr import streams
+from asr import runtime, streams
 from asr.audio.pcm import RawFormat
-from asr.leases import Lease, start_next_generation
+from asr.leases import Lease, finish, start_next_generation
 from asr.models import Channel, Session
+from asr.stream_options import StreamOptions
 from asr.sweeps import sweep
 from asr.tests.gateway import PEOPLE, WITHIN_S, meeting, opened, process, spoken
 from asr.tests.make import slots
@@ -36,6 +37,16 @@ class TestOpening:
         with pytest.raises(BadInput):
             streams.open_session(kind=Session.Kind.STREAM, source_lang="xx")
         assert not Session.objects.exists()
+
+    def test_what_the_gateway_chose_is_kept_until_the_session_is_over(self):
+        options = StreamOptions(prompt="Ada", keywords=("Menabrea",), policy="similarity", pause_ms=500)
+        session_id = opened(Session.Kind.STREAM, options=options).session_id
+        session = Session.objects.get()
+        engine = runtime.engine_options(session, "en")
+        assert (engine.title, engine.glossary) == ("Ada", ("Menabrea",))
+        assert (engine.policy, engine.pause_ms) == ("similarity", 500)
+        finish(Lease(session_id, 1))
+        assert Session.objects.get().options == {}
 
     def test_channels_are_bounded_and_keep_their_language(self):
         session_id = meeting(people=PEOPLE[:1]).session_id
@@ -126,6 +137,66 @@ class TestServing:
         assert [word.casefold() for word in gateway.said("")] == [word.casefold() for word in spoken(3)]
         flushed = [text.data["token"] for text in gateway.texts if text.kind == "flushed"]
         assert flushed == ["first", "second"]
+
+    def test_speech_is_told_before_its_words_and_its_end_behind_them(self):
+        gateway = opened(Session.Kind.STREAM)
+        gateway.pause("", 0.5)
+        gateway.speak("", 1.0)
+        gateway.pause("", 4.5)
+        gateway.speak("", 1.0)
+        gateway.end("")
+        with process(gateway.session_id):
+            gateway.until(lambda: any(text.kind == "end" for text in gateway.texts))
+            streams.close_session(gateway.session_id)
+            gateway.until_closed()
+        assert gateway.told("") == [
+            ("started", 500), ["S0001w2", "s0001w3"], ("stopped", 1500),
+            ("started", 6000), ["S0004w1", "s0004w2"], ("stopped", 7000),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("at", [1, 3, 5])
+    def test_process_that_is_killed_loses_and_doubles_nothing_of_where_speech_is(self, at):
+        gateway = opened(Session.Kind.STREAM)
+        with process(gateway.session_id) as child:
+            gateway.speak("", 1.5)
+            gateway.pause("", 4.5)
+            gateway.speak("", 2.0)
+            if at > 4:
+                gateway.pause("", 2.0)
+            gateway.until(lambda: len(gateway.told("")) >= at)
+            child.send_signal(signal.SIGKILL)
+            child.wait(WITHIN_S)
+        start_next_generation(Lease(gateway.session_id, 1))
+        gateway.pause("", 4.0)
+        gateway.speak("", 0.5)
+        gateway.end("")
+        streams.close_session(gateway.session_id)
+        with process(gateway.session_id, generation=2):
+            gateway.until_closed()
+        later_ms = 12_000 if at <= 4 else 14_000
+        first = f"S{later_ms // 2000 + 1:04d}w1"
+        assert gateway.told("") == [
+            ("started", 0), ["S0001w1", "s0001w2", "s0001w3"], ("stopped", 1500),
+            ("started", 6000), ["S0004w1", "s0004w2", "s0004w3", "s0004w4"], ("stopped", 8000),
+            ("started", later_ms), [first], ("stopped", later_ms + 500),
+        ]  # fmt: skip
+
+    def test_language_that_was_found_is_the_successor_s_too(self):
+        gateway = opened(Session.Kind.STREAM, source_lang="auto")
+        with process(gateway.session_id, DEFAULT_SOURCE_LANG="de") as child:
+            gateway.speak("", 2.5)
+            gateway.until(lambda: len(gateway.said("")) == 4)
+            child.send_signal(signal.SIGKILL)
+            child.wait(WITHIN_S)
+        start_next_generation(Lease(gateway.session_id, 1))
+        gateway.speak("", 1.5)
+        gateway.end("")
+        streams.close_session(gateway.session_id)
+        with process(gateway.session_id, generation=2, DEFAULT_SOURCE_LANG="fr"):
+            gateway.until_closed()
+        assert gateway.said("") == spoken(4)
+        langs = {text.data["lang"] for text in gateway.texts if text.kind in ("words", "hypothesis")}
+        assert langs == {"de"}
 
     def test_participant_who_left_and_comes_back_goes_on_in_its_own_time(self):
         gateway = meeting()

@@ -13,6 +13,7 @@ from asr.text_stream import (
     EXPIRE_S,
     AsyncTextStream,
     Piece,
+    Standing,
     TextGap,
     TextStream,
     TextStreamTaken,
@@ -112,22 +113,22 @@ async def test_words_and_how_far_they_go_are_one_step_that_a_full_redis_refuses_
             stream.append("ada", [words(" two")], committed_ms=1800, last_word=" two")
         with pytest.raises(TextStreamUnavailable):
             TextStream(server.url, session, 2).begin("ada")
-    assert stream.begin("ada") == (900, " one")
+    assert stream.begin("ada") == Standing(900, " one")
     assert said(await reader.read(block_ms=0)) == [("ada", "words", [" one"]), ("ada", "hypothesis", [" tw"])]
 
 
 def test_successor_goes_on_in_each_channel_and_shuts_the_one_before_out(server, session):
     old, new = TextStream(server.url, session, 1), TextStream(server.url, session, 2)
-    old.append("ada", [words(" one")], committed_ms=900, last_word=" one")
+    old.append("ada", [words(" one")], committed_ms=900, last_word=" one", lang="de", speech="started:40")
     old.append("bo", [words(" eins")], committed_ms=700, last_word=" eins")
     old.append("ada", [Piece("error", {"code": "undecodable_audio"})])
-    assert new.begin("ada") == (900, " one")
-    assert new.begin("bo") == (700, " eins")
-    assert new.begin("cy") == (0, "")
+    assert new.begin("ada") == Standing(900, " one", "de", "started:40")
+    assert new.begin("bo") == Standing(700, " eins")
+    assert new.begin("cy") == Standing()
     for call in (lambda: old.append("ada", [words(" two")], committed_ms=2000), lambda: old.begin("ada")):
         with pytest.raises(TextStreamTaken):
             call()
-    assert new.begin("ada") == (900, " one")
+    assert new.begin("ada") == Standing(900, " one", "de", "started:40")
 
 
 def test_text_expires_and_can_be_dropped(server, session):

@@ -123,6 +123,7 @@ class LowerCaseStub(ScriptedRecogniser):
         return [
             Hypothesis(tuple(replace(word, text=word.text.lower()) for word in event.words))
             for event in super().poll()
+            if isinstance(event, Hypothesis)
         ]
 
 

@@ -26,6 +26,7 @@ from django.db import Error as DatabaseError
 from asr import streams
 from asr.audio.pcm import RawFormat
 from asr.audio_log import AsyncAudioLog, AudioLogTaken, AudioLogUnavailable
+from asr.stream_options import DEFAULTS, StreamOptions
 from asr.text_stream import AsyncTextStream, Text, TextGap, TextStreamUnavailable, new_token
 from gateways.common import background
 from rooms.cancellation import is_cancelled
@@ -70,13 +71,13 @@ class SpeechSession:
         self._staying = background.spawn(self._stay())
 
     @classmethod
-    async def open(cls, *, kind: str, source_lang: str) -> Self:
-        """Take a slot. `kind`: Session.Kind.MEETING or STREAM.
+    async def open(cls, *, kind: str, source_lang: str, options: StreamOptions = DEFAULTS) -> Self:
+        """Take a slot. `kind`: Session.Kind.MEETING or STREAM; `source_lang`: also AUTO_LANG.
 
         Raises NoCapacity (`capacity`), BadInput (`source_lang`), and DomainError (`not_ready`) while PostgreSQL is away.
         """
         opening = asyncio.ensure_future(
-            database_sync_to_async(streams.open_session)(kind=kind, source_lang=source_lang)
+            database_sync_to_async(streams.open_session)(kind=kind, source_lang=source_lang, options=options)
         )
         try:
             return cls(await asyncio.shield(opening))

@@ -47,6 +47,14 @@ def env(settings: Any) -> Callable[..., None]:
     return change
 
 
+@pytest.fixture
+def dead_redis(settings: Any, tmp_path: Any) -> None:
+    """The cache's Redis does not answer."""
+    settings.CACHES = {
+        "default": {**settings.CACHES["default"], "LOCATION": f"unix://{tmp_path}/nobody.sock"}
+    }
+
+
 @pytest.fixture(scope="session")
 def shared_stack() -> Iterator[Stack]:
     """A whole stack with the scripted recogniser, SLOTS slots, two host logins and rooms R00, R01, …"""

@@ -18,6 +18,7 @@ from config import wires
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+DEFAULT_CHAT_LANGS = "ar cs de en es fr it ja ko nl pl pt ru sv tr uk zh"
 # Languages that Whisper's base model transcribes well enough to offer by default.
 DEFAULT_SOURCE_LANGS = "de en es fr it nl pt pl uk"
 
@@ -184,10 +185,32 @@ class TranslationEnv(Section):
 
     translation_engines: Words = Field(
         default=[],
-        description="Engines in the order of preference (libretranslate, argos, bergamot, scripted); empty: LibreTranslate where LIBRETRANSLATE_URL is set, then Argos where packages are installed, then Bergamot.",
+        description="Engines in the order of preference (libretranslate, chat, ctranslate2, argos, bergamot, pivot, scripted); empty: those that have what they need, in this order.",
     )
     libretranslate_url: str = Field("", description="http://… of a LibreTranslate server.")
     libretranslate_api_key: str = Field("", description="Its API key, if it wants one.")
+    chat_url: str = Field(
+        "",
+        description="http://…/v1 of a server with OpenAI's chat completions API: its language model translates.",
+    )
+    chat_api_key: str = Field("", description="Its API key, if it wants one.")
+    chat_model: str = Field("", description="The model's name there.")
+    chat_langs: Words = Field(
+        default=DEFAULT_CHAT_LANGS.split(), description="Languages that it translates into each other."
+    )
+    chat_formality: Literal["", "formal", "informal"] = Field(
+        "", description="How it addresses the audience; empty: as it likes."
+    )
+    chat_tokens_per_day: int = Field(
+        0, ge=0, description="Cost ceiling: so many tokens in a day (UTC), then the next engine; 0: none."
+    )
+    translation_model_dir: Path | None = Field(
+        None, description="Folder of models converted for CTranslate2 (Opus-MT, NLLB), a folder each."
+    )
+    translation_pivot: str = Field(
+        "en",
+        description="Language through which two engines translate what none does alone; empty: none is.",
+    )
     translation_timeout_s: float = Field(
         5.0, gt=0, le=30, description="A remote engine's answer may take this long."
     )
@@ -244,6 +267,7 @@ class Env(
         "cors_allowed_origins",
         "schedule_hidden_tracks",
         "source_langs",
+        "chat_langs",
         "translation_engines",
         "speech_engines",
         "wires",
@@ -269,6 +293,12 @@ class Env(
     @classmethod
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _chat_is_whole(self) -> Self:
+        if self.chat_url and not self.chat_model:
+            raise ValueError("CHAT_MODEL: name the model that CHAT_URL serves")
+        return self
 
     @field_validator("event_time_zone")
     @classmethod

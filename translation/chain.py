@@ -10,11 +10,16 @@ from pathlib import Path
 
 from django.conf import settings
 
+from translation.budget import DailyTokens
 from translation.engines.argos import Argos
 from translation.engines.base import Engine, EngineError, Pair
 from translation.engines.bergamot import Bergamot
-from translation.engines.libretranslate import Address, LibreTranslate
+from translation.engines.chat import Chat, ChatModel
+from translation.engines.ctranslate2 import CTranslate2
+from translation.engines.http import Address
+from translation.engines.libretranslate import LibreTranslate
 from translation.engines.packages import installed
+from translation.engines.pivot import Pivot
 from translation.engines.scripted import ScriptedEngine
 
 logger = logging.getLogger(__name__)
@@ -25,8 +30,13 @@ class EngineSettings:
     """What the settings say about engines."""
 
     names: tuple[str, ...]
-    address: Address
+    libretranslate: Address
+    chat: Address
+    chat_model: ChatModel
+    chat_tokens_per_day: int
     packages: Path
+    models: Path | None
+    pivot: str
     threads: int
     scripted_text_s: float
 
@@ -57,15 +67,23 @@ def _settings() -> EngineSettings:
         name
         for name, there in (
             ("libretranslate", bool(env.libretranslate_url)),
+            ("chat", bool(env.chat_url)),
+            ("ctranslate2", env.translation_model_dir is not None),
             ("argos", bool(installed(package_folder()))),
             ("bergamot", True),
+            ("pivot", bool(env.translation_pivot)),
         )
         if there
     )
     return EngineSettings(
         names,
         Address(env.libretranslate_url, env.libretranslate_api_key, env.translation_timeout_s),
+        Address(env.chat_url, env.chat_api_key, env.translation_timeout_s),
+        ChatModel(env.chat_model, tuple(env.chat_langs), env.chat_formality),
+        env.chat_tokens_per_day,
         package_folder(),
+        env.translation_model_dir,
+        env.translation_pivot,
         env.translation_threads,
         env.translation_scripted_text_s,
     )
@@ -73,10 +91,16 @@ def _settings() -> EngineSettings:
 
 @functools.lru_cache(maxsize=4)
 def _build(chosen: EngineSettings) -> tuple[Engine, ...]:
+    built: list[Engine] = []
     makers: dict[str, Callable[[], Engine]] = {
-        "libretranslate": lambda: LibreTranslate(chosen.address),
+        "libretranslate": lambda: LibreTranslate(chosen.libretranslate),
+        "chat": lambda: Chat(chosen.chat, chosen.chat_model, DailyTokens("chat", chosen.chat_tokens_per_day)),
+        "ctranslate2": lambda: CTranslate2(chosen.models or Path("nowhere"), threads=chosen.threads),
         "argos": lambda: Argos(chosen.packages, threads=chosen.threads),
         "bergamot": Bergamot,
+        "pivot": lambda: Pivot(tuple(built), via=chosen.pivot),
         "scripted": lambda: ScriptedEngine(text_s=chosen.scripted_text_s),
     }
-    return tuple(makers[name]() for name in chosen.names)
+    for name in chosen.names:
+        built.append(makers[name]())
+    return tuple(built)

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from translation.engines.base import EngineError
-from translation.engines.libretranslate import Address, LibreTranslate
+from translation.engines.http import Address
+from translation.engines.libretranslate import LibreTranslate
 from translation.tests.scripted_libretranslate import ScriptedLibreTranslate
 
 REAL = os.environ.get("LIBRETRANSLATE_URL", "")

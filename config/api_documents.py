@@ -8,6 +8,7 @@ from typing import Any
 
 import gateways.captions.asyncapi
 import gateways.conference.asyncapi
+import gateways.interpreter.asyncapi
 from config.health import HealthView, health
 from gateways.captions.sse import api as captions
 from gateways.conference.views import api as conference
@@ -45,6 +46,7 @@ OPENAPI: dict[str, Callable[[], Json]] = {"captions": captions_http, "conference
 ASYNCAPI: dict[str, Callable[[], Json]] = {
     "captions": gateways.captions.asyncapi.asyncapi,
     "conference": gateways.conference.asyncapi.asyncapi,
+    "interpreter": gateways.interpreter.asyncapi.asyncapi,
 }
 
 

@@ -15,6 +15,7 @@ from asr.models import Session
 from asr.recognise.counters import Counters
 from asr.rooms.models import RoomSession
 from asr.selectors import counter_totals, max_active_rooms
+from gateways.interpreter import metrics as interpreter
 
 GAUGES_AMONG_COUNTERS = {"shed_level"}
 
@@ -52,6 +53,8 @@ def _engine_totals() -> Iterator[Metric]:
 
 _registry = CollectorRegistry(auto_describe=False)
 _registry.register(RoomsCollector())
+for _collector in interpreter.COLLECTORS:  # of this process
+    _registry.register(_collector)
 
 
 @require_GET

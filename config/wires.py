@@ -15,7 +15,7 @@ from django.conf import settings
 from gateways.common.limits import MessageBound
 
 ALWAYS: Final = ("captions", "conference")
-OPTIONAL: Final[tuple[str, ...]] = ()  # a deployment may leave these out
+OPTIONAL: Final[tuple[str, ...]] = ("interpreter",)  # a deployment may leave these out
 
 
 def names() -> tuple[str, ...]:

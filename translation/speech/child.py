@@ -6,6 +6,7 @@ In: {"text", "lang"}. Out, first of all: {"langs": [...]}; then for each line {"
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -58,4 +59,5 @@ def _own_output() -> BinaryIO:
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(BrokenPipeError):  # whoever began it is gone
+        main()

@@ -1,0 +1,114 @@
+"""Words → sentences: which are final, and what is heard of the next one. Pure; the clock is a parameter.
+
+Sentences end where the captioner ends them (asr/caption/sentences.py): at a full stop, at a long pause between words, where they grow
+too long. And where nothing comes any more: a speaker who has paused waits for the translation of what they said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from asr.caption.sentences import SentenceAssembler, with_capital
+from asr.recognise.recogniser import Word
+
+PAUSE_MS: Final = 1800  # between two words: they are not of one sentence
+QUIET_S: Final = 1.5  # nothing heard for so long behind confirmed words
+STALE_S: Final = 6.0  # … or nothing new, though something unconfirmed was heard
+
+
+@dataclass(frozen=True, slots=True)
+class FinalText:
+    """A sentence. `end_ms`: of its last word, in the session's audio."""
+
+    text: str
+    lang: str
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartialText:
+    """What is heard of the next sentence."""
+
+    text: str
+    lang: str
+    end_ms: int
+
+
+class Finals:
+    """One speaker's."""
+
+    def __init__(self, lang: str) -> None:
+        self._lang = lang
+        self._assembler = SentenceAssembler(lang)
+        self._hypothesis: tuple[Word, ...] = ()
+        self._heard_s = 0.0
+
+    @property
+    def lang(self) -> str:
+        """What is spoken now."""
+        return self._lang
+
+    def words(self, words: Sequence[Word], lang: str, now_s: float) -> list[FinalText]:
+        """Confirmed words, and what they complete."""
+        done = self._begin(lang)
+        self._hypothesis, self._heard_s = (), now_s
+        for word in words:
+            pending = self._assembler.pending
+            if pending and word.start_ms - pending[-1].end_ms >= PAUSE_MS:
+                done += self._finish()
+            sentences = self._assembler.add((word,), more=word is not words[-1])
+            done += [FinalText(each.text, self._lang, each.end_ms) for each in sentences]
+        return [each for each in done if each.text]
+
+    def hypothesis(self, words: Sequence[Word], lang: str, now_s: float) -> list[FinalText]:
+        """What is heard behind them, which may change."""
+        done = self._begin(lang) if words else []
+        self._hypothesis, self._heard_s = tuple(words), now_s
+        return done
+
+    def paused(self) -> list[FinalText]:
+        """The speaker has stopped, and all of it is confirmed."""
+        return [] if self._hypothesis else self._finish()
+
+    def ended(self) -> list[FinalText]:
+        """Nothing more comes."""
+        self._hypothesis = ()
+        return self._finish()
+
+    def due_s(self) -> float | None:
+        """When `quiet` may have something; None: nothing waits."""
+        if not self._assembler.pending:
+            return None
+        return self._heard_s + (STALE_S if self._hypothesis else QUIET_S)
+
+    def quiet(self, now_s: float) -> list[FinalText]:
+        """What is final because nothing followed for so long."""
+        due_s = self.due_s()
+        return self._finish() if due_s is not None and now_s >= due_s else []
+
+    def partial(self) -> PartialText:
+        """Confirmed and unconfirmed words behind the last sentence."""
+        words = (*self._assembler.pending, *self._hypothesis)
+        text = "".join(word.text for word in words).strip()
+        text = with_capital(text) if self._assembler.begins else text
+        return PartialText(text, self._lang, words[-1].end_ms if words else 0)
+
+    def _begin(self, lang: str) -> list[FinalText]:
+        """Another language is another sentence."""
+        if lang == self._lang:
+            return []
+        done = self._finish()
+        self._lang, self._assembler, self._hypothesis = lang, SentenceAssembler(lang), ()
+        return done
+
+    def _finish(self) -> list[FinalText]:
+        return [
+            FinalText(each.text, self._lang, each.end_ms) for each in self._assembler.finish() if each.text
+        ]
+
+
+def words_of(rows: Sequence[Sequence[Any]]) -> list[Word]:
+    """Words as entries of the text stream have them (asr/sinks/stream.py)."""
+    return [Word(int(start), int(end), str(text), float(sure)) for start, end, text, sure in rows]

@@ -18,6 +18,7 @@ from asr.recognise.recogniser import Recogniser
 from asr.recognise.streaming import StreamingRecogniser
 from asr.recognise.whisper import Whisper
 
+from .quality import formatted_error_rate
 from .replay import RealClock, Run, VirtualClock, peak_rss_mb, replay
 from .score import Row, RunFacts, error_rates, score
 from .talk import Talk
@@ -51,6 +52,9 @@ COLUMNS = {
     "done_after_end_s": "done after",
     "cpu_per_audio_s": "CPU/s",
     "peak_rss_mb": "RSS MB",
+    "normalized_erasure": "erasure",
+    "sentence_f1": "F1",
+    "wer_formatted": "WER formatted",
 }
 
 
@@ -86,7 +90,12 @@ def run_offline(talk: Talk, path: Path, *, device: str, compute_type: str, threa
     facts = RunFacts("offline", time.monotonic() - began_s, time.process_time() - cpu_s, peak_rss_mb())
     row = score(talk, (), (), facts)
     wer, cer = error_rates(talk, text)
-    return replace(row, wer=wer, cer=cer, done_after_end_s=facts.done_s)
+    formatted = formatted_error_rate(talk.reference, text)
+    nobody = float("nan")  # reads along, and it makes segments, not sentences
+    return replace(
+        row, wer=wer, cer=cer, wer_formatted=formatted, offline_wer=wer, done_after_end_s=facts.done_s,
+        normalized_erasure=nobody, sentence_f1=nobody,
+    )  # fmt: skip
 
 
 def medians(rows: Sequence[Row]) -> Row:
@@ -94,7 +103,7 @@ def medians(rows: Sequence[Row]) -> Row:
     figures = {
         field.name: statistics.median_low([getattr(row, field.name) for row in rows])
         for field in fields(Row)
-        if field.name not in ("talk", "policy")
+        if field.name not in ("talk", "policy") and getattr(rows[0], field.name) is not None
     }
     return replace(rows[0], **figures)
 
@@ -143,6 +152,6 @@ def _shown(name: str, value: object) -> str:
         return str(value)
     if value != value:
         return "–"
-    if name in ("wer", "cer", "unchanged_share"):
+    if name in ("wer", "cer", "unchanged_share", "wer_formatted"):
         return f"{100 * value:.1f} %"
     return f"{value:.0f}" if name == "peak_rss_mb" else f"{value:.2f}"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .normalise import normalised, words_of
+from .quality import formatted_error_rate, normalized_erasure, sentence_f1
 from .talk import ReferenceWord, Talk
 
 EDGE_MS = 200  # word times are this exact
@@ -71,6 +72,13 @@ class Row:
     done_after_end_s: float
     cpu_per_audio_s: float
     peak_rss_mb: float
+    normalized_erasure: float
+    sentence_f1: float
+    wer_formatted: float
+    offline_wer: float | None = None  # of the same talk; None where it was not run
+    durable_p95_s: float | None = (
+        None  # through a whole stack: until a word stands in PostgreSQL and at the viewer
+    )
 
     def as_dict(self) -> dict[str, object]:
         """By name, floats rounded."""
@@ -106,6 +114,9 @@ def score(talk: Talk, seen: Sequence[Seen], pieces: Sequence[FinalPiece], facts:
         done_after_end_s=max(0.0, facts.done_s - talk.seconds),
         cpu_per_audio_s=facts.cpu_s / talk.seconds,
         peak_rss_mb=facts.peak_rss_mb,
+        normalized_erasure=normalized_erasure(moment.shown for moment in seen),
+        sentence_f1=sentence_f1(talk.reference, [piece.text for piece in pieces]),
+        wer_formatted=formatted_error_rate(talk.reference, final_text),
     )
 
 

@@ -85,28 +85,36 @@ class Command(BaseCommand):
             return
         shown: list[Row] = []
         for file, talk in files:
+            floor = None if options["no_offline"] else self._offline(talk, path, options)
             for case in _cases(options["policy"], options["without"], base):
-                shown.append(self._runs(talk, model, case, options))
+                shown.append(self._runs(talk, model, case, floor, options))
             if options["stack"]:
-                row = self._through_stack(talk, file, base.policy, path)
+                row = _beside(self._through_stack(talk, file, base.policy, path), floor)
                 self.stdout.write(bench.json_line(row, run=1))
                 shown.append(row)
-            if not options["no_offline"]:
-                row = bench.run_offline(
-                    talk,
-                    path,
-                    device=options["device"],
-                    compute_type=options["compute_type"],
-                    threads=options["threads"],
-                )
-                self.stdout.write(bench.json_line(row, run=1))
-                shown.append(row)
+            if floor is not None:
+                shown.append(floor)
         Console(width=200).print(bench.table(shown))
 
-    def _runs(self, talk: Talk, model: Whisper, case: bench.Case, options: dict[str, Any]) -> Row:
+    def _offline(self, talk: Talk, path: Path, options: dict[str, Any]) -> Row:
+        """The floor, first: the others are shown beside it."""
+        row = bench.run_offline(
+            talk,
+            path,
+            device=options["device"],
+            compute_type=options["compute_type"],
+            threads=options["threads"],
+        )
+        self.stdout.write(bench.json_line(row, run=1))
+        return row
+
+    def _runs(
+        self, talk: Talk, model: Whisper, case: bench.Case, floor: Row | None, options: dict[str, Any]
+    ) -> Row:
         rows = []
         for number in range(1, options["runs"] + 1):
             row, run, counters = bench.run_case(talk, model, case, virtual=options["virtual"])
+            row = _beside(row, floor)
             rows.append(row)
             self.stdout.write(bench.json_line(row, run=number, counters=counters.as_dict()))
             if options["text"]:
@@ -159,6 +167,10 @@ def _talks(path: Path, seeds: list[int] | None) -> list[Talk]:
     """What a file holds, or each of it with pauses by every seed."""
     talks = load_utterances(path) if path.suffix == ".tsv" else [load_talk(path)]
     return [with_pauses(talk, seed) for talk in talks for seed in seeds] if seeds else talks
+
+
+def _beside(row: Row, floor: Row | None) -> Row:
+    return replace(row, offline_wer=None if floor is None else floor.wer)
 
 
 def _cases(policies: list[str] | None, without: list[str], base: EngineOptions) -> list[bench.Case]:

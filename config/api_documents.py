@@ -8,6 +8,7 @@ from typing import Any
 
 import gateways.captions.asyncapi
 import gateways.conference.asyncapi
+import gateways.echo.asyncapi
 import gateways.interpreter.asyncapi
 from config.health import HealthView, health
 from gateways.captions.sse import api as captions
@@ -46,6 +47,7 @@ OPENAPI: dict[str, Callable[[], Json]] = {"captions": captions_http, "conference
 ASYNCAPI: dict[str, Callable[[], Json]] = {
     "captions": gateways.captions.asyncapi.asyncapi,
     "conference": gateways.conference.asyncapi.asyncapi,
+    "echo": gateways.echo.asyncapi.asyncapi,
     "interpreter": gateways.interpreter.asyncapi.asyncapi,
 }
 

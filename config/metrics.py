@@ -15,7 +15,7 @@ from asr.models import Session
 from asr.recognise.counters import Counters
 from asr.rooms.models import RoomSession
 from asr.selectors import counter_totals, max_active_rooms
-from gateways.interpreter import metrics as interpreter
+from config import wires
 
 GAUGES_AMONG_COUNTERS = {"shed_level"}
 
@@ -53,8 +53,8 @@ def _engine_totals() -> Iterator[Metric]:
 
 _registry = CollectorRegistry(auto_describe=False)
 _registry.register(RoomsCollector())
-for _collector in interpreter.COLLECTORS:  # of this process
-    _registry.register(_collector)
+for collector in wires.collectors():  # of this process alone
+    _registry.register(collector)
 
 
 @require_GET

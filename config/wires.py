@@ -1,7 +1,7 @@
 """The gateways that this deployment serves, and what each of them brings: sockets, message bounds, URLs.
 
-A gateway is a folder of gateways/ with a `routing` (`websocket_urlpatterns`), and where it needs them a `limits` (`MESSAGE_BOUNDS`)
-and `urls` (`urlpatterns`).
+A gateway is a folder of gateways/ with a `routing` (`websocket_urlpatterns`), and where it needs them a `limits` (`MESSAGE_BOUNDS`),
+`urls` (`urlpatterns`) and `metrics` (`COLLECTORS`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.conf import settings
 from gateways.common.limits import MessageBound
 
 ALWAYS: Final = ("captions", "conference")
-OPTIONAL: Final[tuple[str, ...]] = ("interpreter",)  # a deployment may leave these out
+OPTIONAL: Final[tuple[str, ...]] = ("echo", "interpreter")  # a deployment may leave these out
 
 
 def names() -> tuple[str, ...]:
@@ -36,6 +36,11 @@ def message_bounds() -> list[MessageBound]:
 def optional_urls() -> list[Any]:
     """Of the wires that a deployment may leave out."""
     return _all("urls", "urlpatterns", tuple(settings.ENV.wires))
+
+
+def collectors() -> list[Any]:
+    """What /metrics tells of this process's wires."""
+    return _all("metrics", "COLLECTORS", names())
 
 
 def _all(module: str, attribute: str, wires: tuple[str, ...]) -> list[Any]:

@@ -98,5 +98,6 @@ SHOWN = [
     ShownPage(
         "captioner-closed", "/room/DUE/type", power="host", ready="#open:not([hidden])", themes=("light",)
     ),
+    ShownPage("demo-echo", "/demo/echo", ready="#start", click=("#start", '[data-state="running"] #state')),
     ShownPage("captioner-refused", "/room/QUIET/type", power="host", status=403, themes=("light",)),
 ]

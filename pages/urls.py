@@ -6,6 +6,7 @@ from pages import (
     appearance,
     archive,
     captioner,
+    demo_echo,
     failures,
     host,
     index,
@@ -22,6 +23,7 @@ from pages.api import PagesAPI
 
 PAGES = [
     index, login, appearance, manifest, viewer, screen, host, captioner, live, archive, transcript, transcript_edit, transcript_files,
+    demo_echo,
 ]  # fmt: skip
 
 api = PagesAPI(title="Souffleur, pages", urls_namespace="pages_api", docs_url=None, openapi_url=None)

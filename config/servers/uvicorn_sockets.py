@@ -52,6 +52,11 @@ def text_frame(text: str) -> bytes:
     return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
+def binary_frame(data: bytes) -> bytes:
+    """Of one client alone."""
+    return Frame(Opcode.BINARY, data).serialize(mask=False)
+
+
 class CaptionSocket(WebSocketsSansIOProtocol):
     """One WebSocket: limits on what comes, and an end in any case."""
 
@@ -84,7 +89,7 @@ class CaptionSocket(WebSocketsSansIOProtocol):
         if (
             self.response.status_code == 101 and not self.conn.extensions
         ):  # deflate has a state for each socket
-            self._extensions()[WRITE] = self.write_text
+            self._extensions()[WRITE] = self.write_message
             self._scope_offers_write = True
 
     def _extensions(self) -> dict[str, Any]:
@@ -117,7 +122,11 @@ class CaptionSocket(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         self.close_sent, closed = self.close_sent and not self._drains, self.close_sent
+        # The first message is taken in the loop's next turn. uvicorn stops reading for it all the same: two calls of the kernel.
+        first = self.queue.empty() and not self.read_paused
+        self.read_paused = self.read_paused or first
         super().send_receive_event_to_app()
+        self.read_paused = self.read_paused and not first
         self.close_sent = self.close_sent or closed
 
     def _drops(self) -> bool:
@@ -139,11 +148,11 @@ class CaptionSocket(WebSocketsSansIOProtocol):
         self.handle_parser_exception()
 
     # --- what goes
-    def write_text(self, text: str) -> bool:
+    def write_message(self, message: str | bytes) -> bool:
         """Write at once, unless the peer does not read, or the end has begun."""
         if self.conn.state is not State.OPEN or not self.writable.is_set() or self.transport.is_closing():
             return False
-        self.transport.write(text_frame(text))
+        self.transport.write(text_frame(message) if isinstance(message, str) else binary_frame(message))
         return True
 
     async def send(self, message: Any) -> None:

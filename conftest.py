@@ -56,8 +56,11 @@ def dead_redis(settings: Any, tmp_path: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_stack() -> Iterator[Stack]:
-    """A whole stack with the scripted recogniser, SLOTS slots, two host logins and rooms R00, R01, …"""
+def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A whole stack with the scripted recogniser, SLOTS slots, two host logins, rooms R00, R01, … and a key for meetings."""
+    from gateways.meetings.tests.signed import AUDIENCE, publish
+
+    keys = publish(tmp_path_factory.mktemp("keys"))
     with running_stack(
         rooms=[f"R{number:02}" for number in range(SHARED_ROOMS)],
         ASR_SLOTS=str(SLOTS),
@@ -65,6 +68,8 @@ def shared_stack() -> Iterator[Stack]:
         LOGIN_FAILURES_PER_MINUTE="1000",
         DEFAULT_SOURCE_LANG="en",
         SOURCE_LANGS="en,de,fr",
+        ASAP_PUB_KEYS_REPO_URL=str(keys),
+        ASAP_PUB_KEYS_AUDS=AUDIENCE,
     ) as running:
         yield running
 

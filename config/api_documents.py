@@ -10,6 +10,7 @@ import gateways.captions.asyncapi
 import gateways.conference.asyncapi
 import gateways.echo.asyncapi
 import gateways.interpreter.asyncapi
+import gateways.meetings.asyncapi
 from config.health import HealthView, health
 from gateways.captions.sse import api as captions
 from gateways.conference.views import api as conference
@@ -49,6 +50,7 @@ ASYNCAPI: dict[str, Callable[[], Json]] = {
     "conference": gateways.conference.asyncapi.asyncapi,
     "echo": gateways.echo.asyncapi.asyncapi,
     "interpreter": gateways.interpreter.asyncapi.asyncapi,
+    "meetings": gateways.meetings.asyncapi.asyncapi,
 }
 
 

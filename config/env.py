@@ -134,6 +134,29 @@ class WiresEnv(Section):
     )
 
 
+class MeetingsEnv(Section):
+    """Meetings."""  # by the names of the system whose clients speak this wire (docs/wires/meetings.md)
+
+    asap_pub_keys_repo_url: str = Field(
+        "", description="http(s)://… or a folder of the public keys of who may have meetings transcribed."
+    )
+    asap_pub_keys_folder: str = Field("", description="Folder in it; a key is SHA-256 of its `kid`, `.pem`.")
+    asap_pub_keys_auds: Words = Field(default=[], description="A token's `aud` must be one of these.")
+    bypass_authorization: bool = Field(
+        False,
+        description="Development only: meetings need no token. Refused without DEBUG, unless said twice.",
+    )
+    bypass_authorization_outside_debug: bool = Field(
+        False, description="BYPASS_AUTHORIZATION, said for the second time."
+    )
+    whisper_max_connections: int = Field(
+        10, ge=1, le=10_000, description="Meetings that a web process serves at once; slots bound them, too."
+    )
+    whisper_return_transcribed_audio: bool = Field(
+        False, description="Finals bring their sound, as a WAV file in base64."
+    )
+
+
 class RecogniserEnv(Section):
     """Recogniser."""
 
@@ -274,13 +297,23 @@ class LogsEnv(Section):
 
 
 class Env(
-    DjangoEnv, PlacesEnv, SpeakersEnv, RoomsEnv, WiresEnv, RecogniserEnv, TranslationEnv, SpeechEnv, EchoEnv,
-    LogsEnv
-):  # fmt: skip
+    DjangoEnv,
+    PlacesEnv,
+    SpeakersEnv,
+    RoomsEnv,
+    WiresEnv,
+    MeetingsEnv,
+    RecogniserEnv,
+    TranslationEnv,
+    SpeechEnv,
+    EchoEnv,
+    LogsEnv,
+):
     """The environment, parsed once at start-up."""
 
     @field_validator(
         "allowed_hosts",
+        "asap_pub_keys_auds",
         "cors_allowed_origins",
         "schedule_hidden_tracks",
         "source_langs",
@@ -342,6 +375,20 @@ class Env(
             ]
             if missing:
                 raise ValueError("set " + ", ".join(missing) + " (secrets have no defaults outside DEBUG)")
+        return self
+
+    @model_validator(mode="after")
+    def _meetings_are_guarded(self) -> Self:
+        bypassed = self.bypass_authorization and not self.debug
+        if bypassed and not self.bypass_authorization_outside_debug:
+            raise ValueError(
+                "BYPASS_AUTHORIZATION lets anybody use the recogniser: unset it, or set DEBUG, "
+                "or BYPASS_AUTHORIZATION_OUTSIDE_DEBUG=1"
+            )
+        if self.asap_pub_keys_repo_url and not self.asap_pub_keys_auds:
+            raise ValueError(
+                "ASAP_PUB_KEYS_AUDS must name whom tokens are for: without, every token is refused"
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,6 @@
-"""GET /metrics for Prometheus: rooms, delays, and what the recognisers counted. Read from PostgreSQL at each scrape."""
+"""GET /metrics for Prometheus: rooms, delays, and what the recognisers counted, read from PostgreSQL at each scrape; and
+what the wires count in this process alone, by the names that their dashboards know.
+"""
 
 from __future__ import annotations
 

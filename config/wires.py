@@ -15,7 +15,11 @@ from django.conf import settings
 from gateways.common.limits import MessageBound
 
 ALWAYS: Final = ("captions", "conference")
-OPTIONAL: Final[tuple[str, ...]] = ("echo", "interpreter")  # a deployment may leave these out
+OPTIONAL: Final[tuple[str, ...]] = (  # a deployment may leave these out
+    "echo",
+    "interpreter",
+    "meetings",
+)
 
 
 def names() -> tuple[str, ...]:

@@ -46,10 +46,18 @@ def test_logins_are_the_names_that_own_what_they_hosted():
         ({"default_source_lang": "tlh"}, "DEFAULT_SOURCE_LANG"),
         ({"event_time_zone": "Mars/Olympus"}, "EVENT_TIME_ZONE"),
         ({"log_level": "chatty"}, "LOG_LEVEL"),
+        ({"bypass_authorization": True}, "BYPASS_AUTHORIZATION"),
+        ({"asap_pub_keys_repo_url": "https://keys"}, "ASAP_PUB_KEYS_AUDS"),
     ],
 )
 def test_wrong_environment_is_refused_by_name(changes, named):
     assert named in refused(**changes)
+
+
+def test_meetings_without_tokens_are_for_development_unless_it_is_said_twice():
+    assert read_env(**{**GOOD, "debug": True, "bypass_authorization": True}).bypass_authorization
+    twice = {"bypass_authorization": True, "bypass_authorization_outside_debug": True}
+    assert read_env(**{**GOOD, **twice}).bypass_authorization
 
 
 def test_level_of_the_log_is_taken_in_small_letters():

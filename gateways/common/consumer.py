@@ -14,7 +14,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseError
 
 from gateways.common import background
-from gateways.common.outbox import Outbox, writer_of
+from gateways.common.outbox import QUEUED_EVENTS, Outbox, writer_of
 from rooms.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     channel_layer_alias = ""  # the hub subscribes for all sockets of the process
     expected: tuple[type[Exception], ...] = (DomainError,)  # errors that say something to the client
+    queued_events: int = QUEUED_EVENTS  # of a client that does not read
     _outbox: Outbox  # everything but the handshake's answer goes through it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -34,7 +35,7 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Channels' entry."""
-        self._outbox = Outbox(send, write=writer_of(scope))
+        self._outbox = Outbox(send, write=writer_of(scope), queued_events=self.queued_events)
         try:
             await super().__call__(scope, receive, send)
         finally:

@@ -8,6 +8,7 @@ from typing import Any
 
 import gateways.captions.asyncapi
 import gateways.conference.asyncapi
+import gateways.deepgram.asyncapi
 import gateways.echo.asyncapi
 import gateways.interpreter.asyncapi
 import gateways.meetings.asyncapi
@@ -48,6 +49,7 @@ OPENAPI: dict[str, Callable[[], Json]] = {"captions": captions_http, "conference
 ASYNCAPI: dict[str, Callable[[], Json]] = {
     "captions": gateways.captions.asyncapi.asyncapi,
     "conference": gateways.conference.asyncapi.asyncapi,
+    "deepgram": gateways.deepgram.asyncapi.asyncapi,
     "echo": gateways.echo.asyncapi.asyncapi,
     "interpreter": gateways.interpreter.asyncapi.asyncapi,
     "meetings": gateways.meetings.asyncapi.asyncapi,

@@ -16,6 +16,7 @@ from gateways.common.limits import MessageBound
 
 ALWAYS: Final = ("captions", "conference")
 OPTIONAL: Final[tuple[str, ...]] = (  # a deployment may leave these out
+    "deepgram",
     "echo",
     "interpreter",
     "meetings",

@@ -100,6 +100,10 @@ class SpeechSession:
         """Sound as it came. False: too much waits already, or nobody may speak any more; it is lost."""
         return self._put(_Queued(raw_format.kind, data, channel))
 
+    def feed_blob(self, kind: str, data: bytes, channel: str = "") -> bool:
+        """The same of whatever `asr.audio.decode.Kind`: a piece of a container, too."""
+        return self._put(_Queued(kind, data, channel))
+
     async def feed_file(self, kind: str, data: bytes) -> bool:
         """Sound that can wait, of whatever `asr.audio.decode.Kind`: until the log has taken it. False: see `feed`."""
         taken = asyncio.get_running_loop().create_future()

@@ -15,6 +15,7 @@ from asr.models import Session
 from asr.recognise.tests.speech import ROOT
 from asr.recognise.text import normalised
 from asr.sample import SAMPLE
+from asr.stream_options import StreamOptions
 from asr.tests.gateway import PEOPLE, meeting, opened, process
 
 pytestmark = [pytest.mark.model, pytest.mark.django_db(transaction=True)]
@@ -85,8 +86,8 @@ def test_meeting_of_three_in_three_formats_is_each_one_s_own_speech(real):
     assert any(text.kind == "hypothesis" and text.data["words"] for text in gateway.texts)
 
 
-def test_bare_stream_whose_process_is_killed_says_all_of_it_once(real):
-    gateway = opened(Session.Kind.STREAM)
+def test_bare_stream_whose_process_is_killed_says_all_of_it_once_in_the_language_that_it_found(real):
+    gateway = opened(Session.Kind.STREAM, source_lang="auto", options=StreamOptions(pause_ms=1500))
     with process(gateway.session_id, **real) as child:
         pieces = seconds_of_speech(RawFormat())
         for data in pieces[:6]:
@@ -102,3 +103,12 @@ def test_bare_stream_whose_process_is_killed_says_all_of_it_once(real):
     with process(gateway.session_id, generation=2, **real):
         gateway.until_closed(WITHIN_S)
     assert_is_what_was_said(gateway, "")
+    assert {text.data["lang"] for text in gateway.texts if text.kind in ("words", "hypothesis")} == {"en"}
+    states = [state for state in gateway.told("") if isinstance(state, tuple)]
+    assert [state for state, _ in states] == ["started", "stopped"] * (len(states) // 2)
+    assert gateway.told("")[0] == states[0]
+    assert gateway.told("")[-1] == states[-1]
+    assert 0 <= states[0][1] < 1000
+    assert 9000 < states[-1][1] <= 11_500
+    probabilities = {row[3] for text in gateway.texts if text.kind == "words" for row in text.data["words"]}
+    assert len(probabilities) > 10  # the model's own

@@ -1,9 +1,17 @@
 """Commit policies: what is final, and what waits."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rapidfuzz import fuzz
 
-from asr.recognise.commit import AlignmentPolicy, LocalAgreementPolicy, SimilarityPolicy, make_commit_policy
+from asr.recognise.commit import (
+    AlignmentPolicy,
+    LocalAgreementPolicy,
+    SimilarityPolicy,
+    count_repeated,
+    make_commit_policy,
+)
 from asr.recognise.options import EngineOptions
 
 from .words import sequence, word
@@ -60,18 +68,90 @@ def test_local_agreement_takes_the_common_prefix():
     assert policy.count_final(sequence("red fox jumps"), 3000) == 2
 
 
-def test_similarity_takes_words_that_are_nearly_the_same():
-    policy = SimilarityPolicy(EngineOptions(qratio_threshold=80))
-    policy.count_final(sequence("Gutenberg printed"), 1000)
-    assert policy.count_final(sequence("Guttenberg printing books"), 2000) == 1
+def similarity(**options):
+    return SimilarityPolicy(EngineOptions(**options))
 
 
-def test_similarity_falls_back_after_rounds_without_agreement():
-    policy = SimilarityPolicy(EngineOptions(fallback_threshold=1))
-    rounds = ["alpha beta", "gamma beta", "delta beta", "epsilon beta"]
-    counts = [policy.count_final(sequence(text), 1000 * (i + 1)) for i, text in enumerate(rounds)]
-    assert counts[:2] == [0, 0]
-    assert counts[2] > 0
+def rounds(policy, *texts):
+    """How many words are final after each of these hypotheses."""
+    return [policy.count_final(sequence(text), 1000 * at) for at, text in enumerate(texts, 1)]
+
+
+def test_similarity_takes_words_whose_qratio_with_the_word_before_reaches_the_threshold():
+    assert fuzz.QRatio("gutenberg", "guttenberg") == pytest.approx(94.7, abs=0.1)
+    assert rounds(similarity(), "Gutenberg printed", "Guttenberg printed") == [0, 0]
+    assert rounds(similarity(qratio_threshold=94), "Gutenberg printed", "Guttenberg printing") == [0, 1]
+
+
+def test_similarity_ignores_case_and_punctuation():
+    assert rounds(similarity(), "well then go on", "Well, THEN: go up") == [0, 3]
+
+
+def test_similarity_compares_what_is_left_with_what_was_left():
+    assert rounds(similarity(), "one two", "one too three", "too three four") == [0, 1, 2]
+
+
+def test_similarity_takes_no_word_behind_one_that_changed():
+    assert rounds(similarity(fallback=False), "alpha beta", "gamma beta") == [0, 0]
+
+
+@pytest.mark.parametrize("threshold", [1, 3])
+def test_similarity_falls_back_after_threshold_and_one_more_rounds_without_a_final_word(threshold):
+    texts = [
+        f"{first} beta" for first in ("alpha", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota")
+    ]
+    counts = rounds(similarity(fallback_threshold=threshold), *texts)
+    assert counts[: threshold + 1] == [0] * (threshold + 1)  # the first had nothing to be compared with
+    assert counts[threshold + 1] > 0
+
+
+def test_similarity_counts_rounds_anew_behind_a_final_word():
+    policy = similarity(fallback_threshold=1)
+    assert rounds(policy, "a mile", "one mile", "one mile", "two", "three") == [0, 0, 2, 0, 0]
+
+
+def test_similarity_without_fallback_waits_for_agreement():
+    texts = [f"{first} beta" for first in ("alpha", "gamma", "delta", "epsilon", "zeta")]
+    assert rounds(similarity(fallback=False), *texts) == [0] * 5
+
+
+def test_similarity_falls_back_to_the_prefix_that_matches_best():
+    before = "the printing press was invented"
+    after = "a printing press was found"
+    assert rounds(similarity(), "other", before, after) == [
+        0,
+        0,
+        3,
+    ]  # "a printing press" for "the printing press"
+
+
+def test_similarity_falls_back_to_words_of_the_first_half_alone():
+    policy = similarity(fallback_threshold=1)
+    late = sequence("the printing press was invented", start_ms=5000)
+    assert [policy.count_final(words, 9000) for words in (sequence("x"), sequence("a b c d"), late)] == [
+        0,
+        0,
+        0,
+    ]
+
+
+def test_words_that_repeat_the_end_of_the_final_ones_are_dropped_up_to_ten():
+    tail = sequence("no one two three four five six seven eight nine ten")
+    end = len(tail) * 400
+    assert count_repeated(sequence("Nine, ten. eleven", start_ms=end), tail) == 2
+    assert count_repeated(sequence("eleven", start_ms=end), tail) == 0
+    ten = "one two three four five six seven eight nine ten"
+    assert count_repeated(sequence(f"{ten} eleven", start_ms=end), tail) == 10
+    assert (
+        count_repeated(sequence(f"no {ten} eleven", start_ms=end), tail) == 0
+    )  # eleven words are not looked for
+
+
+def test_words_that_are_said_again_a_second_later_are_no_repetition():
+    tail = sequence("go on")
+    assert count_repeated(sequence("go on", start_ms=tail[-1].end_ms + 999), tail) == 2
+    assert count_repeated(sequence("go on", start_ms=tail[-1].end_ms + 1000), tail) == 0
+    assert count_repeated((), tail) == count_repeated(tail, ()) == 0
 
 
 @given(

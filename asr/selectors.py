@@ -36,5 +36,10 @@ def live_workers() -> set[str]:
     return set(_alive().values_list("name", flat=True))
 
 
+def live_models() -> set[str]:
+    """Models that the workers that live serve."""
+    return set(_alive().values_list("model", flat=True))
+
+
 def _alive() -> QuerySet[Worker]:
     return Worker.objects.filter(beat_at__gt=timezone.now() - WORKER_LIVES_FOR)

@@ -12,6 +12,7 @@ import gateways.deepgram.asyncapi
 import gateways.echo.asyncapi
 import gateways.interpreter.asyncapi
 import gateways.meetings.asyncapi
+import gateways.speech.asyncapi
 from config.health import HealthView, health
 from gateways.captions.sse import api as captions
 from gateways.conference.views import api as conference
@@ -53,6 +54,7 @@ ASYNCAPI: dict[str, Callable[[], Json]] = {
     "echo": gateways.echo.asyncapi.asyncapi,
     "interpreter": gateways.interpreter.asyncapi.asyncapi,
     "meetings": gateways.meetings.asyncapi.asyncapi,
+    "speech": gateways.speech.asyncapi.asyncapi,
 }
 
 

@@ -30,9 +30,9 @@ def connection_settings(env: Env, url: str) -> dict[str, Any]:
     return {**parsed, "OPTIONS": {**options, **parsed.get("OPTIONS", {})}}
 
 
-def serve_web(database: dict[str, Any], env: Env) -> None:
+def serve_web(database: dict[str, Any], env: Env, *, name: str = "souffleur web") -> None:
     """Make this process one that serves many short requests. Call before the first connection."""
-    _cut_off_statements(database["OPTIONS"], "souffleur web", env)
+    _cut_off_statements(database["OPTIONS"], name, env)
     database["CONN_MAX_AGE"] = 0  # back into the pool after each request
     database["OPTIONS"]["pool"] = {
         "min_size": 1,

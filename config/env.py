@@ -126,6 +126,14 @@ class WiresEnv(Section):
         default=list(wires.OPTIONAL),
         description="Wires beside the conference's and the captions' that the web process serves; `none`: no other.",
     )
+    speech_ports: Words = Field(
+        default=[],
+        description="Ports of speech over gRPC, for instance `50051 50052:older` (docs/wires/speech.md); empty: it is not started.",
+    )
+    speech_lang: str = Field(
+        "auto",
+        description="Spoken language where a client of speech names none; auto: that of the first speech.",
+    )
     consent_required: bool = Field(
         False, description="No sound is processed before its wire said that who speaks agreed (docs/wires)."
     )
@@ -321,6 +329,7 @@ class Env(
         "translation_engines",
         "speech_engines",
         "wires",
+        "speech_ports",
         mode="before",
     )
     @classmethod

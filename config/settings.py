@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "asr.rooms",
     "translation",
     "gateways.conference",
+    "gateways.speech",
     "pages",
 ]
 MIDDLEWARE = [

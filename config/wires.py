@@ -20,6 +20,7 @@ OPTIONAL: Final[tuple[str, ...]] = (  # a deployment may leave these out
     "echo",
     "interpreter",
     "meetings",
+    "speech",
 )
 
 

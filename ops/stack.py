@@ -9,6 +9,7 @@ from __future__ import annotations
 import configparser
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from config.layout import Layout
 from ops import embedded
 
 STOP_WAIT_S = 2  # then SIGKILL
+SPEECH_STOP_WAIT_S = 4  # clients read what was heard before
 # PostgreSQL may run as another user, who reads the environment of its processes.
 NO_SECRETS = ["/usr/bin/env", "-i", "LANG=C.UTF-8"]
 CELERY_STOP_SIGNAL = (
@@ -30,6 +32,7 @@ class Program:
     name: str
     command: list[str]
     stop_signal: str = "TERM"
+    stop_wait_s: int = STOP_WAIT_S
     user: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -62,8 +65,10 @@ def embedded_programs(places: Layout, *, postgres: bool, redis: bool) -> list[Pr
     return programs
 
 
-def app_programs(*, host: str, port: int, slots: int, spares: int) -> list[Program]:
-    """The processes of Souffleur itself (ARCHITECTURE.md)."""
+def app_programs(
+    *, host: str, port: int, slots: int, spares: int, speech_ports: Sequence[str] = ()
+) -> list[Program]:
+    """The processes of Souffleur itself (ARCHITECTURE.md); speech over gRPC where it has ports."""
     python = sys.executable
     worker = [
         python,
@@ -75,8 +80,12 @@ def app_programs(*, host: str, port: int, slots: int, spares: int) -> list[Progr
         "--without-mingle",
         "--without-gossip",
     ]
+    speech = Program(
+        "speech", [python, "manage.py", "speech_server", "--host", host], stop_wait_s=SPEECH_STOP_WAIT_S
+    )
     return [
         Program("web", [python, "-m", "config.servers", "--host", host, "--port", str(port)]),
+        *([speech] if speech_ports else []),
         Program(
             "asr",
             [
@@ -126,7 +135,7 @@ def _section(program: Program, folder: Path, *, autostart: bool) -> dict[str, st
         "startsecs": "1",  # what dies sooner is started again with growing pauses
         "startretries": "100",
         "stopsignal": program.stop_signal,
-        "stopwaitsecs": str(STOP_WAIT_S),
+        "stopwaitsecs": str(program.stop_wait_s),
         "killasgroup": "true",
         "stopasgroup": str(program.stop_signal == CELERY_STOP_SIGNAL).lower(),
         "redirect_stderr": "true",

@@ -40,7 +40,7 @@ def words(service: str, *, slots: int = 1, spares: int = 1) -> list[str]:
 
 def planned(program: str, *, slots: int = 1, spares: int = 1) -> list[str]:
     """The same process as `manage.py up` starts it."""
-    programs = app_programs(host="0.0.0.0", port=8000, slots=slots, spares=spares)  # noqa: S104
+    programs = app_programs(host="0.0.0.0", port=8000, slots=slots, spares=spares, speech_ports=["50051"])  # noqa: S104
     found = next(item for item in programs if item.name == program)
     assert found.command[0] == sys.executable
     return ["python", *(word.replace("%%", "%") for word in found.command[1:])]
@@ -54,13 +54,15 @@ def test_the_compose_file_follows_the_compose_specification() -> None:
     assert checked.returncode == 0, checked.stdout
 
 
-@pytest.mark.parametrize("service", ["web", "asr-cpu", "asr-gpu", "translation", "sweeps", "beat"])
+@pytest.mark.parametrize("service", ["web", "speech", "asr-cpu", "asr-gpu", "translation", "sweeps", "beat"])
 def test_containers_run_what_manage_py_up_runs(service: str) -> None:
     assert words(service, slots=3, spares=2) == planned(service.partition("-")[0], slots=3, spares=2)
 
 
 def test_every_process_of_manage_py_up_has_a_service() -> None:
-    programs = {program.name for program in app_programs(host="", port=0, slots=1, spares=1)}
+    programs = {
+        program.name for program in app_programs(host="", port=0, slots=1, spares=1, speech_ports=["1"])
+    }
     assert programs == {name.partition("-")[0] for name in OURS if name not in ONE_SHOT}
 
 
@@ -160,8 +162,8 @@ def test_the_image_holds_every_package_and_no_secret() -> None:
         assert source == "." or f"!{source}" in ignored
 
 
-def test_only_the_web_is_reachable_and_the_data_has_no_way_out() -> None:
-    assert [name for name, service in SERVICES.items() if "ports" in service] == ["web"]
+def test_only_the_web_and_speech_are_reachable_and_the_data_has_no_way_out() -> None:
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["web", "speech"]
     assert COMPOSE["networks"]["data"]["internal"] is True
     assert SERVICES["postgres"]["networks"] == SERVICES["redis"]["networks"] == ["data"]
     assert "networks" not in SERVICES["libretranslate"]

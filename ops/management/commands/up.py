@@ -28,11 +28,12 @@ from asr import runtime
 from asr.weights import WeightsError
 from config.env import EnvError, read_env
 from config.layout import DATABASE_NAME, EmbeddedError, Layout
+from gateways.speech.ports import parse_ports
 from ops import embedded, leftovers
 from ops.stack import StackPlan, app_programs, embedded_programs, write_config
 
 SERVERS_WITHIN_S = 30.0
-STOPPED_WITHIN_S = 5.0
+STOPPED_WITHIN_S = 8.0  # streams of speech read what was heard, then PostgreSQL and Redis go
 POLL_S = 0.05
 SETTINGS_OPTIONS = {
     "model": "asr_model",
@@ -44,7 +45,7 @@ SETTINGS_OPTIONS = {
 
 
 class Command(BaseCommand):
-    """`manage.py up`: PostgreSQL and Redis (unless URLs are set), web, asr, translation, sweeps, beat."""
+    """`manage.py up`: PostgreSQL and Redis (unless URLs are set), web, asr, translation, sweeps, beat, and speech."""
 
     help = __doc__ or ""
     requires_system_checks: list[str] = []
@@ -73,6 +74,8 @@ class Command(BaseCommand):
 
     def _run(self, host: str, port: int) -> None:
         _check_port(host, port)
+        for speech_port in _speech_ports():
+            _check_port(host, speech_port)
         places = settings.EMBEDDED
         own_postgres, own_redis = not settings.ENV.database_url, not settings.ENV.redis_url
         if own_redis:
@@ -88,7 +91,13 @@ class Command(BaseCommand):
         plan = StackPlan(
             settings.VAR_DIR / "run",
             embedded_programs(places, postgres=own_postgres, redis=own_redis),
-            app_programs(host=host, port=port, slots=runtime.slots(), spares=settings.ENV.asr_spares),
+            app_programs(
+                host=host,
+                port=port,
+                slots=runtime.slots(),
+                spares=settings.ENV.asr_spares,
+                speech_ports=settings.ENV.speech_ports,
+            ),
         )
         write_config(plan)
         with _supervisord(plan) as supervisord:
@@ -112,6 +121,13 @@ class Command(BaseCommand):
         if own:
             _create_database(settings.EMBEDDED, supervisord)
         call_command("migrate", verbosity=0, interactive=False)
+
+
+def _speech_ports() -> list[int]:
+    try:
+        return [port.number for port in parse_ports(settings.ENV.speech_ports)]
+    except ValueError as error:
+        raise CommandError(f"SPEECH_PORTS: {error}") from error
 
 
 def _override_settings(values: dict[str, str | None]) -> None:

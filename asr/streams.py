@@ -91,6 +91,12 @@ def is_running(session_id: int) -> bool:
     return Session.objects.filter(pk=session_id, state__in=Session.RUNNING).exists()
 
 
+def recognised_ms(session_id: int) -> int:
+    """How much of a bare stream is text or silence, as its process said last; 0 where nothing is known."""
+    found = Session.objects.filter(pk=session_id).values_list("committed_ms", flat=True).first()
+    return found or 0
+
+
 class StreamKind(SessionKind):
     """One speaker, or several; words go to whoever opened it, and nothing is kept."""
 

@@ -12,10 +12,12 @@ import gateways.deepgram.asyncapi
 import gateways.echo.asyncapi
 import gateways.interpreter.asyncapi
 import gateways.meetings.asyncapi
+import gateways.openai.asyncapi
 import gateways.speech.asyncapi
 from config.health import HealthView, health
 from gateways.captions.sse import api as captions
 from gateways.conference.views import api as conference
+from gateways.openai.views import api as openai
 
 Json = dict[str, Any]
 
@@ -46,7 +48,17 @@ def captions_http() -> Json:
     return document
 
 
-OPENAPI: dict[str, Callable[[], Json]] = {"captions": captions_http, "conference": conference_http}
+def openai_http() -> Json:
+    """Files and models, in OpenAI's shape."""
+    document: Json = openai.get_openapi_schema(path_prefix="")
+    return document
+
+
+OPENAPI: dict[str, Callable[[], Json]] = {
+    "captions": captions_http,
+    "conference": conference_http,
+    "openai": openai_http,
+}
 ASYNCAPI: dict[str, Callable[[], Json]] = {
     "captions": gateways.captions.asyncapi.asyncapi,
     "conference": gateways.conference.asyncapi.asyncapi,
@@ -54,6 +66,7 @@ ASYNCAPI: dict[str, Callable[[], Json]] = {
     "echo": gateways.echo.asyncapi.asyncapi,
     "interpreter": gateways.interpreter.asyncapi.asyncapi,
     "meetings": gateways.meetings.asyncapi.asyncapi,
+    "openai": gateways.openai.asyncapi.asyncapi,
     "speech": gateways.speech.asyncapi.asyncapi,
 }
 

@@ -1,7 +1,7 @@
 """The gateways that this deployment serves, and what each of them brings: sockets, message bounds, URLs.
 
-A gateway is a folder of gateways/ with a `routing` (`websocket_urlpatterns`), and where it needs them a `limits` (`MESSAGE_BOUNDS`),
-`urls` (`urlpatterns`) and `metrics` (`COLLECTORS`).
+A gateway is a folder of gateways/ with a `routing` (`websocket_urlpatterns`), and where it needs them a `limits` (`MESSAGE_BOUNDS`,
+`BODY_BOUNDS`), `urls` (`urlpatterns`) and `metrics` (`COLLECTORS`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ OPTIONAL: Final[tuple[str, ...]] = (  # a deployment may leave these out
     "echo",
     "interpreter",
     "meetings",
+    "openai",
     "speech",
 )
 
@@ -39,6 +40,11 @@ def message_bounds() -> list[MessageBound]:
     return _all("limits", "MESSAGE_BOUNDS", (*ALWAYS, *OPTIONAL))
 
 
+def body_bounds() -> list[MessageBound]:
+    """The same for bodies of HTTP requests that may be longer than all others."""
+    return _all("limits", "BODY_BOUNDS", (*ALWAYS, *OPTIONAL))
+
+
 def optional_urls() -> list[Any]:
     """Of the wires that a deployment may leave out."""
     return _all("urls", "urlpatterns", tuple(settings.ENV.wires))
@@ -51,4 +57,5 @@ def collectors() -> list[Any]:
 
 def _all(module: str, attribute: str, wires: tuple[str, ...]) -> list[Any]:
     modules = (f"gateways.{wire}.{module}" for wire in wires)
-    return [each for name in modules if find_spec(name) for each in getattr(import_module(name), attribute)]
+    found = (import_module(name) for name in modules if find_spec(name))
+    return [each for module in found for each in getattr(module, attribute, ())]

@@ -13,7 +13,7 @@ from typing import Any
 
 from daphne import http_protocol
 
-from config.servers.limits import BODY_LIMIT_BYTES, READ_OFF_FOR_S, TOO_LARGE
+from config.servers.limits import READ_OFF_FOR_S, TOO_LARGE, longest_body_bytes
 from config.servers.unfinished import UNFINISHED
 
 _ANSWER = (
@@ -27,12 +27,14 @@ class BoundedRequest(http_protocol.WebRequest):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._received_bytes = 0
+        self._received_bytes = self._longest_bytes = 0
         self._refused = False
         self._end: Any = None
 
     def gotLength(self, length: int | None) -> None:
-        if length is not None and length > BODY_LIMIT_BYTES:
+        path = getattr(self.channel, "_path", b"").partition(b"?")[0].decode("latin-1")
+        self._longest_bytes = longest_body_bytes(path)
+        if length is not None and length > self._longest_bytes:
             super().gotLength(0)
             self.requestHeaders.removeHeader(b"expect")  # nothing is waited for
             self._refuse()
@@ -43,7 +45,7 @@ class BoundedRequest(http_protocol.WebRequest):  # type: ignore[misc]
         if self._refused:
             return
         self._received_bytes += len(data)
-        if self._received_bytes > BODY_LIMIT_BYTES:
+        if self._received_bytes > self._longest_bytes:
             self._refuse()
             return
         super().handleContentChunk(data)

@@ -15,8 +15,14 @@ CLOSE_REASON_BYTES: Final = 123  # RFC 6455, 5.5.1
 PING_EVERY_S, PONG_WITHIN_S = 10, 15  # a browser that vanished is noticed within 27 s: its demand must end
 NORMAL, TRY_AGAIN_LATER = 1000, 1013
 MESSAGE_BOUNDS: Final = wires.message_bounds()
+BODY_BOUNDS: Final = wires.body_bounds()
 TOO_LARGE: Final = json.dumps({"status": "fail", "detail": "The body is too large"}).encode()
 TOO_LATE: Final = json.dumps({"status": "fail", "detail": "The body did not come in time"}).encode()
+
+
+def longest_body_bytes(path: str) -> int:
+    """The longest body that a request for this path may bring."""
+    return next((bound.size_bytes for bound in BODY_BOUNDS if bound.path.match(path)), BODY_LIMIT_BYTES)
 
 
 def longest_message_bytes(path: str) -> int:

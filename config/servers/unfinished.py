@@ -41,3 +41,4 @@ class Unfinished:
 
 
 UNFINISHED = Unfinished(32 << 20)
+UPLOADS = Unfinished(256 << 20)  # long bodies, which lie on disk

@@ -9,11 +9,12 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from config.servers.limits import BODY_LIMIT_BYTES, READ_OFF_FOR_S, TOO_LARGE, TOO_LATE
-from config.servers.unfinished import UNFINISHED
+from config.servers.limits import BODY_LIMIT_BYTES, READ_OFF_FOR_S, TOO_LARGE, TOO_LATE, longest_body_bytes
+from config.servers.unfinished import UNFINISHED, UPLOADS
 
 REQUEST_WITHIN_S = 20.0  # its line and headers
 BODY_WITHIN_S = 60.0
+UPLOAD_PART_WITHIN_S = 30.0
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -53,6 +54,7 @@ class TimedRequests(H11Protocol):
 class BoundedBodies:
     """Reads a request's body before the application does; one that is longer than BODY_LIMIT_BYTES is answered 413.
 
+    Where a path may bring more, the application reads it as it comes, and puts it on disk; what is too long ends the same way.
     What still comes of it is read off and dropped, for a while: whoever is closed upon while sending never reads the answer.
     """
 
@@ -64,6 +66,10 @@ class BoundedBodies:
         headers = dict(scope.get("headers", ()))
         if scope["type"] != "http" or not {b"content-length", b"transfer-encoding"} & headers.keys():
             await self._application(scope, receive, send)
+            return
+        longest_bytes = longest_body_bytes(scope["path"])
+        if longest_bytes > BODY_LIMIT_BYTES:
+            await _Upload(receive, longest_bytes).pass_on(self._application, scope, send)
             return
         body = _Body(receive, int(headers.get(b"content-length", b"0")), self._body_within_s)
         try:
@@ -122,6 +128,59 @@ class _Body:
         """All bodies together are too long for this process."""
         self._given_up = True
         self._limit.reschedule(asyncio.get_running_loop().time())
+
+
+class _Upload:
+    """A long body on its way to the application; all of them together are bounded."""
+
+    def __init__(self, receive: Receive, longest_bytes: int) -> None:
+        self._receive, self._longest_bytes = receive, longest_bytes
+        self._length = 0
+        self._whole = self._too_large = self._too_late = False
+
+    async def pass_on(self, application: Application, scope: dict[str, Any], send: Send) -> None:
+        """The application learns of a body that is refused as of one whose sender has gone."""
+        headers = dict(scope["headers"])
+        if int(headers.get(b"content-length", b"0")) > self._longest_bytes:
+            await _refuse(send, self._receive, 413, TOO_LARGE, listens=b"expect" not in headers)
+            return
+
+        async def answer(message: Message) -> None:
+            if not (self._too_large or self._too_late):
+                await send(message)
+
+        try:
+            await application(scope, self._next, answer)
+        finally:
+            UPLOADS.discard(self)
+        if self._too_late:
+            await _refuse(send, self._receive, 408, TOO_LATE, listens=False)
+        elif self._too_large:
+            await _refuse(send, self._receive, 413, TOO_LARGE, listens=True)
+
+    async def _next(self) -> Message:
+        if self._whole:
+            return await self._receive()
+        if self._too_large:
+            return {"type": "http.disconnect"}
+        try:
+            async with asyncio.timeout(
+                UPLOAD_PART_WITHIN_S
+            ):  # for each part of it: it may be slow, not stand still
+                message = await self._receive()
+        except TimeoutError:
+            self._too_late = True
+            return {"type": "http.disconnect"}
+        self._length += len(message.get("body", b""))
+        self._whole = not message.get("more_body")
+        UPLOADS.hold(self, 0 if self._whole else self._length)
+        if self._length > self._longest_bytes:
+            self._too_large, self._whole = True, False
+        return {"type": "http.disconnect"} if self._too_large else message
+
+    def give_up(self) -> None:
+        """All bodies together are too long for this process."""
+        self._too_large = True
 
 
 async def _refuse(send: Send, receive: Receive, status: int, answer: bytes, *, listens: bool) -> None:

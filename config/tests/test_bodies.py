@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator
 import psutil
 import pytest
 
-from config.servers.limits import BODY_LIMIT_BYTES
+from config.servers.limits import BODY_LIMIT_BYTES, longest_body_bytes
 
 pytestmark = pytest.mark.stack
 MEGABYTE = 1 << 20
+FILES = "/v1/audio/transcriptions"
 WITHIN_S = 30
 
 
@@ -26,11 +27,11 @@ def server(served: tuple[str, psutil.Process]) -> Iterator[http.client.HTTPConne
 
 
 def post(
-    server: http.client.HTTPConnection, body: bytes | Iterable[bytes], **headers: str
+    server: http.client.HTTPConnection, body: bytes | Iterable[bytes], path: str = "/login", **headers: str
 ) -> tuple[int, bytes]:
     """Send it and read the answer; a server that does not want more may stop reading."""
     try:
-        server.request("POST", "/login", body, headers)
+        server.request("POST", path, body, headers)
     except (BrokenPipeError, ConnectionResetError):
         server._HTTPConnection__state = "Request-sent"  # type: ignore[attr-defined]
     answer = server.getresponse()
@@ -106,3 +107,26 @@ def test_bodies_that_never_end_are_bounded_in_sum(served: tuple[str, psutil.Proc
     finally:
         for one in sockets:
             one.close()
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["its length is said", "its length is not said"])
+def test_path_that_takes_files_takes_them_up_to_its_own_limit(
+    server: http.client.HTTPConnection, said: bool
+) -> None:
+    longest = longest_body_bytes(FILES)
+    assert longest > BODY_LIMIT_BYTES
+    for length, status in ((longest, 200), (longest + 1, 413)):
+        body = b"x" * length
+        headers = {"Content-Length": str(length)} if said else {}
+        found = post(server, iter([body[:MEGABYTE], body[MEGABYTE:]]), FILES, **headers)
+        assert found[0] == status
+        if status == 200:
+            assert found[1] == str(length).encode()
+        server.close()
+
+
+def test_query_and_neighbours_of_that_path_change_nothing(server: http.client.HTTPConnection) -> None:
+    body = b"x" * (BODY_LIMIT_BYTES + 1)
+    assert post(server, body, f"{FILES}?consent=1") == (200, str(len(body)).encode())
+    server.close()
+    assert post(server, body, f"{FILES}/more")[0] == 413

@@ -113,6 +113,8 @@ def _said(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     found = {key: _said(item) for key, item in value.items() if key != "title" or not isinstance(item, str)}
+    if isinstance(found.get("discriminator"), dict):  # OpenAPI's; AsyncAPI's is the property's name alone
+        found["discriminator"] = found["discriminator"]["propertyName"]
     if "anyOf" in found and found.get("default", 0) is None:
         kinds = [kind for kind in found.pop("anyOf") if kind != {"type": "null"}]
         del found["default"]

@@ -1,5 +1,6 @@
 """Files of sound from strangers: every usual container, and whatever else may be sent."""
 
+import contextlib
 import io
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -85,10 +86,8 @@ def test_damaged_bytes_never_raise_anything_else():
         damaged = bytearray(whole)
         for at in random.integers(0, len(whole), 60):
             damaged[at] = int(random.integers(0, 256))
-        try:
+        with contextlib.suppress(NotAudio, TooLong):
             read(io.BytesIO(bytes(damaged)), longest_s=30)
-        except (NotAudio, TooLong):
-            pass
 
 
 def test_picture_is_no_sound():
@@ -117,11 +116,8 @@ def test_small_file_with_hours_of_silence_is_cut_off_as_too_long():
             output.mux(packet)
     assert len(silence.getvalue()) < 100_000
     silence.seek(0)
-    taken = []
     with pytest.raises(TooLong):
-        for piece in pcm_pieces(silence, longest_s=10):
-            taken.append(piece)
-    assert sum(map(len, taken)) <= 10 * 32_000
+        read(silence, longest_s=10)
 
 
 @pytest.mark.parametrize(

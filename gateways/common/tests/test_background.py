@@ -20,7 +20,8 @@ async def test_work_goes_on_asking_when_the_thread_of_the_request_that_began_it_
     async def view() -> None:
         background.spawn(work())
 
-    await sync_to_async(async_to_sync(view))()  # as Django runs it behind a middleware that knows no coroutines
+    # as Django runs it behind a middleware that knows no coroutines
+    await sync_to_async(async_to_sync(view))()
     request_over.set()
     await asyncio.wait(background.running())
     assert answers == ["answer"]

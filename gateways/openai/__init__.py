@@ -1,0 +1,1 @@
+"""OpenAI's shapes: realtime transcription over a socket, files over HTTP (docs/wires/ecosystem.md)."""

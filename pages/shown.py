@@ -99,5 +99,11 @@ SHOWN = [
         "captioner-closed", "/room/DUE/type", power="host", ready="#open:not([hidden])", themes=("light",)
     ),
     ShownPage("demo-echo", "/demo/echo", ready="#start", click=("#start", '[data-state="running"] #state')),
+    ShownPage(
+        "demo-interpreter",
+        "/demo/interpreter?room=showcase",
+        ready="#start",
+        click=("#listen", '[data-state="listening"] #state'),
+    ),
     ShownPage("captioner-refused", "/room/QUIET/type", power="host", status=403, themes=("light",)),
 ]

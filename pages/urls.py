@@ -7,6 +7,7 @@ from pages import (
     archive,
     captioner,
     demo_echo,
+    demo_interpreter,
     failures,
     host,
     index,
@@ -23,7 +24,7 @@ from pages.api import PagesAPI
 
 PAGES = [
     index, login, appearance, manifest, viewer, screen, host, captioner, live, archive, transcript, transcript_edit, transcript_files,
-    demo_echo,
+    demo_echo, demo_interpreter,
 ]  # fmt: skip
 
 api = PagesAPI(title="Souffleur, pages", urls_namespace="pages_api", docs_url=None, openapi_url=None)

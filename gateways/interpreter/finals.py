@@ -1,7 +1,8 @@
 """Words → sentences: which are final, and what is heard of the next one. Pure; the clock is a parameter.
 
 Sentences end where the captioner ends them (asr/caption/sentences.py): at a full stop, at a long pause between words, where they grow
-too long. And where nothing comes any more: a speaker who has paused waits for the translation of what they said.
+too long. And where the speaker has stopped, who then waits for the translation of what they said. Silence of the recogniser is no pause of the
+speaker: it may be busy. Only where it does not say when speech ends, or says nothing for long, the clock decides.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from asr.caption.sentences import SentenceAssembler, with_capital
 from asr.recognise.recogniser import Word
 
 PAUSE_MS: Final = 1800  # between two words: they are not of one sentence
-QUIET_S: Final = 1.5  # nothing heard for so long behind confirmed words
-STALE_S: Final = 6.0  # … or nothing new, though something unconfirmed was heard
+QUIET_S: Final = 1.5  # nothing came for so long behind confirmed words
+STALE_S: Final = 10.0  # … though somebody speaks, or something unconfirmed was heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Finals:
         self._assembler = SentenceAssembler(lang)
         self._hypothesis: tuple[Word, ...] = ()
         self._heard_s = 0.0
+        self._speaks = False
 
     @property
     def lang(self) -> str:
@@ -68,9 +70,10 @@ class Finals:
         self._hypothesis, self._heard_s = tuple(words), now_s
         return done
 
-    def paused(self) -> list[FinalText]:
-        """The speaker has stopped, and all of it is confirmed."""
-        return [] if self._hypothesis else self._finish()
+    def speech(self, *, started: bool) -> list[FinalText]:
+        """Somebody begins to speak, or has stopped, and all of it is confirmed."""
+        self._speaks = started
+        return [] if started or self._hypothesis else self._finish()
 
     def ended(self) -> list[FinalText]:
         """Nothing more comes."""
@@ -81,7 +84,7 @@ class Finals:
         """When `quiet` may have something; None: nothing waits."""
         if not self._assembler.pending:
             return None
-        return self._heard_s + (STALE_S if self._hypothesis else QUIET_S)
+        return self._heard_s + (STALE_S if self._speaks or self._hypothesis else QUIET_S)
 
     def quiet(self, now_s: float) -> list[FinalText]:
         """What is final because nothing followed for so long."""

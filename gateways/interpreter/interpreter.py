@@ -136,8 +136,8 @@ class Interpreter:
                 self._say(self._finals.words(words_of(text.data["words"]), lang, now_s))
             case "hypothesis":
                 self._say(self._finals.hypothesis(words_of(text.data["words"]), lang, now_s))
-            case "speech" if text.data.get("state") == "stopped":
-                self._say(self._finals.paused())
+            case "speech":
+                self._say(self._finals.speech(started=text.data["state"] == "started"))
             case "closed":
                 self._say(self._finals.ended())
                 if not self._over:

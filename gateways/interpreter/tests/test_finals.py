@@ -57,15 +57,27 @@ def test_what_is_still_heard_is_waited_for_and_not_for_ever():
     finals.hypothesis(words("on", 600), "en", 11.0)
     assert finals.partial().text == "It goes on"
     assert finals.quiet(11.0 + QUIET_S) == []
-    assert finals.paused() == []
+    assert finals.speech(started=False) == []
     assert texts(finals.quiet(11.0 + STALE_S)) == ["It goes"]
 
 
 def test_speaker_who_has_stopped_waits_for_nothing():
     finals = Finals("en")
+    assert finals.speech(started=True) == []
     finals.words(words("that is all"), "en", 10.0)
-    assert texts(finals.paused()) == ["That is all"]
-    assert finals.paused() == []
+    assert texts(finals.speech(started=False)) == ["That is all"]
+    assert finals.speech(started=False) == []
+
+
+def test_recogniser_that_is_busy_cuts_no_sentence_of_who_still_speaks():
+    finals = Finals("en")
+    finals.speech(started=True)
+    finals.words(words("printing in the only sense"), "en", 10.0)
+    assert finals.quiet(10.0 + QUIET_S) == []
+    assert finals.quiet(10.0 + STALE_S - 0.01) == []
+    assert texts(finals.words(words("we know.", 1500), "en", 10.0 + STALE_S)) == [
+        "Printing in the only sense we know."
+    ]
 
 
 def test_end_makes_a_sentence_of_what_was_confirmed_and_of_nothing_else():

@@ -7,13 +7,14 @@ import asyncio
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from asr.audio.recorder import NotAudioError
+from asr.recognise.options import Policy
 from asr.selectors import live_models
 from asr.stream_options import AUTO_LANG, StreamOptions
 from config import database
@@ -50,6 +51,10 @@ class Command(BaseCommand):
         parser.add_argument("--max-workers", type=int, default=20, help="streams at once, at most")
         parser.add_argument("--log-level", type=str.upper, choices=LEVELS, default=settings.ENV.log_level)
         recognised = parser.add_argument_group("how streams are recognised")
+        recognised.add_argument(
+            "--policy", choices=get_args(Policy), default="similarity",
+            help="when words are confirmed; similarity: as the servers before this one, and the options below are its own",
+        )  # fmt: skip
         recognised.add_argument(
             "--qratio-threshold", type=float, default=DEFAULTS.qratio_threshold,
             help="QRatio from which two words are the same, above 0 to 100",
@@ -107,7 +112,7 @@ def server_options(options: dict[str, Any]) -> ServerOptions:
         known = " ".join((AUTO_LANG, *settings.ENV.source_langs))
         raise ValueError(f"--lang {options['lang']}: may be {known}")
     recognised = StreamOptions(
-        policy="similarity",
+        policy=options["policy"],
         qratio_threshold=options["qratio_threshold"],
         fallback=options["fallback"],
         fallback_threshold=options["fallback_threshold"],

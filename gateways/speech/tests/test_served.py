@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import subprocess
@@ -11,10 +12,12 @@ import time
 
 import grpc
 import pytest
+from django.core.management import CommandError, call_command
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from asr.audio.tests.recordings import as_wav, tones
 from gateways.speech.messages import generation
 from gateways.speech.tests.clients import (
     F32,
@@ -303,6 +306,66 @@ class TestServer:
         )
         assert refused.returncode == 1
         assert "not large-v3" in refused.stderr
+
+
+class TestCommands:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def talk(tmp_path_factory):
+        path = tmp_path_factory.mktemp("talk") / "talk.wav"
+        path.write_bytes(as_wav(tones(3.0)).getvalue())
+        return str(path)
+
+    @staticmethod
+    async def said(file, port, *options):
+        """What the client prints."""
+        out = io.StringIO()
+        command = ("speech_client", file, "--port", str(port), "--speed", "0", *options)
+        await asyncio.to_thread(call_command, *command, stdout=out)
+        return out.getvalue()
+
+    async def test_client_prints_what_is_confirmed_with_its_times(self, stack, talk):
+        current, older = await asyncio.gather(
+            self.said(talk, stack.current, "--chunk-duration", "0.3", "--lang", "de"),
+            self.said(talk, stack.older, "--generation", "older"),
+        )
+        first, last = " S0001w1 s0001w2 s0001w3 s0001w4.", " S0002w1 s0002w2."
+        lines = {f"0000 2000 {first}\n2000 3000 {last}\n", f"0000 3000 {first}{last}\n"}
+        assert current in lines
+        assert older in lines
+
+    async def test_client_prints_the_hypothesis_when_asked_and_lets_one_text_grow(self, stack, talk):
+        paced = ("--with-hypothesis", "--chunk-duration", "0.25", "--speed", "1.5")
+        lines, older, grown = await asyncio.gather(
+            self.said(talk, stack.current, *paced),
+            self.said(talk, stack.older, "--generation", "older", *paced),
+            self.said(talk, stack.current, "--interactive", *paced),
+        )
+        for printed in (lines, older):
+            assert {line.split()[0] for line in printed.splitlines()} == {"CONF", "HYP"}
+            confirmed = [line[15:] for line in printed.splitlines() if line.startswith("CONF")]
+            assert "".join(confirmed) == told(3)
+        assert grown.split() == told(3).split()
+
+    async def test_client_says_why_the_server_refuses(self, stack, talk):
+        with pytest.raises(CommandError, match="INVALID_ARGUMENT: The language is not one"):
+            await self.said(talk, stack.current, "--lang", "xx")
+
+    def test_file_is_recognised_before_the_ports_are_opened(self, stack, talk):
+        command = [sys.executable, "manage.py", "speech_server", "--ports", "0", "--warmup-file", talk]
+        with subprocess.Popen(
+            command, cwd=BASE_DIR, env=stack.environment, stderr=subprocess.PIPE, text=True
+        ) as server:
+            try:
+                log = [server.stderr.readline(), server.stderr.readline()]
+                server.terminate()
+                assert server.wait(WITHIN_S) == 0
+            finally:
+                server.kill()
+        assert [("warmed up" in line, "speech is served" in line) for line in log] == [
+            (True, False),
+            (False, True),
+        ]
 
 
 class TestFaults:

@@ -12,17 +12,23 @@ from django.db import connections
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from asr.audio.recorder import NotAudioError
+from asr.audio.tests.recordings import as_wav, tones
 from asr.models import Session
 from asr.redis_clients import close_async_clients
 from asr.stream_options import StreamOptions
 from asr.tests.make import slots
+from config.management.commands import speech_server
 from gateways.common import background
 from gateways.speech.consumer import TranscribeConsumer
+from gateways.speech.messages import generation
 from gateways.speech.ports import Port
 from gateways.speech.server import PortTaken, ServerOptions, SpeechServer
 from gateways.speech.servicer import Terms
 from gateways.speech.tests.clients import WITHIN_S, audio, config, halves, start, stream
+from gateways.speech.warm_up import warm_up
 
+OLDER_CHUNK = generation("older").message("AudioChunk")(samples=[0.1] * 160).SerializeToString()
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -178,3 +184,63 @@ def test_port_that_is_taken_is_named():
 def test_options_that_cannot_be_followed_are_refused_in_words(options, words):
     with pytest.raises(CommandError, match=words):
         call_command("speech_server", *options)
+
+
+def test_options_of_the_servers_before_us_go_with_every_stream():
+    given = [
+        "--ports",
+        "0:older",
+        "--no-fallback",
+        "--qratio-threshold",
+        "90",
+        "--buffer-trimming-sec",
+        "20",
+        "--no-vad",
+        "--lang",
+        "de",
+    ]
+    parsed = speech_server.Command().create_parser("manage.py", "speech_server").parse_args(given)
+    options = speech_server.server_options(vars(parsed))
+    assert options.ports == (Port(0, "older"),)
+    slots(9)
+
+    async def work():
+        server = SpeechServer(options)
+        [port] = await server.start()
+        async with stream(port) as call:
+            await call.send(OLDER_CHUNK)
+            await until(Session.objects.exists)
+            session = await database_sync_to_async(Session.objects.get)()
+            await database_sync_to_async(Session.objects.update)(state="closed")
+        await server.drain()
+        return session
+
+    session = run(work())
+    assert session.source_lang == "de"
+    assert session.options == {
+        "policy": "similarity", "qratio_threshold": 90.0, "fallback": False, "buffer_trimming_s": 20.0, "vad": False,
+    }  # fmt: skip
+
+
+def test_file_to_warm_up_with_must_be_audio(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("no sound")
+    terms = Terms(1, "en", StreamOptions())
+    for file in (path, tmp_path / "missing.wav"):
+        with pytest.raises(NotAudioError):
+            run(warm_up(str(file), terms))
+
+
+@pytest.mark.parametrize("seconds", ["0", "1.5", "-1"])
+def test_client_sends_chunks_that_the_server_takes(seconds):
+    with pytest.raises(CommandError, match="--chunk-duration must be more than 0 and at most 1"):
+        call_command("speech_client", "talk.wav", "--chunk-duration", seconds)
+
+
+def test_client_names_what_it_cannot_read_or_reach(tmp_path):
+    with pytest.raises(CommandError, match="cannot be read as audio"):
+        call_command("speech_client", str(tmp_path / "missing.wav"), "--port", "1")
+    talk = tmp_path / "talk.wav"
+    talk.write_bytes(as_wav(tones(0.5)).getvalue())
+    with pytest.raises(CommandError, match="UNAVAILABLE"):
+        call_command("speech_client", str(talk), "--port", "1", "--speed", "0")

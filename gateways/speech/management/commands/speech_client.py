@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Protocol
 
 from django.core.management.base import BaseCommand, CommandError
@@ -66,7 +67,7 @@ class Command(BaseCommand):
         )  # fmt: skip
         shown: Printer = _Growing(self, client) if options["interactive"] else _Lines(self, client)
         try:
-            chunks = _chunks(options["file"], chunk_ms, device=options["device"])
+            chunks = _opened(_chunks(options["file"], chunk_ms, device=options["device"]))
             with shown:
                 asyncio.run(_run(chunks, client, shown))
         except (NotAudioError, ClientRefused) as error:
@@ -129,6 +130,14 @@ async def _run(chunks: Iterator[bytes], options: ClientOptions, shown: Printer) 
     async with contextlib.aclosing(recognise(chunks, options)) as updates:
         async for update in updates:
             shown.show(update)
+
+
+def _opened(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """What is no audio shows before a stream is opened for it."""
+    first = next(chunks, None)
+    if first is None:
+        raise NotAudioError("holds no audio")
+    return chain([first], chunks)
 
 
 def _chunks(file: str, chunk_ms: int, *, device: str | None) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import numpy as np
 
@@ -130,7 +131,8 @@ class Captioner:
     @property
     def text_ms(self) -> int:
         """Audio up to here is in text that was emitted, final or not, or holds no speech."""
-        shown_ms = self._hypothesis[-1].end_ms if self._hypothesis else 0
+        supposed = self._supposed()
+        shown_ms = supposed[-1].end_ms if supposed else 0
         return max(self._recogniser.finalised_ms, shown_ms)
 
     @property
@@ -273,10 +275,16 @@ class Captioner:
             )
         return emitted
 
+    def _supposed(self) -> tuple[Word, ...]:
+        """The hypothesis up to the first word that will hardly survive: whoever reads along sees few words taken back."""
+        least = self._options.shown_probability
+        return tuple(takewhile(lambda word: word.probability >= least, self._hypothesis))
+
     def _changed_partial(self) -> list[CaptionEvent]:
         committed_text = "".join(word.text for word in self._assembler.pending)
-        whole = committed_text + "".join(word.text for word in self._hypothesis)
-        words = (*self._assembler.pending, *self._hypothesis)
+        supposed = self._supposed()
+        whole = committed_text + "".join(word.text for word in supposed)
+        words = (*self._assembler.pending, *supposed)
         skipped = len(whole) - len(whole.lstrip())
         start_ms = words[0].start_ms if words else self._committed_ms
         text = with_capital(whole.strip()) if self._assembler.begins else whole.strip()

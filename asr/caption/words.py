@@ -48,6 +48,10 @@ class WordCaptioner(Captioner):
             self._share(self._voice, words)
         return [WordsCommitted(words, self.language)]
 
+    def _supposed(self) -> tuple[Word, ...]:
+        """All of it: what is shown is its wire's choice."""
+        return self._hypothesis
+
     def _changed_partial(self) -> list[CaptionEvent]:
         if self._hypothesis == self._shown:
             return []

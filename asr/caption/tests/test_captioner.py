@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.caption.captioner import Captioner, Notice, PartialText, SentenceReady
+from asr.caption.words import HypothesisChanged, WordCaptioner
 from asr.recognise.options import EngineOptions
 from asr.recognise.recogniser import Committed, Hypothesis
 from asr.recognise.scripted import SENTENCE_MS, ScriptedRecogniser
@@ -132,6 +133,38 @@ def test_rest_of_a_sentence_that_was_cut_goes_on_without_a_capital(before, shown
     captioner = Captioner(LowerCaseStub, OPTIONS, 4000, line=1, committed_text=before)
     captioner.feed(4000, sound(600))
     assert captioner.poll() == [PartialText(4000, shown, 0)]
+
+
+class DoubtfulStub(ScriptedRecogniser):
+    """A scripted recogniser that is in doubt about each sentence's second word until the fourth is heard."""
+
+    def poll(self):
+        return [
+            Hypothesis(
+                tuple(
+                    replace(word, probability=0.3) if n == 1 else word for n, word in enumerate(event.words)
+                )
+            )
+            if isinstance(event, Hypothesis) and len(event.words) < 4
+            else event
+            for event in super().poll()
+        ]
+
+
+def test_words_that_will_hardly_survive_are_not_shown_and_none_behind_them():
+    captioner = Captioner(DoubtfulStub, OPTIONS)
+    captioner.feed(0, sound(1600))
+    assert captioner.poll() == [PartialText(0, "S0001w1", 0)]
+    assert captioner.text_ms == 500  # what is hidden is no text yet: the delay says so
+    captioner.feed(1600, sound(400))
+    assert sentences(captioner.flush()) == [(0, 2000, "S0001w1 s0001w2 s0001w3 s0001w4.")]
+
+
+def test_gateways_of_words_get_every_word_with_its_probability():
+    captioner = WordCaptioner(DoubtfulStub, OPTIONS)
+    captioner.feed(0, sound(1600))
+    (changed,) = [event for event in captioner.poll() if isinstance(event, HypothesisChanged)]
+    assert [word.probability for word in changed.words] == [1.0, 0.3, 1.0]
 
 
 class WordByWordStub(ScriptedRecogniser):

@@ -105,5 +105,6 @@ SHOWN = [
         ready="#start",
         click=("#listen", '[data-state="listening"] #state'),
     ),
+    ShownPage("demo-meetings", "/demo/meetings", power="host", ready="#start"),
     ShownPage("captioner-refused", "/room/QUIET/type", power="host", status=403, themes=("light",)),
 ]

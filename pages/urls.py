@@ -8,6 +8,7 @@ from pages import (
     captioner,
     demo_echo,
     demo_interpreter,
+    demo_meetings,
     failures,
     host,
     index,
@@ -24,7 +25,7 @@ from pages.api import PagesAPI
 
 PAGES = [
     index, login, appearance, manifest, viewer, screen, host, captioner, live, archive, transcript, transcript_edit, transcript_files,
-    demo_echo, demo_interpreter,
+    demo_echo, demo_interpreter, demo_meetings,
 ]  # fmt: skip
 
 api = PagesAPI(title="Souffleur, pages", urls_namespace="pages_api", docs_url=None, openapi_url=None)

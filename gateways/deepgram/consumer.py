@@ -25,6 +25,9 @@ from gateways.deepgram.request import Listen, parse
 from gateways.deepgram.stream import Stream
 from rooms.errors import BadInput, DomainError
 
+READY_WITHIN_S: Final = (
+    8.0  # clients wait for ten; while PostgreSQL is away each question to it takes seconds
+)
 IDLE_S: Final = 10.0  # without audio or a message
 LOOK_EVERY_S: Final = 0.2
 # A browser sends 4 to 50 messages a second, a file that is sent at once many more.
@@ -75,21 +78,32 @@ class ListenConsumer(SocketConsumer):
     async def _join(self) -> None:
         listen = parse(self.scope["query_string"])
         subprotocol, key = self._credentials()
-        await keys.identified(key)
-        require_consent(said=listen.consent)
-        self._speech = await _opened(listen)
-        self._stream = Stream(listen, self._request_id)
-        for channel in range(listen.channels) if listen.separate else ():
-            await self._speech.join(str(channel), _source_lang(listen))
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                await keys.identified(key)
+                speech, stream = await self._open(listen)
+        except TimeoutError:
+            raise DomainError("not_ready", retry=True) from None
         if self._ended.is_set():
             return
         await self.accept(subprotocol, headers=[(b"dg-request-id", self._request_id.encode())])
         self._accepted = True
         self._heard_at_s = time.monotonic()
         self._working = [
-            self._work(self._read(self._speech, self._stream)),
-            self._work(self._watch(self._stream)),
+            self._work(self._read(speech, stream)),
+            self._work(self._watch(stream)),
         ]
+
+    async def _open(self, listen: Listen) -> tuple[SpeechSession, Stream]:
+        require_consent(said=listen.consent)
+        self._stream = stream = Stream(listen, self._request_id)
+        kind = Session.Kind.MEETING if listen.separate else Session.Kind.STREAM
+        options = StreamOptions(keywords=listen.terms, pause_ms=listen.results.pause_ms)
+        lang = listen.lang or AUTO_LANG
+        self._speech = speech = await SpeechSession.open(kind=kind, source_lang=lang, options=options)
+        for channel in range(listen.channels) if listen.separate else ():
+            await speech.join(str(channel), lang)
+        return speech, stream
 
     async def _leave(self) -> None:
         for task in self._working:
@@ -185,13 +199,3 @@ class ListenConsumer(SocketConsumer):
             self._outbox.show(text, slot=f"interim {message.channel_index[0]}")
         else:
             self._outbox.put(text)
-
-
-async def _opened(listen: Listen) -> SpeechSession:
-    kind = Session.Kind.MEETING if listen.separate else Session.Kind.STREAM
-    options = StreamOptions(keywords=listen.terms, pause_ms=listen.results.pause_ms)
-    return await SpeechSession.open(kind=kind, source_lang=_source_lang(listen), options=options)
-
-
-def _source_lang(listen: Listen) -> str:
-    return listen.lang or AUTO_LANG

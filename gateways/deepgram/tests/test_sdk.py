@@ -1,4 +1,4 @@
-"""The vendor's own SDK speaks with us as it is, but for the address."""
+"""The vendor's own SDK speaks with us as it is, but for the address; and so does our example."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pytest
 
 from gateways.deepgram.tests.client import WITHIN_S, key_of, noise, spoken
 from gateways.deepgram.tests.test_audio import wav
+from ops.faults.stack import BASE_DIR
 
 pytestmark = pytest.mark.stack
 SDK = Path(__file__).with_name("sdk_client.py")
+EXAMPLE = BASE_DIR / "docs" / "examples" / "deepgram.py"
 
 
 def told(stack, key, path):
@@ -41,3 +43,14 @@ def test_sdk_is_told_that_its_key_is_wrong(stack, tmp_path):
     path = tmp_path / "speech.wav"
     path.write_bytes(wav(noise(0.1)))
     assert told(stack, "0" * 32, path) == [{"kind": "refused", "status": 401}]
+
+
+def test_example_prints_what_was_said(stack, tmp_path):
+    path = tmp_path / "speech.wav"
+    path.write_bytes(wav(noise(2)))
+    command = [sys.executable, EXAMPLE, f"ws://127.0.0.1:{stack.port}", key_of(stack), path, "en"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert len(EXAMPLE.read_text().splitlines()) < 40
+    said = [line.partition(" s ")[2] for line in answer.stdout.splitlines()]
+    assert " ".join(said) == spoken(0, 2)

@@ -22,6 +22,7 @@ from asr.audio.samples import SAMPLE_RATE_HZ, Samples
 from .mel import FRAMES_PER_S, HOP_SAMPLES, LogMel
 
 MAX_WINDOW_S = 30.0
+LANGUAGE_WINDOW_S = 12.0  # tells languages apart as 30 s do, at a fifth of the cost (docs/performance.md)
 MAX_TOKENS = 448
 ALIGNMENT_MS_PER_STEP = 20
 SURE_JOINT = 0.6  # a first word behind the prefix at least this probable needs no punctuation before it
@@ -141,7 +142,8 @@ class Whisper:
         """How probable each of these is, as if it were one of them; the first, where the model cannot tell."""
         if not self._model.is_multilingual:
             return {languages[0]: 1.0}
-        encoded = self._encoded(samples, MAX_WINDOW_S)
+        samples = samples[: int(MAX_WINDOW_S * SAMPLE_RATE_HZ)]
+        encoded = self._encoded(samples, max(LANGUAGE_WINDOW_S, len(samples) / SAMPLE_RATE_HZ))
         found = {
             token[2:-2]: float(probability) for token, probability in self._model.detect_language(encoded)[0]
         }

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from asr.audio.samples import SAMPLE_RATE_HZ, Samples
+from asr.audio.samples import SAMPLE_RATE_HZ, SAMPLES_PER_MS, Samples
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,21 @@ def load_talk(path: Path) -> Talk:
         facts["reference"],
         words,
         tuple(_stretch(stretch) for stretch in facts.get("nonspeech", [])),
+    )
+
+
+def cut(talk: Talk, seconds: float) -> Talk:
+    """Its first seconds, up to the end of a word."""
+    words = tuple(word for word in talk.words if word.end_ms <= seconds * 1000)
+    until_ms = words[-1].end_ms if words else round(seconds * 1000)
+    nonspeech_ms = tuple(stretch for stretch in talk.nonspeech_ms if stretch[1] <= until_ms)
+    return Talk(
+        talk.name,
+        talk.language,
+        talk.samples[: until_ms * SAMPLES_PER_MS],
+        " ".join(word.text for word in words),
+        words,
+        nonspeech_ms,
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from config.env import BASE_DIR, Env
-from config.servers.limits import BODY_LIMIT_BYTES
+from config.servers.limits import BODY_BOUNDS, BODY_LIMIT_BYTES
 from gateways.conference.api import MAX_BODY_BYTES
 from ops.stack import app_programs
 
@@ -193,3 +193,8 @@ def test_the_samples_of_proxies_bound_bodies_as_the_server_does() -> None:
     [caddy_kb] = re.findall(r"max_size (\d+)KB", page)
     for bound in (1024 * int(nginx_kib), 1000 * int(caddy_kb)):
         assert MAX_BODY_BYTES < bound <= BODY_LIMIT_BYTES
+    for longer in BODY_BOUNDS:
+        path = longer.path.pattern.strip("^$")
+        [nginx_mib] = re.findall(rf"location = {path} {{.*?client_max_body_size (\d+)m;", page, re.DOTALL)
+        assert longer.size_bytes <= int(nginx_mib) << 20
+        assert f"@others not path {path}\n" in page

@@ -1,7 +1,7 @@
 """Words → sentences: which are final, and what is heard of the next one. Pure; the clock is a parameter.
 
 Sentences end where the captioner ends them (asr/caption/sentences.py): at a full stop, at a long pause between words, where they grow
-too long. And where the speaker has stopped, who then waits for the translation of what they said. Silence of the recogniser is no pause of the
+too long. Earlier than there at a comma, once they are long: who listens cannot wait for the end of a paragraph. And where the speaker has stopped, who then waits for the translation of what they said. Silence of the recogniser is no pause of the
 speaker: it may be busy. Only where it does not say when speech ends, or says nothing for long, the clock decides.
 """
 
@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from asr.caption.sentences import SentenceAssembler, with_capital
+from asr.caption.sentences import CompletedSentence, SentenceAssembler, with_capital
 from asr.recognise.recogniser import Word
 
+CLAUSE_CHARS: Final = 90  # so much is said at its next comma
+MOST_CHARS: Final = 180  # … or without one
 PAUSE_MS: Final = 1800  # between two words: they are not of one sentence
 QUIET_S: Final = 1.5  # nothing came for so long behind confirmed words
+_CLAUSE: Final = (",", ";", ":", "–", "—", "、", "，", "；", "،")
 STALE_S: Final = 10.0  # … though somebody speaks, or something unconfirmed was heard
 
 
@@ -42,7 +45,7 @@ class Finals:
 
     def __init__(self, lang: str) -> None:
         self._lang = lang
-        self._assembler = SentenceAssembler(lang)
+        self._assembler = _assembler(lang)
         self._hypothesis: tuple[Word, ...] = ()
         self._heard_s = 0.0
         self._speaks = False
@@ -61,8 +64,10 @@ class Finals:
             if pending and word.start_ms - pending[-1].end_ms >= PAUSE_MS:
                 done += self._finish()
             sentences = self._assembler.add((word,), more=word is not words[-1])
-            done += [FinalText(each.text, self._lang, each.end_ms) for each in sentences]
-        return [each for each in done if each.text]
+            done += self._finals(sentences)
+            if self._is_long_clause():
+                done += self._finish()
+        return done
 
     def hypothesis(self, words: Sequence[Word], lang: str, now_s: float) -> list[FinalText]:
         """What is heard behind them, which may change."""
@@ -103,13 +108,26 @@ class Finals:
         if lang == self._lang:
             return []
         done = self._finish()
-        self._lang, self._assembler, self._hypothesis = lang, SentenceAssembler(lang), ()
+        self._lang, self._assembler, self._hypothesis = lang, _assembler(lang), ()
         return done
 
     def _finish(self) -> list[FinalText]:
-        return [
-            FinalText(each.text, self._lang, each.end_ms) for each in self._assembler.finish() if each.text
-        ]
+        return self._finals(self._assembler.finish())
+
+    def _finals(self, sentences: Sequence[CompletedSentence]) -> list[FinalText]:
+        """A full stop that came too late is none."""
+        spoken = [each for each in sentences if any(character.isalnum() for character in each.text)]
+        return [FinalText(each.text, self._lang, each.end_ms) for each in spoken]
+
+    def _is_long_clause(self) -> bool:
+        words = self._assembler.pending
+        if not words or not words[-1].text.endswith(_CLAUSE):
+            return False
+        return sum(len(word.text) for word in words) >= CLAUSE_CHARS
+
+
+def _assembler(lang: str) -> SentenceAssembler:
+    return SentenceAssembler(lang, max_chars=MOST_CHARS)
 
 
 def words_of(rows: Sequence[Sequence[Any]]) -> list[Word]:

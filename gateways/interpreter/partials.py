@@ -11,6 +11,7 @@ from gateways.common.outbox import Outbox
 from gateways.interpreter import wire
 from gateways.interpreter.finals import PartialText
 from translation.bare import translated_within
+from translation.engines import codes
 
 DRAFT_EVERY_S: Final = 1.0
 DRAFT_WITHIN_S: Final = 1.0
@@ -37,8 +38,9 @@ class Partials:
         self._shown, self._target = partial, target
         self._send()
         now_s = time.monotonic()
-        enough = len(partial.text.split()) >= DRAFT_WORDS and now_s - self._drafted_s >= DRAFT_EVERY_S
-        if enough and (self._drafting is None or self._drafting.done()):
+        wanted = len(partial.text.split()) >= DRAFT_WORDS and not codes.same(partial.lang, target)
+        due = now_s - self._drafted_s >= DRAFT_EVERY_S and (self._drafting is None or self._drafting.done())
+        if wanted and due:
             self._drafted_s = now_s
             self._drafting = background.spawn(self._translate(partial, target, self._sentence))
         return True
@@ -57,7 +59,7 @@ class Partials:
             self._send()
 
     def _send(self) -> None:
-        partial = wire.Partial(
-            text=self._shown.text, lang=self._shown.lang, translation=self._draft, target_lang=self._target
-        )
+        shown, target = self._shown, self._target
+        draft = shown.text if codes.same(shown.lang, target) else self._draft
+        partial = wire.Partial(text=shown.text, lang=shown.lang, translation=draft, target_lang=target)
         self._outbox.show(wire.encode(partial), slot=SLOT)

@@ -39,6 +39,17 @@ async def test_no_sentence_is_lost_or_doubled_when_redis_is_killed(interpreters,
         assert page.finals == scripted_words(1, 5)
 
 
+async def test_no_sentence_is_lost_or_doubled_when_postgresql_is_killed(interpreters, room):
+    async with client(interpreters.port) as page:
+        await page.configured(roomId=room)
+        await page.speak(5.0)
+        await page.until_finals(*scripted_words(1, 2))
+        interpreters.kill(interpreters.pid("postgres"))
+        await page.speak(5.2)
+        await page.until_finals(*scripted_words(3, 5))  # some without their translation
+        assert page.finals == scripted_words(1, 5)
+
+
 async def test_voice_that_is_killed_costs_its_sentence_and_no_text(interpreters, room):
     def voices():
         web = psutil.Process(interpreters.pid("web"))

@@ -1,7 +1,16 @@
 """Which words are a sentence, and when; by the letter."""
 
 from asr.recognise.recogniser import Word
-from gateways.interpreter.finals import PAUSE_MS, QUIET_S, STALE_S, Finals, FinalText, words_of
+from gateways.interpreter.finals import (
+    CLAUSE_CHARS,
+    MOST_CHARS,
+    PAUSE_MS,
+    QUIET_S,
+    STALE_S,
+    Finals,
+    FinalText,
+    words_of,
+)
 
 
 def words(text, start_ms=0, word_ms=300):
@@ -39,6 +48,30 @@ def test_words_behind_a_long_pause_are_another_sentence():
     finals.words(words("And then"), "en", 1.0)
     assert finals.words(words("we", 600 + PAUSE_MS - 1), "en", 2.0) == []
     assert texts(finals.words(words("left", 5 * PAUSE_MS), "en", 9.0)) == ["And then we"]
+
+
+def test_long_clause_is_final_at_its_comma_and_the_rest_goes_on_in_small_letters():
+    long = "it is worth mentioning " * 4 + "here,"
+    assert len(long) >= CLAUSE_CHARS
+    finals = Finals("en")
+    assert finals.words(words("short, so far,"), "en", 1.0) == []
+    assert texts(finals.words(words(long, 900), "en", 2.0)) == [f"Short, so far, {long}"]
+    assert texts(finals.words(words("that it ends.", 9000), "en", 3.0)) == ["that it ends."]
+
+
+def test_sentence_without_a_comma_is_cut_where_it_is_too_long():
+    finals = Finals("en")
+    found = finals.words(words("word " * 60 + "word"), "en", 1.0)
+    assert found
+    assert all(len(final.text) <= MOST_CHARS for final in found)
+
+
+def test_full_stop_that_comes_late_is_no_sentence():
+    finals = Finals("en")
+    finals.words(words("that is all"), "en", 1.0)
+    assert texts(finals.speech(started=False)) == ["That is all"]
+    assert finals.words([Word(900, 900, ".", 0.9)], "en", 2.0) == []
+    assert texts(finals.words(words("And more.", 4000), "en", 3.0)) == ["And more."]
 
 
 def test_what_nothing_follows_is_final_after_a_moment():

@@ -94,6 +94,21 @@ async def test_finalize_is_answered_with_what_was_said_so_far_and_speech_goes_on
     assert not any(message["type"] == "UtteranceEnd" for message in client.messages)
 
 
+async def test_minutes_of_silence_are_audio_like_any_other_and_language_is_told_where_it_was_asked_for(
+    stack, key
+):
+    async with listening(stack, key, **RAW, language="multi", endpointing="false") as client:
+        await client.speak(silence(120) + noise(2), piece_bytes=64_000)
+        await client.send(type="Finalize")
+        await client.until(lambda message: message.get("from_finalize"))
+        await client.finished()
+    assert client.text() == spoken(120, 122).lower().replace(".", "")
+    client.assert_tiles(122.0)
+    said = [message["channel"]["alternatives"][0] for message in client.finals()]
+    assert {word["language"] for each in said for word in each["words"]} == {"en"}
+    assert all(each["languages"] == ["en"] for each in said if each["words"])
+
+
 async def test_each_channel_is_a_speaker_where_that_is_asked_for(stack, key):
     left, right = np.frombuffer(noise(4), "<i2"), np.frombuffer(silence(2) + noise(2), "<i2")
     query = {**RAW, "channels": 2, "multichannel": "true", "punctuate": "true"}

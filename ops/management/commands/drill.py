@@ -16,7 +16,7 @@ from rich.table import Table
 
 from asr import runtime
 from asr.machine import cores
-from ops.faults import races, resume_points
+from ops.faults import races, resume_points, wires
 from ops.faults.chaos import chaos
 from ops.faults.scenarios import SCENARIOS, FaultRow
 from ops.faults.speech import RealSpeech, ScriptedSpeech, Speech, real_talk, sample_talk
@@ -35,7 +35,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
-            "names", nargs="*", metavar="NAME", help=", ".join([*SCENARIOS, "races", "seams TALK.json …"])
+            "names",
+            nargs="*",
+            metavar="NAME",
+            help=", ".join([*SCENARIOS, "races", "wires", "seams TALK.json …"]),
         )
         parser.add_argument(
             "--real", type=Path, metavar="TALK.json", help="this talk and the real recogniser, in real time"
@@ -62,6 +65,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["names"] == ["races"]:
             races.run_and_print(self.stdout)
+        elif options["names"] == ["wires"]:
+            wires.run_and_print(self.stdout)
         elif options["names"][:1] == ["seams"]:
             self._seams(options["names"][1:], options)
         elif options["chaos"] is not None:

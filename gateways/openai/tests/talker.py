@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from asr.audio.pcm import RawFormat
-from asr.tests.gateway import noise
+from asr.tests.gateway import noise, spoken
 from gateways.common.tests.documented import check_message
 from ops.faults.stack import HOST_PASSWORD, Stack
 
@@ -48,6 +48,20 @@ def until(holds: Callable[[], Any]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def open_sessions(stack: Stack) -> int:
+    return len(stack.query("SELECT 1 FROM asr_session WHERE state IN ('starting', 'live')"))
+
+
+def folded(text: str) -> list[str]:
+    """Words to compare."""
+    return [word.strip(".").casefold() for word in text.split()]
+
+
+def said(seconds: float) -> list[str]:
+    """What the scripted recogniser says to so much sound."""
+    return [word.casefold() for word in spoken(seconds)]
 
 
 class Talker:

@@ -17,20 +17,14 @@ from websockets.sync.client import connect
 from asr.tests.gateway import noise
 from conftest import SLOTS
 from gateways.openai.limits import FILE_BYTES, FORM_BYTES
-from gateways.openai.tests.talker import WITHIN_S, key_of, until
-from gateways.openai.tests.test_realtime import folded, open_sessions, said, stack  # noqa: F401  # a fixture
+from gateways.openai.tests.talker import WITHIN_S, folded, open_sessions, said, until
 
 pytestmark = pytest.mark.stack
 PATH = "/v1/audio/transcriptions"
 
 
-@pytest.fixture(scope="module")
-def key(shared_stack):
-    return key_of(shared_stack)
-
-
 @pytest.fixture
-def client(stack, key):  # noqa: F811
+def client(stack, key):
     with OpenAI(api_key=key, base_url=f"{stack.url}/v1", max_retries=0, timeout=WITHIN_S) as found:
         yield found
 
@@ -45,7 +39,7 @@ def wav(seconds=3):
     return file.getvalue()
 
 
-def post(stack, key, *, data=None, files=None, path=PATH):  # noqa: F811
+def post(stack, key, *, data=None, files=None, path=PATH):
     fields = {"model": "whisper-1", "language": "en", **(data or {})}
     files = {"file": ("a.wav", wav(1))} if files is None else files
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -93,7 +87,7 @@ class TestVendorsClient:
             client.audio.transcriptions.create(**fields)
         assert refused.value.code == code
 
-    def test_wrong_key_is_an_authentication_error(self, stack):  # noqa: F811
+    def test_wrong_key_is_an_authentication_error(self, stack):
         with (
             OpenAI(api_key="0" * 32, base_url=f"{stack.url}/v1", max_retries=0) as stranger,
             pytest.raises(openai.AuthenticationError) as refused,
@@ -103,7 +97,7 @@ class TestVendorsClient:
 
 
 class TestWire:
-    def test_refusals_have_the_vendor_s_shape(self, stack, key):  # noqa: F811
+    def test_refusals_have_the_vendor_s_shape(self, stack, key):
         answer = post(stack, key, data={"model": None})
         assert answer.status_code == 400
         assert answer.json() == {
@@ -124,7 +118,7 @@ class TestWire:
         )
         assert (garbage.status_code, garbage.json()["error"]["code"]) == (400, "missing_required_parameter")
 
-    def test_file_beyond_the_limit_is_refused_whether_its_length_is_said_or_not(self, stack, key):  # noqa: F811
+    def test_file_beyond_the_limit_is_refused_whether_its_length_is_said_or_not(self, stack, key):
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "multipart/form-data; boundary=x"}
         piece = b"x" * (1 << 20)
         pieces = (FILE_BYTES + FORM_BYTES) // len(piece) + 1
@@ -132,33 +126,33 @@ class TestWire:
             answer = requests.post(stack.url + PATH, body, headers=headers, timeout=WITHIN_S)
             assert answer.status_code == 413
 
-    def test_without_a_slot_it_is_429_and_when_to_come_back(self, stack, key):  # noqa: F811
-        with every_slot_taken(stack, key):
-            answer = post(stack, key)
+    def test_without_a_slot_it_is_429_and_when_to_come_back(self, idle_stack, key):
+        with every_slot_taken(idle_stack, key):
+            answer = post(idle_stack, key)
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
         assert answer.json()["error"]["code"] == "rate_limit_exceeded"
 
-    def test_slot_is_free_when_who_waits_has_gone(self, stack, key):  # noqa: F811
-        waiting = uploading(stack, key)
-        until(lambda: open_sessions(stack) == 1)
+    def test_slot_is_free_when_who_waits_has_gone(self, idle_stack, key):
+        waiting = uploading(idle_stack, key)
+        until(lambda: open_sessions(idle_stack) == 1)
         waiting.close()
-        until(lambda: open_sessions(stack) == 0)
-        assert folded(post(stack, key).json()["text"]) == said(1)
+        until(lambda: open_sessions(idle_stack) == 0)
+        assert folded(post(idle_stack, key).json()["text"]) == said(1)
 
 
 class TestFaults:
-    def test_killed_recogniser_loses_and_repeats_no_word(self, stack, key):  # noqa: F811
-        waiting = uploading(stack, key, seconds=120)
-        until(lambda: stack.query("SELECT 1 FROM asr_session WHERE state = 'live' AND committed_ms > 0"))
-        ((pid,),) = stack.query("SELECT pid FROM asr_session WHERE state = 'live'")
-        stack.kill(pid)
+    def test_killed_recogniser_loses_and_repeats_no_word(self, idle_stack, key):
+        waiting = uploading(idle_stack, key, seconds=120)
+        until(lambda: idle_stack.query("SELECT 1 FROM asr_session WHERE state = 'live' AND committed_ms > 0"))
+        ((pid,),) = idle_stack.query("SELECT pid FROM asr_session WHERE state = 'live'")
+        idle_stack.kill(pid)
         with waiting, waiting.makefile("rb") as answer:
             body = answer.read()
         assert folded(json.loads(body.partition(b"\r\n\r\n")[2])["text"]) == said(120)
 
 
 @contextmanager
-def every_slot_taken(stack, key):  # noqa: F811
+def every_slot_taken(stack, key):
     """By others who speak."""
     with ExitStack() as held:
         for _ in range(SLOTS):
@@ -169,7 +163,7 @@ def every_slot_taken(stack, key):  # noqa: F811
         yield
 
 
-def uploading(stack, key, seconds=240):  # noqa: F811
+def uploading(stack, key, seconds=240):
     """A connection on which a long file was sent and whose answer is still to come."""
     form = requests.Request(
         "POST",

@@ -4,47 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from contextlib import AsyncExitStack
 
 import pytest
 import requests
 from openai import AsyncOpenAI
 
-from asr.tests.gateway import spoken
 from conftest import SLOTS
 from gateways.openai.limits import APPEND_MESSAGE_BYTES
-from gateways.openai.tests.talker import SAID, WITHIN_S, key_of, silence, sound, talker, transcriber, until
+from gateways.openai.tests.talker import (
+    SAID,
+    WITHIN_S,
+    folded,
+    open_sessions,
+    said,
+    silence,
+    sound,
+    talker,
+    transcriber,
+    until,
+)
 
 pytestmark = pytest.mark.stack
-
-
-@pytest.fixture(scope="module")
-def key(shared_stack):
-    return key_of(shared_stack)
-
-
-@pytest.fixture
-def stack(shared_stack):
-    """With every slot free."""
-    free(shared_stack)
-    return shared_stack
-
-
-def free(stack):
-    """Until no session is open, and what they leave behind is done."""
-
-    until(lambda: not stack.query("SELECT 1 FROM asr_session WHERE state IN ('starting', 'live', 'closing')"))
-
-
-def open_sessions(stack):
-    return len(stack.query("SELECT 1 FROM asr_session WHERE state IN ('starting', 'live')"))
-
-
-def folded(text):
-    return [word.strip(".").casefold() for word in text.split()]
-
-
-def said(seconds):
-    return [word.casefold() for word in spoken(seconds)]
 
 
 class TestVendorsClient:
@@ -235,27 +216,16 @@ class TestWire:
             await other.send("input_audio_buffer.commit")
             assert folded((await other.until(f"{SAID}completed"))["transcript"]) == said(1)
 
-    async def test_one_client_too_many_is_told_to_come_later_and_a_slot_is_free_when_one_vanishes(
-        self, stack, key
-    ):
-        held = [transcriber(stack, key) for _ in range(SLOTS)]
-        clients = [await each.__aenter__() for each in held]
-        try:
-            for client in clients:
+    async def test_one_client_too_many_is_told_to_come_later(self, idle_stack, key):
+        async with AsyncExitStack() as held:
+            for _ in range(SLOTS):
+                client = await held.enter_async_context(transcriber(idle_stack, key))
                 await client.speak(sound(1))
-                await client.until(f"{SAID}delta", "input_audio_buffer.speech_started")
-            async with transcriber(stack, key) as late:
+            await asyncio.to_thread(until, lambda: open_sessions(idle_stack) == SLOTS)
+            async with transcriber(idle_stack, key) as late:
                 await late.speak(sound(1))
                 assert (await late.error())["code"] == "rate_limit_exceeded"
                 assert await late.end() == (1013, "rate_limit_exceeded")
-            clients[0].socket.transport.abort()  # without a close
-            await asyncio.to_thread(until, lambda: open_sessions(stack) < SLOTS)
-            async with transcriber(stack, key) as next_one:
-                await next_one.speak(sound(2))
-                await next_one.until(f"{SAID}delta")
-        finally:
-            for each in held[1:]:
-                await each.__aexit__(None, None, None)
 
     async def test_minutes_of_silence_are_no_speech_and_cost_no_session(self, stack, key):
         async with transcriber(stack, key) as client:
@@ -266,37 +236,37 @@ class TestWire:
 
 
 class TestFaults:
-    async def test_killed_recogniser_loses_and_repeats_no_word(self, stack, key):
-        async with transcriber(stack, key, turn_detection=None) as client:
+    async def test_killed_recogniser_loses_and_repeats_no_word(self, idle_stack, key):
+        async with transcriber(idle_stack, key, turn_detection=None) as client:
             await client.speak(sound(4))
             await client.until(f"{SAID}delta")
-            ((pid,),) = stack.query("SELECT pid FROM asr_session WHERE state = 'live'")
-            stack.kill(pid)
+            ((pid,),) = idle_stack.query("SELECT pid FROM asr_session WHERE state = 'live'")
+            idle_stack.kill(pid)
             await client.speak(sound(4))
             await client.send("input_audio_buffer.commit")
             assert folded((await client.until(f"{SAID}completed"))["transcript"]) == said(8)
             assert folded(client.said) == said(8)
 
-    async def test_restarted_redis_loses_and_repeats_no_word(self, stack, key):
-        async with transcriber(stack, key, turn_detection=None) as client:
+    async def test_restarted_redis_loses_and_repeats_no_word(self, idle_stack, key):
+        async with transcriber(idle_stack, key, turn_detection=None) as client:
             await client.speak(sound(4))
             await client.until(f"{SAID}delta")
-            stack.stop_program("redis")
+            idle_stack.stop_program("redis")
             await client.speak(sound(2))
-            stack.start_program("redis")
+            idle_stack.start_program("redis")
             await client.speak(sound(2))
             await client.send("input_audio_buffer.commit")
             assert folded((await client.until(f"{SAID}completed"))["transcript"]) == said(8)
             assert folded(client.said) == said(8)
 
-    async def test_killed_web_process_is_a_break_behind_which_a_client_begins_anew(self, stack, key):
-        async with transcriber(stack, key) as client:
+    async def test_killed_web_process_is_a_break_behind_which_a_client_begins_anew(self, idle_stack, key):
+        async with transcriber(idle_stack, key) as client:
             await client.speak(sound(2))
             await client.until(f"{SAID}delta")
-            stack.kill(stack.pid("web"))
+            idle_stack.kill(idle_stack.pid("web"))
             assert (await client.end())[0] == 1006
-        await asyncio.to_thread(until, lambda: answers(stack))
-        async with transcriber(stack, key) as again:
+        await asyncio.to_thread(until, lambda: answers(idle_stack))
+        async with transcriber(idle_stack, key) as again:
             await again.speak(sound(2))
             await again.until(f"{SAID}delta")
 

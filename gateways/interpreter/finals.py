@@ -65,9 +65,7 @@ class Finals:
                 done += self._finish()
             sentences = self._assembler.add((word,), more=word is not words[-1])
             done += self._finals(sentences)
-            if self._is_long_clause():
-                done += self._finish()
-        return done
+        return done + self._long_clause()
 
     def hypothesis(self, words: Sequence[Word], lang: str, now_s: float) -> list[FinalText]:
         """What is heard behind them, which may change."""
@@ -119,11 +117,19 @@ class Finals:
         spoken = [each for each in sentences if any(character.isalnum() for character in each.text)]
         return [FinalText(each.text, self._lang, each.end_ms) for each in spoken]
 
-    def _is_long_clause(self) -> bool:
-        words = self._assembler.pending
-        if not words or not words[-1].text.endswith(_CLAUSE):
-            return False
-        return sum(len(word.text) for word in words) >= CLAUSE_CHARS
+    def _long_clause(self) -> list[FinalText]:
+        """What stands before the last comma of a sentence that is long already."""
+        words, begins = self._assembler.pending, self._assembler.begins
+        length, count = 0, 0
+        for number, word in enumerate(words, 1):
+            length += len(word.text)
+            if length >= CLAUSE_CHARS and word.text.endswith(_CLAUSE):
+                count = number
+        if not count:
+            return []
+        self._assembler.finish()
+        rest = self._assembler.add(words[count:], more=True) if words[count:] else []
+        return self._finals([CompletedSentence(words[:count], begins), *rest])
 
 
 def _assembler(lang: str) -> SentenceAssembler:

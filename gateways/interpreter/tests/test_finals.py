@@ -59,6 +59,16 @@ def test_long_clause_is_final_at_its_comma_and_the_rest_goes_on_in_small_letters
     assert texts(finals.words(words("that it ends.", 9000), "en", 3.0)) == ["that it ends."]
 
 
+def test_commas_of_words_that_came_together_cut_no_sentence_that_has_ended():
+    long = "so many words that they could be a clause of their own and more besides,"
+    finals = Finals("en")
+    found = texts(
+        finals.words(words(f"They printed the true book. The invention of it, {long} was"), "en", 1.0)
+    )
+    assert found == ["They printed the true book.", f"The invention of it, {long}"]
+    assert finals.partial().text == "was"
+
+
 def test_sentence_without_a_comma_is_cut_where_it_is_too_long():
     finals = Finals("en")
     found = finals.words(words("word " * 60 + "word"), "en", 1.0)

@@ -140,8 +140,12 @@ class Interpreter:
                 self._say(self._finals.speech(started=text.data["state"] == "started"))
             case "closed":
                 self._say(self._finals.ended())
-                if not self._over:
-                    raise DomainError("recogniser_failed")
+                if (
+                    not self._over
+                ):  # failed; or closed because PostgreSQL did not know that its client is there
+                    raise DomainError(
+                        "recogniser_failed", retry=text.data.get("state") != Session.State.FAILED
+                    )
             case "gap" | "error":
                 logger.warning("interpreter's text is incomplete", extra={"kind": text.kind})
         self._show_partial(now_s)

@@ -16,6 +16,7 @@ OVERLONG_MS: Final = 15_000  # and here where its words leave no gap at all
 PHRASE_CHARS: Final = 48
 SURE: Final = 0.7
 SENTENCE_ENDS: Final = (".", "!", "?")
+LEFT_OVER: Final = " ,.;:!?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +123,34 @@ def finished_words(words: Sequence[Word], confirmed: int) -> int:
     """How many of the first `confirmed` of these words are a phrase of their own; 0: it goes on."""
     if not words or not confirmed:
         return 0
+    cuts = places_to_cut(words, confirmed)
     length_ms = words[-1].end_ms - words[0].start_ms
     if length_ms >= LONG_MS:
-        return widest_gap(words, confirmed) or (confirmed if length_ms >= OVERLONG_MS else 0)
-    return next(
-        (n for n in range(1, min(confirmed, len(words) - 1) + 1) if ends_phrase(words[:n], words[n])), 0
-    )
+        return widest_gap(words, cuts) or (max(cuts, default=0) if length_ms >= OVERLONG_MS else 0)
+    return next((cut for cut in cuts if ends_phrase(words[:cut], words[cut])), 0)
 
 
-def widest_gap(words: Sequence[Word], confirmed: int) -> int:
-    """How many words stand before the widest gap behind a confirmed word, the first of several; 0: there is none."""
+def places_to_cut(words: Sequence[Word], confirmed: int) -> list[int]:
+    """How many words may stand before a cut: the last is confirmed, and what follows begins a word of its own.
+
+    The recogniser's words are pieces of text: a comma may be one, or "-up" behind " pick". In a language without spaces only
+    what has no letter belongs to the word before.
+    """
+    has_spaces = any(word.text.startswith(" ") for word in words)
+    return [
+        count
+        for count in range(1, min(confirmed, len(words) - 1) + 1)
+        if words[count].text.startswith(" ") or (not has_spaces and any(map(str.isalnum, words[count].text)))
+    ]
+
+
+def widest_gap(words: Sequence[Word], cuts: Sequence[int]) -> int:
+    """The cut in the widest gap between words, the first of several; 0: there is no gap."""
     widest_ms, found = 0, 0
-    for n in range(1, min(confirmed, len(words) - 1) + 1):
-        gap_ms = words[n].start_ms - words[n - 1].end_ms
+    for cut in cuts:
+        gap_ms = words[cut].start_ms - words[cut - 1].end_ms
         if gap_ms > widest_ms:
-            widest_ms, found = gap_ms, n
+            widest_ms, found = gap_ms, cut
     return found
 
 
@@ -152,8 +166,8 @@ def ends_phrase(words: Sequence[Word], following: Word) -> bool:
 
 
 def text_of(words: Sequence[Word]) -> str:
-    """As it is sent."""
-    return "".join(word.text for word in words).strip()
+    """As it is sent. Punctuation that came behind the final that it belongs to is left out."""
+    return "".join(word.text for word in words).lstrip(LEFT_OVER).rstrip()
 
 
 def mean_probability(words: Sequence[Word]) -> float:

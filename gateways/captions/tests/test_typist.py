@@ -9,32 +9,16 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
-import requests
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from gateways.captions.tests.test_captions import reader
 from gateways.common.tests.documented import check_message
+from gateways.common.tests.sessions import signed_in
 from gateways.conference.tests.browser import WITHIN_S, closed_room, host
-from ops.faults.stack import HOST_PASSWORD, running_stack
+from ops.faults.stack import running_stack
 
 pytestmark = pytest.mark.stack
-
-
-def signed_in(stack):
-    """The session of somebody who signed in as a host."""
-    with requests.Session() as session:
-        form = session.get(f"{stack.url}/login/form", timeout=WITHIN_S)
-        token = form.text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
-        answer = session.post(
-            f"{stack.url}/login/form",
-            data={"password": HOST_PASSWORD, "csrfmiddlewaretoken": token},
-            headers={"Referer": stack.url},
-            timeout=WITHIN_S,
-            allow_redirects=False,
-        )
-        assert answer.status_code == 302, answer.text
-        return session.cookies["sessionid"]
 
 
 class Typist:

@@ -76,3 +76,8 @@ def first_audio_late(seconds: float) -> Refusal:
 def paused(seconds: float) -> Refusal:
     """No audio came in the middle of a stream."""
     return Refusal("deadline_exceeded", f"No audio came within {seconds:.3f}s")
+
+
+def not_read(seconds: float) -> Refusal:
+    """The client lets its text wait, and keeps a place on the server."""
+    return Refusal("deadline_exceeded", f"Text was not read within {seconds:.3f}s")

@@ -25,7 +25,7 @@ from gateways.speech.messages import PACKAGE, Generation, generation
 from gateways.speech.ports import Name, Port
 from gateways.speech.servicer import Streams, Terms
 
-DRAIN_WITHIN_S: Final = 5.0
+REFUSED_WITHIN_S: Final = 1.0  # behind the drain
 BACKGROUND_WITHIN_S: Final = 2.0
 WATCH_EVERY_S: Final = 1.0
 MISSING_AFTER_S: Final = 3.0  # PostgreSQL, without an answer
@@ -92,7 +92,8 @@ class SpeechServer:
         for checked, _ in self._healths:
             await checked.enter_graceful_shutdown()
         self._streams.drain()
-        await asyncio.gather(*(server.stop(DRAIN_WITHIN_S) for server in self._servers))
+        grace_s = self._options.terms.drain_s + REFUSED_WITHIN_S
+        await asyncio.gather(*(server.stop(grace_s) for server in self._servers))
         if running := background.running():
             await asyncio.wait(running, timeout=BACKGROUND_WITHIN_S)
 

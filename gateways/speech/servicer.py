@@ -22,6 +22,7 @@ from gateways.speech.refusals import (
     Refusal,
     Refused,
     first_audio_late,
+    not_read,
     of_error,
     paused,
 )  # fmt: skip
@@ -30,7 +31,8 @@ from gateways.speech.stream import SpeechStream
 from rooms.errors import DomainError
 
 CONSENT, LANGUAGE = "x-consent", "x-language"  # metadata
-TEXT_WITHIN_S: Final = 3.0  # of what was heard before a restart
+READ_WITHIN_S: Final = 60.0  # a client that does not read
+OF_STRANGERS: Final[tuple[Code, ...]] = ("invalid_argument", "deadline_exceeded", "failed_precondition")
 STATUS: Final[dict[Code, grpc.StatusCode]] = {
     "invalid_argument": grpc.StatusCode.INVALID_ARGUMENT,
     "deadline_exceeded": grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -50,6 +52,7 @@ class Terms:
     max_workers: int
     lang: str
     options: StreamOptions
+    drain_s: float = 3.0  # text of what was heard, when the server is to end
 
 
 class Streams:
@@ -113,21 +116,17 @@ class Streams:
         hearing = asyncio.create_task(conversation.hear())
         answering = asyncio.create_task(conversation.answer())
         draining = asyncio.create_task(self._draining.wait())
-        why: Refusal | None = None
         try:
             await asyncio.wait({hearing, answering, draining}, return_when=asyncio.FIRST_COMPLETED)
-            if answering.done() and not hearing.done():
-                answering.result()
-                why = NOT_NOW  # its session was closed by somebody else
-            elif hearing.done():
-                why = hearing.result()
-            else:
-                why = RESTARTING
+            why = _why(hearing, answering)
             hearing.cancel()
             await conversation.stream.end()
-            await asyncio.wait({answering}, timeout=TEXT_WITHIN_S if why is RESTARTING else None)
+            await asyncio.wait({answering, draining}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({answering}, timeout=self._terms.drain_s)
             if answering.done():
                 answering.result()
+            else:
+                why = RESTARTING
         finally:
             for task in (hearing, answering, draining):
                 task.cancel()
@@ -135,7 +134,8 @@ class Streams:
             raise Refused(why)
 
     async def _abort(self, context: Any, refusal: Refusal) -> None:
-        logger.info("stream ended early", extra={"code": refusal.code})
+        level = logging.DEBUG if refusal.code in OF_STRANGERS else logging.INFO
+        logger.log(level, "stream ended early", extra={"code": refusal.code})
         await context.abort(STATUS[refusal.code], refusal.message)
 
 
@@ -169,7 +169,24 @@ class Conversation:
             async for update in updates:
                 answer = self.dialog.answer(update)
                 if answer is not None:
-                    await self.context.write(answer)
+                    await self._write(answer)
+
+    async def _write(self, answer: bytes) -> None:
+        try:
+            async with asyncio.timeout(READ_WITHIN_S):
+                await self.context.write(answer)
+        except TimeoutError:
+            raise Refused(not_read(READ_WITHIN_S)) from None
+
+
+def _why(hearing: asyncio.Task[Refusal | None], answering: asyncio.Task[None]) -> Refusal | None:
+    """What ends a stream: its client (None), silence, the end of its session, or of this server. Raises Refused."""
+    if hearing.done():
+        return hearing.result()
+    if answering.done():
+        answering.result()
+        return NOT_NOW  # its session was closed by somebody else
+    return RESTARTING
 
 
 async def _next_message(context: Any, within_s: float) -> bytes | None:

@@ -11,7 +11,7 @@ from asr.models import Session
 from asr.stream_options import StreamOptions
 from gateways.common.speech import SpeechSession
 from gateways.speech.pieces import Pieces, Update
-from gateways.speech.refusals import RECOGNISER_FAILED, TEXT_LOST, Refused
+from gateways.speech.refusals import INTERNAL, RECOGNISER_FAILED, TEXT_LOST, Refused
 
 PENDING_BYTES: Final = 4_000_000  # while Redis is away or its log is full; then the client has to wait
 ENTRY_BYTES: Final = 64_000
@@ -37,9 +37,11 @@ class SpeechStream:
         return cls(session, raw_format)
 
     async def feed(self, data: bytes) -> None:
-        """Audio; waits while too much of it waits."""
+        """Audio; waits while too much of it waits. Raises Refused where nobody takes it any more."""
         async with self._changed:
             await self._changed.wait_for(lambda: len(self._pending) < PENDING_BYTES or self._feeding.done())
+            if self._feeding.done():
+                raise Refused(INTERNAL)
             self._pending += data
             self._changed.notify_all()
 
@@ -73,17 +75,20 @@ class SpeechStream:
         await self._session.close()
 
     async def _feed(self) -> None:
-        while True:
-            async with self._changed:
-                await self._changed.wait_for(lambda: self._pending or self._ended)
-                if not self._pending:
-                    break
-                data = bytes(self._pending[:ENTRY_BYTES])
-            await self._session.feed_file(self._kind, data)
-            async with self._changed:
-                del self._pending[: len(data)]
-                self._changed.notify_all()
-        self._session.finish()
+        try:
+            while data := await self._next_data():
+                await self._session.feed_file(self._kind, data)
+                async with self._changed:
+                    del self._pending[: len(data)]
+                    self._changed.notify_all()
+        finally:
+            self._session.finish()
+
+    async def _next_data(self) -> bytes:
+        """b"": no more comes."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._pending or self._ended)
+            return bytes(self._pending[:ENTRY_BYTES])
 
     async def _read(self, pieces: Pieces, news: asyncio.Event) -> None:
         """Everything that one answer of Redis holds is added in one step: words and the hypothesis beside them."""

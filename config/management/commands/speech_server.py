@@ -29,6 +29,7 @@ from rooms.errors import BadInput
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 DEFAULTS = StreamOptions()
+DRAIN_S = 3.0  # shorter than `manage.py up` waits before it kills
 OPTION_NAMES = {"buffer_trimming_s": "buffer_trimming_sec"}
 
 
@@ -50,6 +51,10 @@ class Command(BaseCommand):
         )  # fmt: skip
         parser.add_argument("--max-workers", type=int, default=20, help="streams at once, at most")
         parser.add_argument("--log-level", type=str.upper, choices=LEVELS, default=settings.ENV.log_level)
+        parser.add_argument(
+            "--drain-seconds", type=float, default=DRAIN_S,
+            help="on SIGTERM clients are told what was heard within this, then to come back",
+        )  # fmt: skip
         recognised = parser.add_argument_group("how streams are recognised")
         recognised.add_argument(
             "--policy", choices=get_args(Policy), default="similarity",
@@ -121,7 +126,7 @@ def server_options(options: dict[str, Any]) -> ServerOptions:
     )
     if not options["ports"]:
         raise ValueError("set SPEECH_PORTS or --ports, for instance --ports 50051 50052")
-    terms = Terms(options["max_workers"], options["lang"], recognised)
+    terms = Terms(options["max_workers"], options["lang"], recognised, max(0.0, options["drain_seconds"]))
     return ServerOptions(options["host"], parse_ports(options["ports"]), terms, options["model"])
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,62 +19,16 @@ from pages.archive import clock
 from pages.languages import direction, native_name, shown_name
 from pages.session import identity_of
 from pages.transcript_files import part_of
+from pages.transcript_text import shown_part
 from rooms.access import Identity
 from rooms.errors import Forbidden, NotFound
 from rooms.selectors import room_by_code
 from transcripts import editing
-from transcripts.models import Part, RoomState
-from transcripts.page import ReadPart, page_of
-from transcripts.reading import ReadSentence, Transcript, transcript_of
+from transcripts.models import RoomState
+from transcripts.page import page_of
+from transcripts.reading import Transcript, transcript_of
 from transcripts.selectors import editable_parts, room_states
-from transcripts.text import REASON_MOST_CHARS, TEXT_MOST_CHARS, WITHOUT_SPACES
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Text in one language. `index`: of the stored piece that it can be corrected by. `also`: of others in it.
-
-    `is_wanted` False: the original, because it is not translated. `spaced`: a space stands behind it.
-    """
-
-    part: int
-    index: int
-    start_ms: int
-    text: str
-    lang: str
-    direction: str
-    is_wanted: bool
-    spaced: bool
-    also: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Runs of one direction: on a line with those of the other nobody could tell in which order to read."""
-
-    direction: str
-    runs: list[Run]
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """What is read in one go, in one or two columns."""
-
-    part: int
-    index: int
-    time: str
-    voice: int | None
-    columns: list[list[Block]]
-
-
-@dataclass(frozen=True, slots=True)
-class ShownPart:
-    """A part with its paragraphs."""
-
-    part: Part
-    lang_name: str
-    started_at: Any
-    paragraphs: list[Paragraph]
+from transcripts.text import REASON_MOST_CHARS, TEXT_MOST_CHARS
 
 
 @require_safe
@@ -123,14 +75,7 @@ def _about(found: Transcript, identity: Identity | None) -> dict[str, Any]:
 def _text(request: HttpRequest, found: Transcript, langs: Sequence[str]) -> dict[str, Any]:
     begin = _begin(request)
     page = page_of(found, langs, begin=begin)
-    zone = found.room.event.zone
-    parts = [
-        ShownPart(
-            read.part, shown_name(read.part.source_lang), read.part.started_at.astimezone(zone),
-            [_paragraph(read, items, langs) for items in read.paragraphs],
-        )
-        for read in page.parts
-    ]  # fmt: skip
+    parts = [shown_part(read, langs, zone=found.room.event.zone) for read in page.parts]
     behind = "{}.{}".format(*page.behind) if page.behind else ""
     return {
         "parts": parts,
@@ -138,43 +83,6 @@ def _text(request: HttpRequest, found: Transcript, langs: Sequence[str]) -> dict
         "is_behind": begin != (0, 0),
         "several_parts": len(found.parts) > 1,
     }
-
-
-def _paragraph(read: ReadPart, items: Sequence[ReadSentence], langs: Sequence[str]) -> Paragraph:
-    first = items[0]
-    voice = first.speaker + 1 if first.speaker >= 0 else None
-    columns = [_blocks(run for item in items for run in _runs(item, read.part, lang)) for lang in langs]
-    return Paragraph(read.part.number, first.index, clock(first.start_ms), voice, columns)
-
-
-def _blocks(runs: Iterable[Run]) -> list[Block]:
-    return [Block(way, list(group)) for way, group in groupby(runs, key=lambda run: run.direction)]
-
-
-def _runs(item: ReadSentence, part: Part, lang: str) -> list[Run]:
-    """The sentence in one column: its pieces, or its translation, or the original where that is missing."""
-    source = part.source_lang
-    translated = item.translations.get(lang) if lang != source else None
-    if translated:
-        also = tuple(piece.index for piece in item.pieces[1:])
-        return [_run(item, part, lang, item.index, translated, is_wanted=True, also=also)]
-    return [
-        _run(item, part, source, piece.index, piece.text, is_wanted=lang == source) for piece in item.pieces
-    ]
-
-
-def _run(
-    item: ReadSentence,
-    part: Part,
-    lang: str,
-    index: int,
-    text: str,
-    *,
-    is_wanted: bool,
-    also: tuple[int, ...] = (),
-) -> Run:
-    spaced = lang.partition("-")[0] not in WITHOUT_SPACES
-    return Run(part.number, index, item.start_ms, text, lang, direction(lang), is_wanted, spaced, also)
 
 
 def _choices(request: HttpRequest, found: Transcript, langs: Sequence[str]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ SPOKEN = "spoken"
 NAMED_CHARS = 60  # of an address, in what is said about it
 MODULES = [
     "js/screen.js", "js/captions.js", "js/captions_model.js", "js/sentences.js", "js/texts.js", "js/api.js", "js/wake_lock.js",
-    *(f"js/reading/{name}.js" for name in ("reading", "rollup", "text", "when")),
+    *(f"js/reading/{name}.js" for name in ("items", "later", "reading", "rollup", "text", "when")),
 ]  # fmt: skip
 router = Router()
 colour = RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", gettext_lazy("A colour such as #ffffff."))

@@ -1,20 +1,20 @@
 /** /room/X: reading along. Puts the captions wire, what this reader is shown, its two views and the page's controls together. */
 
 import { connect } from "./captions.js";
+import { Announcer } from "./reading/announce.js";
+import { CaptionsView } from "./reading/captions_view.js";
 import { languages, share, styleSheet } from "./reading/dialogs.js";
 import { History } from "./reading/history.js";
 import { Mark, WordCursor, wordAtPoint, writeMarked } from "./reading/mark.js";
 import { Reading } from "./reading/reading.js";
-import { RollUp } from "./reading/rollup.js";
 import { Search } from "./reading/search.js";
+import { sentenceWriter } from "./reading/sentence.js";
 import { Status } from "./reading/status.js";
-import { direction } from "./reading/text.js";
 import { Transcript } from "./reading/transcript.js";
 import { text } from "./texts.js";
 import { allowSleep, keepAwake } from "./wake_lock.js";
 
-const SHOWN_IN_CAPTIONS = 24;
-const ANNOUNCED = 4;
+const SHOWN_AGAIN = 24; // items in the captions, where all are written anew
 const id = (name) => document.getElementById(name);
 const json = (name) => JSON.parse(id(name).textContent);
 
@@ -28,77 +28,24 @@ const mark = new Mark(setup.room);
 
 const cursor = new WordCursor(mark);
 const fill = (element, { key, lang, text: words }) => writeMarked(element, words, mark.rangeIn(key, lang, words), cursor.rangeIn(key, lang));
-const own = new RollUp(id("own"), { fill, steady: () => style.pace === "steady" });
-const spoken = new RollUp(id("spoken"), { fill, steady: () => style.pace === "steady" });
-const transcript = new Transcript(id("scroller"), { fill: writeSentence });
-const newest = new Map(); // the last items, for the captions
-
-function writeSentence(element, item) {
-  if (!element.words) {
-    const make = (name) => Object.assign(document.createElement("span"), { className: name });
-    const own = make("own");
-    [element.time, element.words, element.tail, element.original] = ["at numbers", "stands", "tentative", "original"].map(make);
-    own.append(element.words, element.tail);
-    element.append(element.time, own, element.original);
-  }
-  const minute = Math.floor(item.start_ms / 60_000);
-  const before = element.previousElementSibling;
-  element.minute = `${item.part}:${minute}`;
-  element.time.textContent = before?.minute === element.minute ? "" : clock(item.start_ms);
-  element.time.hidden = !element.time.textContent;
-  fill(element.words, item);
-  element.tail.textContent = item.tentative;
-  const two = (style.original === "under" || style.original === "beside") && item.original && item.original_lang !== item.lang;
-  element.original.hidden = !two;
-  element.original.lang = item.original_lang;
-  element.original.dir = direction(item.original_lang);
-  element.original.textContent = two ? item.original : "";
-  element.classList.toggle("two", Boolean(two));
-  element.classList.toggle("pending", item.pending);
-  element.tail.classList.toggle("corrected", Boolean(item.corrected));
-}
-
-function clock(ms) {
-  const [s, m, h] = [Math.floor(ms / 1000) % 60, Math.floor(ms / 60_000) % 60, Math.floor(ms / 3_600_000)];
-  const two = (value) => String(value).padStart(2, "0");
-  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
-}
-
-const withTwo = () => style.original === "under" || style.original === "beside";
-const asSpoken = (item) => ({ ...item, lang: item.original_lang || item.lang, text: item.original || item.text, tentative: "", pending: false, unfinished: item.unfinished && !item.tentative });
-
-function showCaptions() {
-  const items = [...newest.values()];
-  const { unfinished } = reading;
-  own.show(unfinished && !newest.has(unfinished.key) ? [...items, unfinished] : items);
-  const two = withTwo() && captions.model.lang !== captions.model.source_lang;
-  id("spoken").hidden = !two;
-  if (!two) return;
-  const originals = items.map(asSpoken);
-  const being = reading.spoken;
-  spoken.show(being && !newest.has(being.key) ? [...originals, being] : originals);
-}
-
-function keepNewest(changed, removed) {
-  for (const key of removed) newest.delete(key);
-  for (const item of changed) newest.set(item.key, item);
-  const keys = [...newest.keys()].sort((a, b) => a - b).slice(-SHOWN_IN_CAPTIONS);
-  const kept = keys.map((key) => [key, newest.get(key)]);
-  newest.clear();
-  for (const [key, item] of kept) newest.set(key, item);
-}
+const lines = new CaptionsView({ own: id("own"), spoken: id("spoken") }, { fill, reading, model: captions.model, style: () => style });
+const transcript = new Transcript(id("scroller"), { fill: sentenceWriter({ fill, style: () => style }) });
+const announcer = new Announcer(id("announced"));
 
 reading.addEventListener("text", ({ detail: { fresh, changed, removed } }) => {
   if (fresh) {
-    newest.clear();
-    direct();
+    lines.forget();
+    lines.direct();
     if (transcript.following) reconcile();
     else setTimeout(reconcile); // the connection may be asked for older text then
   } else {
-    transcript.change(changed, removed);
-    announce(changed);
+    transcript.keepPlace(() => {
+      transcript.change(changed, removed);
+      showBeing();
+    });
+    if (style.announce) announcer.say(changed);
   }
-  keepNewest(changed, removed);
+  lines.keep(changed, removed);
   showPassing();
   search.changed();
   tellMark();
@@ -107,7 +54,11 @@ reading.addEventListener("text", ({ detail: { fresh, changed, removed } }) => {
 reading.addEventListener("unfinished", showPassing);
 
 function showPassing() {
-  showCaptions();
+  lines.show();
+  showBeing();
+}
+
+function showBeing() {
   const { unfinished } = reading;
   transcript.being(unfinished && !transcript.has(unfinished.key) && (unfinished.text || unfinished.tentative) ? unfinished : null);
 }
@@ -152,7 +103,7 @@ mark.addEventListener("mark", ({ detail: before }) => {
     if (key === undefined) continue;
     transcript.rewrite(key);
   }
-  showCaptions();
+  lines.show();
   tellMark();
   id("marked").textContent = mark.value ? text("marked", { word: mark.value.word }) : text("unmarked");
 });
@@ -179,8 +130,8 @@ for (const area of [id("boxes"), id("scroller")]) {
   });
 }
 cursor.over(id("boxes"), {
-  sentences: () => [...newest.values()],
-  redraw: showCaptions,
+  sentences: () => lines.items,
+  redraw: () => lines.show(),
 });
 cursor.over(id("scroller"), {
   sentences: () => transcript.inView(),
@@ -195,14 +146,7 @@ languages({ captions, about: () => status.about, setup, choose: readIn });
 share();
 styleSheet({ style: () => style, change });
 
-/** Which way the lines run: as what is read in them. */
-function direct() {
-  const { lang, source_lang } = captions.model;
-  const read = style.original === "instead" ? source_lang : lang;
-  for (const [box, its] of [[id("own"), read], [id("spoken"), source_lang]]) [box.lang, box.dir] = [its, direction(its)];
-}
-
-captions.addEventListener("state", direct);
+captions.addEventListener("state", () => lines.direct());
 
 function readIn(lang) {
   captions.setLang(lang);
@@ -211,9 +155,7 @@ function readIn(lang) {
   const address = new URL(location.href);
   address.searchParams.set("lang", lang);
   history.replaceState(null, "", address);
-  direct();
-  own.clear();
-  newest.clear();
+  lines.translate();
   reading.restyled();
   again();
 }
@@ -222,8 +164,8 @@ function readIn(lang) {
 function again() {
   const items = [...reading.items()];
   transcript.change(items, []);
-  keepNewest(items.slice(-SHOWN_IN_CAPTIONS), []);
-  showCaptions();
+  lines.keep(items.slice(-SHOWN_AGAIN), []);
+  lines.show();
 }
 
 function change(name, value) {
@@ -237,16 +179,14 @@ function dress(name) {
   if (name === "view") showView();
   if (name === "pace" || name === "offset_s") reading.restyled();
   if (name === "original" || name === "pace") {
-    direct();
-    own.clear();
-    spoken.clear();
+    lines.direct();
+    lines.clear();
     again();
     transcript.redraw();
   }
   if (name === "awake") (style.awake ? keepAwake : allowSleep)();
-  if (name === "announce") id("announced").setAttribute("aria-live", style.announce ? "polite" : "off");
-  own.reflow();
-  spoken.reflow();
+  if (name === "announce") announcer.speaks(style.announce);
+  lines.reflow();
   transcript.measureAnew();
   status.update();
 }
@@ -256,24 +196,16 @@ function showView() {
   id("captions").hidden = asTranscript;
   id("transcript").hidden = !asTranscript;
   id("view").setAttribute("aria-pressed", String(asTranscript));
-  if (asTranscript) transcript.shown();
+  if (asTranscript) {
+    transcript.shown();
+  } else {
+    transcript.hidden();
+    lines.clear(); // what came meanwhile does not roll through
+    lines.show();
+  }
   ask();
 }
 id("view").addEventListener("click", () => change("view", style.view === "captions" ? "transcript" : "captions"));
-
-/** Finished sentences, for a screen reader that was asked to speak them. */
-function announce(changed) {
-  if (!style.announce) return;
-  for (const item of changed) {
-    if (item.unfinished || item.pending || item.key <= announced) continue;
-    announced = item.key;
-    const line = document.createElement("p");
-    [line.lang, line.dir, line.textContent] = [item.lang, direction(item.lang), item.text];
-    id("announced").append(line);
-    while (id("announced").childElementCount > ANNOUNCED) id("announced").firstChild.remove();
-  }
-}
-let announced = -1;
 
 showView();
 if (style.awake) keepAwake();

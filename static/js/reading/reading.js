@@ -1,9 +1,10 @@
 /** From what the client knows to what this reader is shown: as it is read, at this reader's pace, behind their offset.
  *
- * Events: "text", detail {fresh, changed: [item], removed: [key]}; "unfinished" (see `unfinished`). An item: {key, lang, text,
- * tentative, original, original_lang, part, start_ms, speaker, unfinished, pending}. `pending`: its translation has not come.
+ * Events: "text", detail {fresh, changed: [item], removed: [key]} (items.js); "unfinished" (see `unfinished`), behind each "text", too.
  */
 
+import { sentenceItem, unfinishedItem } from "./items.js";
+import { Later } from "./later.js";
 import { keyOf, placeOf } from "./text.js";
 
 const TRANSLATION_WITHIN_MS = 12_000; // a steady reader waits for it so long, then reads what was spoken
@@ -16,8 +17,7 @@ export class Reading extends EventTarget {
   #dirty = new Set();
   #held = new Map(); // key → timer: a steady reader waits for its translation
   #behind = new Set(); // keys that wait behind those
-  #later = []; // {due, work}: waits for the offset
-  #laterTimer = 0;
+  #later = new Later();
   #partial = null;
   #draft = null;
   #ahead = null; // unfinished words whose sentence before has not come
@@ -45,23 +45,22 @@ export class Reading extends EventTarget {
   get unfinished() {
     const steady = this.#style().pace === "steady";
     const partial = this.#partial;
-    if (!this.#translates()) return partial && this.#item(partial, steady);
+    if (!this.#translates()) return partial && unfinishedItem(partial, { steady });
     const draft = this.#draft;
-    if (draft && this.#isUnfinished(draft)) return this.#item(draft, steady);
-    return partial && !steady && !this.#held.size ? { ...this.#item(partial, false), pending: true } : null;
+    if (draft && this.#isUnfinished(draft)) return unfinishedItem(draft, { steady });
+    return partial && !steady && !this.#held.size ? { ...unfinishedItem(partial, { steady }), pending: true } : null;
   }
 
   /** What was spoken and is unfinished: for the original beside a translation. */
   get spoken() {
-    return this.#partial && this.#item(this.#partial, this.#style().pace === "steady");
+    return this.#partial && unfinishedItem(this.#partial, { steady: this.#style().pace === "steady" });
   }
 
   /** The reader chose another pace or offset: nothing waits any more. */
   restyled() {
     for (const timer of this.#held.values()) clearTimeout(timer);
     this.#held.clear();
-    for (const { work } of this.#later.splice(0)) work();
-    clearTimeout(this.#laterTimer);
+    this.#later.flush();
     for (const key of this.#behind) this.#dirty.add(key);
     this.#behind.clear();
     this.#schedule();
@@ -86,7 +85,7 @@ export class Reading extends EventTarget {
     if (resumed) return;
     this.#fresh = true;
     this.#dirty.clear();
-    this.#later.splice(0);
+    this.#later.clear();
     for (const timer of this.#held.values()) clearTimeout(timer);
     this.#held.clear();
     this.#behind.clear();
@@ -191,17 +190,7 @@ export class Reading extends EventTarget {
   #after(now, work) {
     const offset_ms = this.#style().offset_s * 1000;
     if (now || !offset_ms) return work();
-    this.#later.push({ due: performance.now() + offset_ms, work });
-    if (this.#later.length === 1) this.#wake();
-  }
-
-  #wake() {
-    clearTimeout(this.#laterTimer);
-    if (!this.#later.length) return;
-    this.#laterTimer = setTimeout(() => {
-      while (this.#later.length && this.#later[0].due <= performance.now()) this.#later.shift().work();
-      this.#wake();
-    }, Math.max(0, this.#later[0].due - performance.now()));
+    this.#later.after(offset_ms, work);
   }
 
   #schedule() {
@@ -243,24 +232,13 @@ export class Reading extends EventTarget {
   }
 
   #ofSentence(sentence) {
-    const { part, index, last_index, start_ms, speaker, ends, lang, text, original, original_lang } = sentence;
-    const item = { key: keyOf(part, index), part, start_ms, speaker, lang, text, tentative: "", original, original_lang, unfinished: !ends, pending: false, last: keyOf(part, last_index) };
-    if (this.#style().original === "instead" && original) return { ...item, lang: original_lang, text: original };
-    if (!this.#translates() || lang === this.#model.lang) return item;
-    const draft = this.#draft;
-    const drafted = draft && draft.part === part && draft.index >= index && draft.index <= last_index && draft.lang === this.#model.lang;
-    if (!drafted) return { ...item, pending: true };
-    return { ...item, lang: draft.lang, text: draft.confirmed, tentative: draft.tentative, unfinished: true, pending: false };
+    const asSpoken = this.#style().original === "instead";
+    return sentenceItem(sentence, { asSpoken, lang: this.#translates() ? this.#model.lang : null, draft: this.#draft });
   }
 
   /** Is this of a sentence that nobody has finished? */
   #isUnfinished({ part, index }) {
     return index === undefined || !this.#model.sentenceAt(part, index);
-  }
-
-  #item({ part, index = 0, start_ms, lang, confirmed, tentative }, steady) {
-    const space = steady ? "" : /^\s*/.exec(tentative)[0];
-    return { key: keyOf(part, index), part, start_ms, speaker: -1, lang, text: confirmed + space, tentative: steady ? "" : tentative.slice(space.length), original: "", original_lang: "", unfinished: true, pending: false };
   }
 
   #dispatch(detail) {

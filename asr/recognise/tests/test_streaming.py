@@ -77,10 +77,10 @@ def test_final_text_is_in_order_and_never_rewritten_for_any_cutting(model, cuts,
 
 
 def caption(captioner, samples, from_ms, until_ms):
-    """Feed a stretch of a talk in pieces of 300 ms; return the sentences."""
+    """Feed a stretch of a talk in pieces, each a pass; return the sentences."""
     events = []
-    for at in range(from_ms, until_ms, 300):
-        captioner.feed(at, samples[at * 16 : min(at + 300, until_ms) * 16])
+    for at in range(from_ms, until_ms, PIECE_MS):
+        captioner.feed(at, samples[at * 16 : min(at + PIECE_MS, until_ms) * 16])
         events.extend(captioner.poll())
     return [event.text for event in events if isinstance(event, SentenceReady)]
 
@@ -91,6 +91,9 @@ def finish(captioner):
 
 GERMAN = EngineOptions(language="de")
 STRETCH_MS = 24_000
+PIECE_MS = (
+    1000  # a pass costs a second and more where other tests run: shorter pieces would show nothing else
+)
 
 
 def captioner_from(model, start_ms, line=0):
@@ -179,8 +182,8 @@ def test_audio_behind_the_window_is_evicted(model):
     recogniser = StreamingRecogniser(model, EngineOptions())
     samples = speech.talk("talk_en_dev").samples[: 35 * 16000]
     kept = []
-    for at in range(0, len(samples), 8000):
-        recogniser.feed(samples[at : at + 8000])
+    for at in range(0, len(samples), 32_000):  # each piece is a pass, and a pass costs seconds
+        recogniser.feed(samples[at : at + 32_000])
         recogniser.poll()
         kept.append(recogniser.kept_ms)
     assert max(kept) <= 30_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import aclosing
 from typing import BinaryIO, Final
 
 from channels.db import database_sync_to_async
@@ -36,20 +37,19 @@ async def transcribe(file: BinaryIO, *, source_lang: str, options: StreamOptions
 
     Raises Refusal (`invalid_file_format`, `audio_too_long`), NoCapacity, DomainError (`not_ready`, `transcription_failed`).
     """
-    pieces = _pieces(file)
-    first = await anext(pieces, None)  # before a slot is taken
-    if first is None:
-        raise Refusal("invalid_file_format", param="file")
-    speech = await SpeechSession.open(kind=Session.Kind.STREAM, source_lang=source_lang, options=options)
-    reading = asyncio.create_task(_read(speech))
-    try:
-        fed_bytes = await _feed(speech, first, pieces, reading)
-        speech.finish()
-        words, lang = await asyncio.shield(reading)
-    finally:
-        reading.cancel()
-        await speech.close()
-        await pieces.aclose()
+    async with aclosing(_pieces(file)) as pieces:
+        first = await anext(pieces, None)  # before a slot is taken
+        if first is None:
+            raise Refusal("invalid_file_format", param="file")
+        speech = await SpeechSession.open(kind=Session.Kind.STREAM, source_lang=source_lang, options=options)
+        reading = asyncio.create_task(_read(speech))
+        try:
+            fed_bytes = await _feed(speech, first, pieces, reading)
+            speech.finish()
+            words, lang = await asyncio.shield(reading)
+        finally:
+            reading.cancel()
+            await speech.close()
     return Transcript(words, lang or source_lang, fed_bytes / FORMAT.second_bytes)
 
 

@@ -39,6 +39,7 @@ WORDS: Final = {
     "file_too_large": "Maximum content size limit ({limit_bytes}) exceeded.",
     "audio_too_long": "Audio is longer than {limit_s} seconds.",
     "invalid_file_format": f"Invalid file format. Supported formats: {list(FILE_FORMATS)}",
+    "no_file_streams": "A file's text is not streamed. Text while it is spoken comes from 'WS /v1/realtime'.",
     "timestamps_need_verbose": "'timestamp_granularities' requires 'response_format' to be 'verbose_json'.",
     "method_not_allowed": "Method not allowed.",
 }
@@ -125,5 +126,5 @@ def kind(code: str) -> Kind:
 # The vendor has one code for values that are wrong.
 _VALUES: Final = {
     "unknown_type", "transcription_only", "invalid_audio", "invalid_rate", "unsupported_language", "text_only",
-    "timestamps_need_verbose", "invalid_file_format", "session_has_audio",
+    "timestamps_need_verbose", "invalid_file_format", "session_has_audio", "no_file_streams",
 }  # fmt: skip

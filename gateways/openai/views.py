@@ -54,6 +54,7 @@ class TranscriptionForm(Schema):
     language: str | None = Field(default=None, max_length=16)
     prompt: str | None = Field(default=None, max_length=wire.MAX_PROMPT_CHARS)
     response_format: ResponseFormat = "json"
+    stream: bool | None = Field(default=None, description="Refused where it is true.")
 
 
 REFUSALS: dict[Any, Any] = {(400, 401, 403, 404, 413, 429, 500, 503): RefusalView}
@@ -88,6 +89,8 @@ async def transcriptions(
 ) -> HttpResponse:
     """A file's text: flac, mp3, mp4, m4a, ogg, wav, webm and others, of 25 MB and two hours at most."""
     models.check(form.model, served=await _served(), param="model")
+    if form.stream:
+        raise Refusal("no_file_streams", param="stream")
     if granularities and form.response_format != "verbose_json":
         raise Refusal("timestamps_need_verbose", param="timestamp_granularities")
     if (file.size or 0) > FILE_BYTES:

@@ -79,6 +79,7 @@ class TestVendorsClient:
             ({"timestamp_granularities": ["word"]}, openai.BadRequestError, "invalid_value"),
             ({"response_format": "diarized_json"}, openai.BadRequestError, "invalid_value"),
             ({"prompt": "x" * 3000}, openai.BadRequestError, "invalid_value"),
+            ({"stream": True}, openai.BadRequestError, "invalid_value"),
         ],
     )
     def test_what_cannot_be_done_is_an_error_of_its_kind(self, client, more, expected, code):

@@ -47,7 +47,8 @@ class Place:
 class Notes:
     """What one speaker was told. Times are monotonic. `refused`: how the wire said no; `ended`: how it broke off."""
 
-    sent_s: list[float] = field(default_factory=list)  # when each chunk of CHUNK_S was sent
+    chunk_s: float = CHUNK_S
+    sent_s: list[float] = field(default_factory=list)  # when each chunk was sent
     final: str = ""
     seen: list[Seen] = field(default_factory=list)  # `at_s` since the first chunk
     refused: str = ""
@@ -65,11 +66,11 @@ class Notes:
 
 
 async def in_real_time(sound: bytes, notes: Notes) -> AsyncIterator[bytes]:
-    """Chunks of CHUNK_S, each when it has been spoken."""
-    size = int(CHUNK_S * SAMPLE_RATE_HZ) * 2
+    """Chunks, each when it has been spoken."""
+    size = int(notes.chunk_s * SAMPLE_RATE_HZ) * 2
     began_s = time.monotonic()
     for number, at in enumerate(range(0, len(sound), size), 1):
-        await asyncio.sleep(began_s + number * CHUNK_S - time.monotonic())
+        await asyncio.sleep(began_s + number * notes.chunk_s - time.monotonic())
         notes.sent_s.append(time.monotonic())
         yield sound[at : at + size]
 
@@ -85,6 +86,7 @@ class SocketClient:
 
     name: ClassVar[str]
     path: ClassVar[str]
+    chunk_s: ClassVar[float] = CHUNK_S
     silence_s: ClassVar[float] = 0.0
 
     def __init__(self, place: Place, number: int = 0) -> None:
@@ -111,7 +113,7 @@ class SocketClient:
 
     async def run(self, sounds: list[bytes], *, stalls: bool = False) -> list[Notes]:
         """Every speaker's sound, to its end. `stalls`: reads nothing."""
-        notes = [Notes() for _ in sounds]
+        notes = [Notes(self.chunk_s) for _ in sounds]
         url = f"ws://127.0.0.1:{self.place.web_port}{self.path}"
         try:
             async with connect(
@@ -165,9 +167,9 @@ class SocketClient:
 
 
 class Meetings(SocketClient):
-    """Skynet's: all speakers of a meeting in one socket."""
+    """Skynet's: all speakers of a meeting in one socket, a second in each message, as its clients send it."""
 
-    name = "meetings"
+    name, chunk_s = "meetings", 1.0
 
     @property
     def path(self) -> str:  # type: ignore[override]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from ops.faults.speech import WORD_MS, scripted_words
 from ops.faults.stack import HOST_PASSWORD, Stack
 from ops.measure.score import RunFacts, Seen, score
 from ops.measure.talk import Talk
-from ops.wire_clients import CHUNK_S, WIRES, Notes, Place, noise
+from ops.wire_clients import WIRES, Notes, Place, noise
 
 SPEAKERS = 3  # of a meeting
 STREAMS, MEETINGS = 20, 10
@@ -101,7 +102,7 @@ def queue_row(load: str, wire: str, notes: Sequence[Notes]) -> QueueRow:
     """What all of them waited."""
     waits = [word_waits_ms(each) for each in notes]
     waits_ms = [wait for each in waits for slot, wait in each.items() if slot * WORD_MS >= WARM_UP_S * 1000]
-    expected = sum(int(len(each.sent_s) * CHUNK_S * 1000) // WORD_MS for each in notes)
+    expected = sum(int(len(each.sent_s) * each.chunk_s * 1000) // WORD_MS for each in notes)
     words = sum(map(len, waits))
     first_s = quantile([each.seen[0].at_s for each in notes if each.seen], 0.95)
     ended = sorted({each.refused or each.ended for each in notes} - {""})
@@ -116,7 +117,7 @@ def word_waits_ms(notes: Notes) -> dict[int, float]:
     found: dict[int, float] = {}
     for moment in notes.seen:
         for slot in scripted_words(moment.shown):
-            chunk = round((slot + 1) * WORD_MS / 1000 / CHUNK_S) - 1
+            chunk = math.ceil(round((slot + 1) * WORD_MS / 1000 / notes.chunk_s, 3)) - 1
             if slot not in found and chunk < len(notes.sent_s):
                 found[slot] = (notes.sent_s[0] + moment.at_s - notes.sent_s[chunk]) * 1000
     return found
@@ -158,7 +159,7 @@ async def _refusal(place: Place, wire: str) -> str:
 
 def since_speech(notes: Notes) -> list[Seen]:
     """Times since the first sample was spoken: a chunk is sent when it has been."""
-    return [Seen(moment.at_s + CHUNK_S, moment.final, moment.shown) for moment in notes.seen]
+    return [Seen(moment.at_s + notes.chunk_s, moment.final, moment.shown) for moment in notes.seen]
 
 
 def pcm_of(talk: Talk) -> bytes:

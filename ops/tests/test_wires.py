@@ -34,6 +34,12 @@ def test_a_word_waits_from_its_last_sample_to_its_first_showing() -> None:
     assert {slot: round(wait) for slot, wait in word_waits_ms(notes).items()} == {0: 50, 1: 100, 2: 1000}
 
 
+def test_a_word_in_a_long_message_waits_from_the_message_on() -> None:
+    notes = heard((0.3, "", "S0001w1 s0001w2 s0001w3"), chunks=3)
+    notes.chunk_s, notes.sent_s = 1.0, [100.0, 100.2, 100.25]
+    assert {slot: round(wait) for slot, wait in word_waits_ms(notes).items()} == {0: 300, 1: 300, 2: 100}
+
+
 def test_words_of_sound_that_was_not_sent_are_not_expected() -> None:
     row = queue_row("few", "grpc", [heard((0.5, "", "S0001w1 s0001w2"), chunks=10), heard(chunks=7)])
     assert (row.speakers, row.words, row.missing) == (2, 2, 1)

@@ -50,10 +50,11 @@ def _scripted(seconds: float) -> list[Any]:
     ports, slots = (free_port(), free_port()), STREAMS + MEETINGS + STALLED
     environment = _environment(ports, "en") | {"ASR_SLOTS": str(slots), "ASR_SPARES": "0", "WHISPER_MAX_CONNECTIONS": str(slots)}  # fmt: skip
     rows: list[Any] = []
-    with running_stack(rooms=[ROOM], **environment) as stack:
-        place = place_of(stack, "en", ports)
-        for stalled in (False, True):
-            rows += asyncio.run(measure_queueing(place, seconds=seconds, stalled=stalled))
+    for stalled in (False, True):
+        with running_stack(rooms=[ROOM], **environment) as stack:  # each with processes that are warm
+            rows += asyncio.run(
+                measure_queueing(place_of(stack, "en", ports), seconds=seconds, stalled=stalled)
+            )
     return rows
 
 

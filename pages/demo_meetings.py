@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils.cache import patch_cache_control
@@ -19,6 +19,7 @@ from pages.languages import shown_name
 from pages.session import needs
 from pages.texts import catalogue
 
+WIRE = "meetings"
 PEOPLE = (("ada", "Ada", "sample"), ("bo", "Bo", "microphone"))
 MODULES = [
     "js/demos/meetings.js", "js/demos/meeting_link.js", "js/demos/speaker.js", "js/demos/minutes.js",
@@ -32,6 +33,8 @@ MODULES = [
 def demo_meetings(request: HttpRequest) -> HttpResponse:
     """The page: a meeting takes a slot, so who opens it may host."""
     env = settings.ENV
+    if WIRE not in env.wires:
+        raise Http404
     langs = sorted(((code, shown_name(code)) for code in env.source_langs), key=itemgetter(1))
     context = {
         "people": PEOPLE, "langs": langs, "lang": env.default_source_lang, "modules": MODULES,

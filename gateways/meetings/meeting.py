@@ -26,7 +26,7 @@ from rooms.errors import DomainError
 
 INTERIM_AFTER_S: Final = 0.05  # words and what is supposed behind them come as two entries: one interim
 RETRY_S: Final = 0.5
-KEPT_BYTES: Final = 20 * SECOND_BYTES  # of a participant: longer than a phrase
+KEPT_BYTES: Final = 60 * SECOND_BYTES  # of a participant: a phrase, and what a recogniser may lag behind
 ALL_KEPT_BYTES: Final = 8 << 20
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Meeting:
         self._now_of: dict[str, Voice] = {}  # by participant
         self._interims: dict[str, asyncio.TimerHandle] = {}  # by channel
         self._lost: set[str] = set()  # channels of which sound was lost, until some is taken again
-        self._is_full = False
+        self._is_full = self._is_over = False
         self._joining: set[asyncio.Task[None]] = set()
 
     def hear(self, chunk: Chunk) -> None:
@@ -113,6 +113,7 @@ class Meeting:
 
     def end(self) -> None:
         """Nothing more comes, of anybody: whatever there is becomes final."""
+        self._is_over = True
         for voice in self._channels.values():
             self._send_finals(voice, voice.phrases.flush(supposed=True))
         for timer in self._interims.values():
@@ -147,11 +148,11 @@ class Meeting:
         return min(resting, key=lambda voice: voice.sounded_at_ms, default=None)
 
     async def _join(self, voice: Voice) -> None:
-        while not voice.joined and not voice.refused:
+        while not voice.joined:
             try:
                 await self._speech.join(voice.channel, voice.lang)
             except DomainError as error:
-                if error.retry:
+                if error.retry and not self._is_over:
                     await asyncio.sleep(RETRY_S)
                     continue
                 voice.refused = True
@@ -195,7 +196,7 @@ class Meeting:
         elif kind == "hypothesis":
             self._send_finals(voice, *voice.supposed(data["words"]))
         elif kind == "speech":
-            voice.speaks(data["state"] == "started", int(data["ms"]))
+            voice.speaks(data["state"] == "started", int(data["ms"]), self._clock_ms())
             return
         elif kind == "flushed":
             voice.flushed()

@@ -11,6 +11,7 @@ from gateways.meetings.sound import KeptSound, SpokenTimes
 from gateways.meetings.wire import uuid7
 
 SILENT_MS: Final = 2000  # without new speech: what was said is a final
+TOLD_AFTER_MS: Final = 1000  # of silence, at most, its beginning is told where nothing lags
 LEFT_MS: Final = 60_000  # without sound: the channel rests, and another participant may have it
 WAITING_BYTES: Final = 20 * SECOND_BYTES  # of a participant whose channel is not open yet
 
@@ -72,10 +73,13 @@ class Voice:
         """Words came that may change."""
         return self.phrases.suppose(self._words(rows))
 
-    def speaks(self, speaking: bool, at_ms: int) -> None:
-        """Speech was heard to begin or to end, at this audio time."""
+    def speaks(self, speaking: bool, at_ms: int, now_ms: int) -> None:
+        """It is told now that speech began or ended at this audio time.
+
+        A recogniser that lags behind tells it late, and what was said since will be told as late.
+        """
         self._speaking = speaking
-        self._spoke_at_ms = self.times.at(at_ms)
+        self._spoke_at_ms = now_ms if speaking else max(self.times.at(at_ms), now_ms - TOLD_AFTER_MS)
 
     def ended(self) -> None:
         """All that came before a `leave` is text."""

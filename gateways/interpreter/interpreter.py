@@ -13,7 +13,7 @@ from django.conf import settings
 
 from asr.audio.pcm import RawFormat
 from asr.models import Session
-from asr.stream_options import AUTO_LANG
+from asr.stream_options import AUTO_LANG, StreamOptions
 from asr.text_stream import Text
 from gateways.common import background
 from gateways.common.outbox import Outbox
@@ -85,7 +85,10 @@ class Interpreter:
     async def run(self) -> None:
         """Until its text is over. Raises DomainError."""
         self._reading = asyncio.current_task()
-        session = await SpeechSession.open(kind=Session.Kind.STREAM, source_lang=_spoken(self.source_lang))
+        options = StreamOptions(pause_ms=TURN_ENDS_MS)
+        session = await SpeechSession.open(
+            kind=Session.Kind.STREAM, source_lang=self.source_lang, options=options
+        )
         background.spawn(self._speaker.load(self.audience.target_lang))
         delivering = background.spawn(self._deliver())
         metrics.SESSIONS.inc()

@@ -138,3 +138,15 @@ def test_speech_is_played_one_after_the_other_and_what_would_be_late_is_left_out
         list(mp3),
     )
     assert played == 2
+
+
+@pytest.mark.django_db
+def test_page_is_there_where_its_wire_is_and_asks_for_consent_where_that_is_required(client, env) -> None:
+    address = "/demo/interpreter?room=here"
+    assert b'id="consent"' not in client.get(address).content
+    env(consent_required=True, store_transcripts=False)
+    page = client.get(address).content
+    assert b'id="consent"' in page
+    assert b"Nothing is kept." in page
+    env(wires=["echo"])
+    assert client.get(address).status_code == 404

@@ -65,6 +65,17 @@ async def test_sound_of_every_rate_is_heard(interpreters, room, rate_hz):
         await page.until_finals(*scripted_words(1, 2))
 
 
+@pytest.mark.parametrize(("asked", "expected"), [({}, "auto"), ({"sourceLang": "fr-CH"}, "fr")])
+async def test_recogniser_is_told_what_is_spoken_or_finds_out(interpreters, room, asked, expected):
+    async with client(interpreters.port) as page:
+        await page.configured(roomId=room, **asked)
+        await page.speak(2.2)
+        await page.until_finals(*scripted_words(1, 1))
+        assert page.of("final")[0]["lang"] == {"auto": "en"}.get(expected, expected)
+        told = "SELECT source_lang, options FROM asr_session WHERE state IN ('starting', 'live')"
+        assert await asyncio.to_thread(interpreters.query, told) == [(expected, {"pause_ms": 1000})]
+
+
 async def test_last_words_of_who_has_gone_are_for_the_room(interpreters, room):
     async with client(interpreters.port) as listener:
         await listener.configured(roomId=room)

@@ -5,10 +5,13 @@ from typing import Any
 
 from celery import Celery, signals
 
+from config import broker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 PUBLISHED_WITHIN_S = 1.0  # kombu tries three times
 
+broker.install()
 app = Celery("souffleur")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

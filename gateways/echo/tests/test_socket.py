@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import requests
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from gateways.common.tests.documented import check_message
 from gateways.echo.limits import MESSAGE_BYTES
@@ -201,3 +201,21 @@ async def test_no_more_clients_than_there_may_be_and_a_place_is_free_again_when_
         async with client(stack) as late:
             await late.config()
     await until_all_are_gone(stack)
+
+
+async def test_nothing_behind_the_web_process_is_needed_and_who_lost_it_comes_back(stack):
+    async with client(stack) as one:
+        await one.config()
+        await asyncio.to_thread(stack.kill, await asyncio.to_thread(stack.pid, "redis"))
+        for number in range(20):
+            assert await one.echoed(number, LOUD) == list(LOUD)
+        await asyncio.to_thread(stack.kill, await asyncio.to_thread(stack.pid, "web"))
+        assert (await one.closed())[0] == 1006
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            with contextlib.suppress(OSError, InvalidHandshake):
+                async with client(stack) as again:
+                    await again.config()
+                    assert await again.echoed(1, LOUD) == list(LOUD)
+                    return
+            await asyncio.sleep(0.1)

@@ -1,6 +1,6 @@
-"""How far away is a server, and what does it make of hiss? python echo.py ws://127.0.0.1:8000 [SECONDS]
+"""How far away is a server, and what does it make of hiss? python echo.py ws://127.0.0.1:8000 (pip install websockets).
 
-Needs `pip install websockets`. Speaks the echo of docs/wires/interpreter.md: frames of 10 ms out, frames back.
+Speaks the echo of docs/wires/interpreter.md for five seconds: frames of 10 ms out, frames back.
 """
 
 import asyncio
@@ -15,28 +15,25 @@ from websockets.asyncio.client import connect
 FRAME = 480  # samples at 48 kHz
 
 
-async def main(server: str, seconds: float) -> None:
+async def listen(socket, delays_ms, peaks):
+    async for message in socket:
+        delays_ms.append(time.perf_counter() * 1000 - struct.unpack_from("<Id", message)[1])
+        peaks.append(max(map(abs, struct.unpack(f"<{FRAME}h", message[12:]))))
+
+
+async def main(server):
     hiss = struct.pack(f"<{FRAME}h", *(secrets.randbelow(1800) - 900 for _ in range(FRAME)))
     delays_ms, peaks = [], []
-
-    async def listen() -> None:
-        async for message in socket:
-            delays_ms.append(time.perf_counter() * 1000 - struct.unpack_from("<Id", message)[1])
-            peaks.append(max(map(abs, struct.unpack(f"<{FRAME}h", message[12:]))))
-
-    async with connect(f"{server}/ws-audio", compression=None) as socket:
+    async with connect(f"{server}/ws-audio", compression=None) as socket, asyncio.TaskGroup() as tasks:
         await socket.send(json.dumps({"type": "config", "sampleRate": 48000, "frameSize": FRAME}))
         print(await socket.recv())  # {"type":"ack"}
-        async with asyncio.timeout(seconds + 1), asyncio.TaskGroup() as tasks:
-            tasks.create_task(listen())
-            for number in range(int(seconds * 100)):
-                await socket.send(struct.pack("<Id", number, time.perf_counter() * 1000) + hiss)
-                await asyncio.sleep(0.01)
-            await socket.close()
-    delays_ms.sort()
-    print(
-        f"{len(delays_ms)} frames back, {delays_ms[len(delays_ms) // 2]:.1f} ms; loudest 900, at the end {peaks[-1]}"
-    )
+        tasks.create_task(listen(socket, delays_ms, peaks))
+        for number in range(500):
+            await socket.send(struct.pack("<Id", number, time.perf_counter() * 1000) + hiss)
+            await asyncio.sleep(0.01)
+        await socket.close()
+    median = sorted(delays_ms)[len(delays_ms) // 2]
+    print(f"{len(delays_ms)} of 500 frames back, {median:.1f} ms; peaks 900 → {peaks[-1]}")
 
 
-asyncio.run(main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 5.0))
+asyncio.run(main(sys.argv[1]))

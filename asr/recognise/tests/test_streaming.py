@@ -129,7 +129,7 @@ def test_a_successor_begins_behind_the_last_sentence_and_doubles_or_loses_nothin
 def test_concatenated_finals_are_the_words_in_order_of_time(model, policy):
     talk = speech.talk("talk_de_dev")
     recogniser = StreamingRecogniser(model, EngineOptions(language="de", policy=policy))
-    words = committed(drive(recogniser, talk.samples[: 20 * 16000], [300] * 60))
+    words = committed(drive(recogniser, talk.samples[: 20 * 16000], [1000] * 18))
     times = [(word.start_ms, word.end_ms) for word in words]
     assert times == sorted(times)
     assert all(start <= end for start, end in times)

@@ -113,10 +113,9 @@ class CpuMeter:
         totals: dict[str, float] = {}
         for process in self._stack.processes():
             with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()  # a child that has ended counts in its parent
+                times = process.cpu_times()
                 name = _program(process.cmdline())
-                spent_s = times.user + times.system + times.children_user + times.children_system
-                totals[name] = totals.get(name, 0.0) + spent_s
+                totals[name] = totals.get(name, 0.0) + times.user + times.system
         return totals
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import subprocess
 import sys
 import time
@@ -17,7 +18,6 @@ from asr.audio.samples import SAMPLES_PER_MS
 from asr.models import Session
 from asr.stream_options import StreamOptions
 from gateways.common.speech import SpeechSession
-from ops.bench.end_to_end import CpuMeter
 from ops.faults.stack import BASE_DIR, Stack
 from ops.measure.score import Row, RunFacts, Seen, score
 from ops.measure.talk import Talk
@@ -31,33 +31,27 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """A row for each stream, how one more was refused, and the cores that the whole stack used."""
+    """A row for each stream (whose CPU is not known: their processes end with them), and how one more was refused."""
 
     rows: list[Row]
     refused: str
-    cores: float
 
 
 def measure_streams(stack: Stack, talk: Talk, client: list[str]) -> Streams:
     """Run `client` (which calls `run_client`) in the stack's environment, and score what each stream was sent."""
-    cpu = CpuMeter(stack)
-    cpu.start()
-    began_s = time.monotonic()
     done = subprocess.run(
         [sys.executable, "manage.py", *client],
         cwd=BASE_DIR, env=stack.environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    cores = sum(cpu.stop(time.monotonic() - began_s).values())
     memory_bytes = sum(process.memory_info().rss for process in stack.processes())
     found = json.loads(done.stdout.splitlines()[-1])
     rows = []
     for number, entries in enumerate(found["streams"], 1):
         seen = seen_of(entries)
-        facts = RunFacts(
-            f"stream {number}", seen[-1].at_s if seen else 0.0, cores * talk.seconds, memory_bytes / MEGABYTE
-        )
+        at_s = seen[-1].at_s if seen else 0.0
+        facts = RunFacts(f"stream {number}", at_s, math.nan, memory_bytes / MEGABYTE)
         rows.append(score(talk, seen, (), facts))
-    return Streams(rows, found["refused"], cores)
+    return Streams(rows, found["refused"])
 
 
 def seen_of(entries: Iterable[tuple[float, str, str]]) -> list[Seen]:

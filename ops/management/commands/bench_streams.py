@@ -65,4 +65,4 @@ class Command(BaseCommand):
             self.stdout.write(bench.json_line(row))
         Console(width=200).print(bench.table(found.rows))
         refused = f"one more was refused ({found.refused})" if found.refused else "none was refused"
-        self.stdout.write(f"{len(found.rows)} streams; {refused}; {found.cores:.2f} cores")
+        self.stdout.write(f"{len(found.rows)} streams; {refused}")

@@ -163,6 +163,14 @@ class TestTalks:
             (deadline, no_start, 1008, ""),
         ]
 
+    async def test_twin_s_client_that_sends_thousands_of_tiny_pieces_is_slowed_and_heard(self, stack):
+        sound = b"".join(halves(2))
+        async with twin(stack.url) as socket:
+            await socket.send(start(), *(sound[at : at + 12] for at in range(0, len(sound), 12)))
+            await socket.finish()
+            assert await socket.end() == ({"type": "completed"}, 1000, "completed")
+        assert socket.text == told(2)
+
     async def test_who_says_nothing_but_goodbye_is_let_go(self, stack):
         async with stream(stack.current) as call:
             await call.finish()

@@ -39,7 +39,10 @@ class Command(BaseCommand):
         parser.add_argument("--sentences", type=int, default=0, help="in place of that: a talk of so many")
         parser.add_argument("--hours", type=int, default=0, help="in place of that: a talk of so many hours")
         parser.add_argument(
-            "--view", choices=("transcript", "captions"), default="transcript", help="through the hours"
+            "--view",
+            choices=("transcript", "captions"),
+            default="transcript",
+            help="through the hours; captions roll no faster than can be read, so there they fall behind",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -13,7 +13,7 @@ from gateways.common.outbox import Close
 from gateways.conference import refusals
 from gateways.conference.feed import Member, RoomFeed, follow, unfollow
 from gateways.conference.host import HostSocket
-from gateways.conference.refusals import Refusal
+from gateways.conference.refusals import Refusal, Refused
 from gateways.conference.request import parse
 from rooms.errors import DomainError
 from rooms.models import ROOM_CODE, passes
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 class RoomConsumer(SocketConsumer):
     """One browser in a room."""
 
-    expected = (Refusal, DomainError)
+    expected = (Refused, DomainError)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -117,8 +117,10 @@ class RoomConsumer(SocketConsumer):
             await readers().release(*self._wanted)
 
     async def _refuse(self, error: Exception | None) -> None:
-        known = refusals.of_error(error) if isinstance(error, DomainError) else error
-        await self.refuse(known if isinstance(known, Refusal) else refusals.INTERNAL)
+        if isinstance(error, DomainError):
+            await self.refuse(refusals.of_error(error))
+        else:
+            await self.refuse(error.refusal if isinstance(error, Refused) else refusals.INTERNAL)
 
     async def _send_chunk(self, chunk: str) -> None:
         if not self._gone and not self._closing:

@@ -12,13 +12,21 @@ POLICY_VIOLATION = 1008
 NORMAL = 1000
 
 
-@dataclass(frozen=True)
-class Refusal(Exception):
+@dataclass(frozen=True, slots=True)
+class Refusal:
     """Close the socket with this code and reason; `name`: what the log calls it."""
 
     code: int
     reason: str
     name: str
+
+
+class Refused(Exception):
+    """Raised with a refusal, anew each time: an exception that is raised again keeps every traceback that it had."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.name)
+        self.refusal = refusal
 
 
 NO_ROLE = Refusal(UNSUPPORTED_DATA, "No desired role found in url", "no_role")

@@ -14,6 +14,7 @@ from asr.rooms.selectors import open_session
 from asr.rooms.services import recordable_room
 from gateways.common.origin import origin_allowed
 from gateways.conference import refusals
+from gateways.conference.refusals import Refused
 from rooms.access import Identity, identify
 from rooms.address import caller_address
 from rooms.consent import usable_consent
@@ -47,7 +48,7 @@ class SocketRequest:
 
 
 async def parse(scope: dict[str, Any]) -> SocketRequest:
-    """Check role, target, host's key, source, preferences, room, languages. Raises Refusal or DomainError."""
+    """Check role, target, host's key, source, preferences, room, languages. Raises Refused or DomainError."""
     request: SocketRequest = await database_sync_to_async(_parse)(scope)
     return request
 
@@ -56,9 +57,9 @@ def _parse(scope: dict[str, Any]) -> SocketRequest:
     route = {key: value or "" for key, value in scope["url_route"]["kwargs"].items()}
     role, code = route.get("role", ""), route.get("room_code", "")
     if role not in ("host", "client"):
-        raise refusals.NO_ROLE
+        raise Refused(refusals.NO_ROLE)
     if not route.get("target_lang"):
-        raise refusals.NO_TARGET
+        raise Refused(refusals.NO_TARGET)
     if role == "client":
         return _viewer(code, route)
     return _host(code, route, scope)
@@ -66,11 +67,11 @@ def _parse(scope: dict[str, Any]) -> SocketRequest:
 
 def _viewer(code: str, route: dict[str, str]) -> SocketRequest:
     if not route.get("source_lang"):
-        raise refusals.NO_SOURCE
+        raise Refused(refusals.NO_SOURCE)
     room = recordable_room(code)
     opened = open_session(room.pk)
     if opened is None:
-        raise refusals.NOT_ACTIVE
+        raise Refused(refusals.NOT_ACTIVE)
     _check_target(route["target_lang"])
     return SocketRequest(
         code, "client", "", route["target_lang"], room_id=room.pk, broadcast=opened.part.broadcast
@@ -83,14 +84,14 @@ def _host(code: str, route: dict[str, str], scope: dict[str, Any]) -> SocketRequ
     ours = query.get("consent", [""])[0]  # our own page: signed in by its session, and asked before
     identity = _identity(cookies, scope, by_session=bool(ours))
     if not route.get("source_lang"):
-        raise refusals.NO_SOURCE
+        raise Refused(refusals.NO_SOURCE)
     preferences = None if ours else _preferences(code, cookies)
     room = recordable_room(code)
     consent_id = None
     if preferences is None:
         preferences, consent_id = _consented(room, ours, identity)
     if route["source_lang"] not in settings.ENV.source_langs:
-        raise refusals.unsupported_source(route["source_lang"])
+        raise Refused(refusals.unsupported_source(route["source_lang"]))
     _check_target(route["target_lang"])
     recorder = query.get("recorder", [""])[0]
     return SocketRequest(
@@ -107,7 +108,7 @@ def _preferences(code: str, cookies: dict[str, str]) -> tuple[bool, bool]:
     store = _BOOLEANS.get(cookies.get(f"{code}-allow_store", "").lower())
     public = _BOOLEANS.get(cookies.get(f"{code}-allow_client_download", "").lower())
     if store is None or public is None:
-        raise refusals.NO_PREFERENCES
+        raise Refused(refusals.NO_PREFERENCES)
     return store, public
 
 
@@ -117,14 +118,14 @@ def _consented(room: Room, consent_id: str, identity: Identity) -> tuple[tuple[b
             int(consent_id) if _ID.fullmatch(consent_id) else 0, room=room, user_id=identity.user_id
         )
     except Forbidden:
-        raise refusals.NO_PREFERENCES from None
+        raise Refused(refusals.NO_PREFERENCES) from None
     return (consent.keep_text, consent.public), consent.pk
 
 
 def _identity(cookies: dict[str, str], scope: dict[str, Any], *, by_session: bool) -> Identity:
     headers = dict(scope["headers"])
     if not origin_allowed(headers.get(b"origin", b"").decode("latin-1")):
-        raise refusals.NO_KEY
+        raise Refused(refusals.NO_KEY)
     peer = (scope.get("client") or [None])[0]
     forwarded_for = headers.get(b"x-forwarded-for", b"").decode("latin-1")
     try:
@@ -137,7 +138,7 @@ def _identity(cookies: dict[str, str], scope: dict[str, Any], *, by_session: boo
     except DomainError as error:
         if error.retry:  # nobody knows whether the key is good: a browser must not throw it away
             raise
-        raise refusals.NO_KEY from error
+        raise Refused(refusals.NO_KEY) from error
 
 
 def _as_utf8(text: str) -> str:
@@ -150,4 +151,4 @@ def _as_utf8(text: str) -> str:
 
 def _check_target(lang: str) -> None:
     if lang not in target_langs():
-        raise refusals.unsupported_target(lang)
+        raise Refused(refusals.unsupported_target(lang))

@@ -26,6 +26,7 @@ from rooms.people import Power
 
 logger = logging.getLogger(__name__)
 
+NO_LOGIN, NO_PERSON = "no_such_login", "no_such_person"  # of `make_key`, whose command has the words
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 
@@ -76,11 +77,9 @@ def make_key(name: str, *, lifetime: timedelta) -> Login:
     Raises NotFound (`no_such_login`, `no_such_person`).
     """
     known = next((login for login in people.configured_logins() if login.name == name), None)
-    if known is None:
-        raise NotFound("no_such_login")
-    person = people.person_of(known)
-    if person is None:
-        raise NotFound("no_such_person")
+    person = None if known is None else people.person_of(known)
+    if known is None or person is None:
+        raise NotFound(NO_LOGIN if known is None else NO_PERSON)
     return _new_key(known, *person, lifetime)
 
 

@@ -2,8 +2,8 @@
 
 1. Limits: uvicorn's `ws_max_size` is one for all; here it is the path's. What is unfinished is bounded over all sockets, and
    a read that holds thousands of tiny messages is parsed as the application takes them.
-2. Ends: uvicorn closes the connection at once where a peer sent too much, which then never reads why; here only our side is closed,
-   and what is under way is read off until the peer has closed its own. A connection whose peer does not read ends all the same. With `drain` in a close the application goes on
+2. Ends: uvicorn closes the connection at once where a peer sent too much, which then never reads why; here what is under way is
+   read off, then our side alone is closed, and the peer's end is waited for. A connection whose peer does not read ends all the same. With `drain` in a close the application goes on
    receiving until the peer has answered.
 3. Pings by one timer for all (keepalive.py); the answers are not even parsed.
 4. A way to write at once (`writer_of` in gateways/common/outbox.py): a text that thousands get is framed once, and no coroutine runs
@@ -40,6 +40,7 @@ from gateways.common.outbox import WRITE
 
 PARSED_AT_ONCE_BYTES = 16 * 1024
 UNTAKEN_MESSAGES = 256
+SILENT_FOR_S = 0.5
 UNSENT_BYTES = (
     16 * 1024
 )  # the kernel would take 2.6 MB for a slow peer: minutes of states that nobody wants any more
@@ -72,6 +73,7 @@ class CaptionSocket(WebSocketsSansIOProtocol):
         self._between_frames = False  # False where that is not known
         self._scope_offers_write = False
         self.pinged_at: int | None = None
+        self._silence_timer: asyncio.TimerHandle | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -100,6 +102,7 @@ class CaptionSocket(WebSocketsSansIOProtocol):
         if self._between_frames and is_empty_pong(data):
             return
         if self._failed:
+            self._await_silence()
             return
         if self.handshake_initiated:
             self._between_frames = self._between_frames and ends_a_frame(data)
@@ -193,8 +196,7 @@ class CaptionSocket(WebSocketsSansIOProtocol):
             self.transport.abort()
         else:
             self._await_end(sent.code, sent.reason)
-            if self.transport.can_write_eof() and not self.transport.is_closing():
-                self.transport.write_eof()
+            self._await_silence()
 
     def _say_the_limit(self) -> None:
         """In the words that clients know, which are Autobahn's."""
@@ -205,6 +207,16 @@ class CaptionSocket(WebSocketsSansIOProtocol):
             self.conn.close_sent = Close(CloseCode.MESSAGE_TOO_BIG, reason)
             self.conn.data_to_send()
             self.conn.send_frame(Frame(Opcode.CLOSE, self.conn.close_sent.serialize()))
+
+    def _await_silence(self) -> None:
+        """Then our side is closed. Not before: asyncio's clients stumble over an end that comes while they write."""
+        if self._silence_timer is not None:
+            self._silence_timer.cancel()
+        self._silence_timer = self.loop.call_later(SILENT_FOR_S, self._close_our_side)
+
+    def _close_our_side(self) -> None:
+        if self.transport.can_write_eof() and not self.transport.is_closing():
+            self.transport.write_eof()
 
     def _await_end(self, code: int, reason: str) -> None:
         self.stop_keepalive()
@@ -255,5 +267,6 @@ class CaptionSocket(WebSocketsSansIOProtocol):
         if self._scope_offers_write:
             del self._extensions()[WRITE]  # or only the garbage collector would find either
         super().connection_lost(exc)
-        if self._abort_timer is not None:
-            self._abort_timer.cancel()
+        for timer in (self._abort_timer, self._silence_timer):
+            if timer is not None:
+                timer.cancel()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import grpc
 from grpc import aio
@@ -15,6 +16,8 @@ from gateways.speech.messages import PACKAGE, generation
 from gateways.speech.pieces import Piece, Update
 from gateways.speech.ports import Name
 from gateways.speech.servicer import CONSENT, LANGUAGE
+
+OPEN_WITHIN_S: Final = 2.0  # servers before us say nothing before their first text
 
 
 class ClientRefused(Exception):
@@ -41,23 +44,36 @@ async def recognise(chunks: Iterable[bytes], options: ClientOptions) -> AsyncGen
     if options.lang:
         metadata.append((LANGUAGE, options.lang))
     async with aio.insecure_channel(options.target) as channel:
+        opened = asyncio.Event()
         call = channel.stream_stream(f"/{PACKAGE}.{dialect.method}")(
-            _requests(dialect, chunks, options), metadata=metadata
+            _requests(dialect, chunks, options, opened), metadata=metadata
         )
+        waiting = asyncio.create_task(_wait_until_open(call, opened))
         try:
             async for answer in call:
                 yield dialect.update(answer)
         except grpc.RpcError as error:
             raise ClientRefused(f"{error.code().name}: {error.details()}") from error
+        finally:
+            waiting.cancel()
+
+
+async def _wait_until_open(call: Any, opened: asyncio.Event) -> None:
+    """Whoever writes on while the server refuses reads "Internal error from Core" instead of its reason."""
+    with contextlib.suppress(TimeoutError, grpc.RpcError):
+        async with asyncio.timeout(OPEN_WITHIN_S):
+            await call.initial_metadata()
+    opened.set()
 
 
 async def _requests(
-    dialect: _Current | _Older, chunks: Iterable[bytes], options: ClientOptions
+    dialect: _Current | _Older, chunks: Iterable[bytes], options: ClientOptions, opened: asyncio.Event
 ) -> AsyncIterator[bytes]:
-    """A chunk is sent when it would have been spoken."""
+    """A chunk is sent when it would have been spoken; the second message once the server has taken the first."""
     began = time.monotonic()
     for first in dialect.first():
         yield first
+        await opened.wait()
     number, pieces = 0, iter(chunks)
     while (chunk := await asyncio.to_thread(next, pieces, None)) is not None:  # a microphone waits
         number += 1
@@ -65,6 +81,7 @@ async def _requests(
             due = began + number * options.chunk_ms / 1000 / options.speed
             await asyncio.sleep(max(0.0, due - time.monotonic()))
         yield dialect.chunk(chunk)
+        await opened.wait()
 
 
 class _Current:

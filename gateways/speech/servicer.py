@@ -105,6 +105,9 @@ class Streams:
             lang = metadata.get(LANGUAGE) or self._terms.lang
             stream = await SpeechStream.open(start.raw_format, lang=lang, options=self._terms.options)
             try:
+                await context.send_initial_metadata(
+                    ()
+                )  # it is open: a client may wait for it before it says more
                 await self._converse(Conversation(dialog, context, stream, start))
             finally:
                 await stream.close()

@@ -386,7 +386,7 @@ def test_languages_on_offer_are_what_can_be_made_and_never_shrink_for_a_blip(env
 
 def test_with_nothing_configured_bergamot_serves_english_and_portuguese(env):
     env(translation_engines=[], libretranslate_url="", source_langs=["en", "de"])
-    assert [engine.name for engine in chain.engines()] == ["bergamot"]
+    assert [engine.name for engine in chain.engines()] == ["bergamot", "pivot"]
     assert selectors._target_langs() == ["de", "en", "pt"]
     part = spoken_part()
     say(part, "Good morning.")

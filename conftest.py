@@ -38,8 +38,8 @@ def admin_user(db: None) -> User:
 
 
 @pytest.fixture
-def env(settings: Any, django_db_setup: None) -> Callable[..., None]:
-    """Change settings of the environment for one test. The database is there before: it is seeded with the environment's logins."""
+def env(settings: Any) -> Callable[..., None]:
+    """Change settings of the environment for one test."""
 
     def change(**values: Any) -> None:
         settings.ENV = settings.ENV.model_copy(update=values)

@@ -135,6 +135,9 @@ def lost_postgres(transactional_db, tmp_path):
     connection.settings_dict["HOST"] = host
 
 
+@pytest.mark.django_db(
+    transaction=True
+)  # by the mark, which comes first: emptied, the database is seeded with the logins of the moment
 class TestWithoutPostgres:
     def test_good_key_stays_good(self, lost_postgres):
         key = access.login("ada's", None, ADDRESS).key

@@ -11,8 +11,6 @@ import wave
 
 from websockets.asyncio.client import connect
 
-SAID = "conversation.item.input_audio_transcription"
-
 
 async def speak(socket, file):
     while data := file.readframes(file.getframerate() // 10):
@@ -25,15 +23,13 @@ async def speak(socket, file):
 async def main(server, key, path):
     headers = {"Authorization": f"Bearer {key}"}
     with wave.open(path) as file:
-        sound = {"format": {"type": "audio/pcm", "rate": file.getframerate()}, "turn_detection": None}
-        session = {
-            "type": "transcription",
-            "audio": {"input": {**sound, "transcription": {"language": "en"}}},
-        }
+        pcm = {"type": "audio/pcm", "rate": file.getframerate()}
+        heard = {"format": pcm, "turn_detection": None, "transcription": {"language": "en"}}
+        session = {"type": "transcription", "audio": {"input": heard}}
         async with connect(f"{server}/v1/realtime?consent=1", additional_headers=headers) as socket:
             await socket.send(json.dumps({"type": "session.update", "session": session}))
             speaking = asyncio.create_task(speak(socket, file))
-            while (event := json.loads(await socket.recv()))["type"] not in ("error", f"{SAID}.completed"):
+            while not (event := json.loads(await socket.recv()))["type"].endswith(("error", ".completed")):
                 print(event.get("delta", ""), end="", flush=True)  # confirmed words: none is taken back
             print(event.get("error", ""))
             speaking.cancel()

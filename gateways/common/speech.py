@@ -17,7 +17,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from channels.db import database_sync_to_async
 from django.conf import settings
@@ -43,7 +43,6 @@ _SIGNALS: Final = ("end", "flush")  # what carries no sound
 READ_BLOCK_MS: Final = 1000
 CLOSED_WITHIN_READS: Final = 2
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)

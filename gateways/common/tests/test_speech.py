@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import connections
 
 from asr.audio.pcm import RawFormat
 from asr.models import Session
-from asr.redis_clients import async_client, close_async_clients
+from asr.redis_clients import async_client
 from asr.sessions import slots_taken
 from asr.tests.gateway import WITHIN_S, noise, process, spoken
 from asr.tests.make import slots
@@ -20,24 +19,16 @@ from gateways.common import background
 from gateways.common.consent import require_consent
 from gateways.common.keys import identified, key_in
 from gateways.common.speech import QUEUED_BYTES, SpeechSession
+from gateways.common.tests.loops import run
 from rooms import access
 from rooms.errors import Forbidden, NoCapacity, Unauthenticated
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def run(work):
-    async def whole():
-        try:
-            return await asyncio.wait_for(work, WITHIN_S)
-        finally:
-            if left := background.running():
-                await asyncio.wait(left, timeout=WITHIN_S)
-            await close_async_clients()
-            await database_sync_to_async(connections.close_all)()
-
+@pytest.fixture(autouse=True)
+def _slots():
     slots(3)
-    return asyncio.run(whole())
 
 
 async def opened(kind=Session.Kind.STREAM):

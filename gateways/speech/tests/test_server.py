@@ -8,18 +8,16 @@ import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.core.management import CommandError, call_command
-from django.db import connections
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from asr.audio.recorder import NotAudioError
 from asr.audio.tests.recordings import as_wav, tones
 from asr.models import Session
-from asr.redis_clients import close_async_clients
 from asr.stream_options import StreamOptions
 from asr.tests.make import slots
 from config.management.commands import speech_server
-from gateways.common import background
+from gateways.common.tests.loops import run
 from gateways.speech.consumer import TranscribeConsumer
 from gateways.speech.messages import generation
 from gateways.speech.ports import Port
@@ -30,19 +28,6 @@ from gateways.speech.warm_up import warm_up
 
 OLDER_CHUNK = generation("older").message("AudioChunk")(samples=[0.1] * 160).SerializeToString()
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def run(work):
-    async def whole():
-        try:
-            return await asyncio.wait_for(work, WITHIN_S)
-        finally:
-            if left := background.running():
-                await asyncio.wait(left, timeout=WITHIN_S)
-            await close_async_clients()
-            await database_sync_to_async(connections.close_all)()
-
-    return asyncio.run(whole())
 
 
 @asynccontextmanager

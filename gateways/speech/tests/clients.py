@@ -71,9 +71,14 @@ class Stream:
         """Go on with empty audio, however slow the machine is."""
         self._staying = asyncio.create_task(stay(lambda: self.send(audio(b""))))
 
+    async def hush(self):
+        """No more audio, and no goodbye: a write that crosses the server's status becomes "Internal error from Core"."""
+        async with self._writing:  # a write that is cancelled cancels the call
+            if self._staying is not None:
+                self._staying.cancel()
+
     async def finish(self):
-        if self._staying is not None:
-            self._staying.cancel()
+        await self.hush()
         async with self._writing:
             await self._call.done_writing()
 

@@ -375,6 +375,7 @@ class TestCommands:
                     each.stay()
                     await each.until(lambda each=each: each.answers)
                 await last.finish()
+                await call.hush()
                 server.terminate()
                 assert await last.status() == ("OK", "")  # it had said everything
                 assert await call.status() == ("UNAVAILABLE", "The server is restarting: connect again")

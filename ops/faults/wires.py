@@ -59,6 +59,11 @@ def kill_redis(stack: Stack) -> None:
     stack.kill(stack.pid("redis"))
 
 
+def kill_postgresql(stack: Stack) -> None:
+    """It is started again."""
+    stack.kill(stack.pid("postgres"))
+
+
 def kill_gateways(stack: Stack) -> None:
     """Both processes that clients are connected to."""
     for program in ("web", "speech"):
@@ -68,6 +73,7 @@ def kill_gateways(stack: Stack) -> None:
 FAULTS: dict[str, Callable[[Stack], None]] = {
     "recognisers killed": kill_recognisers,
     "Redis killed": kill_redis,
+    "PostgreSQL killed": kill_postgresql,
     "web and speech killed": kill_gateways,
 }
 

@@ -75,7 +75,7 @@ function reconcile() {
 
 // --- older text
 
-const pages = new History(captions);
+const pages = new History(captions, reading);
 const older = (then) => pages.older(then);
 const search = new Search(transcript, { older });
 

@@ -42,7 +42,7 @@ class Command(BaseCommand):
             "--view",
             choices=("transcript", "captions"),
             default="transcript",
-            help="through the hours; captions roll no faster than can be read, so there they fall behind",
+            help="through the hours",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -92,11 +92,16 @@ def _tasks_table(found: list[Tasks], sentences: int) -> Table:
 
 def _hours_table(found: list[Hour]) -> Table:
     table = Table(title="A page that stays open")
-    for heading in ("hour", "sentences", "heap, MB", "nodes", "listeners"):
+    for heading in ("hour", "sentences said", "shown", "heap, MB", "nodes", "listeners"):
         table.add_column(heading, justify="right")
     for one in found:
         table.add_row(
-            str(one.hour), str(one.sentences), f"{one.heap_mb:.1f}", str(one.nodes), str(one.listeners)
+            str(one.hour),
+            str(one.sentences),
+            str(one.shown),
+            f"{one.heap_mb:.1f}",
+            str(one.nodes),
+            str(one.listeners),
         )
     return table
 

@@ -11,9 +11,9 @@ export class History {
   #at = performance.now();
   #timer = 0;
 
-  constructor(captions) {
+  constructor(captions, reading) {
     this.#captions = captions;
-    captions.addEventListener("history", () => this.#answered());
+    reading.addEventListener("page", () => this.#answered());
     captions.addEventListener("status", () => this.#forget()); // a broken connection answers nothing any more
   }
 
@@ -35,7 +35,7 @@ export class History {
   #answered() {
     const waiting = this.#waiting ?? [];
     this.#waiting = null;
-    setTimeout(() => waiting.forEach((then) => then()), 0); // when its sentences are on the page
+    waiting.forEach((then) => then());
   }
 
   #forget() {

@@ -1,6 +1,7 @@
 /** From what the client knows to what this reader is shown: as it is read, at this reader's pace, behind their offset.
  *
- * Events: "text", detail {fresh, changed: [item], removed: [key]} (items.js); "unfinished" (see `unfinished`), behind each "text", too.
+ * Events: "text", detail {fresh, changed: [item], removed: [key]} (items.js); "unfinished" (see `unfinished`), behind each "text", too;
+ * "page": all sentences of a page of older text were told.
  */
 
 import { sentenceItem, unfinishedItem } from "./items.js";
@@ -9,6 +10,7 @@ import { keyOf, placeOf } from "./text.js";
 
 const TRANSLATION_WITHIN_MS = 12_000; // a steady reader waits for it so long, then reads what was spoken
 const HELD_AT_FIRST = 3;
+const CHANGES_AT_ONCE = 50; // a frame of a slow phone has no time for more
 const SENTENCE_WITHIN_MS = 1500; // it comes on another way than its unfinished words, a little before or after
 
 export class Reading extends EventTarget {
@@ -27,6 +29,7 @@ export class Reading extends EventTarget {
   #fresh = true;
   #first = Infinity;
   #scheduled = false;
+  #isPaged = false; // a page of older text has come
 
   /** `style`: the reader's, read anew at each change. */
   constructor(captions, style) {
@@ -35,7 +38,7 @@ export class Reading extends EventTarget {
     captions.addEventListener("hello", ({ detail }) => this.#hello(detail));
     captions.addEventListener("versions", () => this.#replayed());
     for (const type of ["sentence", "removed"]) captions.addEventListener(type, ({ detail }) => this.#row(detail));
-    captions.addEventListener("history", () => this.#flush()); // who asked for it finds it there
+    captions.addEventListener("history", () => this.#paged());
     captions.addEventListener("state", ({ detail }) => detail.state === "closed" && this.#silence());
     captions.addEventListener("partial", () => this.#passing((words) => this.#takePartial(words), this.#model.partial));
     captions.addEventListener("draft", () => this.#passing((words) => this.#takeDraft(words), this.#model.draft));
@@ -83,7 +86,7 @@ export class Reading extends EventTarget {
     this.#replaying = true;
     this.#silence();
     if (resumed) return;
-    this.#fresh = true;
+    [this.#fresh, this.#isPaged] = [true, false];
     this.#dirty.clear();
     this.#later.clear();
     for (const timer of this.#held.values()) clearTimeout(timer);
@@ -204,11 +207,16 @@ export class Reading extends EventTarget {
     else setTimeout(flush, 200);
   }
 
+  #paged() {
+    this.#isPaged = true;
+    this.#schedule();
+  }
+
   #flush() {
     if (this.#fresh) return;
     const limit = Math.min(...this.#held.keys());
-    const keys = [...this.#dirty, ...this.#behind];
-    this.#dirty.clear();
+    const keys = [...[...this.#dirty].slice(0, CHANGES_AT_ONCE), ...this.#behind];
+    for (const key of keys) this.#dirty.delete(key);
     this.#behind.clear();
     const [changed, removed] = [new Map(), new Set()];
     for (const key of keys) {
@@ -218,6 +226,9 @@ export class Reading extends EventTarget {
     for (const key of changed.keys()) removed.delete(key);
     if (changed.size || removed.size) this.#dispatch({ fresh: false, changed: [...changed.values()], removed: [...removed] });
     this.dispatchEvent(new Event("unfinished"));
+    if (this.#dirty.size) return this.#schedule();
+    if (this.#isPaged) this.dispatchEvent(new Event("page"));
+    this.#isPaged = false;
   }
 
   /** A place may be a piece of a sentence that begins before it, or may have taken the first piece away from one. */

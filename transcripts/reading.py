@@ -1,8 +1,7 @@
 """A stored transcript, read whole: its parts, its languages, its sentences with their translations."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import groupby
 
 from django.db.models import Exists, OuterRef
 
@@ -11,6 +10,7 @@ from rooms.errors import Forbidden, NotFound
 from rooms.models import Room
 from transcripts.models import Part, Sentence, Track
 from transcripts.selectors import readable_parts
+from transcripts.sentences import in_sentences
 from transcripts.text import joined
 
 
@@ -98,18 +98,8 @@ def sentences_of(part: Part, langs: Collection[str]) -> list[ReadSentence]:
         else:
             translated[lang, index] = (text, of_version)
     others = sorted(wanted - {part.source_lang})
-    return [_whole(pieces, part.source_lang, others, translated) for pieces in _sentences(spoken)]
-
-
-def _sentences(rows: list[Sentence]) -> Iterator[list[Sentence]]:
-    """Pieces of one sentence together; one goes on in the next index only, which may have been removed."""
-    starts, number = {}, 0
-    for before, row in zip([None, *rows], rows, strict=False):
-        if before is None or before.ends or row.index != before.index + 1:
-            number += 1
-        starts[row.index] = number
-    for _, pieces in groupby(rows, key=lambda row: starts[row.index]):
-        yield list(pieces)
+    sentences = in_sentences(spoken, lambda row: (part.pk, row.index))
+    return [_whole(pieces, part.source_lang, others, translated) for pieces in sentences]
 
 
 def _whole(

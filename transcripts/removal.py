@@ -14,19 +14,14 @@ from rooms.models import Consent, Room
 from transcripts import live
 from transcripts.events import PartDeleted, SentenceRemoved
 from transcripts.models import Part, PartDeletion, RoomState, Sentence, SentenceRevision, Track
-from transcripts.revisions import (
-    Editor,
-    forget_earlier_texts,
-    note_revision,
-    refuse_outdated,
-    whole_sentence,
-)
+from transcripts.pieces import whole_sentence
+from transcripts.revisions import Editor, forget_earlier_texts, note_revision, refuse_outdated
 from transcripts.signals import about_to_delete
 
 
 @transaction.atomic
 def remove_sentence(sentence: Sentence, *, seen_version: int | None = None, by: Editor | None = None) -> None:
-    """Take a sentence back, one that was spoken with all of its translations, a long one with all of its pieces.
+    """Take a sentence back with all of its pieces, one that was spoken with all of its translations.
 
     Its text is gone at once, also from its history. Idempotent. `seen_version`, `by`: see `correct_sentence`.
     """
@@ -34,10 +29,9 @@ def remove_sentence(sentence: Sentence, *, seen_version: int | None = None, by: 
     row = Sentence.with_removed.get(pk=sentence.pk)
     if row.removed_at is None:
         refuse_outdated(row, seen_version)
-    indexes = [piece.index for piece in whole_sentence(row)] if row.of_version is None else [row.index]
-    rows = Sentence.objects.filter(part_id=row.part_id, index__in=indexes)
+    rows = Sentence.objects.filter(part=row.part_id, index__in=[piece.index for piece in whole_sentence(row)])
     if row.of_version is not None:
-        rows = rows.filter(pk=row.pk)
+        rows = rows.filter(track=row.track_id)
     _remove(rows, room_id=sentence.part.room_id, by=by)
 
 
@@ -141,7 +135,10 @@ def _note_deletion(room_id: int, part_id: int) -> None:
 
 @transaction.atomic
 def _remove(rows: QuerySet[Sentence], *, room_id: int, by: Editor | None = None) -> None:
-    """Leave tombstones of these sentences of a room, and publish the removals."""
+    """Leave tombstones of these sentences of a room, and publish the removals.
+
+    What is said of a removed sentence afterwards does not belong to its tombstones: they end.
+    """
     while True:
         before = transaction.savepoint()
         tracks = {track.pk: track for track in locked(Track.objects.filter(room_id=room_id))}
@@ -159,9 +156,9 @@ def _remove(rows: QuerySet[Sentence], *, room_id: int, by: Editor | None = None)
     for row in found:
         track = tracks[row.track_id]
         track.version += 1
-        row.text, row.removed_at, row.version = "", now, track.version
+        row.text, row.removed_at, row.version, row.ends = "", now, track.version, True
         removed[track.pk].append(SentenceRemoved(track.lang, row.version, row.part.number, row.index))
-    Sentence.with_removed.bulk_update(found, ["text", "removed_at", "version"], batch_size=500)
+    Sentence.with_removed.bulk_update(found, ["text", "removed_at", "version", "ends"], batch_size=500)
     Track.objects.bulk_update([tracks[pk] for pk in removed], ["version"])
     for pk, events in removed.items():
         transaction.on_commit(partial(live.publish_track, room_id, tracks[pk].lang, events))

@@ -23,16 +23,6 @@ def refuse_outdated(row: Sentence, seen_version: int | None) -> None:
         raise Conflict("sentence_changed", version=row.version)
 
 
-def whole_sentence(row: Sentence) -> list[Sentence]:
-    """All pieces of a spoken sentence that was stored in several (`ends`), in order; the row itself is among them."""
-    here = Sentence.with_removed.filter(part_id=row.part_id, track_id=row.track_id)
-    before = here.filter(index__lt=row.index, ends=True).order_by("-index").values_list("index", flat=True)
-    last = here.filter(index__gte=row.index, ends=True).order_by("index").values_list("index", flat=True)
-    first, end = before.first(), last.first()
-    pieces = here if first is None else here.filter(index__gt=first)
-    return list((pieces if end is None else pieces.filter(index__lte=end)).order_by("index"))
-
-
 def note_revision(rows: Collection[Sentence], action: SentenceRevision.Action, by: Editor | None) -> None:
     """Remember what these sentences were before. The caller holds their locks."""
     if by is None:

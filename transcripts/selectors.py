@@ -13,7 +13,10 @@ from rooms.selectors import ComingTalk, comes_next
 from transcripts.events import Durable, SentenceChanged, SentenceRemoved
 from transcripts.exports.text import TextLine, TextPart, render_text
 from transcripts.models import Part, RoomState, Sentence, Track
+from transcripts.pieces import behind, newest_of, spoken_in
+from transcripts.sentences import in_sentences
 from transcripts.services import sentence_changed
+from transcripts.text import joined
 
 REPLAY_MOST = 500  # sentences read at once
 PUBLIC = Q(store=True, public=True, room__do_not_record=False)  # of a part: everybody may read it
@@ -61,8 +64,7 @@ def first_part(room_id: int, broadcast: int) -> int:
 
 def next_index(part: Part) -> int:
     """The index of the next sentence that is spoken in `part`; those that were removed keep theirs."""
-    spoken = Sentence.with_removed.filter(part=part, track__room=part.room_id, track__lang=part.source_lang)
-    last = spoken.order_by("-index").values_list("index", flat=True).first()
+    last = spoken_in(part).order_by("-index").values_list("index", flat=True).first()
     return 0 if last is None else last + 1
 
 
@@ -105,9 +107,9 @@ def readable_broadcasts(room_id: int) -> set[int]:
 def sentences_before(
     room_id: int, *, before: tuple[int, int], count: int, lang: str
 ) -> tuple[int, list[SentenceChanged]]:
-    """The `count` places before (part, index) with a sentence that everybody may read, and what is there in reading order.
+    """The `count` whole sentences before (part, index) that everybody may read, piece by piece in reading order.
 
-    At each place: as it was spoken, in whichever language, and in `lang`. How many places, and their sentences.
+    Each as it was spoken, in whichever language, and in `lang`. How many sentences, and their pieces.
     """
     number, index = before
     readable = Sentence.objects.filter(
@@ -116,41 +118,37 @@ def sentences_before(
     spoken = readable.filter(track__lang=F("part__source_lang")).filter(
         Q(part__number__lt=number) | Q(part__number=number, index__lt=index)
     )
-    places = list(spoken.order_by("-part__number", "-index").values_list("part__number", "index")[:count])
-    if not places:
-        return 0, []
-    first_number, first_index = places[-1]
+    ends = spoken.filter(ends=True).order_by("-part__number", "-index")
+    places = list(ends.values_list("part__number", "index")[: count + 1])
     rows = readable.filter(Q(track__lang=lang) | Q(track__lang=F("part__source_lang"))).filter(
-        Q(part__number__lt=number) | Q(part__number=number, index__lt=index),
-        Q(part__number__gt=first_number) | Q(part__number=first_number, index__gte=first_index),
+        Q(part__number__lt=number) | Q(part__number=number, index__lt=index)
     )
+    if len(places) > count:
+        rows = rows.filter(behind(*places[count]))
     found = rows.select_related("part", "track").order_by(
         "part__number", "index", F("of_version").asc(nulls_first=True)
     )
-    return len(places), [sentence_changed(row, part=row.part, lang=row.track.lang) for row in found]
+    changes = [sentence_changed(row, part=row.part, lang=row.track.lang) for row in found]
+    return min(len(places), count), changes
 
 
 def newest_sentences(
     room_id: int, *, broadcast: int, newest: int, upto: Mapping[str, int]
 ) -> list[SentenceChanged]:
-    """The last `newest` spoken sentences of the broadcast with all their translations, in reading order.
+    """The last `newest` spoken sentences of the broadcast, whole and with all their translations, in reading order.
 
     Without what has changed since the tracks' versions `upto`: those changes are published one by one.
     """
     spoken = Sentence.objects.filter(
         part__room_id=room_id, part__broadcast=broadcast, track__lang=F("part__source_lang")
     )
-    keys = list(spoken.order_by("-part__number", "-index").values_list("part_id", "index")[:newest])
-    wanted = Q()
-    for part_id in {part_id for part_id, _ in keys}:
-        lowest = min(index for key_part, index in keys if key_part == part_id)
-        wanted |= Q(part_id=part_id, index__gte=lowest)
     known = Q()
     for lang, version in upto.items():
         known |= Q(track__lang=lang, version__lte=version)
-    if not wanted or not known:
+    if not known:
         return []
-    rows = Sentence.objects.filter(wanted, known).select_related("part", "track")
+    rows = Sentence.objects.filter(known, part__room_id=room_id, part__broadcast=broadcast)
+    rows = rows.filter(newest_of(spoken, newest)).select_related("part", "track")
     rows = rows.order_by("part__number", "index", "version", "track_id")
     return [sentence_changed(row, part=row.part, lang=row.track.lang) for row in rows]
 
@@ -234,10 +232,11 @@ def readable_rooms(identity: Identity | None) -> list[ReadableRoom]:
 class ReadLine:
     """A sentence as it is read in one language: its present translation, or the original where that is missing.
 
-    `original_lang` names the language of an original that fills such a gap; "" where there is none.
+    `pieces`: all of it, as it was spoken. `original_lang` names the language of an original that fills such a gap; ""
+    where there is none.
     """
 
-    sentence: Sentence
+    pieces: list[Sentence]
     text: str
     original_lang: str = ""
 
@@ -274,17 +273,23 @@ def readable_sentences(
 
 def read_lines(part: Part, lang: str) -> list[ReadLine]:
     """The part's sentences in reading order in `lang`; gaps and outdated translations are filled by the original."""
-    translated = {row.index: row for row in part.sentences.all() if row.track.lang == lang}
+    spoken = [row for row in part.sentences.all() if row.track.lang == part.source_lang]
+    sentences = in_sentences(spoken, lambda row: (row.part_id, row.index))
+    if lang == part.source_lang:
+        return [ReadLine(pieces, _text(pieces, lang)) for pieces in sentences]
+    translated = {(row.index, row.of_version): row for row in part.sentences.all() if row.track.lang == lang}
     lines = []
-    for row in part.sentences.all():
-        if row.track.lang != part.source_lang:
-            continue
-        own = row if lang == part.source_lang else translated.get(row.index)
-        if own is row or (own is not None and own.of_version == row.version):
-            lines.append(ReadLine(row, own.text))
+    for pieces in sentences:
+        own = [translated[key] for piece in pieces if (key := (piece.index, piece.version)) in translated]
+        if len(own) == len(pieces):
+            lines.append(ReadLine(pieces, _text(own, lang)))
         else:
-            lines.append(ReadLine(row, row.text, part.source_lang))
+            lines.append(ReadLine(pieces, _text(pieces, part.source_lang), part.source_lang))
     return lines
+
+
+def _text(pieces: list[Sentence], lang: str) -> str:
+    return joined((piece.text for piece in pieces), lang)
 
 
 def transcript_text(room: Room, lang: str, identity: Identity | None, *, part: int | None = None) -> str:
@@ -297,8 +302,8 @@ def transcript_text(room: Room, lang: str, identity: Identity | None, *, part: i
                 started_at=part.started_at.astimezone(zone),
                 sentences=[
                     TextLine(
-                        line.sentence.line, line.sentence.start_ms, line.sentence.end_ms,
-                        line.sentence.speaker, line.marked,
+                        line.pieces[0].line, line.pieces[0].start_ms, line.pieces[-1].end_ms,
+                        line.pieces[0].speaker, line.marked,
                     )
                     for line in read_lines(part, lang)
                 ],

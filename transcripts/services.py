@@ -8,12 +8,13 @@ from django.db import transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
-from rooms.locks import locked
+from rooms.locks import locked, update_in_order
 from rooms.models import Room
 from transcripts import live
 from transcripts.events import LanguageAdded, SentenceChanged
 from transcripts.models import SPEAKER_UNKNOWN, Part, Sentence, SentenceRevision, Track
-from transcripts.revisions import Editor, note_revision, refuse_outdated, whole_sentence
+from transcripts.pieces import spoken_in, whole_sentence
+from transcripts.revisions import Editor, note_revision, refuse_outdated
 from transcripts.signals import part_ended, sentences_committed
 
 
@@ -22,7 +23,7 @@ class NewSentence:
     """A finished sentence; times in ms since the part's first sample.
 
     `key`: what its recogniser calls it. A sentence whose key is stored already, or was, is the same one again.
-    `ends` False: it goes on in the next one.
+    `ends` False: it goes on in the next one. `continues` False: it begins a sentence, and ends one before that was to go on.
     """
 
     start_ms: int
@@ -32,11 +33,15 @@ class NewSentence:
     new_line: bool = False
     key: str = ""
     ends: bool = True
+    continues: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A translation of the sentence `index` as it read at version `of_version` of the spoken track."""
+    """A translation of the sentence `index` as it read at version `of_version` of the spoken track.
+
+    Of a long sentence the first piece has all of it, the others an empty text.
+    """
 
     index: int
     text: str
@@ -74,35 +79,54 @@ def open_part(*, room: Room, terms: PartTerms, broadcast: int | None = None) -> 
 
 @transaction.atomic
 def add_sentences(*, part: Part, sentences: Sequence[NewSentence]) -> list[Sentence]:
-    """Append finished sentences to the spoken track of `part` and publish them. Repeats are left out."""
+    """Append finished sentences to the spoken track of `part` and publish them. Repeats are left out.
+
+    One that was to go on ends where what comes next does not continue it.
+    """
     if not sentences:
         return []
     track = locked(Track.objects.filter(room_id=part.room_id, lang=part.source_lang)).get()
     here = Sentence.with_removed.filter(track=track, part=part)
     known = set(here.filter(key__in=[new.key for new in sentences if new.key]).values_list("key", flat=True))
+    fresh = [new for new in sentences if new.key not in known]
+    if not fresh:
+        return []
     last = here.order_by("-index").first()
+    ended = _ended(track, last) if last and not fresh[0].continues else []
     line, position = (last.line, last.position + 1) if last else (-1, 0)
     index = last.index + 1 if last else 0
     rows = []
-    for offset, new in enumerate(new for new in sentences if new.key not in known):
+    for offset, (new, then) in enumerate(zip(fresh, [*fresh[1:], None], strict=True)):
         if new.new_line or line < 0:
             line, position = _next_line(part, line), 0
+        ends = new.ends or (then is not None and not then.continues)
         rows.append(
             Sentence(
                 track=track, part=part, index=index + offset, line=line, position=position,
                 start_ms=new.start_ms, end_ms=new.end_ms, speaker=new.speaker, text=new.text,
-                version=track.version + 1 + offset, key=new.key, ends=new.ends, search_lang=track.lang,
+                version=track.version + 1 + offset, key=new.key, ends=ends, search_lang=track.lang,
             )
         )  # fmt: skip
         position += 1
-    if not rows:
-        return []
     Sentence.objects.bulk_create(rows)
     track.version += len(rows)
     track.save(update_fields=["version"])
-    _publish(part, track, rows)
+    _publish(part, track, [*ended, *rows])
     _wake_translation(part, corrected=False)
     return rows
+
+
+@transaction.atomic
+def end_last_sentence(*, part: Part) -> Sentence | None:
+    """Where the last sentence of `part` was to go on, and nothing comes of it: it ends there. The row that says so."""
+    track = locked(Track.objects.filter(room_id=part.room_id, lang=part.source_lang)).first()
+    last = spoken_in(part).order_by("-index").first()
+    if track is None or last is None or not _ended(track, last):
+        return None
+    track.save(update_fields=["version"])
+    _publish(part, track, [last])
+    _wake_translation(part, corrected=False)
+    return last
 
 
 def add_translations(*, part: Part, lang: str, translations: Sequence[Translation]) -> list[Sentence]:
@@ -239,6 +263,16 @@ def _translated(
         )
         for offset, item in enumerate(items)
     ]  # fmt: skip
+
+
+def _ended(track: Track, last: Sentence) -> list[Sentence]:
+    """The row, saved with the next version of its locked track, if its sentence was to go on; else nothing."""
+    if last.ends:
+        return []
+    track.version += 1
+    last.version, last.ends = track.version, True
+    update_in_order(Sentence.with_removed.filter(pk=last.pk), version=last.version, ends=True)
+    return [last]
 
 
 def _next_line(part: Part, current: int) -> int:

@@ -25,13 +25,21 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A finished sentence as it reads now: a corrected one has a higher version."""
+    """A finished sentence as it reads now: a corrected one has a higher version.
+
+    `key`: of its first piece, where its translation stands; `more`: the keys and versions of those behind it.
+    """
 
     key: Key
     version: int
     text: str = ""
     source_lang: str = ""
     spoken_at: float = 0.0
+    more: tuple[tuple[Key, int], ...] = ()
+
+    def is_in(self, translated: Mapping[Key, int]) -> bool:
+        """Whether the translations of all its pieces are of their present text."""
+        return all(translated.get(key) == version for key, version in ((self.key, self.version), *self.more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,7 @@ def missing(
     return [
         item
         for item in reversed(spoken)
-        if translated.get(item.key) != item.version and (item.key, item.version) not in skip
+        if not item.is_in(translated) and (item.key, item.version) not in skip
     ]
 
 

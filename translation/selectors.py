@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,6 +14,9 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from transcripts.models import Part, Sentence, Track
+from transcripts.pieces import newest_of
+from transcripts.sentences import in_sentences
+from transcripts.text import joined
 from translation import chain, circuit
 from translation.engines import codes
 from translation.models import Demand, Job, PairState, PinnedLanguage
@@ -24,7 +28,7 @@ DELAY_MEAN_OF: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class SentenceWindow:
-    """Spoken sentences in reading order, and the version that each translation is of."""
+    """Finished sentences in reading order, and the version that the translation of each piece is of."""
 
     spoken: list[Spoken]
     translated: dict[Key, int]
@@ -117,9 +121,11 @@ def newest_windows(
     """
     parts = Part.objects.filter(room_id=room_id, broadcast=_last_broadcast(room_id)).order_by("number")
     by_pk = {part.pk: part for part in parts}
-    rows = list(reversed(_spoken(by_pk.values()).order_by("-part__number", "-index")[:newest]))
+    spoken = _spoken(by_pk.values())
+    rows = list(spoken.filter(newest_of(spoken, newest)).order_by("part__number", "index"))
     corrected = _corrected(by_pk.values(), langs, translated_versions or {}, without=[row.pk for row in rows])
-    return _windows([*corrected[:newest], *rows], langs, by_pk)
+    oldest = itertools.islice(in_sentences(corrected, _place), newest)
+    return _windows([*itertools.chain(*oldest), *rows], langs, by_pk)
 
 
 def spoken_versions(room_id: int) -> dict[str, int]:
@@ -197,16 +203,28 @@ def _windows(
         ).order_by().values_list("track__lang", "part_id", "index", "of_version")
     ):  # fmt: skip
         translated[lang][part_id, index] = version or 0
-    spoken = [
-        Spoken(
-            (row.part_id, row.index), row.version, row.text, by_pk[row.part_id].source_lang,
-            row.created_at.timestamp(),
-        )
-        for row in rows
-    ]  # fmt: skip
+    sentences = in_sentences(rows, _place)
+    spoken = [_whole(pieces, by_pk[pieces[0].part_id]) for pieces in sentences if _is_whole(pieces, by_pk)]
     return {
         lang: SentenceWindow(
             [item for item in spoken if not codes.same(item.source_lang, lang)], translated[lang], dict(by_pk)
         )
         for lang in langs
     }
+
+
+def _is_whole(pieces: Sequence[Sentence], by_pk: Mapping[int, Part]) -> bool:
+    """Nothing comes of it any more."""
+    return pieces[-1].ends or by_pk[pieces[-1].part_id].ended_at is not None
+
+
+def _whole(pieces: Sequence[Sentence], part: Part) -> Spoken:
+    first, *more = pieces
+    return Spoken(
+        _place(first), first.version, joined((piece.text for piece in pieces), part.source_lang), part.source_lang,
+        pieces[-1].created_at.timestamp(), tuple((_place(piece), piece.version) for piece in more),
+    )  # fmt: skip
+
+
+def _place(row: Sentence) -> Key:
+    return row.part_id, row.index

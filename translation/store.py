@@ -74,7 +74,9 @@ def _store(
         for item, text in results[pk].translated:
             part_id, index = item.key
             parts[part_id] = plans[pk].window.parts[part_id]
-            by_part[part_id].setdefault(pk, []).append(Translation(index, text, item.version))
+            items = [Translation(index, text, item.version)]
+            items += [Translation(index, "", version) for (_, index), version in item.more]
+            by_part[part_id].setdefault(pk, []).extend(items)
     new: set[tuple[int, pacing.Key]] = set()
     for part_id in sorted(by_part):
         by_lang = {jobs[pk].lang: items for pk, items in by_part[part_id].items()}

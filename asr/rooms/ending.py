@@ -17,7 +17,7 @@ from rooms.models import Room
 from transcripts import live
 from transcripts.events import HostReplaced, RoomClosed, SessionClosing, SessionReplaced
 from transcripts.removal import remove_unstored
-from transcripts.services import end_part
+from transcripts.services import end_last_sentence, end_part
 
 
 @transaction.atomic
@@ -74,6 +74,7 @@ def part_finished(session: Session) -> None:
     end_part(part=part)
     lock_end(part.room_id)
     publish_state(part.room_id)
+    end_last_sentence(part=part)  # its process may have died within it
     if is_running(part.room_id):
         return
     note("room closed", over, state=session.state)

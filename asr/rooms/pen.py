@@ -148,7 +148,8 @@ def write_typed(lease: PenLease, typed: TypedSentence) -> Sentence:
     _check_yielded(pen, opened.session)
     start_ms, end_ms = typed_span(opened.session, opened.part, typed.began_at, typed.ended_at)
     (row,) = add_sentences(
-        part=opened.part, sentences=[NewSentence(start_ms, end_ms, text, key=_key(typed.sentence_id))]
+        part=opened.part,
+        sentences=[NewSentence(start_ms, end_ms, text, key=_key(typed.sentence_id), continues=False)],
     )
     pen.written_at = now = timezone.now()
     pen.expires_at = now + timedelta(seconds=PEN_S)

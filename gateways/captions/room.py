@@ -17,6 +17,7 @@ from transcripts.events import Delays, Draft, Durable, Event, Partial, SentenceC
 from transcripts.follow import Follower, attach, detach
 from transcripts.models import RoomState
 from transcripts.selectors import RoomNow, readable_broadcasts, sentences_before
+from transcripts.sentences import keep_newest, rest_of
 from transcripts.shared import PerLoop, Shared
 
 REPLAY_MOST = 1000  # changes of one track; who missed more begins anew
@@ -79,12 +80,12 @@ class RoomCaptions(Shared[Reader]):
 
     async def history(self, reader: Reader, *, before: Key, count: int) -> None:
         """Give `reader` what was said before that place."""
-        places, found = await database_sync_to_async(sentences_before)(
+        there, found = await database_sync_to_async(sentences_before)(
             self._room_id, before=before, count=count, lang=reader.lang
         )
         for event in found:
             await reader.send(messages.durable(event))
-        await reader.send(messages.history_end(places))
+        await reader.send(messages.history_end(there))
 
     async def _start(self) -> None:
         self._title = await database_sync_to_async(title_of)(self._room_id)
@@ -125,6 +126,11 @@ class RoomCaptions(Shared[Reader]):
             text = messages.durable(event)
             for reader in self._following(event.lang):
                 reader.take(text, event.lang, event.version)
+            rest = (
+                isinstance(event, SentenceChanged) and self._unfinished and rest_of(self._unfinished, event)
+            )
+            if rest:
+                self._pass_text(rest)
         elif isinstance(event, Partial | Draft):
             if event.broadcast in (0, self._room.state.broadcast):
                 self._pass_text(event)
@@ -155,16 +161,16 @@ class RoomCaptions(Shared[Reader]):
             del self._drafts[event.lang]
         if isinstance(event, SentenceChanged):
             recent[key] = event
-            if len(recent) > self.newest:
-                del recent[min(recent)]
+            keep_newest(recent, self.newest)
 
     def _pass_text(self, event: Partial | Draft) -> None:
         """What is unfinished, to those who follow its track: a draft to those who read its language."""
         if isinstance(event, Partial):
             self._unfinished = never_taken_back(self._unfinished, event)
             text = messages.partial(self._unfinished)
-            self._partial = (text, event.lang)
-            self._pass_on("partial", text, event.lang)
+            if (text, event.lang) != self._partial:
+                self._partial = (text, event.lang)
+                self._pass_on("partial", text, event.lang)
         elif (event.part, event.index) not in self._recent.get(event.lang, {}):
             text = messages.draft(event)
             self._drafts[event.lang] = (text, (event.part, event.index))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from gateways.conference.wire import Chunk, LineView, SentenceView
 from transcripts.events import Partial, SentenceChanged, SentenceRemoved
+from transcripts.sentences import keep_newest, rest_of
 
 Key = tuple[int, int]  # part number, index
 SPEAKER_UNKNOWN = -1
@@ -15,15 +16,21 @@ SPEAKER_UNKNOWN = -1
 
 @dataclass
 class Spoken:
-    """One sentence: as it was spoken, and its translations by language."""
+    """One sentence, or a piece of one: as it was spoken, and its translations by language."""
 
     source: SentenceChanged | None = None
     translations: dict[str, SentenceChanged] = field(default_factory=dict)
+
+    @property
+    def ends(self) -> bool:
+        """Whether a sentence that was spoken ends here."""
+        return self.source is not None and self.source.ends
 
 
 class CaptionWindow:
     """The newest `size` spoken sentences of one broadcast with their translations, and what is unfinished.
 
+    A long one is several of this wire's, its translation stands at the first and is empty at the others.
     `first_part`: the number of the broadcast's first part. Each part is one line of this wire, whatever its pauses: the
     web client pads the lines that a late viewer lacks with empty blocks.
     """
@@ -42,11 +49,12 @@ class CaptionWindow:
         if event.of_version is None:
             if spoken.source is None or spoken.source.version < event.version:
                 spoken.source = event
+            self._partial = self._partial and (rest_of(self._partial, event) or self._partial)
         else:
             known = spoken.translations.get(event.lang)
             if known is None or known.version < event.version:
                 spoken.translations[event.lang] = event
-        self._evict_old()
+        keep_newest(self._sentences, self._size)
 
     def replace(self, events: Iterable[SentenceChanged]) -> None:
         """These are all there are."""
@@ -97,13 +105,6 @@ class CaptionWindow:
             translation_delay=self.translation_delay_s,
         )
         return json.dumps(chunk.model_dump(), ensure_ascii=False)
-
-    def _evict_old(self) -> None:
-        complete = [key for key in sorted(self._sentences) if self._sentences[key].source is not None]
-        if len(complete) <= self._size:
-            return
-        oldest = complete[-self._size]
-        self._sentences = {key: value for key, value in self._sentences.items() if key >= oldest}
 
 
 def _line(index: int, said: Iterable[Spoken]) -> LineView:

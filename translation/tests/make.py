@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from rooms.models import Room
 from transcripts.models import Part, Sentence
 from transcripts.services import NewSentence, PartTerms, add_sentences, open_part
@@ -14,13 +16,14 @@ def spoken_part(code: str = "HALL1", *, lang: str = "en", store: bool = True) ->
     return open_part(room=room, terms=PartTerms(lang, store=store, public=True, owner_id=None))
 
 
-def say(part: Part, *texts: str) -> list[Sentence]:
-    """Finished sentences, 2 s each."""
+def say(part: Part, *texts: str, goes_on: Collection[int] = ()) -> list[Sentence]:
+    """Finished sentences, 2 s each; those of these numbers go on in the next one."""
     start = Sentence.objects.filter(part=part, track__lang=part.source_lang).count()
     return add_sentences(
         part=part,
         sentences=[
-            NewSentence(2000 * (start + n), 2000 * (start + n + 1), text) for n, text in enumerate(texts)
+            NewSentence(2000 * (start + n), 2000 * (start + n + 1), text, ends=n not in goes_on)
+            for n, text in enumerate(texts)
         ],
     )
 

@@ -104,12 +104,37 @@ def test_what_is_removed_is_not_shown():
 
 def test_words_of_a_sentence_that_is_removed_do_not_become_unfinished_again():
     window = CaptionWindow(20)
-    window.show_partial(Partial("en", 1, 0, "Secret words. And", 0))
+    window.show_partial(Partial("en", 1, 0, "Secret, words. And", 0))
     window.apply(spoken(0, "Secret words."))
     window.remove(SentenceRemoved("en", 2, 1, 0))
     assert window.incomplete == ""
     window.show_partial(Partial("en", 1, 900, "And then", 1))
     assert window.incomplete == "And then"
+
+
+def test_words_behind_those_that_became_a_sentence_stay():
+    window = CaptionWindow(20)
+    window.show_partial(Partial("en", 1, 0, "We print, and we", 0, confirmed_chars=13))
+    window.apply(spoken(0, "We print,", ends=False))
+    assert window.incomplete == "and we"
+    window.show_partial(Partial("en", 1, 900, "and they", 1, confirmed_chars=3))
+    assert window.incomplete == "and they"
+    window.apply(spoken(1, "and they do."))
+    assert window.incomplete == ""
+
+
+def test_a_long_sentence_is_several_of_this_wire_s_and_its_translation_stands_at_the_first():
+    window = CaptionWindow(2)
+    for index, ends in enumerate((True, False, False, True, True, False)):
+        window.apply(spoken(index, f"{index}", ends=ends))
+    assert sorted(index for _, index in shown(window)) == [1, 2, 3, 4, 5]  # two whole ones, and what goes on
+    for index, text in ((1, "Eins bis drei."), (2, ""), (3, "")):
+        window.apply(translated(index, text, of_version=index + 1))
+    assert [content["de"] for place, content in sorted(shown(window).items())[:3]] == [
+        "Eins bis drei.",
+        "",
+        "",
+    ]
 
 
 def test_part_that_still_finishes_does_not_hide_the_unfinished_words_of_the_next():

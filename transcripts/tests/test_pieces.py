@@ -1,0 +1,143 @@
+"""Long sentences are stored in pieces: which rows are one, and that none goes on for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rooms.models import Room
+from transcripts.models import Sentence
+from transcripts.pieces import unfinished_sentence, whole_sentence
+from transcripts.removal import remove_sentence
+from transcripts.selectors import newest_sentences, room_now, sentences_before
+from transcripts.sentences import in_sentences, keep_newest
+from transcripts.services import (
+    NewSentence,
+    PartTerms,
+    add_sentences,
+    end_last_sentence,
+    open_part,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A piece that is somewhere."""
+
+    at: tuple[int, int]
+    ends: bool = False
+
+
+def place(row):
+    return row.at
+
+
+TALKS = st.lists(st.booleans(), max_size=30).map(
+    lambda ends: [Row((1, index), end) for index, end in enumerate(ends)]
+)
+
+
+@given(TALKS)
+def test_every_row_is_in_one_sentence_which_ends_with_its_last_piece(rows):
+    sentences = list(in_sentences(rows, place))
+    assert [row for sentence in sentences for row in sentence] == rows
+    assert all([row.ends for row in each] == [False] * (len(each) - 1) + [True] for each in sentences[:-1])
+
+
+def test_a_sentence_does_not_go_on_behind_a_gap_or_in_another_part():
+    rows = [Row((1, 0)), Row((1, 2)), Row((2, 3))]
+    assert list(in_sentences(rows, place)) == [[row] for row in rows]
+
+
+@given(TALKS, st.integers(1, 5))
+def test_the_newest_sentences_are_kept_whole(rows, count):
+    kept = {row.at: row for row in rows}
+    keep_newest(kept, count)
+    sentences = list(in_sentences(rows, place))
+    finished = [each for each in sentences if each[-1].ends]
+    going_on = [each for each in sentences if not each[-1].ends]
+    assert list(kept.values()) == [row for each in finished[-count:] + going_on for row in each]
+
+
+@pytest.fixture
+def part(db):
+    """One of a room in which English is spoken."""
+    terms = PartTerms("en", store=True, public=True, owner_id=None)
+    return open_part(room=Room.objects.create(code="A", title="A talk"), terms=terms)
+
+
+def say(part, *said):
+    """Texts; those with "…" go on, those that begin with "|" begin a sentence."""
+    rows = [
+        NewSentence(0, 900, text.strip("|…"), ends="…" not in text, continues="|" not in text)
+        for text in said
+    ]
+    return add_sentences(part=part, sentences=rows)
+
+
+def stored(part):
+    rows = Sentence.with_removed.filter(part=part, track__lang="en").order_by("index")
+    return [(row.text, row.ends) for row in rows]
+
+
+def test_what_begins_a_sentence_ends_the_one_that_was_to_go_on(part):
+    first, second = say(part, "A long", "one…")
+    third, _fourth = say(part, "|Another", "|one…")
+    assert stored(part) == [("A long", True), ("one", True), ("Another", True), ("one", False)]
+    second.refresh_from_db()
+    assert [first.version, second.version, third.version] == [1, 3, 4]  # it is told anew
+
+
+def test_a_long_sentence_that_nothing_follows_is_ended_once(part):
+    say(part, "A long…", "one…")
+    assert [row.text for row in unfinished_sentence(part)] == ["A long", "one"]
+    row = end_last_sentence(part=part)
+    assert row is not None
+    assert (row.text, row.version) == ("one", 3)
+    assert end_last_sentence(part=part) is None
+    assert unfinished_sentence(part) == []
+    assert stored(part) == [("A long", False), ("one", True)]
+
+
+def test_nothing_is_ended_where_nothing_was_said(part):
+    assert end_last_sentence(part=part) is None
+
+
+def test_what_a_repeat_brings_again_ends_nothing(part):
+    new = NewSentence(0, 900, "A long one", ends=False, continues=False, key="1.1.0")
+    add_sentences(part=part, sentences=[new])
+    assert add_sentences(part=part, sentences=[new]) == []
+    assert stored(part) == [("A long one", False)]
+
+
+def test_every_piece_knows_its_whole_sentence(part):
+    rows = say(part, "Before.", "A long…", "one…", "ends.", "After…")
+    assert [[each.index for each in whole_sentence(row)] for row in rows] == [
+        [0], [1, 2, 3], [1, 2, 3], [1, 2, 3], [4],
+    ]  # fmt: skip
+
+
+def test_what_is_said_behind_a_removed_beginning_is_a_sentence_of_its_own(part):
+    first, *_ = say(part, "A long…", "one…")
+    remove_sentence(first)
+    (rest,) = say(part, "that ends.")
+    assert [row.index for row in whole_sentence(rest)] == [2]
+    assert stored(part) == [("", True), ("", True), ("that ends.", True)]
+
+
+def test_a_reader_begins_with_whole_sentences_and_what_goes_on(part):
+    say(part, "One…", "two.", "Three…", "four.", "Five…")
+    upto = room_now(part.room_id).versions
+    shown = newest_sentences(part.room_id, broadcast=1, newest=1, upto=upto)
+    assert [event.text for event in shown] == ["Three", "four.", "Five"]
+
+
+def test_older_sentences_come_whole(part):
+    say(part, "Zero.", "One…", "two.", "Three…", "four.", "Five.")
+    count, found = sentences_before(part.room_id, before=(1, 5), count=2, lang="en")
+    assert (count, [event.text for event in found]) == (2, ["One", "two.", "Three", "four."])
+    count, found = sentences_before(part.room_id, before=(1, 1), count=2, lang="en")
+    assert (count, [event.text for event in found]) == (1, ["Zero."])

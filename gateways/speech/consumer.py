@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from django.conf import settings
 
-from asr.stream_options import StreamOptions
+from asr.stream_options import DEFAULTS
 from gateways.common.consent import require_consent
 from gateways.common.consumer import SocketConsumer
 from gateways.common.limits import TokenBucket
@@ -87,9 +87,7 @@ class TranscribeConsumer(SocketConsumer):
         query = parse_qs(self.scope.get("query_string", b"").decode("ascii", "replace"))
         require_consent(said=asked.consent or query.get("consent", [""])[0] in SAID)
         lang = asked.lang or query.get("language", [""])[0] or settings.ENV.speech_lang
-        self._stream = await SpeechStream.open(
-            asked.rules.raw_format, lang=lang, options=StreamOptions(policy="similarity")
-        )
+        self._stream = await SpeechStream.open(asked.rules.raw_format, lang=lang, options=DEFAULTS)
         self._started = asked
         self._answering = self._work(self._answer(self._stream))
         within_s = first_audio_within_s(asked.chunk_ms)

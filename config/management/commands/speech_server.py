@@ -31,6 +31,10 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 DEFAULTS = StreamOptions()
 DRAIN_S = 3.0  # shorter than `manage.py up` waits before it kills
 OPTION_NAMES = {"buffer_trimming_s": "buffer_trimming_sec"}
+OF_SIMILARITY = {
+    name: OPTION_NAMES.get(name, name)
+    for name in ("qratio_threshold", "fallback", "fallback_threshold", "buffer_trimming_s")
+}
 
 
 class Command(BaseCommand):
@@ -57,16 +61,19 @@ class Command(BaseCommand):
         )  # fmt: skip
         recognised = parser.add_argument_group("how streams are recognised")
         recognised.add_argument(
-            "--policy", choices=get_args(Policy), default="similarity",
-            help="when words are confirmed; similarity: as the servers before this one, and the options below are its own",
+            "--policy", choices=get_args(Policy),
+            help="when words are confirmed (default: as in rooms, ASR_POLICY); similarity: by the rules of the servers before this one, "
+            "and the default where one of the next four options is given, which are its own",
         )  # fmt: skip
         recognised.add_argument(
-            "--qratio-threshold", type=float, default=DEFAULTS.qratio_threshold,
-            help="QRatio from which two words are the same, above 0 to 100",
+            "--qratio-threshold", type=float,
+            help=f"QRatio from which two words are the same, above 0 to 100 (default {DEFAULTS.qratio_threshold:g})",
         )  # fmt: skip
-        recognised.add_argument("--fallback", action=argparse.BooleanOptionalAction, default=True)
-        recognised.add_argument("--fallback-threshold", type=int, default=DEFAULTS.fallback_threshold)
-        recognised.add_argument("--buffer-trimming-sec", type=float, default=15.0)
+        recognised.add_argument("--fallback", action=argparse.BooleanOptionalAction, help="(the default)")
+        recognised.add_argument(
+            "--fallback-threshold", type=int, help=f"rounds (default {DEFAULTS.fallback_threshold})"
+        )
+        recognised.add_argument("--buffer-trimming-sec", type=float, help="(default 15)")
         recognised.add_argument(
             "--vad", action=argparse.BooleanOptionalAction, help="silence is not decoded (the default)"
         )
@@ -116,13 +123,11 @@ def server_options(options: dict[str, Any]) -> ServerOptions:
     if options["lang"] not in (AUTO_LANG, *settings.ENV.source_langs):
         known = " ".join((AUTO_LANG, *settings.ENV.source_langs))
         raise ValueError(f"--lang {options['lang']}: may be {known}")
+    asked = {name: options[option] for name, option in OF_SIMILARITY.items() if options[option] is not None}
     recognised = StreamOptions(
-        policy=options["policy"],
-        qratio_threshold=options["qratio_threshold"],
-        fallback=options["fallback"],
-        fallback_threshold=options["fallback_threshold"],
-        buffer_trimming_s=options["buffer_trimming_sec"],
+        policy=options["policy"] or ("similarity" if asked else None),
         vad=options["vad"] is not False,
+        **asked,
     )
     if not options["ports"]:
         raise ValueError("set SPEECH_PORTS or --ports, for instance --ports 50051 50052")

@@ -207,6 +207,25 @@ def test_options_of_the_servers_before_us_go_with_every_stream():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ([], {}),
+        (["--no-vad"], {"vad": False}),
+        (["--policy", "similarity"], {"policy": "similarity"}),
+        (["--qratio-threshold", "95"], {"policy": "similarity"}),
+        (["--fallback"], {"policy": "similarity"}),
+        (["--fallback-threshold", "2"], {"policy": "similarity", "fallback_threshold": 2}),
+        (["--buffer-trimming-sec", "15"], {"policy": "similarity", "buffer_trimming_s": 15.0}),
+        (["--policy", "alignment", "--buffer-trimming-sec", "9"], {"policy": "alignment", "buffer_trimming_s": 9.0}),
+    ],
+)  # fmt: skip
+def test_words_are_final_as_in_rooms_or_by_similarity_where_its_options_are_given(given, options):
+    parser = speech_server.Command().create_parser("manage.py", "speech_server")
+    parsed = parser.parse_args(["--ports", "0", *given])
+    assert speech_server.server_options(vars(parsed)).terms.options.as_json() == options
+
+
 def test_file_to_warm_up_with_must_be_audio(tmp_path):
     path = tmp_path / "words.txt"
     path.write_text("no sound")

@@ -17,6 +17,7 @@ from pages import texts
 from pages.languages import direction, shown_name
 from pages.session import needs
 from rooms.errors import NotFound
+from rooms.glossary import parse
 from rooms.models import Room
 from rooms.selectors import room_by_code, spoken_lang
 from transcripts.selectors import room_now
@@ -99,7 +100,7 @@ def script_texts() -> dict[str, str]:
 
 def _terms(room: Room) -> list[str]:
     """Names and terms that this talk is likely to need: its speakers, then its glossary."""
-    named = [*room.presenters, *room.glossary.splitlines()]
+    named = [*room.presenters, *(term.text for term in parse(room.glossary).terms)]
     return list(dict.fromkeys(term.strip() for term in named if term.strip()))[:TERMS_MOST]
 
 

@@ -9,6 +9,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 
+from rooms.words import valid_glossary
+
 ROOM_CODE = RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", "Letters, digits, - and _; at most 64.")
 LANGUAGE_CODE = RegexValidator(r"^[a-z]{2,3}(-[A-Za-z]{2,8})?$", "A language code such as en or zh-Hans.")
 SLUG = RegexValidator(r"^[-a-zA-Z0-9_]{1,100}\Z", "Letters, digits, - and _.")
@@ -129,7 +131,12 @@ class Room(models.Model):
     source_lang = models.CharField(
         max_length=16, blank=True, validators=[LANGUAGE_CODE], help_text="The language last spoken here."
     )
-    glossary = models.TextField(blank=True, help_text="Names and terms that captions should spell right.")
+    glossary = models.TextField(
+        blank=True,
+        validators=[valid_glossary],
+        help_text="Names and terms that captions should spell right, a line each. Translations keep them, "
+        "or read as the line says: term = pt: translation, de: translation",
+    )
     origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.MANUAL)
     schedule_event = models.JSONField(default=dict, blank=True, help_text="The event as the schedule has it.")
     in_schedule = models.BooleanField(

@@ -22,6 +22,7 @@ from asr.rooms.models import RoomSession
 from asr.rooms.pen import end_expired_pen
 from asr.rooms.state import publish_state
 from asr.sessions import finish_session
+from rooms.glossary import parse
 from transcripts import live
 from transcripts.events import EngineReady, HostError
 from transcripts.room_state import note_delay
@@ -111,7 +112,7 @@ class RoomKind(SessionKind):
             title=room.title,
             abstract=room.abstract,
             speakers=tuple(room.presenters),
-            glossary=tuple(room.glossary.split("\n")) if room.glossary else (),
+            glossary=tuple(term.text for term in parse(room.glossary).terms),
         )
 
 

@@ -53,6 +53,12 @@ def test_what_would_break_the_room_list_is_refused(admin_client, field, value):
     assert not Room.objects.exists()
 
 
+def test_line_of_the_glossary_that_is_wrong_is_named(admin_client):
+    answer = add(admin_client, glossary="PostgreSQL\nkernel = núcleo")
+    assert "Line 2: “núcleo” lacks its language" in answer.content.decode()
+    assert add(admin_client, glossary="PostgreSQL\r\nkernel = pt: núcleo").status_code == 302
+
+
 def test_room_does_not_end_before_it_starts(admin_client):
     times = {
         "starts_at_0": "2025-08-30",

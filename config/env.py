@@ -259,6 +259,11 @@ class TranslationEnv(Section):
     translation_concurrency: int = Field(
         4, ge=1, le=64, description="Calls that a translation worker makes to one engine at a time."
     )
+    translation_room_chars_per_day: int = Field(
+        0,
+        ge=0,
+        description="So many characters of a room are translated in a day (UTC), in all languages together, unless the room has its own quota; 0: no limit.",
+    )
     translation_threads: int = Field(
         0, ge=0, description="CPU threads of an Argos model; 0: CTranslate2 decides."
     )

@@ -103,6 +103,7 @@ class StateView(Schema):
     delay_s: float | None
     translation_delay_s: float | None
     translation_fails: list[str]
+    translation_stopped: list[str]
     viewers: list[ViewersView]
     messages: list[MessageView]
 
@@ -145,6 +146,7 @@ def state(request: HttpRequest, code: str, connection: str = "", after: int = 0)
         grace_left_s=found.grace_left_s, delay_s=found.delay_s,
         translation_delay_s=translations.delay_s if translations else None,
         translation_fails=[shown_name(lang) for lang in sorted(translations.failing)] if translations else [],
+        translation_stopped=[shown_name(lang) for lang in translations.stopped] if translations else [],
         viewers=[
             ViewersView(lang=lang, name=shown_name(lang), count=count)
             for lang, count in sorted(readers.get(room.pk, {}).items(), key=lambda each: (-each[1], each[0]))

@@ -174,6 +174,7 @@ def _small() -> dict[str, str]:
         ),
         "delay.none": _("No delay known yet"),
         "translation.fails": _("Not translated at present: {langs}"),
+        "translation.stopped": _("Not translated any more today, this room's quota is used up: {langs}"),
         "grace.left": _("Without you the room closes in {time}."),
         "message.read": _("Read"),
         "pause": _("Pause"),

@@ -31,7 +31,7 @@ from rooms.errors import Conflict
 from rooms.models import Room
 from rooms.programme import HallProgramme, programme_of
 from transcripts.selectors import room_states
-from translation.selectors import langs_from
+from translation.offers import langs_in_rooms
 
 LONGEST_QUERY = 100
 VOTES_COOKIE = "votes"
@@ -158,14 +158,14 @@ def _html(request: HttpRequest, query: str) -> SafeString:
 
 
 def _programme(request: HttpRequest, words: list[str]) -> dict[str, Any]:
-    """Some queries, however many halls and talks, and one for each language that is spoken just now."""
+    """Some queries, however many halls and talks."""
     now = timezone.now()
     active = active_rooms()
     rooms = selectors.programme_rooms(list(active), now=now)
     ahead = timedelta(minutes=settings.ENV.room_list_ahead_min)
     programme = programme_of(rooms, active, now=now, ahead=ahead)
     states = room_states([room.pk for room in rooms if room.pk in active])
-    readable = {lang: len(langs_from(lang)) for lang in {opened.source_lang for opened in active.values()}}
+    readable = langs_in_rooms({room_id: opened.source_lang for room_id, opened in active.items()})
     voted = set(_voted(request))
 
     def card(room: Room) -> TalkCard:
@@ -178,7 +178,7 @@ def _programme(request: HttpRequest, words: list[str]) -> dict[str, Any]:
             room.ends_at.astimezone(zone) if room.ends_at else None,
             state=states.get(room.pk, "waiting") if opened else "",
             lang=shown_name(opened.source_lang if opened else selectors.spoken_lang(room)),
-            langs=readable[opened.source_lang] if opened else 1,
+            langs=len(readable[room.pk]) if opened else 1,
             votes=selectors.votes_for(room) if can_vote else 0,
             voted=room.code in voted if can_vote else None,
         )

@@ -97,6 +97,8 @@ def _of_session(room: RoomFacts) -> Iterator[Problem]:
         codes = ", ".join(sorted(set(room.translation.failing.values())))
         langs = ", ".join(sorted(room.translation.failing))
         yield Problem("translation_fails", "warn", {"languages": langs, "codes": codes})
+    if room.translation.stopped:
+        yield Problem("translation_quota", "warn", {"languages": ", ".join(room.translation.stopped)})
     if session.deaths:
         yield Problem("died", "warn", {"count": session.deaths})
     if session.last_error and (session.last_error_s or 0) < ERROR_COUNTS_FOR_S:

@@ -90,6 +90,9 @@ def _problems() -> dict[str, str]:
         "problem.translation_fails": _(
             "No translation into {languages} ({codes}). It is tried again by itself."
         ),
+        "problem.translation_quota": _(
+            "The room's quota of translated characters is used up: nothing into {languages} until midnight UTC, or until it is raised. Captions go on."
+        ),
         "problem.died": _("The recogniser was replaced {count} times in five minutes."),
         "problem.told_host": _("{seconds} s ago the host was told: {said}"),
         "problem.no_sound": _("No sound for {seconds} s. Check the host's microphone and connection."),

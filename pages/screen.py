@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +23,9 @@ from pages.languages import direction, native_name, shown_name
 from pages.texts import catalogue
 from rooms.errors import NotFound
 from rooms.models import Hall, Room
-from rooms.selectors import hall_by_slug, halls_with_a_screen, room_by_code
+from rooms.selectors import hall_by_slug, halls_with_a_screen, room_by_code, spoken_lang
+from transcripts.selectors import room_now
+from translation.offers import langs_in
 from translation.selectors import target_langs
 
 SPOKEN = "spoken"
@@ -72,10 +75,10 @@ class ScreenForm(forms.Form):
         label=gettext_lazy("Between talks"), choices=[("next", gettext_lazy("What comes next")), ("nothing", gettext_lazy("Nothing"))]
     )  # fmt: skip
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, offered: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
-        langs = [(code, f"{native_name(code)} ({shown_name(code)})") for code in target_langs()]
+        langs = [(code, f"{native_name(code)} ({shown_name(code)})") for code in offered]
         spoken = (SPOKEN, _("As it is spoken"))
         self.fields["lang"].choices = [spoken, *langs]  # type: ignore[attr-defined]
         self.fields["lang2"].choices = [("", _("None")), spoken, *langs]  # type: ignore[attr-defined]
@@ -121,7 +124,7 @@ def _missing(request: HttpRequest, heading: str) -> HttpResponse:
 def _screen(request: HttpRequest, place: Hall | Room, defaults: dict[str, Any]) -> HttpResponse:
     """A parameter that may not be is no screen, but the form that says what is wrong."""
     asked = {name: request.GET[name] for name in defaults if name in request.GET}
-    form = ScreenForm({**defaults, **asked})
+    form = ScreenForm({**defaults, **asked}, offered=_offered(place, asked))
     name = place.name if isinstance(place, Hall) else place.title
     if "setup" in request.GET or not form.is_valid():
         overlay = "&".join(f"{key}={str(value).replace('#', '%23')}" for key, value in OVERLAY.items())
@@ -131,6 +134,15 @@ def _screen(request: HttpRequest, place: Hall | Room, defaults: dict[str, Any]) 
         response = render(request, "pages/screen.html", _context(place, name, form.cleaned_data))
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _offered(place: Hall | Room, asked: dict[str, Any]) -> list[str]:
+    """What the room can be read in; in a hall that is another talk's matter. What an address has stays: it may be spoken again."""
+    every = target_langs()
+    if isinstance(place, Hall):
+        return every
+    here = set(langs_in(place.pk, room_now(place.pk).state.source_lang or spoken_lang(place)))
+    return sorted(here | {lang for lang in (asked.get("lang"), asked.get("lang2")) if lang in every})
 
 
 def _context(place: Hall | Room, name: str, look: dict[str, Any]) -> dict[str, Any]:

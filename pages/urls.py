@@ -13,6 +13,7 @@ from pages import (
     host,
     index,
     live,
+    live_translation,
     login,
     manifest,
     screen,
@@ -24,7 +25,7 @@ from pages import (
 from pages.api import PagesAPI
 
 PAGES = [
-    index, login, appearance, manifest, viewer, screen, host, captioner, live, archive, transcript, transcript_edit, transcript_files,
+    index, login, appearance, manifest, viewer, screen, host, captioner, live, live_translation, archive, transcript, transcript_edit, transcript_files,
     demo_echo, demo_interpreter, demo_meetings,
 ]  # fmt: skip
 

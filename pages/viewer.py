@@ -24,7 +24,8 @@ from rooms.selectors import next_in, room_by_code, spoken_lang
 from transcripts.events import SentenceChanged
 from transcripts.models import RoomState
 from transcripts.selectors import newest_readable, readable_parts
-from translation.selectors import langs_from, target_langs
+from translation.offers import langs_in
+from translation.selectors import target_langs
 
 SERVER_RENDERED = 8  # sentences: more than the largest captions show
 LANG_COOKIE = "captions_lang"  # the language read last, of whatever room
@@ -70,7 +71,8 @@ def viewer(request: HttpRequest, code: str) -> HttpResponse:
         return render(request, "pages/viewer_refused.html", {"room": room}, status=403)
     now, newest = newest_readable(room.pk, newest=SERVER_RENDERED)
     source_lang = now.state.source_lang or spoken_lang(room)
-    lang = _lang_read(request, source_lang)
+    langs = langs_in(room.pk, source_lang)
+    lang = _lang_read(request, langs)
     context: dict[str, Any] = {
         "room": room,
         "lang": language(lang),
@@ -78,7 +80,7 @@ def viewer(request: HttpRequest, code: str) -> HttpResponse:
         "sentences": shown_in(newest, lang),
         "modules": MODULES,
         "texts": catalogue(texts()),
-        "about": about(request, room, source_lang).dict(),
+        "about": about(request, room, langs).dict(),
         "setup": {
             "room": room.code,
             "lang": lang,
@@ -112,16 +114,16 @@ def about_room(request: HttpRequest, code: str) -> AboutView:
     """Asked again when another language is spoken, and when the room closes."""
     room = room_by_code(code)
     now, _newest = newest_readable(room.pk, newest=1)
-    return about(request, room, now.state.source_lang or spoken_lang(room))
+    return about(request, room, langs_in(room.pk, now.state.source_lang or spoken_lang(room)))
 
 
-def about(request: HttpRequest, room: Room, source_lang: str) -> AboutView:
-    """The languages on offer, and where to go from here."""
+def about(request: HttpRequest, room: Room, langs: list[str]) -> AboutView:
+    """The languages on offer, the spoken one first, and where to go from here."""
     readable = readable_parts(identity_of(request)).filter(room=room, sentences__isnull=False).exists()
     following = next_in(room.hall) if room.hall else None
     return AboutView(
-        source_lang=source_lang,
-        langs=_offered(request, source_lang),
+        source_lang=langs[0],
+        langs=_offered(request, langs),
         transcript=f"/room/{room.code}/transcript" if readable else None,
         next=NextView(room=following.code, title=following.title, starts_at=_iso(following))
         if following
@@ -155,20 +157,19 @@ def _room(code: str) -> Room:
         raise Http404 from error
 
 
-def _lang_read(request: HttpRequest, source_lang: str) -> str:
+def _lang_read(request: HttpRequest, langs: list[str]) -> str:
     """What the address says, else what was read last, else what is spoken: the truest, and there at once."""
-    offered = langs_from(source_lang)
     asked = (request.GET.get("lang", ""), request.COOKIES.get(LANG_COOKIE, ""))
-    return next((lang for lang in asked if lang in offered), source_lang)
+    return next((lang for lang in asked if lang in langs), langs[0])
 
 
-def _offered(request: HttpRequest, source_lang: str) -> list[LanguageView]:
+def _offered(request: HttpRequest, langs: list[str]) -> list[LanguageView]:
     """What is spoken, then the browser's own language, then the others by their names."""
     accepted = request.headers.get("Accept-Language", "").partition(",")[0].partition(";")[0].strip()
     own = (accepted, accepted.partition("-")[0].lower())
-    langs = [language(lang) for lang in langs_from(source_lang)]
+    offered = [language(lang) for lang in langs]
     return sorted(
-        langs, key=lambda each: (each.code != source_lang, each.code not in own, each.native.casefold())
+        offered, key=lambda each: (each.code != langs[0], each.code not in own, each.native.casefold())
     )
 
 

@@ -1,19 +1,22 @@
-"""Admin: engines with their state and latency, jobs, pinned languages, demand."""
+"""Admin: engines with their state and latency, jobs, pinned languages, rooms' own settings, demand."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from rooms.admin_export import Exported
 from rooms.admin_filters import RoomFilter
-from translation import circuit, selectors, services
+from translation import chain, circuit, quota, selectors, services
 from translation.demand import begin
-from translation.models import Demand, EngineState, Job, PairState, PinnedLanguage
+from translation.models import Demand, EngineState, Job, PairState, PinnedLanguage, RoomTranslation
+from translation.room_settings import try_again
 from translation.store import retry_failing
 
 
@@ -158,3 +161,69 @@ class DemandAdmin(Watched, admin.ModelAdmin[Demand]):
     list_filter = (RoomFilter, "lang", "room__event")
     list_select_related = ("room",)
     search_fields = ("room__code", "room__title", "holder")
+
+
+class RoomTranslationForm(forms.ModelForm[RoomTranslation]):
+    """The engines are typed: their order counts."""
+
+    engines = forms.CharField(
+        required=False,
+        help_text="Names of its engines in order of preference, for instance: bergamot, pivot. No other is asked. Empty: all.",
+    )
+
+    class Meta:
+        model = RoomTranslation
+        fields = ("room", "engines", "formality", "chars_per_day")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["engines"] = ", ".join(self.instance.engines)
+
+    def clean_engines(self) -> list[str]:
+        """Names of engines that this deployment has."""
+        names = [name for name in self.cleaned_data["engines"].replace(",", " ").split() if name]
+        known = [engine.name for engine in chain.engines()]
+        if unknown := [name for name in names if name not in known]:
+            raise ValidationError(
+                f"Not an engine of this deployment: {', '.join(unknown)}. There are: {', '.join(known)}."
+            )
+        if len(set(names)) < len(names):
+            raise ValidationError("An engine stands there twice.")
+        return names
+
+
+@admin.register(RoomTranslation)
+class RoomTranslationAdmin(admin.ModelAdmin[RoomTranslation]):
+    """Rooms with engines, formality or a quota of their own."""
+
+    form = RoomTranslationForm
+    list_display = ("room", "chain", "formality", "chars_per_day", "chars_today")
+    list_filter = (RoomFilter, "formality", "room__event")
+    list_select_related = ("room",)
+    search_fields = ("room__code", "room__title")
+    autocomplete_fields = ("room",)
+
+    @admin.display(description="engines")
+    def chain(self, row: RoomTranslation) -> str:
+        """In their order."""
+        return ", ".join(row.engines) or "all"
+
+    @admin.display(description="characters today")
+    def chars_today(self, row: RoomTranslation) -> int:
+        """Counted where there is a quota."""
+        return int(getattr(row, "used_today", None) or 0)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RoomTranslation]:
+        """With today's characters."""
+        return super().get_queryset(request).annotate(used_today=quota.today_of("pk"))
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: RoomTranslation | None = None
+    ) -> tuple[str, ...]:
+        """Which room it is of does not change."""
+        return ("room",) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: RoomTranslation, form: Any, change: bool) -> None:
+        """What was stopped is tried again at once."""
+        super().save_model(request, obj, form, change)
+        try_again(obj.pk)

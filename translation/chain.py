@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,9 +41,13 @@ class EngineSettings:
     scripted_text_s: float
 
 
-def engines() -> tuple[Engine, ...]:
-    """The chain: for each pair the first that offers it is used. The same objects for the same settings."""
-    return _build(_settings())
+def engines(names: Sequence[str] = ()) -> tuple[Engine, ...]:
+    """The chain: for each pair the first that offers it is used. The same objects for the same settings.
+
+    `names`: of a room's own chain. An engine that this deployment does not have is left out, and no other takes its place.
+    """
+    built = _build(_settings())
+    return _of_room(built, tuple(names)) if names else built
 
 
 def package_folder() -> Path:
@@ -104,3 +108,12 @@ def _build(chosen: EngineSettings) -> tuple[Engine, ...]:
     for name in chosen.names:
         built.append(makers[name]())
     return tuple(built)
+
+
+@functools.lru_cache(maxsize=64)
+def _of_room(built: tuple[Engine, ...], names: tuple[str, ...]) -> tuple[Engine, ...]:
+    """Of the engines those with these names, in this order; a pivot goes through no other engine than these."""
+    by_name = {engine.name: engine for engine in built}
+    found = [by_name[name] for name in dict.fromkeys(names) if name in by_name]
+    alone = [engine for engine in found if not isinstance(engine, Pivot)]
+    return tuple(Pivot(alone, via=engine.via) if isinstance(engine, Pivot) else engine for engine in found)

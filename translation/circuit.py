@@ -20,6 +20,7 @@ from rooms.locks import locked, update_in_order
 from translation import chain
 from translation.engines import codes
 from translation.engines.base import Engine, EngineError, Pair
+from translation.engines.pivot import Pivot
 from translation.models import EngineState, PairState
 from translation.pacing import backoff_s
 
@@ -77,11 +78,20 @@ def states() -> dict[str, EngineState]:
 
 
 def pairs_of(engine: Engine, known: dict[str, EngineState]) -> frozenset[Pair]:
-    """What `engine` offers, by its last answer."""
+    """What `engine` offers, by its last answer; a pivot by those of the engines that it goes through."""
+    if isinstance(engine, Pivot):
+        return engine.pairs_through([pairs_of(each, known) for each in engine.engines])
     if not engine.remote:
         return chain.local_pairs(engine)
     row = known.get(engine.name)
     return frozenset((str(one), str(other)) for one, other in row.pairs) if row else frozenset()
+
+
+def offering(offered: Sequence[tuple[Engine, frozenset[Pair]]], source: str, target: str) -> list[Engine]:
+    """The engines that offer a pair, in their order: first those that know the very variant (pt-BR), then those of its language."""
+    found = [(engine, pairs) for engine, pairs in offered if codes.offers(pairs, source, target)]
+    found.sort(key=lambda each: not codes.offers_exactly(each[1], source, target))
+    return [engine for engine, _ in found]
 
 
 def engine_for(
@@ -90,9 +100,8 @@ def engine_for(
     """The first engine that offers the pair and may be called; may be the one call that tries it again."""
     known = known or Known()
     again: list[datetime] = []
-    for engine in engines:
-        if not codes.offers(pairs_of(engine, known.engines), source, target):
-            continue
+    offered = [(engine, pairs_of(engine, known.engines)) for engine in engines]
+    for engine in offering(offered, source, target):
         rows = known.of(engine.name, source, target)
         opened = [row for row in rows if row.opened_at is not None]
         if not opened or _may_try(engine.name, opened):
@@ -108,22 +117,34 @@ def engine_for(
 class Routes:
     """Which engine a pair's next call goes to, from one snapshot of the circuits; takes no trial."""
 
-    def __init__(self, engines: Sequence[Engine]) -> None:
-        self._one = engines[0].name if len(engines) == 1 else ""
-        known = {} if self._one else states()
-        self._engines = [(engine.name, pairs_of(engine, known)) for engine in engines if not self._one]
-        rows: list[EngineState | PairState] = [*known.values()]
+    def __init__(self) -> None:
+        engines = chain.engines()
+        self._first = engines[0].name
+        self._one = len(engines) == 1
+        self._known = {} if self._one else states()
+        self._offered: dict[tuple[str, ...], list[tuple[Engine, frozenset[Pair]]]] = {}
+        rows: list[EngineState | PairState] = [*self._known.values()]
         if not self._one:
             rows += PairState.objects.filter(opened_at__isnull=False)
         self._waiting = {self._key(row) for row in rows if row.retry_at and row.retry_at > timezone.now()}
 
-    def engine_of(self, source: str, target: str) -> str:
-        """The engine's name; the chain's first where none may be called, so that the failure is recorded."""
+    def engine_of(self, source: str, target: str, names: Sequence[str] = ()) -> str:
+        """The engine's name; the chain's first where none may be called, so that the failure is recorded.
+
+        `names`: of the room's own chain.
+        """
         if self._one:
-            return self._one
-        offering = [name for name, pairs in self._engines if codes.offers(pairs, source, target)]
-        free = [name for name in offering if not {(name, "", ""), (name, source, target)} & self._waiting]
-        return next(iter([*free, *offering, self._engines[0][0]]))
+            return self._first
+        found = [engine.name for engine in offering(self._chain(tuple(names)), source, target)]
+        free = [name for name in found if not {(name, "", ""), (name, source, target)} & self._waiting]
+        return next(iter([*free, *found, self._first]))
+
+    def _chain(self, names: tuple[str, ...]) -> list[tuple[Engine, frozenset[Pair]]]:
+        if names not in self._offered:
+            self._offered[names] = [
+                (engine, pairs_of(engine, self._known)) for engine in chain.engines(names)
+            ]
+        return self._offered[names]
 
     @staticmethod
     def _key(row: EngineState | PairState) -> tuple[str, str, str]:

@@ -59,11 +59,11 @@ def claim_next(
     *,
     most: int = 1,
     free: Mapping[str, int] | None = None,
-    engine_of: Callable[[str, str], str] = lambda source, target: "",
+    engine_of: Callable[[str, str, Sequence[str]], str] = lambda source, target, names: "",
 ) -> list[list[Claim]]:
     """Claim the next groups of jobs, if any are due: at most `most`, and per engine no more than `free` says.
 
-    A group is one job, or several quick ones of a room.
+    A group is one job, or several quick ones of a room. `engine_of`: by the languages, and the room's own chain.
     """
     now = timezone.now()
     with choosing():
@@ -144,11 +144,14 @@ def _claim_duration() -> timedelta:
     return timedelta(seconds=2 * settings.ENV.translation_timeout_s + 5)
 
 
-def _facts(now: datetime, engine_of: Callable[[str, str], str]) -> list[pacing.Candidate]:
+def _facts(now: datetime, engine_of: Callable[[str, str, Sequence[str]], str]) -> list[pacing.Candidate]:
     """All jobs of the rooms where one is due."""
     due = Job.objects.filter(due_at__lte=now).order_by().values("room")
     newest = Part.objects.filter(room=OuterRef("room")).order_by("-number").values("source_lang")[:1]
-    names = ["pk", "room", "lang", "due_at", "begun_at", "token", "claimed_until", "part", "source", "quick"]
+    names = [
+        "pk", "room", "lang", "due_at", "begun_at", "token", "claimed_until", "part", "source", "quick",
+        "room__translation__engines",
+    ]  # fmt: skip
     rows = Job.objects.filter(room__in=due).order_by()
     rows = rows.annotate(source=Coalesce("part__source_lang", Subquery(newest)))
     return [
@@ -158,8 +161,8 @@ def _facts(now: datetime, engine_of: Callable[[str, str], str]) -> list[pacing.C
             begun_at=begun_at.timestamp() if begun_at else 0.0,
             claimed=bool(token) and claimed_until is not None and claimed_until > now,
             background=part is not None,
-            engine=engine_of(source or "", lang),
+            engine=engine_of(source or "", lang, own or ()),
             quick=quick,
         )
-        for pk, room, lang, due_at, begun_at, token, claimed_until, part, source, quick in rows.values_list(*names)
+        for pk, room, lang, due_at, begun_at, token, claimed_until, part, source, quick, own in rows.values_list(*names)
     ]  # fmt: skip

@@ -146,7 +146,7 @@ class Dispatcher:
         free = self._slots.free()
         if not any(free.values()):
             return
-        routes = circuit.Routes(chain.engines())
+        routes = circuit.Routes()
         taken = claims.claim_next(
             self._worker, most=sum(free.values()), free=free, engine_of=routes.engine_of
         )

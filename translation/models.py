@@ -40,6 +40,55 @@ class PinnedLanguage(models.Model):
         return f"{self.room.code} {self.lang}"
 
 
+class RoomTranslation(models.Model):
+    """How one room is translated, where that differs from what the settings say."""
+
+    class Formality(models.TextChoices):
+        AS_SET = "", "as the settings say"
+        FORMAL = "formal"
+        INFORMAL = "informal"
+
+    room = models.OneToOneField(Room, on_delete=models.CASCADE, primary_key=True, related_name="translation")
+    engines = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Names of its engines in order of preference, no other is asked; empty: all.",
+    )
+    formality = models.CharField(
+        max_length=8,
+        choices=Formality.choices,
+        blank=True,
+        help_text="How the audience is addressed, by engines that can choose (chat).",
+    )
+    chars_per_day = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="So many characters are translated in a day (UTC); 0: no limit; empty: as the settings say.",
+    )
+
+    class Meta:
+        verbose_name = "room's translation"
+        verbose_name_plural = "rooms' translations"
+
+    def __str__(self) -> str:
+        return self.room.code
+
+
+class TranslatedChars(models.Model):
+    """How many characters of a room were given to engines on a day (UTC); counted where there is a quota."""
+
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="translated_chars")
+    day = models.DateField()
+    chars = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        ordering = ("room_id", "day")
+        constraints = (models.UniqueConstraint(fields=["room", "day"], name="chars_of_a_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.room.code} {self.day}: {self.chars}"
+
+
 class Job(models.Model):
     """The translation of one room into one language: live (no part), or the completion of a part that ended.
 

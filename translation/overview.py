@@ -9,15 +9,20 @@ from django.utils import timezone
 
 from translation import chain, circuit
 from translation.models import Demand, Job, PairState
+from translation.quota import QUOTA
 from translation.selectors import delay_s
 
 
 @dataclass(frozen=True, slots=True)
 class TranslationNow:
-    """How a room's live translations stand. `failing`: language → code of the last error, where calls fail now."""
+    """How a room's live translations stand. `failing`: language → code of the last error, where calls fail now.
+
+    `stopped`: languages into which nothing is translated any more today, because the room's quota is used up.
+    """
 
     delay_s: float | None = None
     failing: dict[str, str] = field(default_factory=dict)
+    stopped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ def translations_now(readers: dict[int, dict[str, int]]) -> dict[int, Translatio
         room_id: TranslationNow(
             delay_s([(job.delays, job.waiting_s) for job in found]),
             {job.lang: job.last_error for job in found if job.failures and job.last_error},
+            tuple(sorted(job.lang for job in found if job.last_error == QUOTA)),
         )
         for room_id, found in rows.items()
     }

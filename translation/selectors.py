@@ -76,14 +76,6 @@ def _target_langs() -> list[str]:
     return sorted({*spoken, *(lang for lang in made if lang not in sources)})
 
 
-def langs_from(source_lang: str) -> list[str]:
-    """Languages that a talk in `source_lang` can be read in: that one first, then those it is translated into."""
-    known = circuit.states()
-    pairs = [circuit.pairs_of(engine, known) for engine in chain.engines()]
-    made = [lang for lang in target_langs() if any(codes.offers(each, source_lang, lang) for each in pairs)]
-    return [source_lang, *made]
-
-
 def engine_answers() -> bool:
     """Whether every engine of this deployment is in use and has answered a translation worker lately."""
     known, engines = circuit.states(), chain.engines()

@@ -13,7 +13,7 @@ from django.utils import timezone
 from rooms.locks import delete_in_order, locked, update_in_order
 from rooms.models import Room
 from transcripts.models import Part
-from translation import claims, selectors
+from translation import claims, quota, selectors
 from translation.demand import begin
 from translation.engines import codes
 from translation.models import Demand, Job, PinnedLanguage
@@ -102,6 +102,7 @@ def sweep() -> None:
     idle = live.filter(due_at=None, token="")
     stale = Q(begun_at__lt=now - DELETE_AFTER) | Q(begun_at=None, demanded_at__lt=now - DELETE_AFTER)
     delete_in_order(idle.filter(stale))
+    quota.forget()
 
 
 def _grow_delay(row: Job) -> None:

@@ -20,6 +20,7 @@ from translation import claims, pacing, selectors
 from translation.claims import NO_ENGINE, Claim
 from translation.models import Job
 from translation.plan import Plan, Result, batch_most, pace
+from translation.quota import QUOTA
 from translation.wake import wake_up
 
 REFUSED_KEPT = 40
@@ -137,6 +138,9 @@ def _note_calls(job: Job, plan: Plan, result: Result) -> None:
 
 
 def _release_failing(job: Job, plan: Plan, result: Result) -> float | None:
+    if result.error == QUOTA:  # nothing is broken, and nobody waits for what will not come today
+        job.failures, job.waiting_s = 0, 0.0
+        return claims.release(job, in_s=result.retry_s, patient=True)
     job.failures += 1
     oldest = min(max(item.spoken_at, job.demanded_at.timestamp()) for item in plan.chosen)
     job.waiting_s = round(max(0.0, time.time() - oldest), 1)

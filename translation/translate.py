@@ -8,12 +8,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from translation.context import NO_CONTEXT, Context
 from translation.engines.base import EMPTY, Engine, EngineError
+from translation.engines.hints import Hints, ask
 from translation.guard import faithfully, is_plausible
+from translation.terms import Wanted, occurrences, wanted_in, with_terms
 
 CACHED_MOST = 4096
 CACHED_MOST_CHARS = 200
-Key = tuple[str, str, str, str]  # engine, source, target, text
+Key = tuple[str, ...]  # engine, source, target, text, and what was asked for beside it
+Call = Callable[[Sequence[str]], list[str]]
 
 
 @dataclass
@@ -64,19 +68,33 @@ def translate(
     *,
     cache: TranslationCache = _cache,
     between: Callable[[], None] = lambda: None,
+    context: Context = NO_CONTEXT,
 ) -> Outcome:
-    """One call for all new texts; if it fails and a text may be to blame, one call each, `between` before it."""
-    keys = [(engine.name, source, target, text) for text in texts]
+    """One call for all new texts; if it fails and a text may be to blame, one call each, `between` before it.
+
+    With `context` the talk's terms read as its glossary says.
+    """
+    wanted = wanted_in(context.terms, target)
+    keys = [(engine.name, source, target, text, *_asked_for(text, wanted, context)) for text in texts]
     known = {key: cache.get(key) for key in dict.fromkeys(keys)}
     new = [key for key, text in known.items() if text is None and key[3].strip()]
     known.update({key: "" for key in known if not key[3].strip()})
     began = time.monotonic()
-    error = _all(engine, new, known) if new else None
+
+    def call(batch: Sequence[str]) -> list[str]:
+        terms = {each.term: each.reads for text in batch for _, _, each in occurrences(text, wanted)}
+        hints = Hints(context.talk, tuple(terms.items()), context.formality)
+        return with_terms(
+            lambda plain: faithfully(lambda items: ask(engine, items, source, target, hints), plain),
+            batch, wanted, between=between,
+        )  # fmt: skip
+
+    error = _all(call, new, known) if new else None
     answered = error is None or error.code == EMPTY
     if error is not None and error.per_text and len(new) > 1:
         for key in new:
             between()
-            error = _all(engine, [key], known) or error
+            error = _all(call, [key], known) or error
             answered = answered or known[key] is not None
             if not error.per_text:
                 break
@@ -87,13 +105,16 @@ def translate(
     return Outcome([known[key] for key in keys], answered, error, time.monotonic() - began, len(new))
 
 
-def _all(engine: Engine, keys: Sequence[Key], known: dict[Key, str | None]) -> EngineError | None:
+def _asked_for(text: str, wanted: Sequence[Wanted], context: Context) -> list[str]:
+    """What makes another translation of the same text."""
+    terms = dict.fromkeys(f"{each.term}={each.reads}" for _, _, each in occurrences(text, wanted))
+    return [*([context.formality] if context.formality else []), *terms]
+
+
+def _all(call: Call, keys: Sequence[Key], known: dict[Key, str | None]) -> EngineError | None:
     """Translate `keys` in one call into `known`; implausible ones stay None."""
-    source, target = keys[0][1], keys[0][2]
     try:
-        translated = faithfully(
-            lambda texts: engine.translate(texts, source, target), [key[3] for key in keys]
-        )
+        translated = call([key[3] for key in keys])
     except EngineError as error:
         return error
     wrong = None

@@ -11,11 +11,12 @@ from typing import Protocol
 
 from django.utils import timezone
 
-from translation import chain, circuit, claims, store
+from translation import circuit, claims, quota, store
 from translation.circuit import EngineChoice, Known, Unavailable
 from translation.claims import NO_ENGINE, Claim, ClaimLost
 from translation.pacing import Spoken
 from translation.plan import Plan, Result, plans
+from translation.room_settings import RoomSettings, room_settings
 from translation.translate import Outcome, translate
 
 ENGINE_DOWN = "engine_down"
@@ -54,6 +55,7 @@ def work(group: Sequence[Claim], slot: Slot | None = None) -> float | None:
     results: dict[int, Result] = {}
     pending = [claim for claim in group if found[claim.job_id].chosen]
     known = circuit.Known() if pending else None
+    room = room_settings(group[0].room_id) if pending else RoomSettings()
     began = time.monotonic()
     for claim in pending:
         late = time.monotonic() - began > SHARED_MOST_S
@@ -61,18 +63,21 @@ def work(group: Sequence[Claim], slot: Slot | None = None) -> float | None:
             results[claim.job_id] = Result(retry_s=0.0)
             continue
         try:
-            results[claim.job_id] = translated(claim, found[claim.job_id], slot or NoSlot(), known)
+            results[claim.job_id] = translated(claim, found[claim.job_id], slot or NoSlot(), known, room)
         except ClaimLost:
             logger.warning("claim lost", extra={"room": claim.room_id, "lang": claim.lang})
     return store.write(group, found, results)
 
 
-def translated(claim: Claim, plan: Plan, slot: Slot, known: Known | None = None) -> Result:
+def translated(
+    claim: Claim, plan: Plan, slot: Slot, known: Known | None = None, room: RoomSettings | None = None
+) -> Result:
     """One call per run of sentences in one spoken language; there are several where a host changed it."""
+    room = room or room_settings(claim.room_id)
     result = Result()
     for source, items in groupby(plan.chosen, key=lambda item: item.source_lang):
         batch = list(items)
-        choice = circuit.engine_for(source, claim.lang, engines=chain.engines(), known=known)
+        choice = circuit.engine_for(source, claim.lang, engines=room.chain(), known=known)
         if isinstance(choice, Unavailable):
             _note_unavailable(result, choice)
             continue
@@ -82,7 +87,20 @@ def translated(claim: Claim, plan: Plan, slot: Slot, known: Known | None = None)
         if choice.trial and len(batch) > 1:
             batch, result.retry_s = batch[:1], 0.0
         texts = [item.text for item in batch]
-        outcome = translate(choice.engine, texts, source, claim.lang, between=partial(claims.renew, claim))
+        chars = sum(map(len, texts))
+        if not quota.take(claim.room_id, chars, per_day=room.chars_per_day):
+            result.error, result.retry_s = quota.QUOTA, quota.retry_s()
+            break
+        outcome = translate(
+            choice.engine,
+            texts,
+            source,
+            claim.lang,
+            between=partial(claims.renew, claim),
+            context=room.context,
+        )
+        if not outcome.answered:
+            quota.give_back(claim.room_id, chars, per_day=room.chars_per_day)
         result.seconds += outcome.seconds
         result.asked += outcome.asked
         result.given += len(batch)

@@ -27,7 +27,7 @@ from rooms.tests.make import login_key, person, room, talk
 from transcripts.models import Part, Sentence
 from transcripts.services import NewSentence, add_sentences
 from translation.demand import lease
-from translation.models import EngineState, Job, PairState, PinnedLanguage
+from translation.models import EngineState, Job, PairState, PinnedLanguage, RoomTranslation
 
 pytestmark = pytest.mark.django_db
 ADMINS = sorted(admin.site._registry.items(), key=lambda item: item[0]._meta.label)
@@ -52,6 +52,7 @@ def fill(number):
     PinnedLanguage.objects.create(room=place, lang="de")
     lease(f"web {number}", {(place.pk, "de"): 3})
     Job.objects.update_or_create(room=place, lang="de", part=None, defaults={"last_error": "timeout"})
+    RoomTranslation.objects.create(room=place, engines=["bergamot"], chars_per_day=1000)
     EngineState.objects.create(name=f"engine {number}")
     PairState.objects.create(engine=f"engine {number}", source="en", target="de")
     Worker.objects.create(name=f"asr@{number}", slots=1, model="base", device="cpu", beat_at=timezone.now())

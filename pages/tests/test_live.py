@@ -227,11 +227,12 @@ class TestLevels:
 
     def test_translations_that_fail_or_lag_are_named(self, session):
         facts = replace(
-            self.facts(session), translation=TranslationNow(11.0, {"de": "timeout", "fr": "timeout"})
+            self.facts(session), translation=TranslationNow(11.0, {"de": "timeout", "fr": "timeout"}, ("uk",))
         )
         assert [(p.code, p.level, p.values) for p in problems_of(facts)] == [
             ("translation_late", "bad", {"seconds": 11}),
             ("translation_fails", "warn", {"languages": "de, fr", "codes": "timeout"}),
+            ("translation_quota", "warn", {"languages": "uk"}),
         ]
 
 

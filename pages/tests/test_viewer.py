@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from pages.tests.talk import Talk
-from translation.selectors import langs_from
+from translation.room_settings import Chosen, choose
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,11 +46,24 @@ def test_a_closed_room_shows_what_is_public_and_nothing_else(client):
     assert client.get("/api/room/PUBLIC/about").json()["transcript"] == "/room/PUBLIC/transcript"
 
 
-def test_the_languages_on_offer_are_those_that_this_talk_can_be_translated_into(client):
-    Talk().open()
+def test_the_languages_on_offer_are_those_that_this_talk_can_be_translated_into(client, env):
+    env(translation_engines=["bergamot", "scripted"], source_langs=["en", "de", "uk"])
+    talk = Talk().open()
+
+    def offered() -> list[str]:
+        return [each["code"] for each in client.get("/api/room/TALK/about").json()["langs"]]
+
     about = client.get("/api/room/TALK/about").json()
-    assert [each["code"] for each in about["langs"]] == langs_from("en")
     assert about["langs"][0] == {"code": "en", "native": "English", "name": "English", "dir": "ltr"}
+    assert {"de", "uk", "pt", "ja"} <= set(offered())
+    choose(talk.room, Chosen(engines=("bergamot",)))
+    assert offered() == ["en", "pt"], "other languages are spoken and translated elsewhere, not in this room"
+    setup = client.get("/room/TALK/screen?setup").content.decode()
+    assert '<option value="pt"' in setup
+    assert '<option value="ja"' not in setup
+    assert '<option value="ja"' in client.get("/room/TALK/screen?setup&lang=ja").content.decode(), (
+        "a screen's address stays good"
+    )
     assert client.get("/api/room/NOWHERE/about").json() == {"error": "room_not_found"}
 
 

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from translation.models import Demand, EngineState, Job, PairState, PinnedLanguage
+from translation.models import Demand, EngineState, Job, PairState, PinnedLanguage, RoomTranslation
 from translation.tests.make import demand, read, say, spoken_part
 from translation.work import work_next
 
@@ -79,3 +79,24 @@ def test_lists_ask_the_database_as_often_for_three_rows_as_for_one(
         counts.append(len(asked))
     assert counts[0] == counts[2]
     assert Demand.objects.count() == 3
+
+
+def test_engines_of_a_room_are_typed_in_their_order_and_known(admin, env):
+    env(translation_engines=["bergamot", "scripted"])
+    part = spoken_part()
+    values = {
+        "room": part.room_id,
+        "engines": "scripted, nobody",
+        "formality": "formal",
+        "chars_per_day": "5000",
+    }
+    refused = admin.post("/admin/translation/roomtranslation/add/", values).content.decode()
+    assert "Not an engine of this deployment: nobody. There are: bergamot, scripted." in refused
+    admin.post("/admin/translation/roomtranslation/add/", {**values, "engines": "scripted, bergamot"})
+    row = RoomTranslation.objects.get()
+    assert (row.engines, row.formality, row.chars_per_day) == (["scripted", "bergamot"], "formal", 5000)
+    page = admin.get(f"/admin/translation/roomtranslation/{part.room_id}/change/").content.decode()
+    assert 'value="scripted, bergamot"' in page
+    admin.post(f"/admin/translation/roomtranslation/{part.room_id}/change/", {"engines": "", "formality": ""})
+    row.refresh_from_db()
+    assert (row.engines, row.chars_per_day) == ([], None)

@@ -72,7 +72,15 @@ def test_codes_of_one_language_are_known_to_be_one():
     assert codes.native("pt-BR", {"pt", "en"}) == "pt"
     assert codes.native("pt", {"pb", "en"}) == "pb"
     assert codes.native("fr", {"pt", "en"}) is None
+    assert codes.native("pt-PT", {"pt", "en"}) == "pt"
+    assert codes.native("es-MX", {"es", "en"}) == "es"
+    assert codes.native("pt-PT", {"pt-BR", "en"}) is None
     assert codes.offers({("en", "pt")}, "en", "pt-BR")
+    assert codes.offers({("en", "pt-PT")}, "en", "pt")
+    assert not codes.offers({("en", "pt"), ("pt", "en")}, "pt", "pt-BR")
+    assert codes.offers({("pt", "pt-BR")}, "pt", "pt-BR")
+    assert not codes.offers({("en", "zh")}, "en", "zh-Hant")
+    assert not codes.offers({("en", "zh")}, "en", "zh-HK")
     assert not codes.offers({("en", "pt")}, "en", "en")
     assert codes.canonical_pairs([("en", "zh-Hans"), ("no", "nb"), ("en", "../x")]) == {("en", "zh")}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -197,7 +198,7 @@ def test_a_job_that_goes_while_a_worker_chooses_is_left_out_and_the_others_are_c
     due.find()
     gone = Job.objects.get(room=parts[0].room)
 
-    def engine_of(source: str, target: str) -> str:
+    def engine_of(source: str, target: str, names: Sequence[str]) -> str:
         Job.objects.filter(pk=gone.pk).delete()  # the facts are read by then
         return "scripted"
 

@@ -42,7 +42,7 @@ export class Watch extends EventTarget {
   }
 
   #showReaders() {
-    const { isReading } = this.#here(), { viewers, source_lang: spoken, delay_s: delay, translation_fails: fails } = this.state;
+    const { isReading } = this.#here(), { viewers, source_lang: spoken, delay_s: delay, translation_fails: fails, translation_stopped: stopped } = this.state;
     const others = viewers.map(({ lang, name, count }) => ({ name, count: count - (isReading && lang === spoken ? 1 : 0) })).filter(({ count }) => count > 0);
     const count = others.reduce((sum, each) => sum + each.count, 0);
     const langs = others.map((each) => (others.length > 1 ? `${each.name} ${each.count}` : each.name)).join(", ");
@@ -52,7 +52,8 @@ export class Watch extends EventTarget {
     element("delay").textContent = delay ? text(delay > LATE_S ? "delay.long" : "delay", { seconds }) : text("delay.none");
     element("typed").hidden = !this.state.is_typed;
     element("delay").classList.toggle("warn", delay > LATE_S);
-    element("translation").textContent = fails.length ? text("translation.fails", { langs: fails.join(", ") }) : "";
+    const untranslated = [["translation.fails", fails], ["translation.stopped", stopped]].filter(([, langs]) => langs.length);
+    element("translation").textContent = untranslated.map(([key, langs]) => text(key, { langs: langs.join(", ") })).join(" · ");
   }
 
   #showMessages(messages) {

@@ -55,6 +55,9 @@ COLUMNS = {
     "normalized_erasure": "erasure",
     "sentence_f1": "F1",
     "wer_formatted": "WER formatted",
+    "stream_laal_s": "StreamLAAL",
+    "long_yaal_s": "LongYAAL",
+    "rtf": "RTF",
 }
 
 
@@ -79,23 +82,25 @@ def run_case(talk: Talk, model: Whisper, case: Case, *, virtual: bool) -> tuple[
     return score(talk, run.seen, run.pieces, run.facts), run, counters
 
 
-def run_offline(talk: Talk, path: Path, *, device: str, compute_type: str, threads: int) -> Row:
-    """faster-whisper over the whole file at once, beam 5: the floor for the error rate."""
+def run_offline(talk: Talk, path: Path, *, device: str, compute_type: str, threads: int) -> tuple[Row, str]:
+    """faster-whisper over the whole file at once, beam 5: the floor for the error rate, and its text."""
     from faster_whisper import WhisperModel
 
     model = WhisperModel(str(path), device=device, compute_type=compute_type, cpu_threads=threads)
     cpu_s, began_s = time.process_time(), time.monotonic()
     segments, _ = model.transcribe(talk.samples, language=talk.language, beam_size=5)
     text = " ".join(segment.text.strip() for segment in segments)
-    facts = RunFacts("offline", time.monotonic() - began_s, time.process_time() - cpu_s, peak_rss_mb())
+    wall_s = time.monotonic() - began_s
+    facts = RunFacts("offline", wall_s, time.process_time() - cpu_s, peak_rss_mb(), wall_s)
     row = score(talk, (), (), facts)
     wer, cer = error_rates(talk, text)
     formatted = formatted_error_rate(talk.reference, text)
     nobody = float("nan")  # reads along, and it makes segments, not sentences
-    return replace(
+    row = replace(
         row, wer=wer, cer=cer, wer_formatted=formatted, offline_wer=wer, done_after_end_s=facts.done_s,
         normalized_erasure=nobody, sentence_f1=nobody,
     )  # fmt: skip
+    return row, text
 
 
 def medians(rows: Sequence[Row]) -> Row:

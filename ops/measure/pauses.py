@@ -5,18 +5,16 @@ No word is cut and none is moved against another in a turn, so the reference sta
 
 from __future__ import annotations
 
-import csv
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from asr.audio.samples import SAMPLES_PER_MS, Samples
 from asr.audio.vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad
 
-from .talk import ReferenceWord, Talk, read_audio
+from .talk import ReferenceWord, Talk
 
 PAUSE_MS = (300, 3000)
 TURN_MS = (1000, 10_000)
@@ -27,7 +25,7 @@ SILENCE = 0.3  # the VAD's probability of speech below which a window counts as 
 def with_pauses(talk: Talk, seed: int) -> Talk:
     """The talk in turns of 1 to 10 s, with 0.3 to 3 s of the room's own noise between them."""
     random = np.random.default_rng(seed)
-    pauses = [(at_ms, int(random.integers(*PAUSE_MS))) for at_ms in _turn_ends(_gaps(talk.samples), random)]
+    pauses = [(at_ms, int(random.integers(*PAUSE_MS))) for at_ms in _turn_ends(gaps(talk.samples), random)]
     pieces: list[Samples] = []
     before_ms = 0
     for at_ms, pause_ms in pauses:
@@ -41,25 +39,8 @@ def with_pauses(talk: Talk, seed: int) -> Talk:
     )
 
 
-def load_utterances(table: Path) -> list[Talk]:
-    """Recordings whose text is known but not its times: rows of file, language and reference beside the audio."""
-    with table.open(newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    return [
-        Talk(
-            Path(row["file"]).stem,
-            row["language"],
-            read_audio(table.parent / row["file"]),
-            row["reference"],
-            (),
-            (),
-        )
-        for row in rows
-    ]
-
-
-def _gaps(samples: Samples) -> list[int]:
-    """Middles (ms) of the stretches without speech inside the talk."""
+def gaps(samples: Samples) -> list[int]:
+    """Middles (ms) of the stretches without speech inside a recording."""
     count = len(samples) // WINDOW_SAMPLES
     silent = SileroVad()(samples[: count * WINDOW_SAMPLES]) < SILENCE
     edges = np.flatnonzero(np.diff(silent.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)

@@ -55,12 +55,17 @@ def sentence_f1(reference: str, sentences: Sequence[str]) -> float:
     return 2 * hits / (len(wanted) + len(found))
 
 
+def ends_sentence(token: str) -> bool:
+    """Does a sentence end behind this word of a punctuated text? Abbreviations count as ends, to all alike."""
+    return token.rstrip(_CLOSING).endswith(tuple(_ENDS))
+
+
 def _with_ends(tokens: Sequence[str]) -> tuple[list[str], set[int]]:
     """The words of a punctuated text, and the indices of those behind which a sentence ends."""
     words, ends = list[str](), set[int]()
     for token in tokens:
         words += words_of(token)
-        if words and token.rstrip(_CLOSING).endswith(tuple(_ENDS)):
+        if words and ends_sentence(token):
             ends.add(len(words) - 1)
     return words, ends
 

@@ -108,11 +108,12 @@ def replay(
     """Feed a talk as it would come from a microphone, poll in between, and note what a reader saw."""
     watcher = Watcher()
     cpu_s = time.process_time()
-    sent = 0
+    sent, busy_s = 0, 0.0
     while True:
         sent = _send(talk.samples, sent, captioner, clock.now_s())
         before_s = clock.now_s()
         events = captioner.poll()
+        busy_s += clock.now_s() - before_s
         watcher.add_events(events, clock.now_s())
         if progress is not None and events:
             progress(sent / SAMPLE_RATE_HZ, (captioner.heard_ms - captioner.committed_ms) / 1000)
@@ -121,8 +122,10 @@ def replay(
         if sent >= len(talk.samples):
             break
         clock.wait_until(min(talk.seconds, (sent + BLOB_MS * SAMPLES_PER_MS) / SAMPLE_RATE_HZ))
+    before_s = clock.now_s()
     watcher.add_events(captioner.flush(), clock.now_s())
-    facts = RunFacts(policy, clock.now_s(), time.process_time() - cpu_s, peak_rss_mb())
+    busy_s += clock.now_s() - before_s
+    facts = RunFacts(policy, clock.now_s(), time.process_time() - cpu_s, peak_rss_mb(), busy_s)
     return Run(tuple(watcher.seen), tuple(watcher.pieces), facts, tuple(watcher.notices))
 
 

@@ -12,8 +12,9 @@ import jiwer
 import numpy as np
 from numpy.typing import NDArray
 
+from .latency import Emitted, Segment, long_form_latency
 from .normalise import normalised, words_of
-from .quality import formatted_error_rate, normalized_erasure, sentence_f1
+from .quality import ends_sentence, formatted_error_rate, normalized_erasure, sentence_f1
 from .talk import ReferenceWord, Talk
 
 EDGE_MS = 200  # word times are this exact
@@ -49,6 +50,7 @@ class RunFacts:
     done_s: float  # when everything stood, seconds since the first audio was sent
     cpu_s: float
     peak_rss_mb: float
+    busy_s: float = float("nan")  # how long the recogniser worked
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,9 @@ class Row:
     normalized_erasure: float
     sentence_f1: float
     wer_formatted: float
+    stream_laal_s: float  # computation-aware, as long_yaal_s (ops/measure/latency.py)
+    long_yaal_s: float
+    rtf: float  # real-time factor: time of work per time of audio
     offline_wer: float | None = None  # of the same talk; None where it was not run
     durable_p95_s: float | None = (
         None  # through a whole stack: until a word stands in PostgreSQL and at the viewer
@@ -96,6 +101,7 @@ def score(talk: Talk, seen: Sequence[Seen], pieces: Sequence[FinalPiece], facts:
     first = np.array([firsts[j] - word.end_ms / 1000 for word, j in pairs] or [np.nan])
     late = [commits[j] - word.end_ms / 1000 for word, j in pairs if word.end_ms / 1000 > talk.seconds - 60]
     wer, cer = error_rates(talk, final_text)
+    long_form = long_form_latency(segments(talk), emitted(seen))
     return Row(
         talk=talk.name,
         policy=facts.policy,
@@ -117,7 +123,31 @@ def score(talk: Talk, seen: Sequence[Seen], pieces: Sequence[FinalPiece], facts:
         normalized_erasure=normalized_erasure(moment.shown for moment in seen),
         sentence_f1=sentence_f1(talk.reference, [piece.text for piece in pieces]),
         wer_formatted=formatted_error_rate(talk.reference, final_text),
+        stream_laal_s=long_form.stream_laal_s,
+        long_yaal_s=long_form.long_yaal_s,
+        rtf=facts.busy_s / talk.seconds,
     )
+
+
+def segments(talk: Talk) -> list[Segment]:
+    """The talk's sentences with their times."""
+    result, first = list[Segment](), 0
+    for index, word in enumerate(talk.words):
+        if ends_sentence(word.text) or index == len(talk.words) - 1:
+            own = talk.words[first : index + 1]
+            text = " ".join(each.text for each in own)
+            result.append(Segment(text, own[0].start_ms / 1000, own[-1].end_ms / 1000))
+            first = index + 1
+    return result
+
+
+def emitted(seen: Sequence[Seen]) -> list[Emitted]:
+    """The words of the final text, each with the time at which so many words were final."""
+    words, result = seen[-1].final.split() if seen else [], list[Emitted]()
+    for moment in seen:
+        ready = len(moment.final.split())
+        result += [Emitted(word, moment.at_s) for word in words[len(result) : ready]]
+    return result
 
 
 def committed(talk: Talk, seen: Sequence[Seen]) -> list[tuple[float, float]]:

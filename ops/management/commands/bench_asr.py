@@ -19,14 +19,16 @@ from asr.recognise.recogniser import Recogniser
 from asr.recognise.streaming import StreamingRecogniser
 from asr.recognise.whisper import Whisper
 from asr.weights import WeightsError, find_or_fetch
-from ops.bench.end_to_end import ROOM, talk_of
+from ops.bench.end_to_end import ROOM
 from ops.bench.recogniser import measure_through_stack
 from ops.faults.stack import running_stack
 from ops.measure import bench, soak
-from ops.measure.pauses import load_utterances, with_pauses
+from ops.measure.pauses import with_pauses
+from ops.measure.recordings import load_recordings
 from ops.measure.replay import RealClock, VirtualClock, replay
 from ops.measure.score import Row, score
-from ops.measure.talk import Talk, load_talk
+from ops.measure.talk import Talk
+from ops.measure.word_times import timed
 
 OPUS_RATE_HZ = 48_000
 POLICIES: tuple[str, ...] = get_args(Policy)
@@ -41,9 +43,10 @@ class Command(BaseCommand):
             "talks",
             nargs="+",
             type=Path,
-            metavar="TALK.json",
-            help="facts beside the audio, or utterances.tsv",
+            metavar="PATH",
+            help="TALK.json beside its audio, utterances.tsv, or a folder of such, or of audio with NAME.txt",
         )
+        parser.add_argument("--language", default="en", help="of texts that do not say theirs")
         parser.add_argument("--pauses", type=int, action="append", metavar="SEED", help="with pauses put in")
         parser.add_argument(
             "--policy", action="append", choices=[*POLICIES, "all"], help="default: the default"
@@ -71,8 +74,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            files = [(path, talk) for path in options["talks"] for talk in _talks(path, options["pauses"])]
             path = find_or_fetch(options["model"], model_dir=options["model_dir"], progress=self.stderr.write)
+            files = _talks(path, options)
             base = bench.parse_options(options["set"], EngineOptions())
         except (OSError, ValueError, KeyError, StopIteration, WeightsError) as error:
             raise CommandError(str(error)) from error
@@ -98,7 +101,7 @@ class Command(BaseCommand):
 
     def _offline(self, talk: Talk, path: Path, options: dict[str, Any]) -> Row:
         """The floor, first: the others are shown beside it."""
-        row = bench.run_offline(
+        row, _ = bench.run_offline(
             talk,
             path,
             device=options["device"],
@@ -123,7 +126,7 @@ class Command(BaseCommand):
 
     def _through_stack(self, talk: Talk, file: Path, policy: str, weights: Path) -> Row:
         """One run through a stack of its own, which takes its options from the environment."""
-        blobs = list(record(read_audio(talk_of(file, talk.language).path, rate_hz=OPUS_RATE_HZ)))
+        blobs = list(record(read_audio(file, rate_hz=OPUS_RATE_HZ)))
         environment = {
             "ASR_RECOGNISER": "whisper",
             "ASR_POLICY": policy,
@@ -163,10 +166,18 @@ class Command(BaseCommand):
             options["plot"].write_text(soak.plot(points, f"{long.name}, {how}"))
 
 
-def _talks(path: Path, seeds: list[int] | None) -> list[Talk]:
-    """What a file holds, or each of it with pauses by every seed."""
-    talks = load_utterances(path) if path.suffix == ".tsv" else [load_talk(path)]
-    return [with_pauses(talk, seed) for talk in talks for seed in seeds] if seeds else talks
+def _talks(weights: Path, options: dict[str, Any]) -> list[tuple[Path, Talk]]:
+    """Every recording, or each of them with pauses by every seed, with the file of its audio; words have times."""
+    seeds = options["pauses"]
+    if seeds and options["stack"]:
+        raise ValueError("A stack is fed files as they are, without pauses put in")
+    how = {name: options[name] for name in ("device", "compute_type", "threads")}
+    found = [
+        (recording.path, timed(recording.talk, weights, **how))
+        for path in options["talks"]
+        for recording in load_recordings(path, options["language"])
+    ]
+    return [(file, with_pauses(talk, seed)) for file, talk in found for seed in seeds] if seeds else found
 
 
 def _beside(row: Row, floor: Row | None) -> Row:

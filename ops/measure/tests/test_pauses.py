@@ -1,13 +1,12 @@
 """Pauses put into a talk move words and change nothing else."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from asr.sample import SAMPLE
-from ops.measure.pauses import PAUSE_MS, load_utterances, with_pauses
+from ops.measure.pauses import PAUSE_MS, with_pauses
 from ops.measure.talk import ReferenceWord, Talk, read_audio
 
 
@@ -36,12 +35,3 @@ def test_words_move_with_their_audio(talk):
 
 def test_the_same_seed_gives_the_same_pauses(talk):
     assert (with_pauses(talk, seed=5).samples == with_pauses(talk, seed=5).samples).all()
-
-
-def test_recordings_with_a_table_beside_them_are_read(tmp_path: Path):
-    (tmp_path / SAMPLE.path.name).write_bytes(SAMPLE.path.read_bytes())
-    table = tmp_path / "utterances.tsv"
-    table.write_text(f'file\tlanguage\treference\n{SAMPLE.path.name}\ten\tAnd so, "my" fellow Americans\n')
-    (read,) = load_utterances(table)
-    assert (read.name, read.language, read.reference) == ("jfk", "en", 'And so, "my" fellow Americans')
-    assert read.seconds == pytest.approx(11.0, abs=0.01)

@@ -1,0 +1,133 @@
+"""Measures the recogniser under many conditions: several readers in turns, with noise, voices, music, applause, at other speeds."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+
+from asr.audio.samples import Samples
+from asr.recognise.options import EngineOptions
+from asr.recognise.whisper import Whisper
+from asr.weights import WeightsError, find_or_fetch
+from ops.measure import bench
+from ops.measure.conditions import CONDITIONS, ConditionRow, row_of, table, under
+from ops.measure.differences import differences
+from ops.measure.joined import joined
+from ops.measure.recordings import load_recordings
+from ops.measure.talk import Talk
+from ops.measure.word_times import timed
+
+
+class Command(BaseCommand):
+    help = (
+        "Joins readers to a talk, plays it under each condition; prints a table and, as the last line, JSON."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "recordings", nargs="+", type=Path, metavar="PATH", help="a folder, TALK.json, or utterances.tsv"
+        )
+        parser.add_argument("--language", default="en", help="of the readers; the others disturb them")
+        parser.add_argument(
+            "--reader", action="append", metavar="NAME", help="of the recordings, these alone"
+        )
+        parser.add_argument("--seed", type=int, default=1, help="of turns and pauses")
+        parser.add_argument("--seconds", type=float, default=180, help="length of the joined talk, about")
+        parser.add_argument(
+            "--as-recorded", action="store_true", help="each recording for itself, not joined"
+        )
+        parser.add_argument(
+            "--condition", action="append", metavar="NAME", help=f"default: {' '.join(CONDITIONS)}"
+        )
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="OPTION=VALUE", help="engine options"
+        )
+        parser.add_argument("--model", default="base")
+        parser.add_argument("--model-dir", type=Path)
+        parser.add_argument("--device", default="cpu")
+        parser.add_argument("--compute-type", default="int8")
+        parser.add_argument("--threads", type=int, default=1)
+        parser.add_argument(
+            "--virtual", action="store_true", help="skip the waiting: time is audio and CPU time"
+        )
+        parser.add_argument("--no-offline", action="store_true", help="leave out offline faster-whisper")
+        parser.add_argument("--words", action="store_true", help="print what was heard wrongly, and when")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            weights = find_or_fetch(
+                options["model"], model_dir=options["model_dir"], progress=self.stderr.write
+            )
+            talks, others = self._talks(weights, options)
+            engine = bench.parse_options(options["set"], EngineOptions())
+            cases = [
+                (talk, under(talk, condition, others), condition)
+                for talk in talks
+                for condition in options["condition"] or CONDITIONS
+            ]
+        except (OSError, ValueError, KeyError, WeightsError) as error:
+            raise CommandError(str(error)) from error
+        model = Whisper.load(weights, **_how(options))
+        rows = []
+        for plain, talk, condition in cases:
+            name = condition if len(talks) == 1 else f"{plain.name} {condition}"
+            rows.append(self._measured(name, talk, model, engine, weights, options))
+        title = talks[0].name if len(talks) == 1 else options["language"]
+        Console(width=160).print(table(rows, title))
+        figures = {"talk": title, "seed": options["seed"], "rows": [row.as_dict() for row in rows]}
+        self.stdout.write(json.dumps(figures))
+
+    def _talks(self, weights: Path, options: dict[str, Any]) -> tuple[list[Talk], list[Samples]]:
+        """What is played, and the voices that disturb: those of other languages, else the readers themselves."""
+        language, readers = options["language"], options["reader"]
+        found = [
+            recording.talk for path in options["recordings"] for recording in load_recordings(path, language)
+        ]
+        own = [
+            timed(talk, weights, **_how(options))
+            for talk in found
+            if talk.language == language and (not readers or talk.name in readers)
+        ]
+        if not own:
+            raise ValueError(f"Nobody reads {language!r}")
+        others = [talk.samples for talk in found if talk.language != language] or [
+            talk.samples for talk in own
+        ]
+        talks = own if options["as_recorded"] else [joined(own, options["seed"], options["seconds"])]
+        return talks, others
+
+    def _measured(
+        self,
+        name: str,
+        talk: Talk,
+        model: Whisper,
+        engine: EngineOptions,
+        weights: Path,
+        options: dict[str, Any],
+    ) -> ConditionRow:
+        offline_wer = None
+        if not options["no_offline"]:
+            floor, text = bench.run_offline(talk, weights, **_how(options))
+            offline_wer = floor.wer
+            self._tell_words("offline", talk, text, options)
+        row, run, _ = bench.run_case(talk, model, bench.Case(name, engine), virtual=options["virtual"])
+        found = row_of(name, replace(row, offline_wer=offline_wer))
+        self.stdout.write(json.dumps(found.as_dict()))
+        self._tell_words("live", talk, run.seen[-1].final if run.seen else "", options)
+        return found
+
+    def _tell_words(self, who: str, talk: Talk, text: str, options: dict[str, Any]) -> None:
+        if options["words"]:
+            for each in differences(talk, text):
+                self.stdout.write(f"  {who} {each.at_s:6.1f} s  {each.said or '-'} → {each.heard or '-'}")
+
+
+def _how(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: options[name] for name in ("device", "compute_type", "threads")}

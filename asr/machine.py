@@ -10,6 +10,10 @@ import pynvml
 
 COUNTED_WITHIN_S = 60.0
 COUNT = "import ctranslate2; print(ctranslate2.get_cuda_device_count())"
+TORCH_DEVICE = """
+import torch
+print("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+"""
 logger = logging.getLogger(__name__)
 
 
@@ -25,17 +29,27 @@ def cuda_devices() -> int:
     Counted in a process of its own: counting initialises CUDA, and CUDA does not survive a fork.
     """
     try:
-        counted = subprocess.run(
-            [sys.executable, "-c", COUNT],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=COUNTED_WITHIN_S,
-        )
-        return int(counted.stdout)
+        return int(_told(COUNT))
     except (OSError, ValueError, subprocess.SubprocessError):
         logger.warning("CUDA devices not counted", exc_info=True)
         return 0
+
+
+@cache
+def torch_device() -> str:
+    """The best device that torch can use here: cuda (NVIDIA, AMD), mps (Apple) or cpu. Asked likewise."""
+    try:
+        return _told(TORCH_DEVICE).strip()
+    except (OSError, subprocess.SubprocessError):
+        logger.warning("torch's devices not known", exc_info=True)
+        return "cpu"
+
+
+def _told(program: str) -> str:
+    """What a program prints in a process of its own."""
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=COUNTED_WITHIN_S)
+    return ran.stdout
 
 
 def gpu_free_bytes() -> int:

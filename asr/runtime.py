@@ -10,13 +10,13 @@ from pathlib import Path
 
 from django.conf import settings
 
-from asr import weights
+from asr import checkpoints, weights
 from asr.caption.captioner import Captioner
 from asr.caption.words import WordCaptioner
 from asr.kinds import kind_of
-from asr.machine import cores, cuda_devices, gpu_free_bytes
+from asr.machine import cores, cuda_devices, gpu_free_bytes, torch_device
 from asr.models import Session
-from asr.recognise import streaming
+from asr.recognise import backends, streaming
 from asr.recognise.counters import Counters
 from asr.recognise.language import LanguageRecogniser
 from asr.recognise.options import EngineOptions
@@ -38,6 +38,7 @@ _model: Whisper | None = None
 class ModelChoice:
     """Which model runs where, and how."""
 
+    backend: backends.Name
     model: str
     device: str
     compute_type: str
@@ -47,29 +48,47 @@ class ModelChoice:
 def choice() -> ModelChoice:
     """The settings, with the blanks filled from the machine."""
     env = settings.ENV
-    gpu = env.asr_device == "cuda" or (env.asr_device == "auto" and cuda_devices() > 0)
+    device = _device()
+    if env.asr_backend == "torch":
+        compute_type = "float16" if device == "cuda" else "float32"
+    else:
+        compute_type = "int8_float16" if device == "cuda" else "int8"
     return ModelChoice(
-        model=env.asr_model or ("large-v3-turbo" if gpu else "base"),
-        device="cuda" if gpu else "cpu",
-        compute_type=env.asr_compute_type or ("int8_float16" if gpu else "int8"),
+        backend=env.asr_backend,
+        model=env.asr_model or ("base" if device == "cpu" else "large-v3-turbo"),
+        device=device,
+        compute_type=env.asr_compute_type or compute_type,
         threads=env.asr_threads or 1,  # two are no faster in short windows (docs/performance.md)
     )
+
+
+def _device() -> str:
+    env = settings.ENV
+    if env.asr_device != "auto":
+        return str(env.asr_device)
+    if env.asr_backend == "torch":
+        return torch_device()
+    return "cuda" if cuda_devices() > 0 else "cpu"
 
 
 def slots() -> int:
     """Rooms this machine serves: the setting, or what its cores or its GPU's free memory carry."""
     if settings.ENV.asr_slots:
         return int(settings.ENV.asr_slots)
-    if choice().device == "cuda":
+    if choice().device != "cpu":
         return max(1, gpu_free_bytes() // GPU_BYTES_PER_ROOM)
     return max(1, cores() // CORES_PER_ROOM)
 
 
 def model_folder(progress: weights.Progress | None = None) -> Path:
-    """Where the weights are; fetched if need be. Raises weights.WeightsError."""
+    """Where the weights are; fetched if need be. Raises weights.WeightsError, backends.BackendError."""
+    env = settings.ENV
+    backends.check_installed(env.asr_backend)
+    if env.asr_backend == "torch":
+        return checkpoints.find_or_fetch(choice().model, model_dir=env.asr_model_dir, progress=progress)
     return weights.find_or_fetch(
         choice().model,
-        model_dir=settings.ENV.asr_model_dir,
+        model_dir=env.asr_model_dir,
         cache_dir=settings.VAR_DIR / "models",
         progress=progress,
     )
@@ -85,7 +104,11 @@ def load() -> None:
         return
     chosen = choice()
     _model = Whisper.load(
-        model_folder(), device=chosen.device, compute_type=chosen.compute_type, threads=chosen.threads
+        model_folder(),
+        backend=chosen.backend,
+        device=chosen.device,
+        compute_type=chosen.compute_type,
+        threads=chosen.threads,
     )
     logger.info("model loaded", extra={"model": chosen.model, "device": chosen.device})
 

@@ -176,19 +176,30 @@ class RecogniserEnv(Section):
     asr_scripted_load_s: float = Field(
         0.0, ge=0, le=120, description="Seconds that the scripted recogniser takes to load."
     )
-    asr_model: str = Field("", description="Whisper's size; empty: base on a CPU, large-v3-turbo on a GPU.")
-    asr_model_dir: Path | None = Field(None, description="Folder that holds converted models by name.")
-    asr_device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where Whisper runs.")
+    asr_backend: Literal["ctranslate2", "torch"] = Field(
+        "ctranslate2",
+        description="What runs Whisper; torch (requirements-torch.txt): checkpoints and GPUs that CTranslate2 cannot run.",
+    )
+    asr_model: str = Field(
+        "",
+        description="Whisper's size; empty: base on a CPU, large-v3-turbo on a GPU. Or a model's folder; for torch a checkpoint in Hugging Face's layout, or owner/name on the hub.",
+    )
+    asr_model_dir: Path | None = Field(None, description="Folder that holds models by name.")
+    asr_device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto",
+        description="Where Whisper runs; mps (Apple) with torch alone, which calls AMD's GPUs cuda, too.",
+    )
     asr_compute_type: str = Field(
-        "", description="CTranslate2's; empty: int8 on a CPU, int8_float16 on a GPU."
+        "",
+        description="CTranslate2's; empty: int8 on a CPU, int8_float16 on a GPU. torch's float32, float16 or bfloat16; empty: float16 on CUDA, else float32.",
     )
     asr_threads: int = Field(
         0, ge=0, description="CPU threads of one room; 0: one, which is as fast as two for base."
     )
     asr_slots: int = Field(0, ge=0, description="Rooms this worker serves; 0: from cores or GPU memory.")
     asr_spares: int = Field(1, ge=0, description="Warm processes beyond the slots.")
-    asr_policy: Literal["alignment", "local_agreement", "similarity", "utterance"] = Field(
-        "alignment", description="When words become final."
+    asr_policy: Literal["alignment", "local_agreement", "similarity", "alignatt", "utterance"] = Field(
+        "alignment", description="When words become final; alignatt with ASR_BACKEND=torch alone."
     )
     asr_beam_size: int = Field(5, ge=1, le=10, description="Beams of the final pass at a pause.")
     asr_min_chunk_size: float = Field(0.4, gt=0, le=30, description="Seconds of new speech before a decode.")
@@ -372,6 +383,17 @@ class Env(
         except (KeyError, ValueError, OSError) as error:
             raise ValueError("is not an IANA time zone, for instance Europe/Berlin") from error
         return value
+
+    @model_validator(mode="after")
+    def _backend_can(self) -> Self:
+        if self.asr_backend == "torch":
+            if self.asr_compute_type not in ("", "float32", "float16", "bfloat16"):
+                raise ValueError("ASR_COMPUTE_TYPE: with ASR_BACKEND=torch float32, float16 or bfloat16")
+        elif self.asr_device == "mps":
+            raise ValueError("ASR_DEVICE=mps needs ASR_BACKEND=torch")
+        elif self.asr_policy == "alignatt":
+            raise ValueError("ASR_POLICY=alignatt needs ASR_BACKEND=torch")
+        return self
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -117,6 +117,28 @@ class SimilarityPolicy:
         self._idle_rounds = 0
 
 
+class AlignAttPolicy:
+    """AlignAtt (Papi et al. 2023): a word is final when none of its tokens looks most at the end of the audio.
+
+    Needs a backend that tells where tokens look; without, nothing is final before a pause.
+    """
+
+    def __init__(self, margin_ms: int) -> None:
+        self._margin_ms = margin_ms
+
+    def count_final(self, words: Sequence[Word], audio_end_ms: int) -> int:
+        """Count words up to the first that looks at the last `margin_ms`."""
+        count = 0
+        for word in words:
+            if word.attended_ms is None or word.attended_ms > audio_end_ms - self._margin_ms:
+                break
+            count += 1
+        return count
+
+    def reset(self) -> None:
+        """Keeps no state."""
+
+
 class UtterancePolicy:
     """Nothing is final before a pause or a forced cut: lowest cost, highest delay."""
 
@@ -171,4 +193,6 @@ def make_commit_policy(options: EngineOptions) -> CommitPolicy:
         return LocalAgreementPolicy()
     if options.policy == "similarity":
         return SimilarityPolicy(options)
+    if options.policy == "alignatt":
+        return AlignAttPolicy(options.attention_margin_ms)
     return UtterancePolicy()

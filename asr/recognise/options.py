@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Policy = Literal["alignment", "local_agreement", "similarity", "utterance"]
+Policy = Literal["alignment", "local_agreement", "similarity", "alignatt", "utterance"]
 Trimming = Literal["sentence", "segment", "first_half"]
 
 
@@ -44,6 +44,10 @@ class EngineOptions:
     doubt_probability: float = 0.5  # a word less probable than this waits longer, agreed on or not
     doubt_margin_ms: int = 1500
     certain_margin_ms: int = 2200  # a word this far before the end of the audio hardly changes any more
+    # AlignAtt
+    attention_margin_ms: int = (
+        300  # a word that looks at nothing behind this before the end of the audio is final
+    )
     # Similarity agreement
     qratio_threshold: float = 95.0
     fallback: bool = True

@@ -14,12 +14,16 @@ from asr.audio.samples import Samples
 
 @dataclass(frozen=True)
 class Word:
-    """One recognised word; `text` carries its leading space, so that texts concatenate."""
+    """One recognised word; `text` carries its leading space, so that texts concatenate.
+
+    `attended_ms`: the latest place in the audio that decides about it, for the policy that asks.
+    """
 
     start_ms: int
     end_ms: int
     text: str
     probability: float
+    attended_ms: int | None = None
 
     def not_before(self, at_ms: int) -> Word:
         """The same word, its times clipped."""

@@ -1,7 +1,7 @@
 """One Whisper model in memory: windows of any length in, words with times and probabilities out.
 
-Calls `ctranslate2.models.Whisper` directly, because everything built on faster-whisper pads a window to 30 s,
-and the encoder is most of the cost on a CPU.
+Calls the model directly (`backends`), because everything built on faster-whisper pads a window to 30 s, and the encoder
+is most of the cost on a CPU.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-import ctranslate2
 import numpy as np
 import tokenizers
 from faster_whisper.tokenizer import Tokenizer
@@ -19,12 +18,12 @@ from threadpoolctl import threadpool_limits
 
 from asr.audio.samples import SAMPLE_RATE_HZ, Samples
 
+from .backends import STEP_MS, Alignment, Backend, Name, Search, load_backend, load_tokenizer
 from .mel import FRAMES_PER_S, HOP_SAMPLES, LogMel
 
 MAX_WINDOW_S = 30.0
 LANGUAGE_WINDOW_S = 12.0  # tells languages apart as 30 s do, at a fifth of the cost (docs/performance.md)
 MAX_TOKENS = 448
-ALIGNMENT_MS_PER_STEP = 20
 SURE_JOINT = 0.6  # a first word behind the prefix at least this probable needs no punctuation before it
 
 
@@ -51,7 +50,8 @@ class DecodedWord:
     """A word inside a window: ms from the window's start, mean and lowest token probability, its tokens.
 
     `text` and `tokens` include punctuation behind the word; the first `word_tokens` tokens, that is the first
-    `word_chars` characters, are the word without it.
+    `word_chars` characters, are the word without it. `attended_ms`: the latest place that one of its tokens looks at most,
+    where the backend tells.
     """
 
     start_ms: int
@@ -62,10 +62,14 @@ class DecodedWord:
     tokens: tuple[int, ...]
     word_chars: int
     word_tokens: int
+    attended_ms: int | None = None
 
     def moved(self, by_ms: int) -> DecodedWord:
         """The same word in a window that starts elsewhere."""
-        return replace(self, start_ms=self.start_ms + by_ms, end_ms=self.end_ms + by_ms)
+        attended_ms = None if self.attended_ms is None else self.attended_ms + by_ms
+        return replace(
+            self, start_ms=self.start_ms + by_ms, end_ms=self.end_ms + by_ms, attended_ms=attended_ms
+        )
 
     def without_punctuation(self) -> DecodedWord:
         """The word without the punctuation behind it."""
@@ -103,7 +107,7 @@ class Model(Protocol):
 class Whisper:
     """A loaded model; `decode` may be called from one thread at a time."""
 
-    def __init__(self, model: ctranslate2.models.Whisper, tokenizer: tokenizers.Tokenizer) -> None:
+    def __init__(self, model: Backend, tokenizer: tokenizers.Tokenizer) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self._by_language: dict[str, Tokenizer] = {}
@@ -111,17 +115,25 @@ class Whisper:
 
     @classmethod
     def load(
-        cls, path: Path, *, device: str = "cpu", compute_type: str = "int8", threads: int = 2
+        cls,
+        path: Path,
+        *,
+        backend: Name = "ctranslate2",
+        device: str = "cpu",
+        compute_type: str = "int8",
+        threads: int = 2,
     ) -> Whisper:
         """Load the weights in folder `path` and decode a second of silence, so that the first words are not late.
 
         From then on numpy has one thread in this process: its other ones would spin beside every decode.
+        Raises BackendError.
         """
         threadpool_limits(1, user_api="blas")
-        model = ctranslate2.models.Whisper(
-            str(path), device=device, compute_type=compute_type, intra_threads=threads, inter_threads=1
+        tokenizer = load_tokenizer(backend, path)
+        model = load_backend(
+            backend, path, tokenizer, device=device, compute_type=compute_type, threads=threads
         )
-        whisper = cls(model, tokenizers.Tokenizer.from_file(str(path / "tokenizer.json")))
+        whisper = cls(model, tokenizer)
         silence = np.zeros(SAMPLE_RATE_HZ, dtype=np.float32)
         whisper.decode(silence, DecodeRequest(language="en", max_new_tokens=4))
         return whisper
@@ -144,18 +156,15 @@ class Whisper:
             return {languages[0]: 1.0}
         samples = samples[: int(MAX_WINDOW_S * SAMPLE_RATE_HZ)]
         encoded = self._encoded(samples, max(LANGUAGE_WINDOW_S, len(samples) / SAMPLE_RATE_HZ))
-        found = {
-            token[2:-2]: float(probability) for token, probability in self._model.detect_language(encoded)[0]
-        }
+        found = self._model.language_probabilities(encoded)
         known = {language: found[language] for language in languages if language in found}
         total = sum(known.values())
         return {each: value / total for each, value in known.items()} if total else {languages[0]: 1.0}
 
-    def _encoded(self, samples: Samples, window_s: float) -> ctranslate2.StorageView:
+    def _encoded(self, samples: Samples, window_s: float) -> Any:
         """What the encoder makes of a window; what the audio leaves of it is silence."""
         frames = int(np.ceil(window_s * FRAMES_PER_S / 2)) * 2
-        features = self._mel(samples, frames)
-        return self._model.encode(ctranslate2.StorageView.from_array(features[np.newaxis]))
+        return self._model.encode(self._mel(samples, frames))
 
     def decode(self, samples: Samples, request: DecodeRequest) -> Decoded:
         """Decode one window of at most 30 s."""
@@ -171,42 +180,41 @@ class Whisper:
 
     def _generate(
         self,
-        encoded: ctranslate2.StorageView,
+        encoded: Any,
         request: DecodeRequest,
         frames: int,
         joint: tuple[int, ...] = (),
     ) -> Decoded:
         """Text behind prefix and joint; the joint is the first of the new words."""
         tokenizer = self.tokenizer(request.language)
-        start = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
-        before = [tokenizer.sot_prev, *request.prompt] if request.prompt else []
-        forced = [*request.prefix, *joint]
-        prompt = [*before, *start, *forced]
+        start = (*tokenizer.sot_sequence, tokenizer.no_timestamps)
+        before = (tokenizer.sot_prev, *request.prompt) if request.prompt else ()
+        forced = (*request.prefix, *joint)
         budget = min(request.max_new_tokens + len(forced), MAX_TOKENS // 2)
-        result = self._model.generate(
+        found = self._model.generate(
             encoded,
-            [prompt],
-            beam_size=request.beam_size,
-            num_hypotheses=request.beam_size if request.penalty else 1,
-            repetition_penalty=request.repetition_penalty,
-            max_length=max(2 * budget, len(prompt) + budget),
-            return_scores=True,
-            return_no_speech_prob=True,
-        )[0]
-        beams = [[token for token in ids if token < tokenizer.eot] for ids in result.sequences_ids]
+            Search(
+                before,
+                start,
+                forced,
+                beam_size=request.beam_size,
+                hypotheses=request.beam_size if request.penalty else 1,
+                repetition_penalty=request.repetition_penalty,
+                max_length=max(2 * budget, len(before) + len(start) + len(forced) + budget),
+            ),
+        )
+        beams = [[token for token in ids if token < tokenizer.eot] for ids in found.tokens]
         best = 0
         if request.penalty is not None:
-            best = rescore(beams, result.scores, request.penalty, tokenizer.decode, len(forced))
+            best = rescore(beams, found.scores, request.penalty, tokenizer.decode, len(forced))
         text = beams[best]
         new = text[len(request.prefix) :]  # the model repeats the prefix
         words = self._align(encoded, tokenizer, request.prefix, new, frames)
-        return Decoded(
-            words, len(new), len(text) < budget, float(result.no_speech_prob), float(result.scores[best])
-        )
+        return Decoded(words, len(new), len(text) < budget, found.no_speech, found.scores[best])
 
     def _align(
         self,
-        encoded: ctranslate2.StorageView,
+        encoded: Any,
         tokenizer: Tokenizer,
         prefix: tuple[int, ...],
         new: list[int],
@@ -216,16 +224,11 @@ class Whisper:
         if not new or frames < 2:
             return ()
         text = [*prefix, *new]
-        found = self._model.align(
-            encoded, tokenizer.sot_sequence, [text], max(2, frames), median_filter_width=7
-        )[0]
-        pairs = np.array(found.alignments)
-        if not len(pairs):
+        found = self._model.align(encoded, tokenizer.sot_sequence, text, max(2, frames))
+        if found is None:
             return ()
-        starts = pairs[np.flatnonzero(np.diff(pairs[:, 0], prepend=-1)), 1] * ALIGNMENT_MS_PER_STEP
-        skip = len(prefix)
         texts, groups = tokenizer.split_to_word_tokens([*new, tokenizer.eot])
-        return _join(texts, groups, starts[skip:], np.array(found.text_token_probs)[skip:])
+        return _join(texts, groups, found, len(prefix))
 
 
 def rescore(
@@ -243,15 +246,19 @@ def rescore(
     return max(range(len(rescored)), key=rescored.__getitem__)
 
 
-def _join(
-    texts: list[str], groups: list[list[int]], starts: np.ndarray, probs: np.ndarray
-) -> tuple[DecodedWord, ...]:
-    """Words from token groups (the last group is the end token); punctuation joins the word before it."""
+def _join(texts: list[str], groups: list[list[int]], found: Alignment, skip: int) -> tuple[DecodedWord, ...]:
+    """Words from token groups behind the first `skip` tokens (the last group is the end token).
+
+    Punctuation joins the word before it.
+    """
+    starts, probs = found.starts[skip:] * STEP_MS, found.probabilities[skip:]
+    attended = None if found.attended is None else found.attended[skip:] * STEP_MS
     words: list[DecodedWord] = []
     at = 0
     for text, group in zip(texts[:-1], groups[:-1], strict=True):
         end = at + len(group)
         own = probs[at:end]
+        attended_ms = None if attended is None else int(attended[at:end].max())
         start_ms = int(starts[min(at, len(starts) - 1)])
         end_ms = int(starts[min(end, len(starts) - 1)])
         at = end
@@ -260,5 +267,9 @@ def _join(
             words[-1] = replace(last, text=last.text + text, tokens=(*last.tokens, *group))
             continue
         mean, lowest = float(own.mean()), float(own.min())
-        words.append(DecodedWord(start_ms, end_ms, text, mean, lowest, tuple(group), len(text), len(group)))
+        words.append(
+            DecodedWord(
+                start_ms, end_ms, text, mean, lowest, tuple(group), len(text), len(group), attended_ms
+            )
+        )
     return tuple(words)

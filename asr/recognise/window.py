@@ -86,7 +86,8 @@ class DecodeWindow:
         floor_ms = max(floor_ms, min(self.utterance_start_ms, until_ms))
         start_ms = max(floor_ms, min(until_ms, self.start_ms + word.start_ms))
         end_ms = max(start_ms, min(until_ms, self.start_ms + word.end_ms))
-        return Word(start_ms, end_ms, word.text, word.probability)
+        attended_ms = None if word.attended_ms is None else self.start_ms + word.attended_ms
+        return Word(start_ms, end_ms, word.text, word.probability, attended_ms)
 
     def commit(self, words: Sequence[DecodedWord], until_ms: int) -> tuple[Word, ...]:
         """Make words final; returns them on the part's timeline.

@@ -1,5 +1,6 @@
 """What a parent asks of its machine leaves nothing behind that a forked child could not live with."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -22,6 +23,23 @@ def get_cuda_device_count():
 
 ctranslate2.get_cuda_device_count = get_cuda_device_count
 """
+SCRIPTED_TORCH = """
+import os
+
+class Device:
+    def __init__(self, name):
+        self.name = name
+
+    def is_available(self):
+        with open(os.environ["ASKED"], "a") as asked:
+            print(os.getpid(), file=asked)
+        return self.name in os.environ["TORCH_HAS"].split()
+
+class backends:
+    mps = Device("mps")
+
+cuda = Device("cuda")
+"""
 CHOOSE = """
 import os
 import django
@@ -30,7 +48,7 @@ from asr import runtime
 for _ in range(3):
     chosen = runtime.choice()
 maps = open("/proc/self/maps").read() if os.path.exists("/proc/self/maps") else ""
-print(os.getpid(), chosen.device, chosen.model, "libcuda.so" in maps)
+print(os.getpid(), chosen.device, chosen.model, "libcuda.so" in maps, chosen.compute_type)
 """
 
 
@@ -51,20 +69,49 @@ def choose(folder: Path, **environment: str) -> tuple[list[str], list[str]]:
 
 
 def test_cuda_is_asked_once_and_never_in_the_process_that_forks(tmp_path):
-    (pid, device, model, cuda_loaded), asked = choose(tmp_path)
+    (pid, device, model, cuda_loaded, _), asked = choose(tmp_path)
     assert (device, model, cuda_loaded) == ("cuda", "large-v3-turbo", "False")
     assert len(asked) == 1
     assert asked != [pid]
 
 
 def test_hidden_devices_are_not_counted(tmp_path):
-    (_, device, model, _), asked = choose(tmp_path, CUDA_VISIBLE_DEVICES="")
+    (_, device, model, *_), asked = choose(tmp_path, CUDA_VISIBLE_DEVICES="")
     assert (device, model, len(asked)) == ("cpu", "base", 1)
 
 
 def test_nobody_is_asked_where_the_device_is_set(tmp_path):
     (_, device, *_), asked = choose(tmp_path, ASR_DEVICE="cuda")
     assert (device, asked) == ("cuda", [])
+
+
+@pytest.mark.parametrize(
+    ("has", "chosen"),
+    [
+        ("cuda", ["cuda", "large-v3-turbo", "float16"]),
+        ("mps", ["mps", "large-v3-turbo", "float32"]),
+        ("", ["cpu", "base", "float32"]),
+    ],
+)
+def test_torch_says_which_device_it_has_in_a_process_of_its_own(tmp_path, has, chosen):
+    (tmp_path / "torch.py").write_text(SCRIPTED_TORCH)
+    (pid, device, model, _, compute_type), asked = choose(tmp_path, ASR_BACKEND="torch", TORCH_HAS=has)
+    assert [device, model, compute_type] == chosen
+    assert len(set(asked)) == 1
+    assert pid not in asked
+
+
+@pytest.mark.skipif(
+    all(map(importlib.util.find_spec, ("torch", "transformers"))), reason="NEEDS a place without torch"
+)
+def test_torch_that_is_missing_is_named_with_the_command_that_installs_it(tmp_path):
+    environment = {**os.environ, "ASR_RECOGNISER": "whisper", "ASR_BACKEND": "torch"}
+    command = [sys.executable, "manage.py", "fetch_model"]
+    ran = subprocess.run(command, cwd=BASE_DIR, env=environment, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 1
+    assert (
+        ran.stderr.strip() == "CommandError: ASR_BACKEND=torch needs: pip install -r requirements-torch.txt"
+    )
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,9 @@ def test_logins_are_the_names_that_own_what_they_hosted():
         ({"log_level": "chatty"}, "LOG_LEVEL"),
         ({"bypass_authorization": True}, "BYPASS_AUTHORIZATION"),
         ({"asap_pub_keys_repo_url": "https://keys"}, "ASAP_PUB_KEYS_AUDS"),
+        ({"asr_device": "mps"}, "ASR_DEVICE=mps needs ASR_BACKEND=torch"),
+        ({"asr_policy": "alignatt"}, "ASR_POLICY=alignatt needs ASR_BACKEND=torch"),
+        ({"asr_backend": "torch", "asr_compute_type": "int8"}, "ASR_COMPUTE_TYPE"),
     ],
 )
 def test_wrong_environment_is_refused_by_name(changes, named):

@@ -22,6 +22,11 @@ DOCS = (
 )
 CODE = ("ops", "config", "rooms", "transcripts", "asr", "translation", "gateways")
 UNNAMED = {"tests", "migrations"}
+HEADINGS = {
+    "requirements.in": "## Runtime",
+    "requirements-torch.in": "## With torch",
+    "requirements-dev.in": "## Development",
+}
 
 
 def code_map() -> Iterator[str]:
@@ -87,12 +92,12 @@ def test_the_code_map_names_every_package_and_every_folder_at_the_top() -> None:
     assert {"script", "deploy", "docs", "manage.py"} <= named
 
 
-@pytest.mark.parametrize("source", ["requirements.in", "requirements-dev.in"])
+@pytest.mark.parametrize("source", list(HEADINGS))
 def test_every_direct_dependency_has_a_reason(source: str) -> None:
     lines = [line for line in (BASE_DIR / source).read_text().splitlines() if line and line[0] not in "-#"]
     required = [re.split(r"[^A-Za-z0-9_.-]", line)[0].rstrip("~=<>") for line in lines]
-    heading = {"requirements.in": "## Runtime", "requirements-dev.in": "## Development"}[source]
-    section = (BASE_DIR / "docs" / "dependencies.md").read_text().partition(heading)[2].partition("\n## ")[0]
+    page = (BASE_DIR / "docs" / "dependencies.md").read_text()
+    section = page.partition(HEADINGS[source])[2].partition("\n## ")[0]
     explained = re.findall(r"^\| ([\w.-]+) \| \S", section, re.MULTILINE)
     assert sorted(set(explained) - {"package"}) == sorted(required)
 

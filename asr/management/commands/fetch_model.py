@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from asr import runtime
+from asr.recognise.backends import BackendError
 from asr.weights import WeightsError
 
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
             return
         try:
             folder = runtime.model_folder(progress=self._say)
-        except WeightsError as error:
+        except (BackendError, WeightsError) as error:
             raise CommandError(str(error)) from error
         self._say(f"model {runtime.choice().model} in {folder}")
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
 from asr.recognise.commit import (
+    AlignAttPolicy,
     AlignmentPolicy,
     LocalAgreementPolicy,
     SimilarityPolicy,
@@ -35,6 +36,16 @@ def test_a_word_that_was_long_ago_is_final_however_it_changes():
     policy = AlignmentPolicy(OPTIONS)
     assert policy.count_final(sequence("mumble", probability=0.1), 2000) == 0
     assert policy.count_final(sequence("grumble", probability=0.1), 2600) == 1
+
+
+def test_by_alignatt_words_are_final_up_to_the_first_that_looks_at_the_end_of_the_audio():
+    looks = [word("one", attended_ms=100), word("two", attended_ms=800), word("three", attended_ms=500)]
+    assert AlignAttPolicy(300).count_final(looks, 1050) == 1
+    assert AlignAttPolicy(300).count_final(looks, 1100) == 3
+
+
+def test_by_alignatt_nothing_is_final_where_nobody_tells_where_words_look():
+    assert AlignAttPolicy(300).count_final(sequence("one two"), 60_000) == 0
 
 
 def test_improbable_word_waits_and_holds_back_what_follows():

@@ -4,9 +4,15 @@ from asr.recognise.recogniser import Word
 from asr.recognise.whisper import DecodedWord
 
 
-def word(text: str, start_ms: int = 0, end_ms: int | None = None, probability: float = 0.9) -> Word:
+def word(
+    text: str,
+    start_ms: int = 0,
+    end_ms: int | None = None,
+    probability: float = 0.9,
+    attended_ms: int | None = None,
+) -> Word:
     """A word with its leading space."""
-    return Word(start_ms, start_ms + 300 if end_ms is None else end_ms, f" {text}", probability)
+    return Word(start_ms, start_ms + 300 if end_ms is None else end_ms, f" {text}", probability, attended_ms)
 
 
 def sequence(text: str, start_ms: int = 0, step_ms: int = 400, probability: float = 0.9) -> tuple[Word, ...]:

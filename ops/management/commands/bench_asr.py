@@ -12,8 +12,10 @@ import psutil
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
+from asr import checkpoints
 from asr.audio.recorder import read_audio, record
 from asr.caption.captioner import Captioner
+from asr.recognise import backends
 from asr.recognise.options import EngineOptions, Policy
 from asr.recognise.recogniser import Recogniser
 from asr.recognise.streaming import StreamingRecogniser
@@ -55,10 +57,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--set", action="append", default=[], metavar="OPTION=VALUE", help="engine options"
         )
-        parser.add_argument("--model", default="base")
+        parser.add_argument("--backend", choices=backends.NAMES, default="ctranslate2")
+        parser.add_argument(
+            "--model", default="base", help="of torch: a checkpoint's folder (export_checkpoint)"
+        )
         parser.add_argument("--model-dir", type=Path)
         parser.add_argument("--device", default="cpu")
-        parser.add_argument("--compute-type", default="int8")
+        parser.add_argument("--compute-type", default="", help="default: int8, of torch float32")
         parser.add_argument("--threads", type=int, default=1)
         parser.add_argument("--runs", type=int, default=1, help="times each is run; medians are shown")
         parser.add_argument(
@@ -74,14 +79,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            path = find_or_fetch(options["model"], model_dir=options["model_dir"], progress=self.stderr.write)
+            path = self._weights(options)
             files = _talks(path, options)
             base = bench.parse_options(options["set"], EngineOptions())
-        except (OSError, ValueError, KeyError, StopIteration, WeightsError) as error:
+            model = Whisper.load(
+                path,
+                backend=options["backend"],
+                device=options["device"],
+                compute_type=options["compute_type"],
+                threads=options["threads"],
+            )
+        except (OSError, ValueError, KeyError, StopIteration, WeightsError, backends.BackendError) as error:
             raise CommandError(str(error)) from error
-        model = Whisper.load(
-            path, device=options["device"], compute_type=options["compute_type"], threads=options["threads"]
-        )
         if options["soak"]:
             for _, talk in files:
                 self._soak(talk, model, base, options)
@@ -89,7 +98,7 @@ class Command(BaseCommand):
         shown: list[Row] = []
         for file, talk in files:
             floor = None if options["no_offline"] else self._offline(talk, path, options)
-            for case in _cases(options["policy"], options["without"], base):
+            for case in _cases(options["policy"], options["without"], base, options["backend"]):
                 shown.append(self._runs(talk, model, case, floor, options))
             if options["stack"]:
                 row = _beside(self._through_stack(talk, file, base.policy, path), floor)
@@ -98,6 +107,20 @@ class Command(BaseCommand):
             if floor is not None:
                 shown.append(floor)
         Console(width=200).print(bench.table(shown))
+
+    def _weights(self, options: dict[str, Any]) -> Path:
+        """The model's folder; offline faster-whisper and the stack's children are CTranslate2's."""
+        backend, say = options["backend"], self.stderr.write
+        backends.check_installed(backend)
+        if backend == "ctranslate2":
+            options["compute_type"] = options["compute_type"] or "int8"
+            if "alignatt" in (options["policy"] or ()):
+                raise ValueError("--policy alignatt: needs --backend torch")
+            return find_or_fetch(options["model"], model_dir=options["model_dir"], progress=say)
+        options["compute_type"] = options["compute_type"] or "float32"
+        if options["stack"] or not options["no_offline"]:
+            raise ValueError("--backend torch: with --no-offline, without --stack")
+        return checkpoints.find_or_fetch(options["model"], model_dir=options["model_dir"], progress=say)
 
     def _offline(self, talk: Talk, path: Path, options: dict[str, Any]) -> Row:
         """The floor, first: the others are shown beside it."""
@@ -172,6 +195,8 @@ def _talks(weights: Path, options: dict[str, Any]) -> list[tuple[Path, Talk]]:
     if seeds and options["stack"]:
         raise ValueError("A stack is fed files as they are, without pauses put in")
     how = {name: options[name] for name in ("device", "compute_type", "threads")}
+    if options["backend"] == "torch":  # words without times are aligned by CTranslate2 all the same
+        weights, how = find_or_fetch("base"), {"device": "cpu", "compute_type": "int8", "threads": 1}
     found = [
         (recording.path, timed(recording.talk, weights, **how))
         for path in options["talks"]
@@ -184,9 +209,12 @@ def _beside(row: Row, floor: Row | None) -> Row:
     return replace(row, offline_wer=None if floor is None else floor.wer)
 
 
-def _cases(policies: list[str] | None, without: list[str], base: EngineOptions) -> list[bench.Case]:
+def _cases(
+    policies: list[str] | None, without: list[str], base: EngineOptions, backend: backends.Name
+) -> list[bench.Case]:
     names = policies or [base.policy]
-    names = list(POLICIES) if "all" in names else names
+    if "all" in names:
+        names = [name for name in POLICIES if backend == "torch" or name != "alignatt"]
     cases = [bench.Case(name, replace(base, policy=name)) for name in names]  # type: ignore[arg-type]
     parts = list(bench.WITHOUT) if "each" in without else without
     return [*cases, *(bench.Case(f"without {part}", bench.WITHOUT[part](base)) for part in parts)]

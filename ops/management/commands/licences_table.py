@@ -27,6 +27,8 @@ of their code is in this repository. Most are under licences that ask for their 
   itself says nothing of them.
 - **hibari-tts** (Apache) carries its voice, distilled from Kokoro-82M (Apache).
 - **Piper** (`piper-tts`, GPL 3 or later) is not among the packages: who wants its voices installs it beside them.
+- **torch** (BSD 3-Clause and others) and **transformers**, **safetensors** (Apache), with what they bring, are not among the packages either: `requirements-torch.txt` is
+  for those who want that backend. On Linux torch's wheel requires NVIDIA's CUDA wheels, which are under NVIDIA's own licences: read them before passing on such an image.
 
 What is fetched when first used: Whisper's weights (MIT, OpenAI; converted by Systran, MIT). In faster-whisper: Silero VAD (MIT).
 In the repository: `asr/data/jfk.wav`, in the public domain.

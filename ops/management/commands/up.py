@@ -25,6 +25,7 @@ from psycopg import sql
 from supervisor.xmlrpc import SupervisorTransport
 
 from asr import runtime
+from asr.recognise.backends import BackendError
 from asr.weights import WeightsError
 from config.env import EnvError, read_env
 from config.layout import DATABASE_NAME, EmbeddedError, Layout
@@ -36,6 +37,7 @@ SERVERS_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 8.0  # streams of speech read what was heard, then PostgreSQL and Redis go
 POLL_S = 0.05
 SETTINGS_OPTIONS = {
+    "backend": "asr_backend",
     "model": "asr_model",
     "device": "asr_device",
     "compute-type": "asr_compute_type",
@@ -114,7 +116,7 @@ class Command(BaseCommand):
     def _fetch_model(self) -> None:
         try:
             runtime.model_folder(progress=lambda message: self.stdout.write(message, ending="\n"))
-        except WeightsError as error:
+        except (BackendError, WeightsError) as error:
             raise CommandError(str(error)) from error
 
     def _prepare_database(self, own: bool, supervisord: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,35 @@
+"""From cross-attention to times: dynamic time warping of tokens and steps of the encoder. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEXT_TOKEN, NEXT_STEP = 1, 2  # 0: both
+
+
+def warp(weights: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The monotonic path of the largest weights through (tokens, steps): the token and the step of each of its points."""
+    tokens, steps = weights.shape
+    cost = np.full((tokens + 1, steps + 1), np.inf)
+    cost[0, 0] = 0
+    for row in range(tokens):
+        entered = np.minimum(cost[row, :-1], cost[row, 1:])
+        passed = np.cumsum(
+            -weights[row], dtype=np.float64
+        )  # the cost of staying in this row from its first step on
+        cost[row + 1, 1:] = passed + np.minimum.accumulate(entered - passed - weights[row])
+    moves = np.stack((cost[:-1, :-1], cost[:-1, 1:], cost[1:, :-1])).argmin(axis=0)
+    return _backtrace(moves)
+
+
+def _backtrace(moves: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    token, step = moves.shape[0] - 1, moves.shape[1] - 1
+    path = [(token, step)]
+    while token or step:
+        move = NEXT_STEP if not token else NEXT_TOKEN if not step else moves[token, step]
+        token -= move != NEXT_STEP
+        step -= move != NEXT_TOKEN
+        path.append((token, step))
+    points = np.array(path[::-1], dtype=np.int64)
+    return points[:, 0], points[:, 1]

@@ -16,6 +16,7 @@ FRAME_SAMPLES = 512
 QUIET_PERCENTILE = 5
 PAUSE_MS = (300, 5000)
 TURN_MS = (1000, 30_000)
+LONGEST_HALF_MS = 150
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,17 @@ def joined(talks: Sequence[Talk], seed: int, seconds: float) -> Talk:
 
 
 def _turn(talk: Talk, start_ms: int, end_ms: int, room_level: float) -> Turn:
-    """Whole milliseconds of the talk; a word belongs to where its middle lies."""
+    """Whole milliseconds of the talk; a word that seems to begin in the silence before a turn begins with the turn."""
     samples = talk.samples[start_ms * SAMPLES_PER_MS : end_ms * SAMPLES_PER_MS]
     samples = samples[: len(samples) // SAMPLES_PER_MS * SAMPLES_PER_MS]
-    own = [word for word in talk.words if start_ms <= (word.start_ms + word.end_ms) // 2 < end_ms]
-    return Turn(talk.name, samples, tuple(_moved(word, -start_ms) for word in own), room_level)
+    own = [word for word in talk.words if start_ms <= _heart_ms(word) < end_ms]
+    words = tuple(_moved(replace(word, start_ms=max(start_ms, word.start_ms)), -start_ms) for word in own)
+    return Turn(talk.name, samples, words, room_level)
+
+
+def _heart_ms(word: ReferenceWord) -> int:
+    """Where a word certainly is: aligners stretch a first word back over the pause before it."""
+    return max((word.start_ms + word.end_ms) // 2, word.end_ms - LONGEST_HALF_MS)
 
 
 def _room_level(samples: Samples) -> float:

@@ -5,6 +5,7 @@ Normalized erasure: Arivazhagan et al. 2020, "Re-translation versus Streaming fo
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
@@ -15,6 +16,7 @@ from .normalise import words_of
 
 _ENDS = ".!?…。！？"
 _CLOSING = "\"'’”»›)]}«"
+_LETTERS = re.compile(r"\W*(?:\w\.){2,}\W*")  # i.e., e.g., U.S.
 
 
 def normalized_erasure(shown: Iterable[str]) -> float:
@@ -56,8 +58,8 @@ def sentence_f1(reference: str, sentences: Sequence[str]) -> float:
 
 
 def ends_sentence(token: str) -> bool:
-    """Does a sentence end behind this word of a punctuated text? Abbreviations count as ends, to all alike."""
-    return token.rstrip(_CLOSING).endswith(tuple(_ENDS))
+    """Does a sentence end behind this word of a punctuated text? Not at "i.e."; other abbreviations count as ends, to all alike."""
+    return token.rstrip(_CLOSING).endswith(tuple(_ENDS)) and not _LETTERS.fullmatch(token)
 
 
 def _with_ends(tokens: Sequence[str]) -> tuple[list[str], set[int]]:

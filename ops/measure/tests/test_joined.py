@@ -1,5 +1,6 @@
 """Several readers in one talk: every word is where its sound is, and the pauses are known."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -37,9 +38,9 @@ def test_each_word_of_a_joined_talk_lies_on_the_samples_that_it_was_on(readers):
     assert talk.reference == " ".join(word.text for word in talk.words)
     assert len(talk.words) == 2 * len(readers[0].words)
     for word in talk.words:
-        sound = talk.samples[word.start_ms * 16 + 1600 : word.start_ms * 16 + 1700]
+        sound = talk.samples[word.end_ms * 16 - 1700 : word.end_ms * 16 - 1600]
         sources = [
-            reader.samples[own.start_ms * 16 + 1600 : own.start_ms * 16 + 1700]
+            reader.samples[own.end_ms * 16 - 1700 : own.end_ms * 16 - 1600]
             for reader in readers
             for own in reader.words
             if own.text == word.text
@@ -54,6 +55,19 @@ def test_pauses_are_of_the_lengths_that_were_asked_for_and_no_word_is_in_them(re
     for start, end in talk.nonspeech_ms:
         assert not [word for word in talk.words if start <= (word.start_ms + word.end_ms) / 2 < end]
         assert np.abs(talk.samples[start * 16 : end * 16]).max() < 0.1
+
+
+def test_a_word_that_an_aligner_stretched_over_the_pause_before_it_goes_with_its_sound(reader):
+    parts = turns(reader, np.random.default_rng(3))
+    first = parts[1].words[0]
+    cut_ms = len(parts[0].samples) // 16
+    stretched = tuple(
+        replace(word, start_ms=word.start_ms - 900) if word.end_ms == cut_ms + first.end_ms else word
+        for word in reader.words
+    )
+    again = turns(replace(reader, words=stretched), np.random.default_rng(3))
+    assert [word.text for word in again[1].words] == [word.text for word in parts[1].words]
+    assert again[1].words[0].start_ms == 0
 
 
 def test_the_same_seed_gives_the_same_talk_and_another_seed_another(readers):

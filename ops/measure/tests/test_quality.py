@@ -58,6 +58,10 @@ def test_sentence_ends_are_found_behind_the_word_that_stands_for_the_spoken_one(
     assert sentence_f1(REFERENCE, sentences) == pytest.approx(f1)
 
 
+def test_letters_with_full_stops_are_no_end():
+    assert sentence_f1("We go, i.e. we run. Now.", ["We go, i.e. we run.", "Now."]) == 1.0
+
+
 def test_a_talk_of_one_sentence_that_is_one_sentence_is_whole():
     assert sentence_f1("We go on and on.", ["We go on and on."]) == 1.0
     assert sentence_f1("We go on and on.", ["We go on.", "And on."]) == 0.0

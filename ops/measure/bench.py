@@ -19,7 +19,7 @@ from asr.recognise.streaming import StreamingRecogniser
 from asr.recognise.whisper import Whisper
 
 from .quality import formatted_error_rate
-from .replay import RealClock, Run, VirtualClock, peak_rss_mb, replay
+from .replay import CountedClock, RealClock, Run, VirtualClock, peak_rss_mb, replay
 from .score import Row, RunFacts, error_rates, score
 from .talk import Talk
 
@@ -69,15 +69,17 @@ class Case:
     options: EngineOptions
 
 
-def run_case(talk: Talk, model: Whisper, case: Case, *, virtual: bool) -> tuple[Row, Run, Counters]:
-    """Play one talk to a fresh engine."""
+def run_case(
+    talk: Talk, model: Whisper, case: Case, *, virtual: bool, decode_s: float = 0.0
+) -> tuple[Row, Run, Counters]:
+    """Play one talk to a fresh engine; `decode_s`: on a virtual clock on which each decode takes so long."""
     options = replace(case.options, language=talk.language)
     counters = Counters()
 
     def make(start_ms: int) -> Recogniser:
         return StreamingRecogniser(model, options, start_ms, counters=counters)
 
-    clock = VirtualClock() if virtual else RealClock()
+    clock = CountedClock(counters, decode_s) if decode_s else VirtualClock() if virtual else RealClock()
     run = replay(talk, Captioner(make, options), policy=case.name, clock=clock)
     return score(talk, run.seen, run.pieces, run.facts), run, counters
 

@@ -52,7 +52,7 @@ def export_checkpoint(source: Path, target: Path) -> None:
     from safetensors.numpy import save_file
 
     variables = read_variables(source / "model.bin")
-    weights = dict(_renamed(variables))
+    weights = dict(named_weights(variables))
     tokenizer = Tokenizer(tokenizers.Tokenizer.from_file(str(source / "tokenizer.json")), False)
     target.mkdir(parents=True, exist_ok=True)
     save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
@@ -96,7 +96,7 @@ def _variable(file: BinaryIO) -> tuple[str, Array]:
     return name, np.frombuffer(data, dtype=dtype).reshape(shape)
 
 
-def _renamed(variables: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
+def named_weights(variables: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
     """The weights under the names that they have in a checkpoint."""
     for name, value in variables.items():
         side, _, rest = name.partition("/")

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from asr.audio.samples import SAMPLE_RATE_HZ, SAMPLES_PER_MS, Samples
 from asr.caption.captioner import Captioner, CaptionEvent, Notice, PartialText, SentenceReady
+from asr.recognise.counters import Counters
 
 from .score import FinalPiece, RunFacts, Seen
 from .talk import Talk
@@ -55,6 +56,23 @@ class VirtualClock:
     def now_s(self) -> float:
         """CPU seconds since the clock was made, plus what was skipped."""
         return time.process_time() + self._skipped_s
+
+    def wait_until(self, at_s: float) -> None:
+        """Skip."""
+        self._skipped_s += max(0.0, at_s - self.now_s())
+
+
+class CountedClock:
+    """Each decode takes the same time, so that a run is the same on every machine; plus all waiting that was skipped."""
+
+    def __init__(self, counters: Counters, decode_s: float) -> None:
+        self._counters = counters
+        self._decode_s = decode_s
+        self._skipped_s = 0.0
+
+    def now_s(self) -> float:
+        """Seconds of the decodes until now, plus what was skipped."""
+        return self._counters.decodes * self._decode_s + self._skipped_s
 
     def wait_until(self, at_s: float) -> None:
         """Skip."""

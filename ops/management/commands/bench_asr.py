@@ -29,7 +29,7 @@ from ops.measure.pauses import with_pauses
 from ops.measure.recordings import load_recordings
 from ops.measure.replay import RealClock, VirtualClock, replay
 from ops.measure.score import Row, score
-from ops.measure.talk import Talk
+from ops.measure.talk import Talk, cut
 from ops.measure.word_times import timed
 
 OPUS_RATE_HZ = 48_000
@@ -69,6 +69,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--virtual", action="store_true", help="skip the waiting: time is audio and CPU time"
         )
+        parser.add_argument(
+            "--decode-s",
+            type=float,
+            default=0,
+            metavar="SECONDS",
+            help="as --virtual, but each decode takes so long: runs that any machine can repeat",
+        )
+        parser.add_argument("--seconds", type=float, default=0, help="of each talk; 0: all of it")
         parser.add_argument("--no-offline", action="store_true", help="leave out offline faster-whisper")
         parser.add_argument(
             "--stack", action="store_true", help="also once through a whole stack, as a viewer reads it"
@@ -81,6 +89,8 @@ class Command(BaseCommand):
         try:
             path = self._weights(options)
             files = _talks(path, options)
+            if options["seconds"]:
+                files = [(file, cut(talk, min(options["seconds"], talk.seconds))) for file, talk in files]
             base = bench.parse_options(options["set"], EngineOptions())
             model = Whisper.load(
                 path,
@@ -139,7 +149,9 @@ class Command(BaseCommand):
     ) -> Row:
         rows = []
         for number in range(1, options["runs"] + 1):
-            row, run, counters = bench.run_case(talk, model, case, virtual=options["virtual"])
+            row, run, counters = bench.run_case(
+                talk, model, case, virtual=options["virtual"], decode_s=options["decode_s"]
+            )
             row = _beside(row, floor)
             rows.append(row)
             self.stdout.write(bench.json_line(row, run=number, counters=counters.as_dict()))

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from asr.caption.captioner import Captioner
+from asr.recognise.counters import Counters
 from asr.recognise.options import EngineOptions
 from asr.recognise.scripted import ScriptedRecogniser, scripted_word
 from ops.measure import bench, soak
 from ops.measure.normalise import normalised
-from ops.measure.replay import VirtualClock, replay
+from ops.measure.replay import CountedClock, VirtualClock, replay
 from ops.measure.score import FinalPiece, RunFacts, Seen, error_rates, rewrites, score
 from ops.measure.talk import ReferenceWord, Talk
 
@@ -115,3 +116,13 @@ def test_soak_repeats_a_talk_with_pauses_and_draws_its_delay():
     )
     assert len(points) == 3
     assert soak.plot(points, "title").startswith("<svg")
+
+
+def test_a_clock_of_decodes_moves_by_them_and_by_what_is_skipped_alone():
+    counters = Counters()
+    clock = CountedClock(counters, 0.3)
+    clock.wait_until(1.0)
+    counters.decodes += 2
+    assert clock.now_s() == pytest.approx(1.6)
+    clock.wait_until(1.2)
+    assert clock.now_s() == pytest.approx(1.6)

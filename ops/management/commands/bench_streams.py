@@ -28,6 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("talk", type=Path, metavar="TALK.json", help="facts beside the audio")
         parser.add_argument("--model", default="base")
         parser.add_argument("--cores", type=int, default=0, help="the stack has so many; 0: all")
+        parser.add_argument("--slots", type=int, default=0, help="streams at once; 0: as many as rooms")
         parser.add_argument("--seconds", type=float, default=0, help="of the talk; 0: all of it")
         parser.add_argument("--similarity", action="store_true", help="final by similarity, not by alignment")
         parser.add_argument("--in-stack", action="store_true", help="used by this command itself")
@@ -53,7 +54,7 @@ class Command(BaseCommand):
             "ASR_RECOGNISER": "whisper",
             "ASR_MODEL": weights.name,
             "ASR_MODEL_DIR": str(weights.parent),
-            "ASR_SLOTS": "0",
+            "ASR_SLOTS": str(options["slots"]),
             "LOG_LEVEL": "WARNING",
         }
         client = ["bench_streams", str(options["talk"]), "--in-stack", "--seconds", str(options["seconds"])]

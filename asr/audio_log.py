@@ -1,9 +1,9 @@
 """The Redis stream that carries a session's audio from the web process to the ASR process.
 
-`audio:<session>` holds what the recorder sent, entry by entry: `kind`, `data`, `total` (bytes ever appended, so that
-the backlog follows from the first and the last entry), `token` (a retried append is recognised), `channel` (who
-speaks; missing where one does).
-`audio:<session>:checkpoint` says for each channel where decoding can begin again; what no channel needs is trimmed.
+`audio:<session>` holds what the recorder sent, entry by entry: `kind`, `sealed` (the bytes, encrypted by the session's key), `total`
+(bytes ever appended, so that the backlog follows from the first and the last entry), `token` (a retried append is
+recognised), `channel` (who speaks; missing where one does).
+`audio:<session>:checkpoint` says for each channel, encrypted, where decoding can begin again; what no channel needs is trimmed.
 `audio:recorder:<recorder>` is the number of the last blob that was taken from a recorder that counts its blobs, whichever session's
 log it went to: written in the same step, so that one that is sent again, over whatever connection, is not doubled.
 All expire an hour after the last write, in case nobody deletes them.
@@ -19,6 +19,7 @@ from typing import Any
 
 from asr.audio.decode import Checkpoint
 from asr.redis_clients import SOCKET_TIMEOUT_S, async_client, client, outages_as
+from rooms.encryption import Cipher, Undecryptable
 from rooms.outages import Unavailable
 
 __all__ = [
@@ -49,7 +50,7 @@ if last then
 end
 local full = redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[4]) or waiting + #ARGV[2] > tonumber(ARGV[5])
 if full and ARGV[1] ~= 'end' and ARGV[1] ~= 'flush' then return false end
-local id = redis.call('XADD', KEYS[1], '*', 'kind', ARGV[1], 'data', ARGV[2],
+local id = redis.call('XADD', KEYS[1], '*', 'kind', ARGV[1], 'sealed', ARGV[2],
   'total', string.format('%.0f', total + #ARGV[2]), 'token', ARGV[3], 'channel', ARGV[8])
 redis.call('EXPIRE', KEYS[1], ARGV[6])
 redis.call('EXPIRE', KEYS[2], ARGV[6])
@@ -140,7 +141,9 @@ class _Keys:
 class _Appending:
     """What the next append has to say, so that nothing is doubled and no loss goes unmarked."""
 
+    session: str
     limits: Limits
+    cipher: Cipher | None
     fence: int = 0
     lost: set[str] = field(default_factory=set)  # channels that miss something
     token: str = ""
@@ -153,6 +156,7 @@ class _Appending:
         if channel in self.lost and kind == "more":
             kind = "join"
         limits = self.limits
+        data = _known(self.cipher).encrypt(data, _context(self.session, kind, channel))
         return [kind, data, self.token, limits.entries, limits.size_bytes, EXPIRE_S, self.fence, channel]
 
     def answered(self, kind: str, channel: str, entry_id: object) -> bool:
@@ -169,16 +173,19 @@ class _Appending:
 
 
 class AudioLog:
-    """A session's audio for synchronous code; may be used by several threads.
+    """A session's audio for synchronous code; may be used by several threads. Without a cipher it cannot be written or read.
 
     Every method raises AudioLogUnavailable when Redis stays away for more than about a second, is silent for
     SOCKET_TIMEOUT_S, or takes nothing now (rooms/outages.py).
     """
 
-    def __init__(self, redis_url: str, session: str, *, limits: Limits = Limits()) -> None:
+    def __init__(
+        self, redis_url: str, session: str, *, cipher: Cipher | None = None, limits: Limits = Limits()
+    ) -> None:
         self._redis = client(redis_url)
+        self._session, self._cipher = session, cipher
         self._keys = _Keys.of(session)
-        self._appending = _Appending(limits)
+        self._appending = _Appending(session, limits, cipher)
         self._append = self._redis.register_script(_APPEND)
         self._save_and_trim = self._redis.register_script(_SAVE_AND_TRIM)
 
@@ -193,7 +200,7 @@ class AudioLog:
         with outages_as(AudioLogUnavailable):
             block = min(block_ms, int(SOCKET_TIMEOUT_S * 500)) or None
             streams: Any = self._redis.xread({self._keys.stream: after}, count=count, block=block)
-        return _entries(streams)
+        return [self._entry(*row) for row in _rows(streams)]
 
     def has_after(self, after: str) -> bool:
         """Whether anything waits behind an id."""
@@ -205,7 +212,15 @@ class AudioLog:
 
         False: a newer one is kept already.
         """
-        pairs = [each for channel, point in checkpoints.items() for each in (channel, point.to_bytes())]
+        cipher = _known(self._cipher)
+        pairs = [
+            each
+            for channel, point in checkpoints.items()
+            for each in (
+                channel,
+                cipher.encrypt(point.to_bytes(), _context(self._session, "checkpoint", channel)),
+            )
+        ]
         arguments: list[str | bytes | int] = [keep_from, EXPIRE_S, *pairs]
         with outages_as(AudioLogUnavailable):
             return bool(self._save_and_trim([self._keys.stream, self._keys.checkpoint], arguments))
@@ -214,13 +229,14 @@ class AudioLog:
         """The last ones kept, by channel; those left out that cannot be read."""
         with outages_as(AudioLogUnavailable):
             fields: Any = self._redis.hgetall(self._keys.checkpoint)
-        found = {}
+        cipher, found = _known(self._cipher), {}
         for name, data in fields.items():
             kind, _, channel = name.decode().partition(":")
             try:
                 if kind == "checkpoint":
-                    found[channel] = Checkpoint.from_bytes(data)
-            except ValueError:
+                    context = _context(self._session, "checkpoint", channel)
+                    found[channel] = Checkpoint.from_bytes(cipher.decrypt(data, context))
+            except (ValueError, Undecryptable):
                 continue
         return found
 
@@ -229,21 +245,35 @@ class AudioLog:
         with outages_as(AudioLogUnavailable):
             self._redis.delete(*self._keys.both)
 
+    def _entry(self, entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
+        kind, channel = fields[b"kind"].decode(), fields.get(b"channel", b"").decode()
+        if b"data" in fields:  # an older version wrote it
+            return Entry(entry_id.decode(), kind, fields[b"data"], channel)
+        data = _known(self._cipher).decrypt(fields[b"sealed"], _context(self._session, kind, channel))
+        return Entry(entry_id.decode(), kind, data, channel)
+
 
 class AsyncAudioLog:
     """A session's audio for the web process; one writer at a time for each object.
 
-    `fence`: a log that was written with a higher one takes nothing (AudioLogTaken). `recorder`: who counts the blobs
+    Without a cipher it cannot be written. `fence`: a log that was written with a higher one takes nothing (AudioLogTaken). `recorder`: who counts the blobs
     that are appended with a number, from 0.
     """
 
     def __init__(
-        self, redis_url: str, session: str, *, limits: Limits = Limits(), fence: int = 0, recorder: str = ""
+        self,
+        redis_url: str,
+        session: str,
+        *,
+        cipher: Cipher | None = None,
+        limits: Limits = Limits(),
+        fence: int = 0,
+        recorder: str = "",
     ) -> None:
         self._client = async_client(redis_url)
         self._keys = _Keys.of(session)
         self._recorder = f"audio:recorder:{recorder}"
-        self._appending = _Appending(limits, fence)
+        self._appending = _Appending(session, limits, cipher, fence)
         self._append: Callable[..., Awaitable[Any]] = self._client.register_script(_APPEND)
 
     async def append(self, kind: str, data: bytes, *, channel: str = "", number: int | None = None) -> bool:
@@ -275,15 +305,20 @@ class AsyncAudioLog:
             await self._client.delete(*self._keys.both)
 
 
-def _entries(streams: Any) -> list[Entry]:
-    """The answer of XREAD, in either version of Redis's protocol."""
+def _known(cipher: Cipher | None) -> Cipher:
+    if cipher is None:
+        raise RuntimeError("a log without a cipher is only counted and deleted")
+    return cipher
+
+
+def _context(session: str, kind: str, channel: str) -> str:
+    return f"audio {session} {kind} {channel}"
+
+
+def _rows(streams: Any) -> Any:
+    """The rows (id, fields) of XREAD's answer, in either version of Redis's protocol."""
     found = streams.values() if isinstance(streams, dict) else (rows for _, rows in streams or ())
     rows = [row for group in found for row in group]
     if rows and isinstance(rows[0], list) and rows[0] and isinstance(rows[0][0], list | tuple):
         rows = [row for page in rows for row in page]
-    return [
-        Entry(
-            row[0].decode(), row[1][b"kind"].decode(), row[1][b"data"], row[1].get(b"channel", b"").decode()
-        )
-        for row in rows
-    ]
+    return rows

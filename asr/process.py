@@ -22,6 +22,7 @@ from asr.models import Session
 from asr.patience import until_answered
 from asr.recognise.counters import Counters
 from asr.recognise.prompt import SharedPrompt
+from asr.session_keys import SessionOver, session_cipher
 from asr.shared import Shared
 from asr.sinks.sink import Resume
 from asr.watches import LogEnd
@@ -44,7 +45,7 @@ class Node:
     pid: int
 
 
-def serve(lease: Lease, node: Node, *, make_captioner: MakeCaptioner, log: AudioLog) -> None:
+def serve(lease: Lease, node: Node, *, make_captioner: MakeCaptioner, redis_url: str) -> None:
     """Serve the session until it is finished, or until another generation has the lease."""
     try:
         session = until_answered(
@@ -56,7 +57,11 @@ def serve(lease: Lease, node: Node, *, make_captioner: MakeCaptioner, log: Audio
         logger.info("nothing to serve", extra={"session": lease.session_id})
         return
     try:
+        cipher = until_answered(lambda: session_cipher(session.pk), session_id=session.pk, wait=time.sleep)
+        log = AudioLog(redis_url, session.audio_key, cipher=cipher)
         SessionProcess(lease, session, make_captioner=make_captioner, log=log).run()
+    except SessionOver:
+        logger.info("nothing to serve", extra={"session": lease.session_id})
     except LeaseLost:
         logger.warning("lease lost", extra={"session": lease.session_id, "generation": lease.generation})
 

@@ -13,6 +13,7 @@ from asr.kinds import kind_named, kind_of, kinds_with_process
 from asr.models import PastCounters, Session
 from asr.placement import kill_process, request_process
 from asr.selectors import max_active_rooms
+from asr.session_keys import create_key, destroy_key
 from rooms.locks import locked
 
 # One lock for every decision on capacity: counting sessions and adding one must not interleave.
@@ -52,6 +53,7 @@ def create_session(*, kind: str, source_lang: str, options: dict[str, Any] | Non
     if not kind_named(kind).needs_process:
         return Session.objects.create(kind=kind, source_lang=source_lang, state=Session.State.LIVE)
     session = Session.objects.create(kind=kind, source_lang=source_lang, options=options or {})
+    create_key(session)
     transaction.on_commit(partial(request_process, session.pk, session.generation), robust=True)
     return session
 
@@ -70,11 +72,12 @@ def begin_closing(session: Session, *, by: str) -> None:
 
 @transaction.atomic
 def finish_session(session: Session, *, state: str = Session.State.CLOSED) -> None:
-    """The session's work is done (or given up). Call with the row locked."""
+    """The session's work is done (or given up); its audio is unreadable from now on. Call with the row locked."""
     session.state = state
     session.closed_at = timezone.now()
     session.save(update_fields=["state", "closed_at"])
     kind_of(session).finished(session)
+    destroy_key(session)
 
 
 @transaction.atomic
@@ -89,7 +92,8 @@ def stop_session(session: Session) -> None:
 
 @transaction.atomic
 def remember_counters(session: Session) -> None:
-    """The session's row goes; what it counted stays counted."""
+    """The session's row goes, and its key; what it counted stays counted."""
+    destroy_key(session)
     PastCounters.objects.get_or_create(pk=1)
     past = locked(PastCounters.objects.filter(pk=1)).get()
     for name, value in session.counters.items():

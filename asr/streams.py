@@ -20,9 +20,11 @@ from django.utils import timezone
 from asr.kinds import SessionKind, Vocabulary
 from asr.leases import Lease, LeaseLost, held
 from asr.models import Channel, Session
+from asr.session_keys import SessionOver, session_cipher
 from asr.sessions import begin_closing, create_session, lock_capacity
 from asr.stream_options import AUTO_LANG, DEFAULTS, StreamOptions
 from asr.text_stream import Piece, TextStream, TextStreamTaken, TextStreamUnavailable
+from rooms.encryption import Cipher
 from rooms.errors import BadInput, Conflict, NoCapacity
 from rooms.locks import locked
 
@@ -114,7 +116,11 @@ class StreamKind(SessionKind):
         """Told behind the last word, as well as Redis lets us: the session's row says it too. Its prompt goes."""
         session.options = {}
         session.save(update_fields=["options"])
-        last = partial(_tell_closed, session.pk, session.generation, session.state)
+        try:
+            cipher = session_cipher(session.pk)
+        except SessionOver:  # one of an older version: its readers see it by its row
+            return
+        last = partial(_tell_closed, session.pk, session.generation, session.state, cipher)
         transaction.on_commit(last, robust=True)
 
     def sweep(self, session: Session) -> None:
@@ -129,7 +135,9 @@ class StreamKind(SessionKind):
         """Words are entries of the session's text stream."""
         from asr.sinks.stream import StreamSink
 
-        stream = TextStream(settings.REDIS_URL, session.audio_key, lease.generation)
+        stream = TextStream(
+            settings.REDIS_URL, session.audio_key, lease.generation, cipher=session_cipher(session.pk)
+        )
         return StreamSink(stream, session_id=session.pk, channel=channel, wait=wait)
 
 
@@ -144,9 +152,9 @@ def _close_abandoned(session: Session) -> None:
         return
 
 
-def _tell_closed(session_id: int, generation: int, state: str) -> None:
+def _tell_closed(session_id: int, generation: int, state: str, cipher: Cipher) -> None:
     try:
-        stream = TextStream(settings.REDIS_URL, str(session_id), generation)
+        stream = TextStream(settings.REDIS_URL, str(session_id), generation, cipher=cipher)
         stream.append("", [Piece("closed", {"state": state})])
     except (TextStreamTaken, TextStreamUnavailable):
         logger.warning("end of text not published", extra={"session": session_id})

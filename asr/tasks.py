@@ -15,7 +15,6 @@ from django.db import connection
 from django.utils import timezone
 
 from asr import leases, sweeps
-from asr.audio_log import AudioLog
 from asr.models import Worker
 from rooms.outages import is_outage
 from transcripts import live
@@ -46,7 +45,7 @@ def serve_room(self: Any, session_id: int, generation: int) -> None:
             leases.Lease(session_id, generation),
             Node(self.request.hostname, os.getpid()),
             make_captioner=runtime.make_captioner,
-            log=AudioLog(settings.REDIS_URL, str(session_id)),
+            redis_url=settings.REDIS_URL,
         )
     finally:
         live.flush()  # this process ends now, and its last events may still wait to be published

@@ -1,6 +1,6 @@
 """The Redis stream that carries a session's text to the gateway that asked for it; for text that is not stored.
 
-`text:<session>` holds, entry by entry: `channel`, `kind`, `seq`, `data` (JSON). What lasts (`words`, `speech`,
+`text:<session>` holds, entry by entry: `channel`, `kind`, `seq`, `sealed` (JSON, encrypted by the session's key). What lasts (`words`, `speech`,
 `flushed`, `end`, `error`, `closed`) is numbered by `seq`, so that a reader knows what it missed when the stream was
 trimmed; of what does not last, `hypothesis`, only the newest of a channel is kept. The oldest entries go when there are too many.
 `text:<session>:state` holds how far each channel is and who may write: a channel's words, its "committed up to", its
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from asr.redis_clients import SOCKET_TIMEOUT_S, async_client, client, outages_as
+from rooms.encryption import Cipher
 from rooms.outages import Unavailable
 
 __all__ = ["AsyncTextStream", "Text", "TextGap", "TextStream", "TextStreamTaken", "TextStreamUnavailable"]
@@ -37,7 +38,7 @@ for i = 10, #ARGV, 2 do
   local lasts = ARGV[i] ~= 'hypothesis'
   if lasts then seq = seq + 1 end
   local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[6], '*', 'channel', channel, 'kind', ARGV[i],
-    'seq', string.format('%.0f', seq), 'data', ARGV[i + 1])
+    'seq', string.format('%.0f', seq), 'sealed', ARGV[i + 1])
   local before = redis.call('HGET', KEYS[2], 'hypothesis:' .. channel)
   if before then redis.call('XDEL', KEYS[1], before) end
   if lasts then redis.call('HDEL', KEYS[2], 'hypothesis:' .. channel)
@@ -122,9 +123,16 @@ class TextStream:
     """
 
     def __init__(
-        self, redis_url: str, session: str, generation: int, *, max_entries: int = MAX_ENTRIES
+        self,
+        redis_url: str,
+        session: str,
+        generation: int,
+        *,
+        cipher: Cipher,
+        max_entries: int = MAX_ENTRIES,
     ) -> None:
         self._redis = client(redis_url)
+        self._session, self._cipher = session, cipher
         self._keys = _keys(session)
         self._generation = generation
         self._max_entries = max_entries
@@ -137,8 +145,10 @@ class TextStream:
             answer: Any = self._begin([self._keys[1]], [self._generation, EXPIRE_S, channel])
         if answer in (b"taken", "taken"):
             raise TextStreamTaken
-        committed_ms, *texts = answer
-        return Standing(int(committed_ms or 0), *((text or b"").decode() for text in texts))
+        committed_ms, last_word, *texts = answer
+        if last_word:
+            last_word = self._cipher.decrypt(last_word, _context(self._session, "last word", channel))
+        return Standing(int(committed_ms or 0), *((text or b"").decode() for text in (last_word, *texts)))
 
     def append(
         self,
@@ -155,12 +165,12 @@ class TextStream:
 
         The same `token` again adds nothing.
         """
-        values = [
-            each for piece in pieces for each in (piece.kind, json.dumps(piece.data, ensure_ascii=False))
-        ]
-        arguments: list[str | int] = [
+        values = [each for piece in pieces for each in (piece.kind, self._sealed(piece, channel))]
+        about_word = _context(self._session, "last word", channel)
+        word = self._cipher.encrypt(last_word.encode(), about_word) if last_word else ""
+        arguments: list[str | bytes | int] = [
             self._generation, channel, token or new_token(), "" if committed_ms is None else committed_ms,
-            last_word, self._max_entries, EXPIRE_S, lang, speech, *values,
+            word, self._max_entries, EXPIRE_S, lang, speech, *values,
         ]  # fmt: skip
         with outages_as(TextStreamUnavailable):
             answer: Any = self._append(list(self._keys), arguments)
@@ -172,6 +182,10 @@ class TextStream:
         with outages_as(TextStreamUnavailable):
             self._redis.delete(*self._keys)
 
+    def _sealed(self, piece: Piece, channel: str) -> bytes:
+        data = json.dumps(piece.data, ensure_ascii=False).encode()
+        return self._cipher.encrypt(data, _context(self._session, piece.kind, channel))
+
 
 class AsyncTextStream:
     """A session's text for a gateway: each entry at least once and in order, from `after` on.
@@ -179,8 +193,11 @@ class AsyncTextStream:
     Keep `after` and `seq` to go on with another object where this one stopped.
     """
 
-    def __init__(self, redis_url: str, session: str, *, after: str = "0-0", seq: int = 0) -> None:
+    def __init__(
+        self, redis_url: str, session: str, *, cipher: Cipher, after: str = "0-0", seq: int = 0
+    ) -> None:
         self._redis = async_client(redis_url)
+        self._session, self._cipher = session, cipher
         self._keys = _keys(session)
         self.after = after
         self.seq = seq
@@ -193,7 +210,7 @@ class AsyncTextStream:
         block = min(block_ms, int(SOCKET_TIMEOUT_S * 500)) or None
         with outages_as(TextStreamUnavailable):
             answer: Any = await self._redis.xread({self._keys[0]: self.after}, count=count, block=block)
-        texts = [_text(entry_id, fields) for entry_id, fields in _rows(answer)]
+        texts = [self._text(entry_id, fields) for entry_id, fields in _rows(answer)]
         taken: list[Text] = []
         for text in texts:
             lasts = text.kind != "hypothesis"
@@ -212,10 +229,21 @@ class AsyncTextStream:
         with outages_as(TextStreamUnavailable):
             await self._redis.delete(*self._keys)
 
+    def _text(self, entry_id: bytes, fields: dict[bytes, bytes]) -> Text:
+        channel, kind = fields[b"channel"].decode(), fields[b"kind"].decode()
+        data = fields.get(b"data")  # an older version wrote it
+        if data is None:
+            data = self._cipher.decrypt(fields[b"sealed"], _context(self._session, kind, channel))
+        return Text(entry_id.decode(), channel, kind, int(fields[b"seq"]), json.loads(data))
+
 
 def new_token() -> str:
     """By which an append that is tried again is known."""
     return secrets.token_hex(8)
+
+
+def _context(session: str, kind: str, channel: str) -> str:
+    return f"text {session} {kind} {channel}"
 
 
 def _keys(session: str) -> tuple[str, str]:
@@ -233,13 +261,3 @@ def _rows(answer: Any) -> Iterable[tuple[bytes, dict[bytes, bytes]]]:
             and isinstance(rows[0][0], list | tuple)
         )
         yield from (row for page in rows for row in page) if nested else rows
-
-
-def _text(entry_id: bytes, fields: dict[bytes, bytes]) -> Text:
-    return Text(
-        entry_id.decode(),
-        fields[b"channel"].decode(),
-        fields[b"kind"].decode(),
-        int(fields[b"seq"]),
-        json.loads(fields[b"data"]),
-    )

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from config import wires
+from rooms.encryption import key_from_text
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -139,6 +140,17 @@ class WiresEnv(Section):
     )
     store_transcripts: bool = Field(
         True, description="false: no transcript outlives its talk, whatever a host chose."
+    )
+    encrypt_transcripts: bool = Field(
+        False,
+        description="Stored text is encrypted, a key a part; needs ENCRYPTION_KEYS or ENCRYPTION_KEY_FILE (docs/privacy.md).",
+    )
+    encryption_keys: Words = Field(
+        default=[],
+        description="Keys that wrap the keys of encrypted data, 32 bytes in base64 each (`openssl rand -base64 32`); the first wraps, all unwrap.",
+    )
+    encryption_key_file: Path | None = Field(
+        None, description="File with such keys, one a line, behind those of ENCRYPTION_KEYS."
     )
 
 
@@ -338,6 +350,7 @@ class Env(
     @field_validator(
         "allowed_hosts",
         "asap_pub_keys_auds",
+        "encryption_keys",
         "cors_allowed_origins",
         "schedule_hidden_tracks",
         "source_langs",
@@ -447,6 +460,25 @@ class Env(
             raise ValueError("ADMIN_PASSWORD must differ from every host password")
         return self
 
+    @model_validator(mode="after")
+    def _keys_can_be_used(self) -> Self:
+        if self.encryption_key_file is not None:
+            refuse_open_secrets(self.encryption_key_file)
+        try:
+            keys = [*self.encryption_keys, *_lines(self.encryption_key_file)]
+        except OSError as error:
+            raise ValueError(f"ENCRYPTION_KEY_FILE cannot be read: {error.strerror}") from None
+        for number, key in enumerate(keys, 1):
+            try:
+                key_from_text(key)
+            except ValueError as error:
+                raise ValueError(f"ENCRYPTION_KEYS: key {number} is {error}") from None
+        if self.encrypt_transcripts and not keys:
+            raise ValueError(
+                "ENCRYPT_TRANSCRIPTS needs ENCRYPTION_KEYS or ENCRYPTION_KEY_FILE: make one by `openssl rand -base64 32`"
+            )
+        return self
+
     @property
     def host_logins(self) -> dict[str, str]:
         """Login name → password of everyone who may host."""
@@ -454,6 +486,10 @@ class Env(
         if self.host_password:
             logins.setdefault("host", self.host_password)
         return logins
+
+
+def _lines(path: Path | None) -> list[str]:
+    return path.read_text().split() if path is not None else []
 
 
 def read_env(*, env_file: Path = ENV_FILE, **overrides: Any) -> Env:

@@ -158,6 +158,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=10),
         "options": {"expires": 600},
     },
+    "expired-data-keys": {
+        "task": "rooms.tasks.destroy_expired_data_keys",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "expired-keys": {
         "task": "rooms.tasks.delete_expired_keys",
         "schedule": timedelta(hours=1),

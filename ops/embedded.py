@@ -69,6 +69,7 @@ def postgres_command(places: Layout) -> list[str]:
         "-c", f"hba_file={places.postgres_access / 'pg_hba.conf'}",
         "-c", f"ident_file={places.postgres_access / 'pg_ident.conf'}",
         "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "log_min_messages=warning",
+        "-c", "log_min_error_statement=panic",  # a statement that failed has text of a talk in it
     ]  # fmt: skip
 
 

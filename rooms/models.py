@@ -203,6 +203,18 @@ class Consent(models.Model):
         return f"consent {self.pk} of {self.given_at:%Y-%m-%d %H:%M}"
 
 
+class DataKey(models.Model):
+    """A key of encrypted data, wrapped (rooms/data_keys.py). Backups of the database leave this table out."""
+
+    name = models.CharField(max_length=100, unique=True, help_text="Whose it is.")
+    wrapped = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, help_text="It is destroyed then. Null: with its data.")
+
+    def __str__(self) -> str:
+        return f"key {self.pk}"
+
+
 class Vote(models.Model):
     """How many people wish captions for a talk. Anonymous: the old wire counts, and knows no voter."""
 

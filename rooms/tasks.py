@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from rooms import data_keys
 from rooms.errors import DomainError
 from rooms.locks import delete_in_order
 from rooms.models import AccessKey
@@ -33,6 +34,12 @@ def _import_schedule_at_start(sender: Any, **_: Any) -> None:
             import_schedule.apply_async(retry=False)
         except (OperationalError, OSError):
             logger.warning("no broker, the schedule is read later")
+
+
+@shared_task
+def destroy_expired_data_keys() -> None:
+    """What they encrypted is unreadable from now on."""
+    data_keys.destroy_expired()
 
 
 @shared_task

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from rooms.models import LANGUAGE_CODE, Consent, Room
+from transcripts.encryption import EncryptedTextField
 
 SPEAKER_UNKNOWN = -1
 
@@ -40,6 +41,12 @@ class Part(models.Model):
         editable=False,
         related_name="parts",
         help_text="By which it is recorded, and has its terms.",
+    )
+    encrypted = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="Its texts are stored by a key of their own (transcripts/encryption.py).",
     )
 
     class Meta:
@@ -140,7 +147,7 @@ class Sentence(models.Model):
     start_ms = models.PositiveIntegerField()
     end_ms = models.PositiveIntegerField()
     speaker = models.IntegerField(default=SPEAKER_UNKNOWN)
-    text = models.TextField()
+    text = EncryptedTextField()
     ends = models.BooleanField(default=True, help_text="False: it goes on in the next index.")
     version = models.PositiveBigIntegerField(help_text="The track's version that this text came with.")
     of_version = models.PositiveBigIntegerField(
@@ -176,6 +183,11 @@ class Sentence(models.Model):
     def __str__(self) -> str:
         return f"sentence {self.index + 1}"  # no query: a page may show thousands; no text: logs keep this
 
+    @property
+    def text_part(self) -> Part:
+        """Whose key its text has."""
+        return self.part
+
 
 class SentenceRevision(models.Model):
     """What a person changed in a sentence. Of a removed one no earlier text is kept: who, when and why stay."""
@@ -187,7 +199,7 @@ class SentenceRevision(models.Model):
     sentence = models.ForeignKey(Sentence, on_delete=models.CASCADE, related_name="revisions")
     action = models.CharField(max_length=9, choices=Action.choices)
     version = models.PositiveBigIntegerField(help_text="The track's version that the earlier text came with.")
-    text = models.TextField(blank=True, help_text="The earlier text.")
+    text = EncryptedTextField(blank=True, help_text="The earlier text.")
     at = models.DateTimeField(default=timezone.now, editable=False)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -207,3 +219,8 @@ class SentenceRevision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sentence_id} {self.action} at v{self.version}"
+
+    @property
+    def text_part(self) -> Part:
+        """Whose key its text has."""
+        return self.sentence.part

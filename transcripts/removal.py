@@ -12,6 +12,7 @@ from rooms.errors import Conflict
 from rooms.locks import locked
 from rooms.models import Consent, Room
 from transcripts import live
+from transcripts.encryption import destroy_keys
 from transcripts.events import PartDeleted, SentenceRemoved
 from transcripts.models import Part, PartDeletion, RoomState, Sentence, SentenceRevision, Track
 from transcripts.pieces import whole_sentence
@@ -35,13 +36,17 @@ def remove_sentence(sentence: Sentence, *, seen_version: int | None = None, by: 
     _remove(rows, room_id=sentence.part.room_id, by=by)
 
 
+@transaction.atomic
 def remove_unstored(*, room: Room, broadcast: int | None = None) -> None:
     """Remove, in every language, what the hosts of `room` did not want stored, in all its broadcasts or in one.
 
-    For what is closed. Idempotent.
+    For what is closed: what PostgreSQL still has of it in its log is unreadable from then on. Idempotent.
     """
-    unstored = Sentence.objects.filter(part__room=room, part__store=False)
-    _remove(unstored if broadcast is None else unstored.filter(part__broadcast=broadcast), room_id=room.pk)
+    parts = Part.objects.filter(room=room, store=False)
+    if broadcast is not None:
+        parts = parts.filter(broadcast=broadcast)
+    _remove(Sentence.objects.filter(part__in=parts), room_id=room.pk)
+    destroy_keys(list(parts.filter(encrypted=True).values_list("pk", flat=True)))
 
 
 def unneeded_tombstones(before: datetime) -> QuerySet[Sentence]:

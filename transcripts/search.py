@@ -1,7 +1,7 @@
 """Full text search in stored transcripts: what is asked across rooms is asked here.
 
-Each track is searched in the word forms of its language (migrations 0004 and 0005 have the index and which language has which). Pages
-and APIs know `search` alone: parts whose text PostgreSQL cannot read will be searched in another way, behind it.
+Each track is searched in the word forms of its language (migration 0004 has the index and which language has which). Pages
+and APIs know `search` alone: parts whose text PostgreSQL cannot read are searched in another way (encrypted_search.py), behind it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from psycopg.errors import QueryCanceled
 from rooms.access import Identity
 from rooms.errors import BadInput, DomainError
 from rooms.models import Room
+from transcripts.encrypted_search import Match, marked, matches
 from transcripts.models import Sentence, Track
 from transcripts.selectors import readable_parts
 from transcripts.text import WITHOUT_SPACES, one_line
@@ -96,21 +98,25 @@ def search(
     """Sentences that this caller may read and that hold the words of `query`, as people write them for search engines:
     "a phrase", -without, one or another. `lang`: in this language alone; `rooms`: in these rooms.
 
-    A translation is found while it is of the present text. Raises BadInput (`query_too_short`, `query_too_long`), DomainError
+    A translation is found while it is of the present text; of what is encrypted the newest sentences are looked through. Raises BadInput (`query_too_short`, `query_too_long`), DomainError
     (`search_too_slow`, to be made narrower; `search_busy`).
     """
     words = clean_query(query)
-    sentences = Sentence.objects.filter(part__in=readable_parts(identity))
+    sentences = Sentence.objects.filter(_is_current(), part__in=readable_parts(identity))
     if rooms is not None:
         sentences = sentences.filter(part__room__in=rooms)
+    encrypted = sentences.filter(part__encrypted=True, search_lang="")
     if lang:
         sentences = sentences.filter(search_lang=lang)
-    found = _matching(sentences.filter(_is_current()), words, [lang] if lang else _langs())
+        encrypted = encrypted.filter(track__lang=lang)
+    found = _matching(sentences, words, [lang] if lang else _langs())
     if not _turns.acquire(timeout=WITHIN_S):
         raise DomainError("search_busy", retry=True)
     try:
         with bounded(WITHIN_S):
-            return _page(found, words, max(1, min(page, PAGES_MOST)))
+            unspaced = _UNSPACED.search(words) is not None
+            hidden = matches(encrypted, words, unspaced=unspaced, within_s=WITHIN_S)
+            return _page(found, hidden, words, max(1, min(page, PAGES_MOST)))
     finally:
         _turns.release()
 
@@ -198,13 +204,12 @@ def _is_current() -> Q:
     return Q(of_version=None) | Q(Exists(source))
 
 
-def _page(found: QuerySet[Sentence], words: str, page: int) -> Found:
-    """Rooms by how many of their sentences were found, the newest first among equals; then the best sentences of those."""
-    first = (page - 1) * PAGE_ROOMS
-    by_room = (
-        found.order_by().values("part__room").annotate(count=Count("pk")).order_by("-count", "-part__room")
-    )
-    rows = list(by_room.values_list("part__room", "count")[first : first + PAGE_ROOMS + 1])
+def _page(found: QuerySet[Sentence], hidden: Sequence[Match], words: str, page: int) -> Found:
+    """Rooms by how many of their sentences were found, the newest first among equals; then the best sentences of those.
+
+    `hidden`: what was found among what is encrypted.
+    """
+    rows = _rooms_of_page(found, hidden, page)
     counts = dict(rows[:PAGE_ROOMS])
     rooms = Room.objects.select_related("event").in_bulk(list(counts))
     best = _ranked(found.filter(part__room__in=counts), words).annotate(
@@ -214,14 +219,46 @@ def _page(found: QuerySet[Sentence], words: str, page: int) -> Found:
             order_by=(F("rank").desc(), F("start_ms").asc(), F("pk").asc()),
         )
     )
-    fields = ("part__room", "part__number", "index", "search_lang", "start_ms", "snippet")
-    hits: dict[int, list[Hit]] = {pk: [] for pk in counts}
-    for room, part, index, lang, start_ms, snippet in (
+    fields = ("part__room", "part__number", "index", "search_lang", "start_ms", "snippet", "rank")
+    hits: dict[int, list[tuple[float, Hit]]] = {pk: [] for pk in counts}
+    for room, part, index, lang, start_ms, snippet, rank in (
         best.filter(place__lte=HITS_OF_A_ROOM).order_by("part__room", "place").values_list(*fields)
     ):
-        hits[room].append(Hit(part, index, lang, start_ms, _stretches(snippet, words)))
-    shown = tuple(FoundRoom(rooms[pk], counts[pk], tuple(hits[pk])) for pk in counts if pk in rooms)
+        hits[room].append((rank, Hit(part, index, lang, start_ms, _stretches(snippet, words))))
+    for pk in counts:
+        hits[pk] += _best_of([match for match in hidden if match.room_id == pk], words)
+    shown = tuple(FoundRoom(rooms[pk], counts[pk], _first(hits[pk])) for pk in counts if pk in rooms)
     return Found(shown, has_more=len(rows) > PAGE_ROOMS and page < PAGES_MOST)
+
+
+def _rooms_of_page(found: QuerySet[Sentence], hidden: Sequence[Match], page: int) -> list[tuple[int, int]]:
+    """Rooms with how many of their sentences were found, one more than the page has."""
+    first = (page - 1) * PAGE_ROOMS
+    by_room = (
+        found.order_by().values("part__room").annotate(count=Count("pk")).order_by("-count", "-part__room")
+    ).values_list("part__room", "count")
+    if not hidden:
+        return list(by_room[first : first + PAGE_ROOMS + 1])
+    counts = Counter(match.room_id for match in hidden)
+    counts.update(dict(by_room[: PAGES_MOST * PAGE_ROOMS + 1]))
+    best_first = sorted(counts.items(), key=lambda room: (-room[1], -room[0]))
+    return best_first[first : first + PAGE_ROOMS + 1]
+
+
+def _best_of(hidden: Sequence[Match], words: str) -> list[tuple[float, Hit]]:
+    hits = []
+    for match in hidden[:HITS_OF_A_ROOM]:
+        snippet = match.text
+        if not _UNSPACED.search(words):
+            snippet = marked(match, words, begins=_BEGINS, ends=_ENDS)
+        hit = Hit(match.part, match.index, match.lang, match.start_ms, _stretches(snippet, words))
+        hits.append((match.rank, hit))
+    return hits
+
+
+def _first(hits: list[tuple[float, Hit]]) -> tuple[Hit, ...]:
+    ordered = sorted(hits, key=lambda each: (-each[0], each[1].start_ms))
+    return tuple(hit for _, hit in ordered[:HITS_OF_A_ROOM])
 
 
 def _stretches(snippet: str, words: str) -> tuple[tuple[str, bool], ...]:

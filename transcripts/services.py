@@ -11,6 +11,7 @@ from django.utils import timezone
 from rooms.locks import locked, update_in_order
 from rooms.models import Room
 from transcripts import live
+from transcripts.encryption import create_key, to_be_encrypted
 from transcripts.events import LanguageAdded, SentenceChanged
 from transcripts.models import SPEAKER_UNKNOWN, Part, Sentence, SentenceRevision, Track
 from transcripts.pieces import spoken_in, whole_sentence
@@ -65,7 +66,7 @@ def open_part(*, room: Room, terms: PartTerms, broadcast: int | None = None) -> 
     locked(Room.objects.all()).get(pk=room.pk)
     last = Part.objects.filter(room=room).aggregate(number=Max("number"), broadcast=Max("broadcast"))
     Track.objects.get_or_create(room=room, lang=terms.source_lang)
-    return Part.objects.create(
+    part = Part.objects.create(
         room=room,
         number=(last["number"] or 0) + 1,
         broadcast=broadcast if broadcast is not None else (last["broadcast"] or 0) + 1,
@@ -74,7 +75,11 @@ def open_part(*, room: Room, terms: PartTerms, broadcast: int | None = None) -> 
         public=terms.public,
         owner_id=terms.owner_id,
         consent_id=terms.consent_id,
+        encrypted=to_be_encrypted(store=terms.store),
     )
+    if part.encrypted:
+        create_key(part)
+    return part
 
 
 @transaction.atomic
@@ -104,7 +109,7 @@ def add_sentences(*, part: Part, sentences: Sequence[NewSentence]) -> list[Sente
             Sentence(
                 track=track, part=part, index=index + offset, line=line, position=position,
                 start_ms=new.start_ms, end_ms=new.end_ms, speaker=new.speaker, text=new.text,
-                version=track.version + 1 + offset, key=new.key, ends=ends, search_lang=track.lang,
+                version=track.version + 1 + offset, key=new.key, ends=ends, search_lang=_search_lang(part, track),
             )
         )  # fmt: skip
         position += 1
@@ -212,7 +217,8 @@ def correct_sentence(
         track.version += 1
         piece.version = track.version
     track.save(update_fields=["version"])
-    Sentence.with_removed.bulk_update(changed, ["text", "version"])
+    Sentence.with_removed.bulk_update(changed, ["version"])
+    row.save(update_fields=["text"])  # encrypts it where the part is
     _publish(row.part, track, changed)
     if row.of_version is None:
         _wake_translation(row.part, corrected=True)
@@ -259,7 +265,7 @@ def _translated(
             position=sources[item.index].position, start_ms=sources[item.index].start_ms,
             end_ms=sources[item.index].end_ms, speaker=sources[item.index].speaker, text=item.text,
             ends=sources[item.index].ends, version=track.version + 1 + offset, of_version=item.of_version,
-            search_lang=track.lang,
+            search_lang=_search_lang(part, track),
         )
         for offset, item in enumerate(items)
     ]  # fmt: skip
@@ -273,6 +279,11 @@ def _ended(track: Track, last: Sentence) -> list[Sentence]:
     last.version, last.ends = track.version, True
     update_in_order(Sentence.with_removed.filter(pk=last.pk), version=last.version, ends=True)
     return [last]
+
+
+def _search_lang(part: Part, track: Track) -> str:
+    """Encrypted text is in no index of words."""
+    return "" if part.encrypted else track.lang
 
 
 def _next_line(part: Part, current: int) -> int:

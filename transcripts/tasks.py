@@ -6,6 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from transcripts.at_rest import destroy_unneeded_keys
 from transcripts.models import Part
 from transcripts.removal import purge_tombstones, settle_deletions, unneeded_tombstones
 
@@ -16,6 +17,7 @@ TOMBSTONES_STAY = timedelta(hours=1)  # longer than anybody comes back to where 
 def purge() -> int:
     """Delete what is left of removed sentences where nobody can have missed the removal. Returns how many."""
     settle_deletions(noted_before=timezone.now() - timedelta(minutes=1))
+    destroy_unneeded_keys()
     before = timezone.now() - TOMBSTONES_STAY
     rooms = unneeded_tombstones(before).values_list("part__room_id", flat=True).distinct()
     return sum(purge_tombstones(room_id=room_id, ended_before=before) for room_id in rooms)

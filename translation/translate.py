@@ -15,6 +15,7 @@ from translation.guard import faithfully, is_plausible
 from translation.terms import Wanted, occurrences, wanted_in, with_terms
 
 CACHED_MOST = 4096
+CACHED_FOR_S = 45.0  # what is deleted is gone from everywhere within a minute
 CACHED_MOST_CHARS = 200
 Key = tuple[str, ...]  # engine, source, target, text, and what was asked for beside it
 Call = Callable[[Sequence[str]], list[str]]
@@ -33,28 +34,35 @@ class Outcome:
 
 @dataclass
 class TranslationCache:
-    """An LRU cache of short sentences: "Thank you." occurs again and again."""
+    """A cache of short sentences for a moment: "Thank you." occurs again and again."""
 
     most: int = CACHED_MOST
-    _texts: OrderedDict[Key, str] = field(default_factory=OrderedDict)
+    clock: Callable[[], float] = time.monotonic
+    _texts: OrderedDict[Key, tuple[str, float]] = field(default_factory=OrderedDict)  # oldest first
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, key: Key) -> str | None:
         """The cached translation."""
         with self._lock:
-            if key in self._texts:
-                self._texts.move_to_end(key)
-            return self._texts.get(key)
+            self._forget_old()
+            found = self._texts.get(key)
+            return None if found is None else found[0]
 
     def put(self, key: Key, text: str) -> None:
-        """Add, and evict the least recently used."""
+        """Add, and evict the oldest."""
         if len(key[3]) > CACHED_MOST_CHARS:
             return
         with self._lock:
-            self._texts[key] = text
-            self._texts.move_to_end(key)
+            self._forget_old()
+            self._texts.pop(key, None)
+            self._texts[key] = text, self.clock()
             while len(self._texts) > self.most:
                 self._texts.popitem(last=False)
+
+    def _forget_old(self) -> None:
+        oldest = self.clock() - CACHED_FOR_S
+        while self._texts and next(iter(self._texts.values()))[1] < oldest:
+            self._texts.popitem(last=False)
 
 
 _cache = TranslationCache()

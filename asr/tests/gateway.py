@@ -19,6 +19,7 @@ from asr.audio.pcm import RawFormat
 from asr.audio_log import AudioLog
 from asr.models import Session
 from asr.redis_clients import close_async_clients
+from asr.session_keys import session_cipher
 from asr.stream_options import StreamOptions
 from asr.tests.make import slots
 from asr.text_stream import AsyncTextStream
@@ -31,14 +32,13 @@ SERVE = """
 import json, os, sys, django
 django.setup()
 from asr import runtime
-from asr.audio_log import AudioLog
 from asr.leases import Lease
 from asr.process import Node, serve
 from django.conf import settings
 session, generation = json.loads(sys.argv[1])
 runtime.load()
 serve(Lease(session, generation), Node("asr@test", os.getpid()), make_captioner=runtime.make_captioner,
-      log=AudioLog(settings.REDIS_URL, str(session)))
+      redis_url=settings.REDIS_URL)
 """
 
 
@@ -59,7 +59,8 @@ class Gateway:
 
     def __init__(self, session_id, redis_url):
         self.session_id = session_id
-        self.log = AudioLog(redis_url, str(session_id))
+        self._cipher = session_cipher(session_id)
+        self.log = AudioLog(redis_url, str(session_id), cipher=self._cipher)
         self._redis_url = redis_url
         self.texts = []
         self.after, self.seq = "0-0", 0
@@ -81,7 +82,9 @@ class Gateway:
         """What is new; kept in `texts`."""
 
         async def once():
-            stream = AsyncTextStream(self._redis_url, str(self.session_id), after=self.after, seq=self.seq)
+            stream = AsyncTextStream(
+                self._redis_url, str(self.session_id), cipher=self._cipher, after=self.after, seq=self.seq
+            )
             try:
                 found = await stream.read(block_ms=200)
                 self.after, self.seq = stream.after, stream.seq

@@ -4,12 +4,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
+from asr.audio_log import AudioLog
 from asr.leases import Lease, announce_ready, claim
 from asr.models import Session, Worker
 from asr.rooms.models import RoomSession
 from asr.rooms.services import HostLease, HostRequest, join_as_host
+from asr.session_keys import session_cipher
 from rooms.models import Room
 from rooms.tests.make import room as make_room
 from transcripts.models import Part
@@ -73,3 +76,9 @@ def aged(host_lease: HostLease, **ages_s: float) -> None:
         model._default_manager.filter(pk=host_lease.session_id).update(
             **{name: now - timedelta(seconds=age_s)}
         )
+
+
+def log_of(host_lease: HostLease, redis_url: str = "") -> AudioLog:
+    """The session's audio log, as its host's socket writes it."""
+    cipher = session_cipher(host_lease.session_id)
+    return AudioLog(redis_url or settings.REDIS_URL, str(host_lease.session_id), cipher=cipher)

@@ -16,6 +16,9 @@ from asr.audio.tests.recordings import chromium_blobs, decode, entries
 from asr.audio_log import EXPIRE_S, AsyncAudioLog, AudioLog, AudioLogUnavailable, Limits
 from asr.redis_clients import close_async_clients
 from asr.tests.real_redis import RealRedis
+from rooms.encryption import Cipher, new_key
+
+CIPHER = Cipher(new_key())
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def restartable() -> Iterator[RealRedis]:
 
 @pytest.fixture
 def log(server: RealRedis) -> AudioLog:
-    return AudioLog(server.url, str(uuid4()))
+    return AudioLog(server.url, str(uuid4()), cipher=CIPHER)
 
 
 @pytest.fixture
@@ -75,7 +78,10 @@ def test_an_entry_knows_when_it_arrived(log, server):
 
 async def test_the_web_process_writes_what_the_asr_process_reads(server, clients):
     session = str(uuid4())
-    writer, reader = AsyncAudioLog(server.url, session), AudioLog(server.url, session)
+    writer, reader = (
+        AsyncAudioLog(server.url, session, cipher=CIPHER),
+        AudioLog(server.url, session, cipher=CIPHER),
+    )
     for index in range(20):
         assert await writer.append("more", bytes((index,)))
     assert [data for _, data in kinds_and_data(reader)] == [bytes((index,)) for index in range(20)]
@@ -93,7 +99,7 @@ def test_a_reader_that_waits_gets_what_comes(log):
 
 
 def test_more_entries_than_ten_minutes_are_refused_and_the_loss_is_marked(server):
-    log = AudioLog(server.url, str(uuid4()), limits=Limits(entries=5, size_bytes=1_000))
+    log = AudioLog(server.url, str(uuid4()), cipher=CIPHER, limits=Limits(entries=5, size_bytes=1_000))
     assert [log.append("more", b"x") for _ in range(7)] == [True] * 5 + [False] * 2
     assert log.append("end", b""), "that the host left is always told"
     waiting = log.read("0-0", block_ms=0)
@@ -104,7 +110,9 @@ def test_more_entries_than_ten_minutes_are_refused_and_the_loss_is_marked(server
 
 
 def test_more_bytes_than_ten_minutes_are_refused_until_some_are_trimmed(server):
-    log = AudioLog(server.url, str(uuid4()), limits=Limits(entries=1_000, size_bytes=100))
+    log = AudioLog(
+        server.url, str(uuid4()), cipher=CIPHER, limits=Limits(entries=1_000, size_bytes=184)
+    )  # encrypted, each is 28 longer
     assert [log.append("pcm", bytes(30)) for _ in range(4)] == [True, True, True, False]
     waiting = log.read("0-0", block_ms=0)
     save(log, at(waiting[1].entry_id))
@@ -153,7 +161,7 @@ def test_channels_share_one_log_in_the_order_of_arrival_and_each_has_a_checkpoin
 
 
 def test_loss_is_marked_in_the_channel_that_lost_something(server):
-    log = AudioLog(server.url, str(uuid4()), limits=Limits(entries=1))
+    log = AudioLog(server.url, str(uuid4()), cipher=CIPHER, limits=Limits(entries=1))
     assert log.append("more", b"1", channel="ada")
     assert not log.append("more", b"2", channel="ada")
     (first,) = log.read("0-0", block_ms=0)
@@ -182,7 +190,7 @@ def _newest(client: redis.Redis) -> list[bytes]:
 
 def test_nothing_is_left_behind_for_ever(server):
     session = str(uuid4())
-    log = AudioLog(server.url, session)
+    log = AudioLog(server.url, session, cipher=CIPHER)
     log.append("more", b"x")
     (entry,) = log.read("0-0", block_ms=0)
     save(log, at(entry.entry_id))
@@ -194,13 +202,16 @@ def test_nothing_is_left_behind_for_ever(server):
 
 
 def test_two_sessions_do_not_meet(server):
-    one, other = AudioLog(server.url, "1"), AudioLog(server.url, "2")
+    one, other = AudioLog(server.url, "1", cipher=CIPHER), AudioLog(server.url, "2", cipher=CIPHER)
     one.append("more", b"x")
     assert kinds_and_data(other) == []
 
 
 async def test_what_was_written_before_redis_was_restarted_is_read_afterwards(restartable, clients):
-    writer, reader = AsyncAudioLog(restartable.url, "7"), AudioLog(restartable.url, "7")
+    writer, reader = (
+        AsyncAudioLog(restartable.url, "7", cipher=CIPHER),
+        AudioLog(restartable.url, "7", cipher=CIPHER),
+    )
     assert await writer.append("head", b"before")
     (before,) = reader.read("0-0", block_ms=0)
     restartable.stop(signal.SIGKILL)
@@ -211,7 +222,10 @@ async def test_what_was_written_before_redis_was_restarted_is_read_afterwards(re
 
 
 async def test_while_redis_is_away_one_error_says_so_and_nothing_is_doubled_after(restartable, clients):
-    writer, reader = AsyncAudioLog(restartable.url, "7"), AudioLog(restartable.url, "7")
+    writer, reader = (
+        AsyncAudioLog(restartable.url, "7", cipher=CIPHER),
+        AudioLog(restartable.url, "7", cipher=CIPHER),
+    )
     await writer.append("head", b"one")
     blob = b"two"
     restartable.stop()
@@ -234,7 +248,10 @@ async def test_while_redis_is_away_one_error_says_so_and_nothing_is_doubled_afte
 
 async def test_a_blob_that_arrived_though_the_answer_was_lost_is_not_doubled(server, clients):
     session = str(uuid4())
-    writer, reader = AsyncAudioLog(server.url, session), AudioLog(server.url, session)
+    writer, reader = (
+        AsyncAudioLog(server.url, session, cipher=CIPHER),
+        AudioLog(server.url, session, cipher=CIPHER),
+    )
     blob = b"\x01\x02"
     arguments = writer._appending.arguments("more", blob, "")
     await writer._append(writer._keys.both, arguments)  # taken, and the answer never seen
@@ -244,7 +261,7 @@ async def test_a_blob_that_arrived_though_the_answer_was_lost_is_not_doubled(ser
 
 
 async def test_a_reader_waiting_while_redis_restarts_goes_on(restartable):
-    log = AudioLog(restartable.url, "7")
+    log = AudioLog(restartable.url, "7", cipher=CIPHER)
     log.append("head", b"one")
     (first,) = log.read("0-0", block_ms=0)
 
@@ -265,7 +282,10 @@ async def test_a_reader_waiting_while_redis_restarts_goes_on(restartable):
 
 
 async def test_a_full_redis_is_one_that_takes_nothing_now_and_nothing_is_doubled_after(restartable, clients):
-    writer, reader = AsyncAudioLog(restartable.url, "7"), AudioLog(restartable.url, "7")
+    writer, reader = (
+        AsyncAudioLog(restartable.url, "7", cipher=CIPHER),
+        AudioLog(restartable.url, "7", cipher=CIPHER),
+    )
     assert await writer.append("head", b"one")
     blob = b"two"
     with restartable.full():
@@ -277,7 +297,7 @@ async def test_a_full_redis_is_one_that_takes_nothing_now_and_nothing_is_doubled
 
 
 def test_a_full_redis_gets_room_again_because_what_was_heard_is_trimmed(restartable):
-    log = AudioLog(restartable.url, "7")
+    log = AudioLog(restartable.url, "7", cipher=CIPHER)
     for index in range(300):
         log.append("more", bytes((index % 256,)) * 4_000)
     waiting = log.read("0-0", block_ms=0, count=1_000)
@@ -295,7 +315,7 @@ def test_a_full_redis_gets_room_again_because_what_was_heard_is_trimmed(restarta
 
 
 def test_a_redis_that_cannot_save_is_waited_for(restartable):
-    log = AudioLog(restartable.url, "7")
+    log = AudioLog(restartable.url, "7", cipher=CIPHER)
     log.append("head", b"one")
     (first,) = log.read("0-0", block_ms=0)
     with restartable.unable_to_save():
@@ -311,7 +331,7 @@ def test_a_redis_that_cannot_save_is_waited_for(restartable):
 
 @pytest.mark.parametrize(("command", "error"), [(("SET", "audio:7", "x"), "WRONGTYPE"), ((), "NOAUTH")])
 def test_a_fault_is_no_outage(restartable, command, error):
-    log = AudioLog(restartable.url, "7")
+    log = AudioLog(restartable.url, "7", cipher=CIPHER)
     with redis.Redis.from_url(restartable.url) as client:
         if command:
             client.execute_command(*command)

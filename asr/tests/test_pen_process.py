@@ -12,7 +12,6 @@ from django.db import connections
 from django.utils import timezone
 
 from asr import runtime
-from asr.audio_log import AudioLog
 from asr.caption.captioner import PartialText, SentenceReady
 from asr.delay import SpokenClock
 from asr.leases import Lease, LeaseLost, Progress, beat, held, start_next_generation
@@ -22,7 +21,7 @@ from asr.rooms.ending import close_room
 from asr.rooms.models import Pen
 from asr.rooms.pen import TypedSentence, release_pen, renew_pen, show_typed, take_pen, write_typed
 from asr.sinks.transcript import TranscriptSink
-from asr.tests.make import join, room_session_of, served, session_of
+from asr.tests.make import join, log_of, room_session_of, served, session_of
 from transcripts.events import Heard, Partial, PenChanged
 from transcripts.hub import hub
 from transcripts.live import room_group
@@ -182,7 +181,7 @@ class TestKilled:
     """The next generation decodes again from what was committed, and knows what a person wrote."""
 
     def log(self, host_lease):
-        return AudioLog(settings.REDIS_URL, session_of(host_lease).audio_key)
+        return log_of(host_lease)
 
     def noise(self, seconds):
         return np.random.default_rng(5).normal(0, 3000, int(seconds * 16_000)).astype("<i2").tobytes()
@@ -190,7 +189,7 @@ class TestKilled:
     def serve(self, host_lease, generation):
         serve(
             Lease(host_lease.session_id, generation), Node("asr@test", 4711),
-            make_captioner=runtime.make_captioner, log=self.log(host_lease),
+            make_captioner=runtime.make_captioner, redis_url=settings.REDIS_URL,
         )  # fmt: skip
 
     def test_what_waited_is_heard_again_and_what_was_written_is_not_doubled(self):

@@ -12,7 +12,6 @@ from django.conf import settings
 from django.db import connection, connections
 
 from asr import runtime
-from asr.audio_log import AudioLog
 from asr.caption.captioner import Captioner, PartialText, SentenceReady
 from asr.delay import SpokenClock
 from asr.heart import Heart
@@ -25,7 +24,7 @@ from asr.rooms.ending import close_room
 from asr.rooms.services import restart_session
 from asr.sinks.transcript import TranscriptSink
 from asr.sweeps import sweep
-from asr.tests.make import TERMS, aged, join, room_session_of, served, session_of
+from asr.tests.make import TERMS, aged, join, log_of, room_session_of, served, session_of
 from asr.tests.real_redis import RealRedis
 from asr.watches import LOG_ENDS_WITHIN_S, STALL_S, UNDECODABLE_AFTER_S, LogEnd, StallWatch, UndecodableWatch
 from transcripts.models import Sentence, Track
@@ -240,7 +239,7 @@ class TestSink:
 @pytest.mark.django_db(transaction=True)
 class TestServing:
     def log(self, host_lease):
-        return AudioLog(settings.REDIS_URL, f"{session_of(host_lease).audio_key}")
+        return log_of(host_lease)
 
     def said(self, host_lease, seconds):
         """A host spoke and has left."""
@@ -252,7 +251,7 @@ class TestServing:
             Lease(host_lease.session_id, generation),
             NODE,
             make_captioner=make_captioner,
-            log=self.log(host_lease),
+            redis_url=settings.REDIS_URL,
         )
 
     def test_all_audio_of_a_closing_session_becomes_text_then_everything_is_cleaned_up(self):
@@ -336,7 +335,7 @@ class TestServing:
                 return super().poll()
 
         with tempfile.TemporaryDirectory() as folder, RealRedis(Path(folder)) as redis:
-            log = AudioLog(redis.url, session_of(host_lease).audio_key)
+            log = log_of(host_lease, redis.url)
             for _ in range(2 * READ_COUNT):
                 log.append("pcm", noise(0.1))
             close_room(host_lease.room_id)
@@ -346,7 +345,12 @@ class TestServing:
 
             def run():
                 try:
-                    serve(Lease(host_lease.session_id, 1), NODE, make_captioner=make_captioner, log=log)
+                    serve(
+                        Lease(host_lease.session_id, 1),
+                        NODE,
+                        make_captioner=make_captioner,
+                        redis_url=redis.url,
+                    )
                 finally:
                     connections.close_all()
 

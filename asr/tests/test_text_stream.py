@@ -19,6 +19,9 @@ from asr.text_stream import (
     TextStreamTaken,
     TextStreamUnavailable,
 )
+from rooms.encryption import Cipher, new_key
+
+CIPHER = Cipher(new_key())
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,10 @@ def said(texts):
 
 
 async def test_what_is_final_comes_in_order_and_once_and_of_hypotheses_the_newest_alone(server, session):
-    stream, reader = TextStream(server.url, session, 1), AsyncTextStream(server.url, session)
+    stream, reader = (
+        TextStream(server.url, session, 1, cipher=CIPHER),
+        AsyncTextStream(server.url, session, cipher=CIPHER),
+    )
     stream.append("ada", [hypothesis(" on")])
     stream.append("bo", [hypothesis(" zw")])
     stream.append("ada", [words(" one"), hypothesis(" tw")], committed_ms=900, last_word=" one")
@@ -65,16 +71,19 @@ async def test_what_is_final_comes_in_order_and_once_and_of_hypotheses_the_newes
 
 
 async def test_reader_that_comes_back_goes_on_behind_what_it_had(server, session):
-    stream, first = TextStream(server.url, session, 1), AsyncTextStream(server.url, session)
+    stream, first = (
+        TextStream(server.url, session, 1, cipher=CIPHER),
+        AsyncTextStream(server.url, session, cipher=CIPHER),
+    )
     stream.append("", [words(" one"), words(" two")])
     assert len(await first.read(block_ms=0, count=1)) == 1
-    again = AsyncTextStream(server.url, session, after=first.after, seq=first.seq)
+    again = AsyncTextStream(server.url, session, cipher=CIPHER, after=first.after, seq=first.seq)
     assert said(await again.read(block_ms=0)) == [("", "words", [" two"])]
 
 
 async def test_slow_reader_is_told_how_much_was_trimmed_and_goes_on(server, session):
-    stream = TextStream(server.url, session, 1, max_entries=5)
-    reader = AsyncTextStream(server.url, session)
+    stream = TextStream(server.url, session, 1, cipher=CIPHER, max_entries=5)
+    reader = AsyncTextStream(server.url, session, cipher=CIPHER)
     stream.append("", [words(" 1")])
     assert len(await reader.read(block_ms=0)) == 1
     for number in range(2, 21):
@@ -89,7 +98,10 @@ async def test_slow_reader_is_told_how_much_was_trimmed_and_goes_on(server, sess
 
 
 async def test_reader_that_keeps_up_sees_no_gap_though_hypotheses_are_taken_back(server, session):
-    stream, reader = TextStream(server.url, session, 1, max_entries=5), AsyncTextStream(server.url, session)
+    stream, reader = (
+        TextStream(server.url, session, 1, cipher=CIPHER, max_entries=5),
+        AsyncTextStream(server.url, session, cipher=CIPHER),
+    )
     for number in range(50):
         stream.append("ada", [hypothesis(" x")])
         stream.append("bo", [hypothesis(" y")])
@@ -98,7 +110,10 @@ async def test_reader_that_keeps_up_sees_no_gap_though_hypotheses_are_taken_back
 
 
 async def test_append_whose_answer_was_lost_adds_nothing_when_it_is_tried_again(server, session):
-    stream, reader = TextStream(server.url, session, 1), AsyncTextStream(server.url, session)
+    stream, reader = (
+        TextStream(server.url, session, 1, cipher=CIPHER),
+        AsyncTextStream(server.url, session, cipher=CIPHER),
+    )
     for _ in range(2):
         stream.append("ada", [words(" one")], token="t1", committed_ms=900, last_word=" one")
     stream.append("bo", [words(" eins")], token="t1")
@@ -106,19 +121,25 @@ async def test_append_whose_answer_was_lost_adds_nothing_when_it_is_tried_again(
 
 
 async def test_words_and_how_far_they_go_are_one_step_that_a_full_redis_refuses_whole(server, session):
-    stream, reader = TextStream(server.url, session, 1), AsyncTextStream(server.url, session)
+    stream, reader = (
+        TextStream(server.url, session, 1, cipher=CIPHER),
+        AsyncTextStream(server.url, session, cipher=CIPHER),
+    )
     stream.append("ada", [words(" one"), hypothesis(" tw")], committed_ms=900, last_word=" one")
     with server.full():
         with pytest.raises(TextStreamUnavailable):
             stream.append("ada", [words(" two")], committed_ms=1800, last_word=" two")
         with pytest.raises(TextStreamUnavailable):
-            TextStream(server.url, session, 2).begin("ada")
+            TextStream(server.url, session, 2, cipher=CIPHER).begin("ada")
     assert stream.begin("ada") == Standing(900, " one")
     assert said(await reader.read(block_ms=0)) == [("ada", "words", [" one"]), ("ada", "hypothesis", [" tw"])]
 
 
 def test_successor_goes_on_in_each_channel_and_shuts_the_one_before_out(server, session):
-    old, new = TextStream(server.url, session, 1), TextStream(server.url, session, 2)
+    old, new = (
+        TextStream(server.url, session, 1, cipher=CIPHER),
+        TextStream(server.url, session, 2, cipher=CIPHER),
+    )
     old.append("ada", [words(" one")], committed_ms=900, last_word=" one", lang="de", speech="started:40")
     old.append("bo", [words(" eins")], committed_ms=700, last_word=" eins")
     old.append("ada", [Piece("error", {"code": "undecodable_audio"})])
@@ -132,7 +153,7 @@ def test_successor_goes_on_in_each_channel_and_shuts_the_one_before_out(server, 
 
 
 def test_text_expires_and_can_be_dropped(server, session):
-    stream = TextStream(server.url, session, 1)
+    stream = TextStream(server.url, session, 1, cipher=CIPHER)
     stream.append("", [words(" one")], committed_ms=900)
     with redis.Redis.from_url(server.url) as client:
         keys = [f"text:{session}", f"text:{session}:state"]
@@ -144,8 +165,8 @@ def test_text_expires_and_can_be_dropped(server, session):
 async def test_redis_that_is_away_is_told_apart_from_a_fault(tmp_path, session):
     with RealRedis(tmp_path) as own:
         url = own.url
-    for call in (lambda: TextStream(url, session, 1).append("", [words(" x")]), lambda: TextStream(url, session, 1).begin("")):  # fmt: skip
+    for call in (lambda: TextStream(url, session, 1, cipher=CIPHER).append("", [words(" x")]), lambda: TextStream(url, session, 1, cipher=CIPHER).begin("")):  # fmt: skip
         with pytest.raises(TextStreamUnavailable):
             call()
     with pytest.raises(TextStreamUnavailable):
-        await AsyncTextStream(url, session).read(block_ms=0)
+        await AsyncTextStream(url, session, cipher=CIPHER).read(block_ms=0)

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from config.env import BASE_DIR, EnvError, read_env
+from rooms.encryption import key_as_text, new_key
 
 GOOD = {
     "debug": False, "secret_key": "s" * 50, "host_password": "host-secret", "admin_password": "admin-secret",
@@ -51,6 +52,9 @@ def test_logins_are_the_names_that_own_what_they_hosted():
         ({"asr_device": "mps"}, "ASR_DEVICE=mps needs ASR_BACKEND=torch"),
         ({"asr_policy": "alignatt"}, "ASR_POLICY=alignatt needs ASR_BACKEND=torch"),
         ({"asr_backend": "torch", "asr_compute_type": "int8"}, "ASR_COMPUTE_TYPE"),
+        ({"encrypt_transcripts": True}, "ENCRYPTION_KEY_FILE"),
+        ({"encryption_keys": ["too-secret"]}, "ENCRYPTION_KEYS: key 1 is"),
+        ({"encryption_key_file": "/nowhere/keys"}, "ENCRYPTION_KEY_FILE cannot be read"),
     ],
 )
 def test_wrong_environment_is_refused_by_name(changes, named):
@@ -61,6 +65,17 @@ def test_meetings_without_tokens_are_for_development_unless_it_is_said_twice():
     assert read_env(**{**GOOD, "debug": True, "bypass_authorization": True}).bypass_authorization
     twice = {"bypass_authorization": True, "bypass_authorization_outside_debug": True}
     assert read_env(**{**GOOD, **twice}).bypass_authorization
+
+
+def test_keys_of_encryption_are_read_from_the_environment_and_a_file_that_nobody_else_reads(tmp_path):
+    key, path = key_as_text(new_key()), tmp_path / "keys"
+    path.write_text(f"{key}\n")
+    path.chmod(0o644)
+    with pytest.raises(EnvError, match="chmod 600"):
+        read_env(**{**GOOD, "encrypt_transcripts": True, "encryption_key_file": path})
+    path.chmod(0o600)
+    assert read_env(**{**GOOD, "encrypt_transcripts": True, "encryption_key_file": path}).encrypt_transcripts
+    assert read_env(**{**GOOD, "encrypt_transcripts": True, "encryption_keys": [key]}).encrypt_transcripts
 
 
 def test_level_of_the_log_is_taken_in_small_letters():

@@ -22,14 +22,17 @@ from typing import Final, Self
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import transaction
 
 from asr import streams
 from asr.audio.pcm import RawFormat
 from asr.audio_log import AsyncAudioLog, AudioLogTaken, AudioLogUnavailable
+from asr.session_keys import session_cipher
 from asr.stream_options import DEFAULTS, StreamOptions
 from asr.text_stream import AsyncTextStream, Text, TextGap, TextStreamUnavailable, new_token
 from gateways.common import background
 from rooms.cancellation import is_cancelled
+from rooms.encryption import Cipher
 from rooms.errors import DomainError
 
 QUEUED_BYTES: Final = 20_000_000  # while Redis is away: as much as the log itself holds
@@ -58,14 +61,15 @@ class _Queued:
 class SpeechSession:
     """The session of one client. Use it in one event loop; `close` in any case."""
 
-    def __init__(self, session_id: int) -> None:
+    def __init__(self, session_id: int, cipher: Cipher) -> None:
         self.session_id = session_id
+        self._cipher = cipher
         self._queue: asyncio.Queue[_Queued] = asyncio.Queue()
         self._queued_bytes = 0
         self._finished = False
         self.slot_free = asyncio.Event()
         self._ended = asyncio.Event()  # nothing more is asked of the session's row
-        self._text = AsyncTextStream(settings.REDIS_URL, str(session_id))
+        self._text = AsyncTextStream(settings.REDIS_URL, str(session_id), cipher=cipher)
         self._writing = background.spawn(self._write())
         self._staying = background.spawn(self._stay())
 
@@ -76,10 +80,10 @@ class SpeechSession:
         Raises NoCapacity (`capacity`), BadInput (`source_lang`), and DomainError (`not_ready`) while PostgreSQL is away.
         """
         opening = asyncio.ensure_future(
-            database_sync_to_async(streams.open_session)(kind=kind, source_lang=source_lang, options=options)
+            database_sync_to_async(_open)(kind=kind, source_lang=source_lang, options=options)
         )
         try:
-            return cls(await asyncio.shield(opening))
+            return cls(*await asyncio.shield(opening))
         except asyncio.CancelledError:
             background.spawn(_give_back(opening))
             raise
@@ -167,7 +171,7 @@ class SpeechSession:
         return True
 
     async def _write(self) -> None:
-        log = AsyncAudioLog(settings.REDIS_URL, str(self.session_id))
+        log = AsyncAudioLog(settings.REDIS_URL, str(self.session_id), cipher=self._cipher)
         ended = False
         while not ended and not is_cancelled():
             for item in _gathered(await self._queued()):
@@ -264,10 +268,17 @@ def _gathered(items: list[_Queued]) -> list[_Queued]:
     return found
 
 
-async def _give_back(opening: asyncio.Future[int]) -> None:
+@transaction.atomic
+def _open(*, kind: str, source_lang: str, options: StreamOptions) -> tuple[int, Cipher]:
+    """A session and its key."""
+    session_id = streams.open_session(kind=kind, source_lang=source_lang, options=options)
+    return session_id, session_cipher(session_id)
+
+
+async def _give_back(opening: asyncio.Future[tuple[int, Cipher]]) -> None:
     """A session that was opened for somebody who had gone."""
     await asyncio.wait({opening})
     if opening.exception() is None:
-        speech = SpeechSession(opening.result())
+        speech = SpeechSession(*opening.result())
         await speech.close()
         await speech.slot_free.wait()

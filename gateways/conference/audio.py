@@ -8,21 +8,26 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from channels.db import database_sync_to_async
 from django.conf import settings
+from django.db import Error as DatabaseError
 
 from asr.audio.decode import classify
 from asr.audio_log import AsyncAudioLog, AudioLogTaken, AudioLogUnavailable
+from asr.session_keys import SessionOver, session_cipher
 from gateways.conference.recorder import RecorderHeader, remember_header
 from rooms.cancellation import is_cancelled
+from rooms.encryption import Cipher
 
 QUEUED_BLOBS = 512  # while Redis is away
 BLOB_EVERY_S = 0.25  # what a browser's recorder is asked for; it sends no more often
 HELD_FOR_S = QUEUED_BLOBS * BLOB_EVERY_S  # so long a host's audio waits here and none is lost (GET /health)
 QUEUED_BYTES = 20_000_000  # as much as the log itself holds
-REDIS_RETRY_S = 0.25
+RETRY_S = 0.25
 REPORT_AFTER_S = 1.0  # a host need not know of a Redis that was away for a moment
 PREDECESSOR_WITHIN_S = 8.0  # its closing handshake may take 5 (config/websockets.py)
 Report = Callable[[str], Awaitable[None]]  # an error's code, for the host
+Ciphers = Callable[[int], Awaitable[Cipher]]  # of sessions; raises SessionOver
 logger = logging.getLogger(__name__)
 
 
@@ -50,11 +55,15 @@ class AudioWriter:
         header: RecorderHeader,
         raw_pcm: bool,
         recorder: str = "",
+        cipher: Cipher | None = None,
+        ciphers: Ciphers | None = None,
     ) -> None:
         """`fresh`: the session's log is empty, so a stream that goes on there needs its header first.
 
-        `recorder`: who numbers the blobs; what was taken from it before is left out.
+        `recorder`: who numbers the blobs; what was taken from it before is left out. `cipher`: what the session's log is encrypted by, as far as it is known; `ciphers`: where to ask for it.
         """
+        self._known_ciphers = {session_id: cipher} if cipher is not None else {}
+        self._ciphers = ciphers or database_sync_to_async(session_cipher)
         self.session_id = session_id
         self.received: int | None = None  # everything before this number was taken; None: not known yet
         self._recorder = recorder
@@ -121,7 +130,7 @@ class AudioWriter:
             try:
                 if log is None or log_of != item.session_id:
                     self._needs_header |= log_of != item.session_id
-                    log, log_of = self._log(item.session_id), item.session_id
+                    log, log_of = await self._log(item.session_id, report), item.session_id
                 if item.blob:
                     await self._write(log, item, connection_id, report)
                 else:
@@ -129,6 +138,8 @@ class AudioWriter:
             except AudioLogTaken:
                 logger.warning("audio of a host that lost its lease dropped", extra={"session": log_of})
                 self.drop()
+            except SessionOver:
+                logger.info("audio behind a session's end dropped", extra={"session": item.session_id})
             finally:
                 self._done(item)
 
@@ -146,7 +157,7 @@ class AudioWriter:
     async def delete_log(self) -> None:
         """Drop the session's log."""
         try:
-            await self._log(self.session_id).delete()
+            await AsyncAudioLog(settings.REDIS_URL, str(self.session_id)).delete()
         except AudioLogUnavailable:
             logger.warning("audio log not deleted, it expires", extra={"session": self.session_id})
 
@@ -159,16 +170,33 @@ class AudioWriter:
         self._queued_bytes -= len(item.blob)
         self._blobs.task_done()
 
-    def _log(self, session_id: int) -> AsyncAudioLog:
-        return AsyncAudioLog(settings.REDIS_URL, str(session_id), fence=self._fence, recorder=self._recorder)
+    async def _log(self, session_id: int, report: Report) -> AsyncAudioLog:
+        """With the session's key, as soon as PostgreSQL gives it. Raises SessionOver."""
+        if session_id in self._known_ciphers:
+            return self._log_with(session_id, self._known_ciphers[session_id])
+        while not is_cancelled():
+            try:
+                cipher = await self._ciphers(session_id)
+            except DatabaseError:
+                await self._tell_that_audio_waits(report)
+                await asyncio.sleep(RETRY_S)
+            else:
+                self._reported.discard("audio_waits")
+                return self._log_with(session_id, cipher)
+        raise asyncio.CancelledError
+
+    def _log_with(self, session_id: int, cipher: Cipher | None = None) -> AsyncAudioLog:
+        return AsyncAudioLog(
+            settings.REDIS_URL, str(session_id), cipher=cipher, fence=self._fence, recorder=self._recorder
+        )
 
     async def _learn_what_was_received(self, report: Report) -> None:
         while not self._dropped:
             try:
-                self.received = await self._log(self.session_id).received()
+                self.received = await self._log_with(self.session_id).received()
             except AudioLogUnavailable:
                 await self._tell_that_audio_waits(report)
-                await asyncio.sleep(REDIS_RETRY_S)
+                await asyncio.sleep(RETRY_S)
             else:
                 self._reported.discard("audio_waits")
                 return
@@ -212,7 +240,7 @@ class AudioWriter:
             except AudioLogUnavailable:
                 if report and time.monotonic() - began >= REPORT_AFTER_S:
                     await self._tell_that_audio_waits(report)
-                await asyncio.sleep(REDIS_RETRY_S)
+                await asyncio.sleep(RETRY_S)
             else:
                 self._reported.discard("audio_waits")
                 return taken

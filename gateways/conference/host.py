@@ -86,6 +86,7 @@ class HostSocket:
             header=header,
             raw_pcm=request.raw_pcm,
             recorder=request.recorder,
+            cipher=self._host_lease.cipher,
         )
         writer.after(_writers.get(host_lease.room_id))
         _writers[host_lease.room_id] = writer

@@ -10,7 +10,9 @@ from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
 from asr.rooms import presence, services
+from asr.session_keys import SessionOver, session_cipher
 from gateways.conference.request import SocketRequest
+from rooms.encryption import Cipher
 from transcripts.services import PartTerms
 
 logger = logging.getLogger(__name__)
@@ -24,14 +26,19 @@ class HostLeaseHolder:
             request.source_lang, request.store, request.public, request.owner_id, request.consent_id
         )
         self._request = services.HostRequest(request.room_code, terms, request.connection_id, request.key)
-        self._acquiring: asyncio.Future[services.HostLease] | None = None
+        self._acquiring: asyncio.Future[tuple[services.HostLease, Cipher | None]] | None = None
         self._lock = asyncio.Lock()
         self._released = False
 
     async def acquire(self) -> services.HostLease:
         """Take it. Raises DomainError."""
-        self._acquiring = asyncio.ensure_future(database_sync_to_async(services.join_as_host)(self._request))
-        return await self._acquiring
+        self._acquiring = asyncio.ensure_future(database_sync_to_async(_join)(self._request))
+        return (await self._acquiring)[0]
+
+    @property
+    def cipher(self) -> Cipher | None:
+        """What its session's log is encrypted by; None: PostgreSQL went away behind the join."""
+        return None if self._acquiring is None else self._acquiring.result()[1]
 
     async def renew(self) -> presence.Presence | None:
         """How this host stands; None: PostgreSQL does not say, or it has left."""
@@ -62,7 +69,7 @@ class HostLeaseHolder:
         await asyncio.wait({self._acquiring})
         if self._acquiring.exception() is not None:
             return
-        host_lease = self._acquiring.result()
+        host_lease = self._held()
         async with self._lock:
             try:
                 await database_sync_to_async(presence.leave_as_host)(
@@ -85,4 +92,12 @@ class HostLeaseHolder:
     def _held(self) -> services.HostLease:
         if self._acquiring is None:
             raise RuntimeError("take() comes first")
-        return self._acquiring.result()
+        return self._acquiring.result()[0]
+
+
+def _join(request: services.HostRequest) -> tuple[services.HostLease, Cipher | None]:
+    host_lease = services.join_as_host(request)
+    try:
+        return host_lease, session_cipher(host_lease.session_id)
+    except (DatabaseError, SessionOver):
+        return host_lease, None  # whoever writes asks again

@@ -1,7 +1,7 @@
 """Whoever shares a room of this wire: finals and speech for each other, and the last half hour's finals.
 
 A room is a name that its clients agree on; it is no room of the schedule. What is passed on is a message of the channel layer,
-which may be lost; the history is a list in Redis, which may be read again.
+which may be lost; the history is a list in Redis, which may be read again, encrypted by a key that is destroyed when it is old.
 """
 
 from __future__ import annotations
@@ -14,21 +14,28 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import redis
+from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
+from django.db import Error as DatabaseError
+from django.utils import timezone
 
 from asr.redis_clients import async_client
 from gateways.common import background
 from gateways.interpreter.wire import HistoryItem
+from rooms import data_keys
+from rooms.encryption import Cipher, Undecryptable
 from rooms.outages import is_outage
 from transcripts.hub import Hub
 
 HISTORY_S: Final = 1800
 HISTORY_MOST: Final = 1000
+KEY_RENEWED_EVERY_S: Final = 300.0
 PUBLISH_WITHIN_S: Final = 2.0
 UNTOLD_MOST: Final = 64  # finals and speech that wait for Redis
 RETRY_S: Final = 0.5
@@ -58,6 +65,8 @@ class InterpreterRoom:
         self._listener = listener
         self._untold: deque[str | bytes] = deque()
         self._tells = False
+        self._cipher: Cipher | None = None
+        self._cipher_until_s = 0.0  # then its key is renewed
 
     async def join(self) -> None:
         """Hear the others from now on; waits for Redis."""
@@ -80,15 +89,19 @@ class InterpreterRoom:
         background.spawn(self._keep(item))
 
     async def history(self) -> list[HistoryItem]:
-        """The last half hour's finals, oldest first; none while Redis is away."""
+        """The last half hour's finals, oldest first; none while Redis or PostgreSQL is away."""
         try:
             rows: Any = await async_client(settings.REDIS_URL).lrange(self._history_key, 0, -1)
+            cipher = await self._renewed_cipher()
         except redis.RedisError as error:
             if not is_outage(error):
                 raise
             return []
+        except DatabaseError:
+            return []
         # one that was tried again may stand there twice
-        items = [HistoryItem.model_validate(json.loads(row)) for row in dict.fromkeys(rows)]
+        texts = dict.fromkeys(filter(None, (_decrypted(cipher, row, self._key) for row in rows)))
+        items = [HistoryItem.model_validate(json.loads(text)) for text in texts]
         since = time.time() - HISTORY_S
         return sorted((item for item in items if item.ts >= since), key=lambda item: item.ts)
 
@@ -124,18 +137,38 @@ class InterpreterRoom:
                 if not is_outage(error):
                     raise
                 await asyncio.sleep(RETRY_S)
+            except DatabaseError:
+                await asyncio.sleep(RETRY_S)
         logger.warning("final not kept in the history")
 
     async def _append(self, item: HistoryItem) -> None:
+        cipher = await self._renewed_cipher()
         async with async_client(settings.REDIS_URL).pipeline() as pipe:
-            pipe.rpush(self._history_key, item.model_dump_json())
+            pipe.rpush(self._history_key, cipher.encrypt(item.model_dump_json().encode(), self._key))
             pipe.ltrim(self._history_key, -HISTORY_MOST, -1)
             pipe.expire(self._history_key, HISTORY_S)
             await pipe.execute()
 
+    async def _renewed_cipher(self) -> Cipher:
+        """The key of the history, which lasts as long as what is in it."""
+        if self._cipher is None or time.monotonic() > self._cipher_until_s:
+            lasts_until = timezone.now() + timedelta(seconds=HISTORY_S + KEY_RENEWED_EVERY_S)
+            get = database_sync_to_async(data_keys.get_or_create)
+            self._cipher = await get(f"interpreter:{self._key}", expires_at=lasts_until)
+            self._cipher_until_s = time.monotonic() + KEY_RENEWED_EVERY_S
+        return self._cipher
+
     def _hear(self, shared: Shared) -> None:
         if shared.sender != self._member:
             self._listener(shared)
+
+
+def _decrypted(cipher: Cipher, row: bytes, context: str) -> bytes | None:
+    """None: by a key that was destroyed."""
+    try:
+        return cipher.decrypt(row, context)
+    except Undecryptable:
+        return None
 
 
 def _shared(message: Any) -> Shared | None:

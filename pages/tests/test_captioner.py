@@ -13,11 +13,10 @@ from django.db import connections
 from playwright.sync_api import Page, expect
 
 from asr import runtime
-from asr.audio_log import AudioLog
 from asr.leases import Lease
 from asr.process import Node, serve
 from asr.rooms.ending import close_room
-from asr.tests.make import TERMS, join
+from asr.tests.make import TERMS, join, log_of
 from ops import browser as drive
 from pages.tests.conftest import HOST_PASSWORD, NewContext, watch
 from pages.tests.test_every_page import violations
@@ -36,7 +35,7 @@ class Speaker:
     def __init__(self) -> None:
         self.room: Room = make_room("TYPED", presenters=["Ada Lovelace"], glossary="Souffleur\nDjango")
         self.host_lease = join(self.room, terms=TERMS)
-        self._log = AudioLog(settings.REDIS_URL, str(self.host_lease.session_id))
+        self._log = log_of(self.host_lease)
         self._thread = Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -59,7 +58,7 @@ class Speaker:
         try:
             serve(
                 Lease(self.host_lease.session_id, 1), Node("asr@test", 4711),
-                make_captioner=runtime.make_captioner, log=self._log,
+                make_captioner=runtime.make_captioner, redis_url=settings.REDIS_URL,
             )  # fmt: skip
         finally:
             connections.close_all()

@@ -18,6 +18,7 @@ from asr.audio_log import AudioLog
 from asr.models import Session, Worker
 from asr.rooms.messages import send_message
 from asr.rooms.models import HostMessage, RoomSession
+from asr.session_keys import session_cipher
 from asr.tests.make import slots
 from ops import browser as drive
 from ops.faults.stack import HOST_PASSWORD as STACK_PASSWORD
@@ -146,7 +147,10 @@ def recorded(page) -> bytes:
 def heard(code="TALK1"):
     """What the sessions of the room were given, entry by entry."""
     sessions = RoomSession.objects.filter(room__code=code).order_by("pk").values_list("pk", flat=True)
-    logs = [AudioLog(settings.REDIS_URL, str(pk)).read("0-0", block_ms=0, count=5000) for pk in sessions]
+    logs = [
+        AudioLog(settings.REDIS_URL, str(pk), cipher=session_cipher(pk)).read("0-0", block_ms=0, count=5000)
+        for pk in sessions
+    ]
     return [entry for log in logs for entry in log if entry.kind != "end"]
 
 

@@ -55,6 +55,16 @@ def test_an_engine_that_is_away_is_asked_once():
     assert len(engine.calls) == 1
 
 
+def test_a_text_is_cached_for_less_than_a_minute():
+    now = [0.0]
+    engine, cache = ScriptedTrouble(), TranslationCache(clock=lambda: now[0])
+    translate(engine, ["Hello."], "en", "de", cache=cache)
+    now[0] = 40.0
+    assert translate(engine, ["Hello."], "en", "de", cache=cache).asked == 0
+    now[0] = 59.0
+    assert translate(engine, ["Hello."], "en", "de", cache=cache).asked == 1
+
+
 def test_an_empty_translation_is_none_and_is_not_cached():
     cache = TranslationCache()
     outcome = translate(ScriptedTrouble(**{EMPTY: "odd"}), ["odd", "even"], "en", "de", cache=cache)

@@ -14,6 +14,7 @@ from asr.audio_log import AudioLog
 from asr.redis_clients import close_async_clients
 from gateways.conference.audio import AudioWriter, Report
 from gateways.conference.recorder import RecorderHeader
+from rooms.encryption import Cipher, new_key
 
 WITHIN_S = 20
 HEAD = b"\x1a\x45\xdf\xa3header\x1f\x43\xb6\x75cluster"
@@ -31,13 +32,23 @@ def session() -> int:
     return int(uuid4().int >> 70) * 2
 
 
+CIPHER = Cipher(new_key())
+
+
+async def cipher_of(session: int) -> Cipher:
+    """One key for all sessions, which have no rows here."""
+    return CIPHER
+
+
 def entries(session: int) -> list[tuple[str, bytes]]:
-    log = AudioLog(settings.REDIS_URL, str(session))
+    log = AudioLog(settings.REDIS_URL, str(session), cipher=CIPHER)
     return [(entry.kind, entry.data) for entry in log.read("0-0", block_ms=0)]
 
 
 def new_writer(session: int, *, fence: int = 0, raw_pcm: bool = True) -> AudioWriter:
-    return AudioWriter(session, fence=fence, fresh=True, header=RecorderHeader(), raw_pcm=raw_pcm)
+    return AudioWriter(
+        session, fence=fence, fresh=True, header=RecorderHeader(), raw_pcm=raw_pcm, ciphers=cipher_of
+    )
 
 
 async def report_nothing(code: str) -> None:
@@ -172,7 +183,9 @@ class TestCountedBlobs:
     @staticmethod
     def counting(session: int, recorder: str, *, fresh: bool = True, known: bytes = b"") -> AudioWriter:
         header = RecorderHeader(known)
-        return AudioWriter(session, fence=0, fresh=fresh, header=header, raw_pcm=False, recorder=recorder)
+        return AudioWriter(
+            session, fence=0, fresh=fresh, header=header, raw_pcm=False, recorder=recorder, ciphers=cipher_of
+        )
 
     async def test_what_was_taken_over_an_older_connection_is_not_heard_twice(self, session):
         recorder = uuid4().hex

@@ -21,6 +21,7 @@ from asr.redis_clients import close_async_clients
 from asr.rooms.ending import close_room, close_to_viewers
 from asr.rooms.selectors import VIEWERS_STAY
 from asr.rooms.services import restart_session
+from asr.session_keys import session_cipher
 from asr.sessions import finish_session
 from asr.sinks.transcript import TranscriptSink
 from asr.tests.make import TERMS, join, room_session_of, served, session_of
@@ -73,6 +74,11 @@ class Socket:
     @property
     def closed(self):
         return any(isinstance(event, RoomClosed) for event, _ in self.controls)
+
+
+async def log_of(host_lease):
+    cipher = await database_sync_to_async(session_cipher)(host_lease.session_id)
+    return AsyncAudioLog(settings.REDIS_URL, str(host_lease.session_id), cipher=cipher)
 
 
 @asynccontextmanager
@@ -186,7 +192,7 @@ async def test_second_part_is_the_second_line_though_the_first_had_pauses():
 
 async def test_delay_grows_while_audio_waits_for_a_process_before_the_first_sentence():
     host_lease, socket = await opened(), Socket()
-    log = AsyncAudioLog(settings.REDIS_URL, str(host_lease.session_id))
+    log = await log_of(host_lease)
     async with following(host_lease, socket):
         await log.append("pcm", b"\0" * 8000)
         await socket.until(lambda: socket.chunks[-1]["transcription_delay"] >= 1)
@@ -196,7 +202,7 @@ async def test_delay_grows_while_audio_waits_for_a_process_before_the_first_sent
 
 async def test_delay_grows_by_the_second_while_audio_waits_and_nothing_else_happens(tmp_path):
     host_lease, socket = await opened(), Socket()
-    log = AsyncAudioLog(settings.REDIS_URL, str(host_lease.session_id))
+    log = await log_of(host_lease)
     async with following(host_lease, socket):
         await log.append("pcm", b"\0" * 8000)
         await socket.until(lambda: socket.chunks[-1]["transcription_delay"] >= 1)

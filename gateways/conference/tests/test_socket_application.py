@@ -19,6 +19,7 @@ from asr.audio_log import AudioLog, Entry
 from asr.models import Session
 from asr.redis_clients import close_async_clients
 from asr.rooms.models import RoomSession
+from asr.session_keys import session_cipher
 from asr.tests.make import slots
 from gateways.common import background
 from gateways.conference import feed
@@ -129,7 +130,8 @@ async def waits_for_a_lock() -> None:
 async def logged_until(holds: Callable[[list[Entry]], bool]) -> list[Entry]:
     """The session's audio log, once it has what a test waits for."""
     session = await asyncio.to_thread(only_session)
-    log = AudioLog(settings.REDIS_URL, session.audio_key)
+    cipher = await database_sync_to_async(session_cipher)(session.pk)
+    log = AudioLog(settings.REDIS_URL, session.audio_key, cipher=cipher)
     async with asyncio.timeout(WITHIN_S):
         while not holds(entries := await asyncio.to_thread(log.read, "0-0", block_ms=100)):
             pass

@@ -1,0 +1,59 @@
+"""manage.py encryption status|rotate|encrypt|shred"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from rooms import data_keys
+from rooms.encryption import Undecryptable
+from transcripts.at_rest import at_rest, encrypt_stored
+from transcripts.models import Part
+
+
+class Command(BaseCommand):
+    """Text at rest, and its keys."""
+
+    help = "Text at rest: how it is stored, another key, encrypting what is not, destroying keys (docs/privacy.md)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What is to be done."""
+        actions = parser.add_subparsers(dest="action", required=True)
+        actions.add_parser("status", help="how many parts are encrypted")
+        actions.add_parser("rotate", help="wrap every key by the first one of ENCRYPTION_KEYS")
+        actions.add_parser("encrypt", help="encrypt what was stored before ENCRYPT_TRANSCRIPTS was set")
+        shred = actions.add_parser("shred", help="delete parts with their keys: older backups are unreadable")
+        shred.add_argument("room", help="the room's code")
+        shred.add_argument("--part", type=int, help="number of one part; without, all of them")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it."""
+        getattr(self, f"_{options['action']}")(options)
+
+    def _status(self, options: dict[str, Any]) -> None:
+        found = at_rest()
+        self.stdout.write(
+            f"Parts with text: {found.encrypted} encrypted ({found.unreadable} of them without their key), {found.plain} not."
+        )
+
+    def _rotate(self, options: dict[str, Any]) -> None:
+        try:
+            count = data_keys.rewrap()
+        except Undecryptable as error:
+            raise CommandError("A key was wrapped by one that is in neither setting: add that one") from error
+        self.stdout.write(f"{count} keys wrapped anew. The other keys of the settings may go.")
+
+    def _encrypt(self, options: dict[str, Any]) -> None:
+        self.stdout.write(f"{encrypt_stored()} parts encrypted.")
+
+    def _shred(self, options: dict[str, Any]) -> None:
+        parts = Part.objects.filter(room__code=options["room"])
+        if options["part"] is not None:
+            parts = parts.filter(number=options["part"])
+        if not parts:
+            raise CommandError("There is no such part")
+        if any(part.ended_at is None for part in parts):
+            raise CommandError("It is being written: close the room first")
+        for part in parts:
+            part.delete()
+        encrypted = sum(part.encrypted for part in parts)
+        self.stdout.write(f"{len(parts)} parts deleted, {encrypted} of them with a key of their own.")

@@ -13,6 +13,7 @@ from ninja import Field, Router, Schema
 
 from asr.rooms.hosting import end_as_host, outlook
 from asr.rooms.messages import mark_seen, messages_for_host
+from asr.rooms.withdrawal import withdraw_in_room
 from pages.host_texts import host_texts
 from pages.languages import native_name, shown_name
 from pages.session import as_host, needs
@@ -70,6 +71,12 @@ class DoneView(Schema):
     """It is done."""
 
     ok: bool = True
+
+
+class WithdrawnView(Schema):
+    """How many parts of the transcript are gone."""
+
+    parts: int
 
 
 class ViewersView(Schema):
@@ -178,6 +185,13 @@ def end(request: HttpRequest, code: str) -> DoneView:
     identity, room = _asked(request, code)
     end_as_host(room, identity)
     return DoneView()
+
+
+@router.post("/host/{code}/withdraw", response=WithdrawnView)
+def withdraw(request: HttpRequest, code: str) -> WithdrawnView:
+    """Withdraw one's consents for this room: what was said under them is deleted. 404 `no_consent` where there are none."""
+    identity, room = _asked(request, code)
+    return WithdrawnView(parts=withdraw_in_room(room, identity))
 
 
 @router.post("/host/{code}/seen", response=DoneView)

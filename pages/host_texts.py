@@ -145,6 +145,7 @@ def _refusals() -> dict[str, str]:
         "error.not_active": _("The room is closed already."),
         "error.not_host": _("Only whoever hosts this room can do that."),
         "error.do_not_record": _("This talk must not be recorded."),
+        "error.no_consent": _("There is nothing that you could withdraw: you gave no consent for this talk."),
         "error.outdated_wording": _(
             "These questions have changed. Load this page again and answer them anew."
         ),
@@ -180,6 +181,10 @@ def _small() -> dict[str, str]:
         "pause": _("Pause"),
         "resume": _("Go on"),
         "sure.end": _("Close the room for everybody now?"),
+        "withdraw.sure": _(
+            "Withdraw your consent? Everything that was said under it is deleted for everybody, in every language, for good."
+        ),
+        "withdraw.done": _("Withdrawn. What was said under your consent is deleted."),
         "sure.remove": _("Remove this sentence for everybody? It cannot be brought back."),
         "applied": _("Done. It counts from now on."),
     }

@@ -14,6 +14,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from asr.rooms.withdrawal import withdrawable
 from pages import texts
 from pages.archive import clock
 from pages.languages import direction, native_name, shown_name
@@ -67,6 +68,7 @@ def _about(found: Transcript, identity: Identity | None) -> dict[str, Any]:
         "began": parts[0].started_at.astimezone(room.event.zone), "is_live": room_states([room.pk]).get(room.pk) in RoomState.OPEN,
         "is_private": room.do_not_record or not all(part.store and part.public for part in parts),
         "is_kept": all(part.store for part in parts), "editable": numbers,
+        "may_withdraw": withdrawable(room, identity).exists(),
         "removed": [(clock(item.start_ms), item) for item in removed],
         "texts": texts.catalogue(script_texts()), "text_most": TEXT_MOST_CHARS, "reason_most": REASON_MOST_CHARS,
     }  # fmt: skip
@@ -148,6 +150,10 @@ def script_texts() -> dict[str, str]:
         "edit.now": _(
             "Somebody else has changed this sentence meanwhile. This is how it reads now; correct it again if you still need to."
         ),
+        "withdraw.sure": _(
+            "Withdraw your consent? Everything that was said under it is deleted for everybody, in every language, for good."
+        ),
+        "error.no_consent": _("There is nothing that you could withdraw: you gave no consent for this talk."),
         "edit.gone": _("Somebody else has removed this sentence meanwhile."),
         "history.corrected": _("{who}, {when}: corrected. Before: “{text}”"),
         "history.corrected.gone": _("{who}, {when}: corrected. The earlier text went with the removal."),

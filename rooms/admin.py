@@ -14,6 +14,7 @@ from rooms import access
 from rooms.admin_events import EventAdmin, HallAdmin, say_result
 from rooms.admin_export import Exported
 from rooms.admin_filters import LastImportFilter, RoomFilter, ScheduleStateFilter
+from rooms.consent import withdraw_consent
 from rooms.errors import BadInput
 from rooms.locks import update_in_order
 from rooms.models import AccessKey, Consent, Room, Vote
@@ -191,6 +192,18 @@ class ConsentAdmin(Exported, ReadOnlyAdmin, admin.ModelAdmin[Consent]):
     date_hierarchy = "given_at"
     ordering = ("-pk",)
 
+    actions = ("withdraw",)
+
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """It says why there is a text."""
         return False
+
+    def has_withdraw_permission(self, request: HttpRequest) -> bool:
+        """Who may delete transcripts."""
+        return request.user.has_perm("transcripts.delete_part")
+
+    @admin.action(description="Withdraw: delete what was made under them", permissions=["withdraw"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[Consent]) -> None:
+        """For somebody who asks by another way than their own page."""
+        count = sum(withdraw_consent(consent) for consent in queryset.order_by("pk"))
+        messages.success(request, f"Withdrawn: {count}. What was said under them is deleted.")

@@ -6,12 +6,15 @@ made from the sound names the consent that it rests on (a part: `Part.consent`).
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
+from django.db import transaction
 from django.utils import timezone
 
 from rooms.errors import Forbidden
 from rooms.locks import update_in_order
 from rooms.models import Consent, Room
+from rooms.signals import consent_withdrawn
 from rooms.wordings import Wording
 
 logger = logging.getLogger(__name__)
@@ -46,11 +49,16 @@ def record_consent(*, room: Room | None, user_id: int | None, answers: Answers, 
     return consent
 
 
+@transaction.atomic
 def withdraw_consent(consent: Consent) -> bool:
-    """From now on it allows nothing; False: it did not before. What was made before under it stays as it is."""
-    return bool(
-        update_in_order(Consent.objects.filter(pk=consent.pk, withdrawn_at=None), withdrawn_at=timezone.now())
-    )
+    """From now on it allows nothing; False: it did not before. What was made under it is deleted behind the commit."""
+    given = Consent.objects.filter(pk=consent.pk, withdrawn_at=None)
+    if not update_in_order(given, withdrawn_at=timezone.now()):
+        return False
+    logger.info("consent withdrawn", extra={"room": consent.room_code, "consent": consent.pk})
+    send = partial(consent_withdrawn.send_robust, sender=Consent, consent_id=consent.pk)
+    transaction.on_commit(send, robust=True)
+    return True
 
 
 def usable_consent(consent_id: int, *, room: Room, user_id: int | None) -> Consent:

@@ -7,3 +7,6 @@ stop_recording_requested = Signal()
 
 # A person is about to be erased with all that they hosted: delete it, and return how much. Keyword: user_id.
 person_erased = Signal()
+
+# Somebody has withdrawn a consent; sent after the commit, and what was made under it goes. Keyword: consent_id.
+consent_withdrawn = Signal()

@@ -49,6 +49,21 @@ def remove_unstored(*, room: Room, broadcast: int | None = None) -> None:
     destroy_keys(list(parts.filter(encrypted=True).values_list("pk", flat=True)))
 
 
+@transaction.atomic
+def take_back_parts(consent_id: int) -> None:
+    """Remove all that was said in the parts that rest on this consent, in every language, with its history; nobody may read them.
+
+    Viewers are told of each sentence. Idempotent; once more where somebody wrote meanwhile.
+    """
+    parts = Part.objects.filter(consent=consent_id)
+    for room_id in parts.order_by("room").values_list("room", flat=True).distinct():
+        _remove(Sentence.objects.filter(part__in=parts), room_id=room_id)
+    SentenceRevision.objects.filter(sentence__part__in=parts).delete()
+    parts.update(store=False, public=False)
+    over = parts.filter(encrypted=True).exclude(ended_at=None)
+    destroy_keys(list(over.values_list("pk", flat=True)))
+
+
 def unneeded_tombstones(before: datetime) -> QuerySet[Sentence]:
     """Of sentences that were removed before then, in parts that had ended by then.
 

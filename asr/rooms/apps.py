@@ -20,12 +20,13 @@ class AsrRoomsConfig(AppConfig):
         from asr.models import Session
         from asr.rooms.kind import RoomKind, TypedKind
         from asr.rooms.models import RoomSession
-        from rooms.signals import stop_recording_requested
+        from rooms.signals import consent_withdrawn, stop_recording_requested
         from transcripts.signals import about_to_delete, viewers_due
 
         register(Session.Kind.ROOM, RoomKind())
         register(Session.Kind.TYPED, TypedKind())
         stop_recording_requested.connect(_close, dispatch_uid="asr.stop_recording")
+        consent_withdrawn.connect(_take_back, dispatch_uid="asr.consent_withdrawn")
         viewers_due.connect(_close_to_viewers, dispatch_uid="asr.close_to_viewers")
         about_to_delete.connect(_lock_sessions, dispatch_uid="asr.lock_sessions")
         post_delete.connect(_delete_session, sender=RoomSession, dispatch_uid="asr.delete_session_of_room")
@@ -35,6 +36,12 @@ def _close(sender: Any, room: Any, **_: Any) -> None:
     from asr.rooms.ending import stop_recording
 
     stop_recording(room.pk)
+
+
+def _take_back(sender: Any, consent_id: int, **_: Any) -> None:
+    from asr.rooms.withdrawal import carry_out_withdrawal
+
+    carry_out_withdrawal(consent_id)
 
 
 def _close_to_viewers(sender: Any, room_id: int, **_: Any) -> None:

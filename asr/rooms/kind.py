@@ -21,6 +21,7 @@ from asr.rooms.last_error import note_error
 from asr.rooms.models import RoomSession
 from asr.rooms.pen import end_expired_pen
 from asr.rooms.state import publish_state
+from asr.rooms.withdrawal import carry_out_withdrawal, unfinished_withdrawals
 from asr.sessions import finish_session
 from rooms.glossary import parse
 from transcripts import live
@@ -79,11 +80,15 @@ class RoomKind(SessionKind):
             live.publish_room(room.pk, HostError("waiting_for_engine"))
 
     def must_stop(self, session: Session) -> bool:
-        """The speaker does not want to be recorded."""
-        room = _of(session).room
-        if room.do_not_record:
-            stop_recording(room.pk)
-        return room.do_not_record
+        """The speaker does not want to be recorded, or not any more."""
+        part = _of(session).part
+        if part.room.do_not_record:
+            stop_recording(part.room_id)
+        elif part.consent is not None and part.consent.withdrawn_at is not None:
+            carry_out_withdrawal(part.consent.pk)
+        else:
+            return False
+        return True
 
     def sweep(self, session: Session) -> None:
         """Hosts that are gone, grace that is over, viewers that have stayed long enough."""
@@ -92,8 +97,10 @@ class RoomKind(SessionKind):
         sweeps.sweep_viewers(_of(session).room_id)
 
     def sweep_all(self) -> None:
-        """Text that was not to be stored."""
+        """Text that was not to be stored, or must not be any more."""
         sweeps.sweep_unstored()
+        for consent_id in unfinished_withdrawals():
+            carry_out_withdrawal(consent_id)
 
     def log_fields(self, session: Session) -> dict[str, object]:
         """The room."""
@@ -134,4 +141,4 @@ class TypedKind(RoomKind):
 
 def _of(session: Session) -> RoomSession:
     """What never changes of the session's room."""
-    return RoomSession.objects.select_related("room", "part").get(pk=session.pk)
+    return RoomSession.objects.select_related("room", "part__room", "part__consent").get(pk=session.pk)

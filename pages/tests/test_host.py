@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from asr.rooms.messages import send_message
-from asr.tests.make import TERMS, join, served, slots
+from asr.tests.make import TERMS, join, room_session_of, served, slots
 from pages.tests.conftest import HOST_PASSWORD
 from rooms.consent import Answers, record_consent
 from rooms.models import Consent
@@ -87,6 +87,16 @@ class TestConsent:
     def test_nobody_consents_to_what_must_not_be_recorded(self, client):
         room("TALK1", do_not_record=True)
         assert post(client, "consent", **ANSWERS).json() == {"error": "do_not_record"}
+
+    def test_a_host_takes_back_what_was_said_and_whoever_gave_none_is_told_so(self, client):
+        at = room("TALK1")
+        assert post(client, "withdraw").json() == {"error": "no_consent"}
+        owner_id = User.objects.get(username="host").pk
+        part = room_session_of(join(at, terms=replace(TERMS, owner_id=owner_id))).part
+        add_sentences(part=part, sentences=[NewSentence(0, 900, "Good morning.")])
+        transcript = client.get("/room/TALK1/transcript").content.decode()
+        assert 'id="withdraw"' in transcript
+        assert post(client, "withdraw").json() == {"parts": 1}
 
     def test_another_site_cannot_answer(self, client, settings):
         room("TALK1")

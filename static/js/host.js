@@ -205,6 +205,23 @@ async function end() {
   }
 }
 
+async function withdraw() {
+  if (!confirm(text("withdraw.sure"))) return;
+  const button = element("withdraw");
+  button.disabled = true;
+  try {
+    await post(`/api/host/${data.room}/withdraw`);
+    sessionStorage.removeItem(remembered);
+    say("withdrawn", text("withdraw.done"));
+    await watch.ask();
+    show();
+  } catch (error) {
+    say("withdrawn", error.message);
+  } finally {
+    button.disabled = false;
+  }
+}
+
 async function apply() {
   const button = element("apply");
   button.disabled = true;
@@ -225,6 +242,7 @@ element("again").addEventListener("click", start);
 element("pause").addEventListener("click", pause);
 element("stop").addEventListener("click", stop);
 element("end").addEventListener("click", end);
+element("withdraw").addEventListener("click", withdraw);
 element("apply").addEventListener("click", apply);
 element("restart").addEventListener("click", () => uplink?.restart());
 addEventListener("beforeunload", (event) => ["air", "paused", "stopping"].includes(phase) && event.preventDefault());

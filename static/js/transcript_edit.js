@@ -130,6 +130,16 @@ const remove = () => attempt(async () => {
   for (const sentence of root.querySelectorAll(`.s[data-place="${chosen.dataset.place}"]`)) sentence.remove();
 });
 
+document.getElementById("withdraw")?.addEventListener("click", async () => {
+  if (!confirm(text("withdraw.sure"))) return;
+  try {
+    await post(`/api/host/${encodeURIComponent(root.dataset.code)}/withdraw`);
+    location.reload();
+  } catch (refused) {
+    say(refused.message);
+  }
+});
+
 dialog.querySelector("form").addEventListener("submit", (event) => {
   event.preventDefault();
   save();

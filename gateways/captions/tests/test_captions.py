@@ -99,6 +99,20 @@ async def test_a_reader_may_wait_before_anybody_speaks_and_reads_everything_once
         assert message["start_ms"] < message["end_ms"]
 
 
+async def test_who_reads_along_sees_what_is_taken_back_go_before_the_room_closes(stack, room):
+    async with reader(stack, room) as page, host(stack, room) as speaker:
+        await speaker.ready()
+        await speaker.speak(0, 4.5)
+        await page.says("S0001w1", "S0002w1")
+        withdrawn = "UPDATE rooms_consent SET withdrawn_at = now() WHERE room_code = %s RETURNING true"
+        await asyncio.to_thread(stack.query, withdrawn, room)
+        await page.until(lambda message: message.get("state") == "closed")
+    places = {(message["part"], message["index"]) for message in page.of("sentence")}
+    assert {(message["part"], message["index"]) for message in page.of("removed")} == places
+    assert page.captions.text() == []
+    assert stack.sentences(room) == []
+
+
 async def test_who_comes_back_has_no_gap_and_no_repeat_whatever_was_killed():
     with running_stack(rooms=["A"], SOURCE_LANGS="en") as stack:
         captions = Captions("en")

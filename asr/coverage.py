@@ -51,11 +51,15 @@ class Divided:
 def divide(spoken: Sequence[Spoken], coverage: Coverage, *, heard_ms: int) -> Divided:
     """Sentences in order: what a person wrote is left out word by word, what may still be written waits as a whole.
 
-    A sentence that waits holds up those behind it. What was spoken WAITS_MOST_MS before `heard_ms` waits no longer.
+    A sentence that waits holds up those behind it. What was spoken WAITS_MOST_MS before `heard_ms` waits no longer. What
+    stands on both sides of words that are left out is no sentence.
     """
-    divided = Divided()
+    divided, is_cut = Divided(), False
     for one in spoken:
         fates = [_fate(word, coverage, heard_ms) for word in _words(one.sentence)]
+        if is_cut:
+            one = replace(one, sentence=replace(one.sentence, continues=False))
+        is_cut = fates[-1] == "dropped"
         if divided.waiting or "waiting" in fates:
             divided.waiting.append(one)
         elif "dropped" not in fates:
@@ -91,8 +95,9 @@ def _remains(one: Spoken, fates: Sequence[Fate]) -> list[Spoken]:
         elif run:
             text = "".join(each.text for each in run).strip()
             rest = replace(
-                one.sentence, start_ms=run[0].start_ms, end_ms=run[-1].end_ms, text=text, words=tuple(run)
-            )
+                one.sentence, start_ms=run[0].start_ms, end_ms=run[-1].end_ms, text=text, words=tuple(run),
+                ends=one.sentence.ends or number < len(words), continues=one.sentence.continues and number == len(run),
+            )  # fmt: skip
             remains.append(Spoken(f"{one.key}.{number - len(run)}", rest))
             run = []
     return [rest for rest in remains if rest.sentence.text]

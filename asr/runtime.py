@@ -123,7 +123,9 @@ def make_captioner(session: Session, source_lang: str, resume: Resume, shared: S
         return WordCaptioner(make, options, resume.committed_ms, text, speech=resume.speech, voice=voice)
     make = _Recognisers(options, shared.counters)
     line = 1 if text else 0
-    return Captioner(make, options, resume.committed_ms, line=line, committed_text=text)
+    return Captioner(
+        make, options, resume.committed_ms, line=line, committed_text=text, unfinished=resume.unfinished
+    )
 
 
 class _Recognisers:
@@ -169,6 +171,8 @@ def engine_options(session: Session, source_lang: str) -> EngineOptions:
         beam_size=env.asr_beam_size,
         buffer_trimming=env.asr_buffer_trimming,
         buffer_trimming_s=env.asr_buffer_trimming_s,
+        piece_words=env.asr_piece_words,
+        piece_words_most=env.asr_piece_words_most,
         title=talk.title,
         abstract=talk.abstract,
         speakers=talk.speakers,

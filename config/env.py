@@ -224,6 +224,12 @@ class RecogniserEnv(Section):
     asr_punctuation_split: bool = Field(
         True, description="Sentences end at punctuation, else at pauses only."
     )
+    asr_piece_words: int = Field(
+        6, ge=1, le=100, description="A long sentence is stored in pieces: from so many words on at a clause."
+    )
+    asr_piece_words_most: int = Field(
+        14, ge=0, le=200, description="A piece has so many words at the most. 0: sentences are stored whole."
+    )
     asr_beat_stale_s: float = Field(
         6.0, gt=1, description="A silent ASR process is declared dead after this."
     )

@@ -23,6 +23,7 @@ from asr.recognise.recogniser import (
 )
 from asr.recognise.text import ends_sentence
 
+from .pieces import PieceRule
 from .resume import ResumePoint
 from .sentences import CompletedSentence, SentenceAssembler, with_capital
 from .speech import SpeechChanged
@@ -34,7 +35,8 @@ LONGEST_FILL_MS = 1000
 class SentenceReady:
     """A sentence that will never change here; `spoken_to_text_ms` is how late its last word was committed.
 
-    `words`: those that `text` is made of, for who gives out a part of it (asr/coverage.py).
+    `words`: those that `text` is made of, for who gives out a part of it (asr/coverage.py). `ends` False: it is a piece
+    of a sentence, which goes on in the next one. `continues`: it goes on with the one before.
     """
 
     start_ms: int
@@ -44,6 +46,13 @@ class SentenceReady:
     speaker: int = -1
     spoken_to_text_ms: int = 0
     words: tuple[Word, ...] = field(default=(), compare=False, repr=False)
+    ends: bool = True
+    continues: bool = False
+
+
+@dataclass(frozen=True)
+class SentenceEnded:
+    """A sentence that was to go on ends with its pieces so far."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,9 @@ class HypothesisChanged:
     lang: str = ""
 
 
-CaptionEvent = SentenceReady | PartialText | Notice | WordsCommitted | HypothesisChanged | SpeechChanged
+CaptionEvent = (
+    SentenceReady | SentenceEnded | PartialText | Notice | WordsCommitted | HypothesisChanged | SpeechChanged
+)
 
 
 class Captioner:
@@ -87,6 +98,7 @@ class Captioner:
 
     `make_recogniser(start_ms)` is called at the start and after each gap in the audio. A captioner that resumes at
     `start_ms`, behind the sentence `committed_text`, is fed from `heard_ms` on, which is earlier: see `ResumePoint`.
+    `unfinished`: what is stored of a sentence that goes on there.
     """
 
     def __init__(
@@ -96,6 +108,7 @@ class Captioner:
         start_ms: int = 0,
         line: int = 0,
         committed_text: str = "",
+        unfinished: str = "",
     ) -> None:
         self._make = make_recogniser
         self._options = options
@@ -106,8 +119,10 @@ class Captioner:
             options.language,
             punctuation_split=options.punctuation_split,
             max_chars=options.max_sentence_chars,
+            pieces=PieceRule(options.piece_words, options.piece_words_most),
+            unfinished=unfinished,
         )
-        self._assembler.begins &= not committed_text or ends_sentence(committed_text)
+        self._assembler.begins &= not committed_text or (not unfinished and ends_sentence(committed_text))
         self._committed_ms = start_ms
         self._last_end_ms: int | None = start_ms if line else None
         self._partial = PartialText(start_ms, "")
@@ -124,7 +139,7 @@ class Captioner:
     @property
     def committed_ms(self) -> int:
         """Resume here: everything before is in sentences that were emitted, or is not speech."""
-        if self._assembler.pending or self._queued:
+        if self._assembler.pending or self._assembler.goes_on or self._queued:
             return self._committed_ms
         return max(self._committed_ms, self._recogniser.finalised_ms)
 
@@ -221,8 +236,7 @@ class Captioner:
         emitted: list[CaptionEvent] = []
         words = self._after_overlap(words)
         for word in words:
-            pending = self._assembler.pending
-            if pending and word.start_ms - pending[-1].end_ms >= self._options.sentence_pause_ms:
+            if self._is_over(word.start_ms):
                 emitted.extend(self._emit(self._assembler.finish()))
             emitted.extend(self._emit(self._assembler.add((word,), more=word is not words[-1])))
         return emitted
@@ -247,17 +261,28 @@ class Captioner:
         return words
 
     def _finish_after_silence(self) -> list[CompletedSentence]:
-        pending = self._assembler.pending
-        if not pending or self._hypothesis:
+        if self._hypothesis or not self._is_over(self._recogniser.finalised_ms):
             return []
-        silence_ms = self._recogniser.finalised_ms - pending[-1].end_ms
-        return self._assembler.finish() if silence_ms >= self._options.sentence_pause_ms else []
+        return self._assembler.finish()
+
+    def _is_over(self, silent_until_ms: int) -> bool:
+        """Whether a long pause ends what is unfinished."""
+        pending = self._assembler.pending
+        if not pending and not self._assembler.goes_on:
+            return False
+        spoken_ms = pending[-1].end_ms if pending else self._committed_ms
+        return silent_until_ms - spoken_ms >= self._options.sentence_pause_ms
 
     def _emit(self, sentences: list[CompletedSentence]) -> list[CaptionEvent]:
         emitted: list[CaptionEvent] = []
         for sentence in sentences:
+            if not sentence.text:
+                emitted += [SentenceEnded()] if sentence.continues and sentence.ends else []
+            if not sentence.words:
+                continue
             last_end_ms, self._last_end_ms = self._last_end_ms, sentence.end_ms
-            new_line = last_end_ms is None or sentence.start_ms - last_end_ms >= self._options.line_pause_ms
+            is_far = last_end_ms is None or sentence.start_ms - last_end_ms >= self._options.line_pause_ms
+            new_line = is_far and not sentence.continues
             self.line += new_line
             self._committed_ms = max(self._committed_ms, sentence.end_ms)
             if not sentence.text:
@@ -271,6 +296,8 @@ class Captioner:
                     new_line,
                     spoken_to_text_ms=late_ms,
                     words=sentence.words,
+                    ends=sentence.ends,
+                    continues=sentence.continues,
                 )
             )
         return emitted

@@ -9,7 +9,8 @@ import sentencex
 from asr.recognise.recogniser import Word
 from asr.recognise.text import TERMINAL, ends_sentence
 
-_CLAUSE = (",", ";", ":", "–", "—", "、", "，", "；")
+from .pieces import CLAUSE, WHOLE, PieceRule
+
 _FOLLOWER = "Xaver"  # no language's splitter knows it: probes for a boundary at the end of the text
 _DOTTED_I = frozenset({"tr", "az"})  # their capital i is not Python's: left as the model writes it
 _SHORTEST_CLAUSE_CHARS = 40
@@ -18,10 +19,12 @@ MAX_PENDING_WORDS = 400
 
 @dataclass(frozen=True)
 class CompletedSentence:
-    """A finished sentence and the words it is made of."""
+    """A finished sentence, or a piece of one, and the words it is made of."""
 
     words: tuple[Word, ...]
     begins: bool = True  # False: it goes on where the text before has no full stop
+    ends: bool = True  # False: it is a piece of a sentence, which goes on in the next one …
+    continues: bool = False  # … as this one goes on with the one before
 
     @property
     def text(self) -> str:
@@ -41,13 +44,27 @@ class CompletedSentence:
 
 
 class SentenceAssembler:
-    """Collects committed words and returns them as sentences, in order, each word once."""
+    """Collects committed words and returns them as sentences, in order, each word once; long ones in pieces.
 
-    def __init__(self, language: str, *, punctuation_split: bool = True, max_chars: int = 240) -> None:
+    `unfinished`: what was returned before of a sentence that goes on.
+    """
+
+    def __init__(
+        self,
+        language: str,
+        *,
+        punctuation_split: bool = True,
+        max_chars: int = 240,
+        pieces: PieceRule = WHOLE,
+        unfinished: str = "",
+    ) -> None:
         self._language = language
         self._punctuation_split = punctuation_split
         self._max_chars = max_chars
+        self._pieces = pieces
         self._words: list[Word] = []
+        self._given_chars = len(unfinished)  # of the sentence that goes on
+        self._goes_on = bool(unfinished)
         self._capitals = language not in _DOTTED_I
         self.begins = (
             self._capitals
@@ -58,17 +75,27 @@ class SentenceAssembler:
         """Committed words that are in no sentence yet."""
         return tuple(self._words)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether pieces were returned of a sentence that has not ended."""
+        return self._goes_on
+
     def add(self, words: tuple[Word, ...], *, more: bool = False) -> list[CompletedSentence]:
         """Append committed words; return the sentences that they complete (`more`: further words follow at once)."""
         self._words.extend(words)
         done = self._complete() if self._punctuation_split and not more else []
-        while self._text_length() > self._max_chars or len(self._words) > MAX_PENDING_WORDS:
-            done.append(self._pop_sentence(self._clause_cut()))
-        return done
+        while (
+            self._given_chars + self._text_length() > self._max_chars or len(self._words) > MAX_PENDING_WORDS
+        ):
+            done.append(self._pop_sentence(self._clause_cut(self._fits_chars())))
+        return done if more else [*done, *self._complete_pieces()]
 
     def finish(self) -> list[CompletedSentence]:
-        """Everything pending becomes a sentence, because nothing will follow it soon."""
-        return [self._pop_sentence(len(self._words))] if self._words else []
+        """Everything pending becomes a sentence, because nothing will follow it soon.
+
+        Of a sentence that goes on there may be nothing more: then this one has no words.
+        """
+        return [self._pop_sentence(len(self._words))] if self._words or self._goes_on else []
 
     def break_off(self) -> list[CompletedSentence]:
         """The same, because another writer goes on: what comes next begins a sentence."""
@@ -85,32 +112,44 @@ class SentenceAssembler:
             done.append(self._pop_sentence(count))
         return done
 
-    def _pop_sentence(self, count: int) -> CompletedSentence:
-        sentence = CompletedSentence(tuple(self._words[:count]), self.begins)
+    def _complete_pieces(self) -> list[CompletedSentence]:
+        done: list[CompletedSentence] = []
+        while count := self._pieces.count(self._words, self._language):
+            done.append(self._pop_sentence(count, ends=False))
+        return done
+
+    def _pop_sentence(self, count: int, *, ends: bool = True) -> CompletedSentence:
+        sentence = CompletedSentence(tuple(self._words[:count]), self.begins, ends, self._goes_on)
         del self._words[:count]
-        self.begins = self._capitals and ends_sentence(sentence.text)
+        self.begins = self._capitals and ends and ends_sentence(sentence.text)
+        self._goes_on = not ends
+        self._given_chars = 0 if ends else self._given_chars + len(sentence.text)
         return sentence
 
     def _text_length(self) -> int:
         return sum(len(word.text) for word in self._words)
 
-    def _clause_cut(self) -> int:
+    def _fits_chars(self) -> int:
+        """So much fits in the sentence; of one that goes on enough for a choice."""
+        return max(self._max_chars - self._given_chars, min(2 * _SHORTEST_CLAUSE_CHARS, self._max_chars))
+
+    def _clause_cut(self, fits_chars: int) -> int:
         """Words up to the last clause mark that fits, else up to the widest gap in time."""
         length, best = 0, 0
         for index, word in enumerate(self._words[:-1]):
             length += len(word.text)
-            if length > self._max_chars:
+            if length > fits_chars:
                 break
-            if length >= _SHORTEST_CLAUSE_CHARS and word.text.endswith(_CLAUSE):
+            if length >= _SHORTEST_CLAUSE_CHARS and word.text.endswith(CLAUSE):
                 best = index + 1
-        return best or self._widest_gap()
+        return best or self._widest_gap(fits_chars)
 
-    def _widest_gap(self) -> int:
+    def _widest_gap(self, fits_chars: int) -> int:
         """Words before the widest gap in the second half of what fits."""
         fits, length = 0, 0
         for word in self._words:
             length += len(word.text)
-            if length > self._max_chars or fits >= MAX_PENDING_WORDS:
+            if length > fits_chars or fits >= MAX_PENDING_WORDS:
                 break
             fits += 1
         if fits < 2:

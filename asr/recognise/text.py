@@ -1,6 +1,7 @@
 """What the text of a word says by itself: whether a sentence ends there, and its form for comparing."""
 
 TERMINAL = (".", "!", "?", "。", "！", "？", "؟", "।", "…")
+WITHOUT_SPACES = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})  # as transcripts/text.py has them
 _CLOSERS = "\"'”’»)]"
 
 

@@ -15,13 +15,15 @@ from asr.delay import SpokenClock
 class Resume:
     """How far the generation before this one was: text up to `committed_ms` is written, and ends with `committed_text`.
 
-    `lang`: the language it found; `speech`: what it told last of where speech is.
+    `unfinished`: the pieces of a sentence that goes on there. `lang`: the language it found; `speech`: what it told last
+    of where speech is.
     """
 
     committed_ms: int = 0
     committed_text: str = ""
     lang: str = ""
     speech: SpeechChanged | None = None
+    unfinished: str = ""
 
 
 class Sink(Protocol):

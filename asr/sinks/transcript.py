@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from asr.caption.captioner import CaptionEvent, Notice, PartialText, SentenceReady
+from asr.caption.captioner import CaptionEvent, Notice, PartialText, SentenceEnded, SentenceReady
 from asr.coverage import WAITS_MOST_MS, Coverage, Divided, Spoken, divide
 from asr.delay import DelayMeter, SpokenClock
 from asr.leases import Lease, held
@@ -24,8 +24,10 @@ from asr.sinks.sink import Resume
 from transcripts import live
 from transcripts.events import Delays, Heard, HostError, Partial
 from transcripts.models import Part
+from transcripts.pieces import unfinished_sentence
 from transcripts.selectors import last_spoken, next_index
-from transcripts.services import NewSentence, add_sentences
+from transcripts.services import NewSentence, add_sentences, end_last_sentence
+from transcripts.text import joined
 
 HEARD_MOST_CHARS = 1000
 logger = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class TranscriptSink:
         self._holder: int | None = None  # the pen that this generation has made way for
         self._written_at: datetime | None = None  # of that pen, when what waits was last divided
         self._breaks = False
+        self._ends = False  # nothing more comes of the sentence that was to go on
         self._heard = ""
 
     @property
@@ -91,7 +94,8 @@ class TranscriptSink:
         sentences = [event for event in events if isinstance(event, SentenceReady)]
         self._waiting += [Spoken(self._key(number), one) for number, one in enumerate(sentences, self._taken)]
         self._taken += len(sentences)
-        if sentences or self._breaks or self._is_due(committed_ms):
+        self._ends = any(isinstance(event, SentenceEnded) for event in events)
+        if sentences or self._ends or self._breaks or self._is_due(committed_ms):
             self._commit(committed_ms, clock)
         for event in events:
             if isinstance(event, PartialText):
@@ -123,7 +127,8 @@ class TranscriptSink:
     def _stored(self) -> Resume:
         self._watch.read()
         committed_ms = Session.objects.values_list("committed_ms", flat=True).get(pk=self._lease.session_id)
-        return Resume(committed_ms, last_spoken(self._part))
+        unfinished = joined((piece.text for piece in unfinished_sentence(self._part)), self._part.source_lang)
+        return Resume(committed_ms, last_spoken(self._part), unfinished=unfinished)
 
     def _is_due(self, committed_ms: int) -> bool:
         """Whether something that waits may wait no longer: a person wrote, or has taken too long."""
@@ -140,7 +145,7 @@ class TranscriptSink:
             wait=self._wait,
         )
         self._waiting = divided.waiting
-        self._breaks = False
+        self._breaks = self._ends = False
         if divided.given:
             self._delay.sentences(clock.seconds_since(one.sentence.end_ms) for one in divided.given)
             self._publish(Delays(transcription_s=self._delay.mark_published()))
@@ -155,7 +160,11 @@ class TranscriptSink:
             if last:
                 coverage = Coverage(coverage.written)
             divided = divide(self._waiting, coverage, heard_ms=committed_ms)
+            if self._ends:
+                end_last_sentence(part=self._part)
             add_sentences(part=self._part, sentences=[_new(one) for one in divided.given])
+            if self._breaks:  # what waits is a sentence of its own, if it comes at all
+                end_last_sentence(part=self._part)
             settled_ms = _settled_ms(divided.waiting, committed_ms)
             session.committed_ms = max(session.committed_ms, settled_ms)
             session.save(update_fields=["committed_ms"])
@@ -211,7 +220,10 @@ class TranscriptSink:
 
 def _new(one: Spoken) -> NewSentence:
     item = one.sentence
-    return NewSentence(item.start_ms, item.end_ms, item.text, item.speaker, item.new_line, key=one.key)
+    return NewSentence(
+        item.start_ms, item.end_ms, item.text, item.speaker, item.new_line,
+        key=one.key, ends=item.ends, continues=item.continues,
+    )  # fmt: skip
 
 
 def _settled_ms(waiting: Sequence[Spoken], committed_ms: int) -> int:

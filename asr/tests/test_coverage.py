@@ -1,5 +1,7 @@
 """Whose words are given out where a recogniser hears and a person writes."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +54,29 @@ def test_what_waits_is_dropped_by_the_person_s_sentence_and_given_out_without_on
     assert given_texts(waiting, Coverage((Stretch(1000, 2000),), open_from_ms=1000)) == []
     assert given_texts(waiting, Coverage((Stretch(1000, 2000),))) == ["c."]
     assert given_texts(waiting, Coverage()) == ["b.", "c."]
+
+
+def piece(one, *, ends, continues):
+    return replace(one, sentence=replace(one.sentence, ends=ends, continues=continues))
+
+
+def test_what_stands_on_both_sides_of_a_person_s_words_is_no_sentence():
+    spoken = [
+        piece(said(0, "a", "b"), ends=False, continues=False),
+        piece(said(2000, "c", "d", "e"), ends=False, continues=True),
+        piece(said(5000, "f."), ends=True, continues=True),
+    ]
+
+    def given(*stretches):
+        found = divide(spoken, Coverage(tuple(Stretch(*each) for each in stretches)), heard_ms=10_000).given
+        return [(one.sentence.text, one.sentence.continues, one.sentence.ends) for one in found]
+
+    assert given() == [("a b", False, False), ("c d e", True, False), ("f.", True, True)]
+    assert given((3000, 4000)) == [
+        ("a b", False, False), ("c", True, True), ("e", False, False), ("f.", True, True),
+    ]  # fmt: skip
+    assert given((2000, 5000)) == [("a b", False, False), ("f.", False, True)]
+    assert given((4000, 5000)) == [("a b", False, False), ("c d", True, True), ("f.", False, True)]
 
 
 def test_person_who_finishes_nothing_for_a_minute_holds_nothing_up():

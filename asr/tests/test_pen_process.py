@@ -1,6 +1,7 @@
 """A recogniser and a person in one room: who writes when, whatever dies meanwhile."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from threading import Thread
 
@@ -12,7 +13,7 @@ from django.db import connections
 from django.utils import timezone
 
 from asr import runtime
-from asr.caption.captioner import PartialText, SentenceReady
+from asr.caption.captioner import PartialText, SentenceEnded, SentenceReady
 from asr.delay import SpokenClock
 from asr.leases import Lease, LeaseLost, Progress, beat, held, start_next_generation
 from asr.process import Node, serve
@@ -36,6 +37,11 @@ def said(start_ms, text, word_ms=500):
         for at, word in enumerate(text.split())
     )
     return SentenceReady(start_ms, words[-1].end_ms, text, False, words=words)
+
+
+def piece(text):
+    """It begins a sentence that goes on."""
+    return replace(said(0, text), ends=False)
 
 
 class Room:
@@ -66,6 +72,11 @@ class Room:
         return list(Sentence.objects.filter(part=part).order_by("index").values_list("text", flat=True))
 
     @property
+    def ends(self):
+        part = room_session_of(self.host_lease).part
+        return list(Sentence.objects.filter(part=part).order_by("index").values_list("text", "ends"))
+
+    @property
     def committed_ms(self):
         return session_of(self.host_lease).committed_ms
 
@@ -91,6 +102,23 @@ class TestTwoWriters:
         assert room.hears(said(3000, "Seven eight."), committed_ms=4000) == (False, 4000)
         assert room.texts == ["One two.", "Three four", "Five, six.", "Seven eight."]
         assert room.committed_ms == 4000
+
+    def test_sentence_of_which_pieces_are_stored_ends_where_a_person_takes_the_pen(self):
+        room = Room()
+        room.hears(piece("One two"), committed_ms=1000)
+        pen = take_pen(room.room_id)
+        assert room.hears(SentenceEnded(), committed_ms=1000) == (True, 1000)
+        assert room.ends == [("One two", True)]
+        room.types(pen, "Three, four.", "a")
+        assert room.ends == [("One two", True), ("Three, four.", True)]
+
+    def test_whatever_a_person_writes_ends_the_recogniser_s_sentence(self):
+        room = Room()
+        room.hears(piece("One two"), committed_ms=1000)
+        pen = take_pen(room.room_id)
+        Pen.objects.update(taken_at=timezone.now() - timedelta(seconds=10))  # its process hangs
+        room.types(pen, "Three, four.", "a")
+        assert room.ends == [("One two", True), ("Three, four.", True)]
 
     def test_what_was_spoken_while_a_person_finished_nothing_is_given_out(self):
         room = Room()

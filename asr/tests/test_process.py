@@ -12,16 +12,17 @@ from django.conf import settings
 from django.db import connection, connections
 
 from asr import runtime
-from asr.caption.captioner import Captioner, PartialText, SentenceReady
+from asr.caption.captioner import Captioner, PartialText, SentenceEnded, SentenceReady
 from asr.delay import SpokenClock
 from asr.heart import Heart
-from asr.leases import Lease, LeaseLost, Progress, start_next_generation
+from asr.leases import Lease, LeaseLost, Progress, finish, start_next_generation
 from asr.models import Session
 from asr.process import READ_COUNT, Node, serve
 from asr.recognise.counters import Counters
 from asr.recognise.scripted import ScriptedRecogniser
 from asr.rooms.ending import close_room
 from asr.rooms.services import restart_session
+from asr.sinks.sink import Resume
 from asr.sinks.transcript import TranscriptSink
 from asr.sweeps import sweep
 from asr.tests.make import TERMS, aged, join, log_of, room_session_of, served, session_of
@@ -54,6 +55,11 @@ def texts(host_lease):
         .order_by("index")
         .values_list("text", flat=True)
     )
+
+
+def ends(host_lease):
+    rows = Sentence.objects.filter(part=room_session_of(host_lease).part).order_by("index")
+    return list(rows.values_list("text", "ends"))
 
 
 class TestStallWatch:
@@ -221,6 +227,43 @@ class TestSink:
             [SentenceReady(900, 1800, "Ja.", False)], committed_ms=1800, clock=SpokenClock()
         )
         assert texts(host_lease) == ["Ja.", "Ja."]
+
+    def test_pieces_of_a_sentence_are_stored_as_such_and_the_next_generation_goes_on_with_it(self):
+        host_lease = join("A")
+        sink = self.sink(host_lease)
+        pieces = [
+            SentenceReady(0, 900, "Eins", False),
+            SentenceReady(900, 1800, "zwei", False, ends=False, continues=False),
+            SentenceReady(1800, 2700, "drei", False, ends=False, continues=True),
+        ]
+        sink.handle(pieces, committed_ms=2700, clock=SpokenClock())
+        assert ends(host_lease) == [("Eins", True), ("zwei", False), ("drei", False)]
+        start_next_generation(Lease(host_lease.session_id, 1))
+        sink = self.sink(host_lease)
+        assert sink.resume() == Resume(2700, "drei", unfinished="zwei drei")
+        last = SentenceReady(2700, 3600, "vier.", False, continues=True)
+        sink.handle([last], committed_ms=3600, clock=SpokenClock())
+        assert ends(host_lease)[2:] == [("drei", False), ("vier.", True)]
+        assert sink.resume() == Resume(3600, "vier.")
+
+    @pytest.mark.parametrize(
+        "then", [SentenceEnded(), SentenceReady(2700, 3600, "Neues.", False)], ids=["nothing", "another"]
+    )
+    def test_sentence_that_was_to_go_on_ends_where_nothing_comes_of_it(self, then):
+        host_lease = join("A")
+        sink = self.sink(host_lease)
+        sink.handle([SentenceReady(0, 900, "Eins", False, ends=False)], committed_ms=900, clock=SpokenClock())
+        sink.handle([then], committed_ms=3600, clock=SpokenClock())
+        assert ends(host_lease)[0] == ("Eins", True)
+
+    def test_sentence_that_was_to_go_on_ends_with_its_part(self):
+        host_lease = join("A")
+        lease = served(host_lease)
+        sink = TranscriptSink(lease, room_session_of(host_lease).part)
+        sink.handle([SentenceReady(0, 900, "Eins", False, ends=False)], committed_ms=900, clock=SpokenClock())
+        close_room(room_session_of(host_lease).room_id)
+        finish(lease)
+        assert ends(host_lease) == [("Eins", True)]
 
     def test_partial_is_never_stored(self):
         host_lease = join("A")

@@ -53,7 +53,7 @@ async def measure_through_stack(stack: Stack, talk: Reference, blobs: Sequence[B
     cores = sum(cpu.stop(streamed_s).values())
     memory_bytes = sum(process.memory_info().rss for process in stack.processes())
     rows = stack.query(
-        "SELECT s.start_ms, s.end_ms, s.text FROM transcripts_sentence s "
+        "SELECT s.start_ms, s.end_ms, s.text, s.ends FROM transcripts_sentence s "
         "JOIN transcripts_part p ON p.id = s.part_id JOIN transcripts_track t ON t.id = s.track_id "
         "JOIN rooms_room r ON r.id = p.room_id WHERE r.code = %s AND t.lang = p.source_lang "
         "AND p.number = (SELECT max(number) FROM transcripts_part WHERE room_id = r.id) ORDER BY s.index",
@@ -66,8 +66,6 @@ async def measure_through_stack(stack: Stack, talk: Reference, blobs: Sequence[B
         cpu_s=cores * streamed_s,
         peak_rss_mb=memory_bytes / MEGABYTE,
     )
-    pieces = [FinalPiece(start, end, text) for start, end, text in rows]
+    pieces = [FinalPiece(start, end, text, ends) for start, end, text, ends in rows]
     row = score(talk, reader.seen, pieces, facts)
-    return replace(
-        row, durable_p95_s=row.commit_p95_s
-    )  # there only whole sentences are final, and they are stored
+    return replace(row, durable_p95_s=row.commit_p95_s)  # there only what is stored is final

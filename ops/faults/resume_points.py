@@ -44,6 +44,7 @@ class Boundary:
 
     committed_ms: int
     sentences: tuple[str, ...]
+    unfinished: str = ""  # the pieces of a sentence that goes on there
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,10 @@ def make_captioner(
 
     if boundary is None:
         return Captioner(make, options)
-    return Captioner(make, options, boundary.committed_ms, line=1, committed_text=boundary.sentences[-1])
+    text = boundary.sentences[-1]
+    return Captioner(
+        make, options, boundary.committed_ms, line=1, committed_text=text, unfinished=boundary.unfinished
+    )
 
 
 def play(captioner: Captioner, talk: Talk, *, waiting_until_ms: int, until_ms: int) -> Iterator[CaptionEvent]:
@@ -99,10 +103,12 @@ def uninterrupted(model: Whisper, talk: Talk) -> list[Boundary]:
     captioner = make_captioner(model, options, Counters())
     boundaries: list[Boundary] = []
     sentences: tuple[str, ...] = ()
+    unfinished = ""
     for event in play(captioner, talk, waiting_until_ms=0, until_ms=_end_ms(talk)):
         if isinstance(event, SentenceReady):
             sentences = (*sentences, event.text)
-            boundaries.append(Boundary(captioner.committed_ms, sentences))
+            unfinished = "" if event.ends else f"{unfinished} {event.text}".strip()
+            boundaries.append(Boundary(captioner.committed_ms, sentences, unfinished))
     latest = {boundary.committed_ms: boundary for boundary in boundaries}
     return list(latest.values())
 

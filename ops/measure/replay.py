@@ -104,7 +104,7 @@ class Watcher:
         for event in events:
             if isinstance(event, SentenceReady):
                 self._sentences.append(event.text)
-                self.pieces.append(FinalPiece(event.start_ms, event.end_ms, event.text))
+                self.pieces.append(FinalPiece(event.start_ms, event.end_ms, event.text, event.ends))
                 self._partial = PartialText(event.end_ms, "")
             elif isinstance(event, PartialText):
                 self._partial = event

@@ -35,11 +35,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class FinalPiece:
-    """A final text and the stretch of audio that it claims."""
+    """A final text and the stretch of audio that it claims. `ends` False: its sentence goes on in the next one."""
 
     start_ms: int
     end_ms: int
     text: str
+    ends: bool = True
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def score(talk: Talk, seen: Sequence[Seen], pieces: Sequence[FinalPiece], facts:
         cpu_per_audio_s=facts.cpu_s / talk.seconds,
         peak_rss_mb=facts.peak_rss_mb,
         normalized_erasure=normalized_erasure(moment.shown for moment in seen),
-        sentence_f1=sentence_f1(talk.reference, [piece.text for piece in pieces]),
+        sentence_f1=sentence_f1(talk.reference, whole_sentences(pieces)),
         wer_formatted=formatted_error_rate(talk.reference, final_text),
         stream_laal_s=long_form.stream_laal_s,
         long_yaal_s=long_form.long_yaal_s,
@@ -148,6 +149,19 @@ def emitted(seen: Sequence[Seen]) -> list[Emitted]:
         ready = len(moment.final.split())
         result += [Emitted(word, moment.at_s) for word in words[len(result) : ready]]
     return result
+
+
+def whole_sentences(pieces: Sequence[FinalPiece]) -> list[str]:
+    """The texts, those of one sentence together."""
+    sentences: list[list[str]] = []
+    goes_on = False
+    for piece in pieces:
+        if goes_on:
+            sentences[-1].append(piece.text)
+        else:
+            sentences.append([piece.text])
+        goes_on = not piece.ends
+    return [" ".join(texts) for texts in sentences]
 
 
 def committed(talk: Talk, seen: Sequence[Seen]) -> list[tuple[float, float]]:

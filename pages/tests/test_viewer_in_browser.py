@@ -139,6 +139,70 @@ def test_two_readers_read_the_same_talk_each_in_their_language(new_context, page
     assert not errors, errors
 
 
+def test_a_long_sentence_that_comes_in_pieces_is_one_in_every_view(new_context, page: Page):
+    talk = Talk().open()
+    talk.say("Before.")
+    choose(page, view="transcript")
+    page.goto("/room/TALK")
+    live(page)
+    large = new_context(viewport=DESKTOP).new_page()
+    errors = watch(large)
+    large.goto("/room/TALK")
+    live(large)
+    large.evaluate(WATCH_COLUMNS, "left")
+    translated = new_context(viewport=DESKTOP).new_page()
+    translated.goto("/room/TALK?lang=pt")
+    live(translated)
+    lines = page.locator(".sentences .sentence:not([hidden])")
+    talk.saying("We print, and", " we")
+    expect(lines).to_have_text(["0:00Before.", "We print, and we"])
+    pieces = talk.say("We print,", ends=False)
+    talk.saying("and we", " are")
+    expect(lines).to_have_text(["0:00Before.", "We print, and we are"])
+    expect(large.locator("#own")).to_have_text("Before. We print, and we are ")
+    expect(translated.locator("#own")).to_have_text("Before. We print, and we are ")
+    pieces += talk.say("and we are made", ends=False)
+    talk.saying("of", "")
+    expect(lines).to_have_text(["0:00Before.", "We print, and we are made of"])
+    pieces += talk.say("of lead.")
+    talk.saying("Then")
+    expect(lines).to_have_text(["0:00Before.", "We print, and we are made of lead.", "Then"])
+    expect(large.locator("#own .sentence")).to_have_text(
+        ["Before. ", "We print, and we are made of lead. ", "Then "]
+    )
+    assert large.evaluate("window.moved") == []
+    for piece, text in zip(pieces, ("Imprimimos, e somos de chumbo.", "", ""), strict=True):
+        talk.translate(piece, "pt", text)
+    expect(translated.locator("#own")).to_have_text("Before. Imprimimos, e somos de chumbo. Then ")
+    assert not errors, errors
+
+
+def test_a_steady_reader_of_a_translation_waits_for_the_whole_of_a_long_sentence(page: Page):
+    talk = Talk().open()
+    (before,) = talk.say("Before.")
+    talk.translate(before, "pt", "Antes.")
+    choose(page, pace="steady")
+    page.clock.install()
+    with page.expect_websocket() as socket:
+        page.goto("/room/TALK?lang=pt")
+    live(page)
+
+    def arrives(text):
+        return socket.value.expect_event("framereceived", lambda frame: text in str(frame))
+
+    with arrives("We print,"):
+        (first,) = talk.say("We print,", ends=False)
+    page.clock.run_for(9_000)
+    with arrives("of lead."):
+        (last,) = talk.say("and we are made of lead.")
+    page.clock.run_for(9_000)
+    assert page.locator("#own").inner_text() == "Antes."
+    talk.translate(first, "pt", "Imprimimos, e somos de chumbo.")
+    talk.translate(last, "pt", "")
+    page.clock.run_for(1000)
+    expect(page.locator("#own")).to_have_text("Antes. Imprimimos, e somos de chumbo. ")
+
+
 def test_who_comes_late_can_read_everything_since_the_start(page: Page):
     talk = Talk().open()
     said = [f"This is sentence number {number}." for number in range(230)]

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { connect } from "./captions.js";
+import { withWords } from "./reading/captions_view.js";
 import { Reading } from "./reading/reading.js";
 import { RollUp } from "./reading/rollup.js";
 import { direction } from "./reading/text.js";
@@ -61,8 +62,7 @@ class Pane {
 
   #show() {
     const { unfinished } = this.reading;
-    const items = [...this.#items.values()];
-    if (unfinished && !this.#items.has(unfinished.key)) items.push(unfinished);
+    const items = withWords([...this.#items.values()], this.#items, unfinished);
     if (items.length) heardAt = performance.now();
     this.rollup.show(items);
   }

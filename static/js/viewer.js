@@ -60,7 +60,7 @@ function showPassing() {
 
 function showBeing() {
   const { unfinished } = reading;
-  transcript.being(unfinished && !transcript.has(unfinished.key) && (unfinished.text || unfinished.tentative) ? unfinished : null);
+  transcript.being(unfinished && (unfinished.text || unfinished.tentative) ? unfinished : null);
 }
 
 /** Everything anew; who reads further back keeps the place: what was there is fetched first. */

@@ -7,6 +7,14 @@ const SHOWN = 24; // items
 
 const asSpoken = (item) => ({ ...item, lang: item.original_lang || item.lang, text: item.original || item.text, tentative: "", pending: false, unfinished: item.unfinished && !item.tentative });
 
+/** The items with what is being said: behind them, or in the place of the sentence that goes on with it. */
+export function withWords(items, known, words) {
+  if (!words) return items;
+  const sentence = known.get(words.key);
+  if (!sentence) return [...items, words];
+  return sentence.unfinished ? items.map((item) => (item.key === words.key ? words : item)) : items;
+}
+
 export class CaptionsView {
   #own; #spoken; #reading; #model; #style;
   #newest = new Map(); // key → item, in reading order
@@ -39,7 +47,7 @@ export class CaptionsView {
   show() {
     if (this.#style().view !== "captions") return;
     const { unfinished, spoken } = this.#reading;
-    const behind = (items, item) => (item && !this.#newest.has(item.key) ? [...items, item] : items);
+    const behind = (items, item) => withWords(items, this.#newest, item);
     this.#own.show(behind(this.items, unfinished));
     const two = ["under", "beside"].includes(this.#style().original) && this.#model.lang !== this.#model.source_lang;
     this.#spoken.box.hidden = !two;

@@ -4,7 +4,7 @@
  * `pending`: its translation has not come. `last`: the key of its last piece.
  */
 
-import { keyOf } from "./text.js";
+import { keyOf, spaceAfter } from "./text.js";
 
 /** A sentence, as `asSpoken` or in the language `lang` (null: as it comes), with its `draft` until it is translated. */
 export function sentenceItem(sentence, { asSpoken, lang: wanted, draft }) {
@@ -15,6 +15,12 @@ export function sentenceItem(sentence, { asSpoken, lang: wanted, draft }) {
   const isDrafted = draft && draft.part === part && draft.index >= index && draft.index <= last_index && draft.lang === wanted;
   if (!isDrafted) return { ...item, pending: true };
   return { ...item, lang: draft.lang, text: draft.confirmed, tentative: draft.tentative, unfinished: true, pending: false };
+}
+
+/** A sentence that goes on, and the words that it goes on with; null: they are not of it. */
+export function continuedItem(item, words) {
+  if (!item.unfinished || words.key !== item.last + 1) return null;
+  return { ...item, text: item.text + spaceAfter(item.lang) + words.text, tentative: words.tentative };
 }
 
 /** Words of a partial or a draft; to a `steady` reader only those that stand. */

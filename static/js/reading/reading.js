@@ -4,7 +4,7 @@
  * "page": all sentences of a page of older text were told.
  */
 
-import { sentenceItem, unfinishedItem } from "./items.js";
+import { continuedItem, sentenceItem, unfinishedItem } from "./items.js";
 import { Later } from "./later.js";
 import { keyOf, placeOf } from "./text.js";
 
@@ -44,19 +44,30 @@ export class Reading extends EventTarget {
     captions.addEventListener("draft", () => this.#passing((words) => this.#takeDraft(words), this.#model.draft));
   }
 
-  /** What is being said: an item whose text stands, with a `tentative` tail; or null. */
+  /** What is being said: an item whose text stands, with a `tentative` tail; or null. A sentence that goes on is all of it, under its own key. */
   get unfinished() {
     const steady = this.#style().pace === "steady";
     const partial = this.#partial;
-    if (!this.#translates()) return partial && unfinishedItem(partial, { steady });
+    if (!this.#translates()) return partial && this.#joined(unfinishedItem(partial, { steady }), (sentence) => this.#ofSentence(sentence));
     const draft = this.#draft;
     if (draft && this.#isUnfinished(draft)) return unfinishedItem(draft, { steady });
-    return partial && !steady && !this.#held.size ? { ...unfinishedItem(partial, { steady }), pending: true } : null;
+    if (!partial || steady || this.#held.size) return null;
+    return this.#joined({ ...unfinishedItem(partial, { steady }), pending: true }, (sentence) => this.#ofSentence(sentence));
   }
 
   /** What was spoken and is unfinished: for the original beside a translation. */
   get spoken() {
-    return this.#partial && unfinishedItem(this.#partial, { steady: this.#style().pace === "steady" });
+    const words = this.#partial && unfinishedItem(this.#partial, { steady: this.#style().pace === "steady" });
+    return words && this.#joined(words, (sentence) => sentenceItem(sentence, { asSpoken: true, lang: null }));
+  }
+
+  /** The words with the sentence that they go on with; null where a draft of that is shown, which is of these words too. */
+  #joined(words, itemOf) {
+    const { part, index } = placeOf(words.key - 1);
+    const before = this.#model.sentenceAt(part, index);
+    const item = before && itemOf(before), whole = item && continuedItem(item, words);
+    if (!whole) return words;
+    return item.lang === words.lang ? whole : null;
   }
 
   /** The reader chose another pace or offset: nothing waits any more. */
@@ -123,9 +134,10 @@ export class Reading extends EventTarget {
 
   #changed(row, key, old) {
     const isSpoken = row.of_version === undefined && row.type === "sentence";
+    const sentence = this.#model.sentenceAt(row.part, row.index), first = sentence ? keyOf(sentence.part, sentence.index) : key;
     if (isSpoken) this.#spoken(key);
-    if (!old && isSpoken && this.#waits() && row.lang !== this.#model.lang) this.#hold(key);
-    if (row.lang === this.#model.lang) this.#release(key);
+    if (!old && isSpoken && this.#waits() && row.lang !== this.#model.lang) this.#hold(first);
+    if (row.lang === this.#model.lang && (!sentence || sentence.lang === row.lang)) this.#release(first);
     this.#dirty.add(key);
     this.#schedule();
   }
@@ -151,8 +163,9 @@ export class Reading extends EventTarget {
     for (const { key } of items) if (key >= limit) this.#behind.add(key);
   }
 
+  /** From the last of its pieces on. */
   #hold(key) {
-    if (this.#held.has(key)) return;
+    clearTimeout(this.#held.get(key));
     this.#held.set(key, setTimeout(() => {
       this.#release(key);
       this.#schedule();

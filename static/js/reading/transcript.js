@@ -15,6 +15,7 @@ export class Transcript extends EventTarget {
   #tail; // what is being said
   #behind; // where it stands: a place of its own, so that a word more does not lay out all sentences
   #being = "";
+  #grown = null; // a sentence that goes on, as it is stored: it is shown with what is being said
   #anchor = null; // {key, top}: what the reader reads
   #keeps = false;
   #isHidden; // the other view is shown instead
@@ -45,16 +46,26 @@ export class Transcript extends EventTarget {
       for (const key of removed) this.#chunks.remove(key);
       for (const item of items) this.#put(item);
     });
+    const key = this.#grown?.key;
+    if (key !== undefined && (removed.includes(key) || items.some((item) => item.key === key))) [this.#grown, this.#being] = [null, ""];
     this.#tell();
   }
 
-  /** Show what is being said behind everything else; null: nothing is. */
+  /** Show what is being said behind everything else, or as the rest of a sentence that goes on; null: nothing is. */
   being(item) {
     const now = JSON.stringify(item);
     if (now === this.#being) return;
     this.#being = now;
     this.keepPlace(() => {
-      if (!item) return this.#tail.remove();
+      const written = this.following;
+      if (this.#grown) this.#chunks.put(this.#grown, { written });
+      this.#grown = null;
+      const sentence = item && this.#chunks.get(item.key);
+      if (sentence?.unfinished) {
+        this.#grown = sentence;
+        this.#chunks.put({ ...item, corrected: sentence.corrected }, { written });
+      }
+      if (!item || sentence) return this.#tail.remove();
       this.#behind.append(this.#tail);
       this.#tail.dataset.key = item.key;
       this.#tail.lang = item.lang;

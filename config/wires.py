@@ -13,6 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from gateways.common.limits import MessageBound
+from pages import limits
 
 ALWAYS: Final = ("captions", "conference")
 OPTIONAL: Final[tuple[str, ...]] = (  # a deployment may leave these out
@@ -41,8 +42,9 @@ def message_bounds() -> list[MessageBound]:
 
 
 def body_bounds() -> list[MessageBound]:
-    """The same for bodies of HTTP requests that may be longer than all others."""
-    return _all("limits", "BODY_BOUNDS", (*ALWAYS, *OPTIONAL))
+    """The same for bodies of HTTP requests that may be longer than all others, those of pages too."""
+    of_pages = [MessageBound(path, size_bytes) for path, size_bytes in limits.BODY_BOUNDS]
+    return [*of_pages, *_all("limits", "BODY_BOUNDS", (*ALWAYS, *OPTIONAL))]
 
 
 def optional_urls() -> list[Any]:

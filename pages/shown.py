@@ -98,6 +98,15 @@ SHOWN = [
     ShownPage(
         "captioner-closed", "/room/DUE/type", power="host", ready="#open:not([hidden])", themes=("light",)
     ),
+    ShownPage("terms", "/room/LIVE/terms", power="host", ready="#glossary"),
+    ShownPage(
+        "terms-proposed",
+        "/room/LIVE/terms",
+        power="host",
+        ready="#glossary",
+        click=("button[value=propose]", ".proposed"),
+        themes=("light",),
+    ),
     ShownPage("demo-echo", "/demo/echo", ready="#start", click=("#start", '[data-state="running"] #state')),
     ShownPage(
         "demo-interpreter",

@@ -17,6 +17,7 @@ from pages import (
     login,
     manifest,
     screen,
+    terms,
     transcript,
     transcript_edit,
     transcript_files,
@@ -25,7 +26,7 @@ from pages import (
 from pages.api import PagesAPI
 
 PAGES = [
-    index, login, appearance, manifest, viewer, screen, host, captioner, live, live_translation, archive, transcript, transcript_edit, transcript_files,
+    index, login, appearance, manifest, viewer, screen, host, terms, captioner, live, live_translation, archive, transcript, transcript_edit, transcript_files,
     demo_echo, demo_interpreter, demo_meetings,
 ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from argparse import ArgumentParser
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from asr import checkpoints
 from asr.audio.recorder import read_audio, record
 from asr.caption.captioner import Captioner
 from asr.recognise import backends
+from asr.recognise.counters import Counters
 from asr.recognise.options import EngineOptions, Policy
 from asr.recognise.recogniser import Recogniser
 from asr.recognise.streaming import StreamingRecogniser
@@ -24,10 +26,10 @@ from asr.weights import WeightsError, find_or_fetch
 from ops.bench.end_to_end import ROOM
 from ops.bench.recogniser import measure_through_stack
 from ops.faults.stack import running_stack
-from ops.measure import bench, soak
+from ops.measure import bench, soak, terms
 from ops.measure.pauses import with_pauses
 from ops.measure.recordings import load_recordings
-from ops.measure.replay import RealClock, VirtualClock, replay
+from ops.measure.replay import Clock, CountedClock, RealClock, VirtualClock, replay
 from ops.measure.score import Row, score
 from ops.measure.talk import Talk, cut
 from ops.measure.word_times import timed
@@ -82,6 +84,12 @@ class Command(BaseCommand):
             "--stack", action="store_true", help="also once through a whole stack, as a viewer reads it"
         )
         parser.add_argument("--text", action="store_true", help="print the final text of each run")
+        parser.add_argument(
+            "--terms",
+            type=int,
+            metavar="N",
+            help="only: with and without its N rarest words as the talk's glossary",
+        )
         parser.add_argument("--soak", type=float, metavar="MINUTES", help="repeat each talk for so long")
         parser.add_argument("--plot", type=Path, help="where the soak's plot goes (SVG)")
 
@@ -101,6 +109,9 @@ class Command(BaseCommand):
             )
         except (OSError, ValueError, KeyError, StopIteration, WeightsError, backends.BackendError) as error:
             raise CommandError(str(error)) from error
+        if options["terms"]:
+            self._terms([talk for _, talk in files], model, base, options)
+            return
         if options["soak"]:
             for _, talk in files:
                 self._soak(talk, model, base, options)
@@ -171,6 +182,19 @@ class Command(BaseCommand):
         }
         with running_stack(rooms=[ROOM], **environment) as stack:
             return asyncio.run(measure_through_stack(stack, talk, blobs))
+
+    def _terms(self, talks: list[Talk], model: Whisper, base: EngineOptions, options: dict[str, Any]) -> None:
+        def clock(counters: Counters) -> Clock:
+            if options["decode_s"]:
+                return CountedClock(counters, options["decode_s"])
+            return VirtualClock() if options["virtual"] else RealClock()
+
+        rows = []
+        for talk in talks:
+            for row in terms.run_terms(talk, model, base, options["terms"], clock=clock):
+                self.stdout.write(json.dumps(row.as_dict()))
+                rows.append(row)
+        Console(width=200).print(terms.table(rows))
 
     def _soak(self, talk: Talk, model: Whisper, base: EngineOptions, options: dict[str, Any]) -> None:
         long = soak.repeated(talk, options["soak"] * 60)

@@ -296,6 +296,10 @@ class TranslationEnv(Section):
     translation_threads: int = Field(
         0, ge=0, description="CPU threads of an Argos model; 0: CTranslate2 decides."
     )
+    translation_draft_engines: Words = Field(
+        default=[],
+        description="Engines that translate unfinished sentences for who reads along, too; empty: all but `chat`, whose calls cost; `none`: no drafts.",
+    )
     translation_scripted_text_s: float = Field(
         0.0, ge=0, le=60, description="Seconds that the scripted engine takes for a text."
     )
@@ -362,6 +366,7 @@ class Env(
         "source_langs",
         "chat_langs",
         "translation_engines",
+        "translation_draft_engines",
         "speech_engines",
         "wires",
         "speech_ports",

@@ -114,6 +114,15 @@ def engine_for(
     return Unavailable(min(again) if again else None)
 
 
+def engine_in_order(source: str, target: str, *, engines: Sequence[Engine], known: Known) -> Engine | None:
+    """The first engine that offers the pair, where nothing of its circuits is open; takes no trial."""
+    offered = [(engine, pairs_of(engine, known.engines)) for engine in engines]
+    first = next(iter(offering(offered, source, target)), None)
+    if first is None or any(row.opened_at is not None for row in known.of(first.name, source, target)):
+        return None
+    return first
+
+
 class Routes:
     """Which engine a pair's next call goes to, from one snapshot of the circuits; takes no trial."""
 

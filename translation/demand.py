@@ -10,6 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from weakref import WeakKeyDictionary
 
 from channels.db import database_sync_to_async
@@ -25,8 +26,13 @@ Demanded = tuple[int, str]  # room, language
 logger = logging.getLogger(__name__)
 
 
-def lease(holder: str, readers: Mapping[Demanded, int]) -> None:
-    """Take or renew the leases of `holder`. Demand for languages that nobody else reads begins now."""
+def lease(
+    holder: str, readers: Mapping[Demanded, int], drafts: Mapping[Demanded, int] = MappingProxyType({})
+) -> None:
+    """Take or renew the leases of `holder`. Demand for languages that nobody else reads begins now.
+
+    `drafts`: how many of the readers are shown drafts.
+    """
     if not readers:
         return
     now = timezone.now()
@@ -35,13 +41,16 @@ def lease(holder: str, readers: Mapping[Demanded, int]) -> None:
     demanded |= set(PinnedLanguage.objects.filter(room__in=rooms).values_list("room_id", "lang"))
     Demand.objects.bulk_create(
         [
-            Demand(room_id=room_id, lang=lang, holder=holder, readers=count, expires_at=now + LEASE)
+            Demand(
+                room_id=room_id, lang=lang, holder=holder, readers=count,
+                drafts=drafts.get((room_id, lang), 0), expires_at=now + LEASE,
+            )
             for (room_id, lang), count in sorted(readers.items())
         ],
         update_conflicts=True,
         unique_fields=["room", "lang", "holder"],
-        update_fields=["readers", "expires_at"],
-    )
+        update_fields=["readers", "drafts", "expires_at"],
+    )  # fmt: skip
     for room_id, lang in set(readers) - demanded:
         begin(room_id, lang)
 
@@ -64,25 +73,30 @@ class Readers:
     def __init__(self) -> None:
         self._holder = f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._counts: Counter[Demanded] = Counter()
+        self._drafts: Counter[Demanded] = Counter()  # those of them who are shown drafts
         self._lock = asyncio.Lock()
         self._renewal: asyncio.Task[None] | None = None
 
-    async def hold(self, room_id: int, lang: str) -> None:
+    async def hold(self, room_id: int, lang: str, *, drafts: bool = False) -> None:
         """One more reader. Does not fail: what PostgreSQL misses now comes with the next renewal."""
+        key = room_id, lang
         async with self._lock:
-            self._counts[room_id, lang] += 1
-            if self._counts[room_id, lang] == 1:
-                await self._write({(room_id, lang): 1})
+            self._counts[key] += 1
+            self._drafts[key] += drafts
+            if self._counts[key] == 1 or (drafts and self._drafts[key] == 1):
+                await self._write({key: self._counts[key]})
             if self._renewal is None or self._renewal.done():
                 self._renewal = asyncio.create_task(self._renew_forever())
 
-    async def release(self, room_id: int, lang: str) -> None:
-        """One reader less; the last one ends the demand."""
+    async def release(self, room_id: int, lang: str, *, drafts: bool = False) -> None:
+        """One reader less; the last one ends the demand. That nobody is shown drafts any more is said with the next renewal."""
+        key = room_id, lang
         async with self._lock:
-            self._counts[room_id, lang] -= 1
-            if self._counts[room_id, lang] > 0:
+            self._counts[key] -= 1
+            self._drafts[key] -= drafts
+            if self._counts[key] > 0:
                 return
-            del self._counts[room_id, lang]
+            del self._counts[key], self._drafts[key]
             try:
                 await database_sync_to_async(drop)(self._holder, room_id, lang)
             except DatabaseError:
@@ -96,7 +110,7 @@ class Readers:
 
     async def _write(self, readers: dict[Demanded, int]) -> None:
         try:
-            await database_sync_to_async(lease)(self._holder, readers)
+            await database_sync_to_async(lease)(self._holder, readers, dict(self._drafts))
         except DatabaseError:
             logger.warning("demand not written, will try again", extra={"languages": len(readers)})
 

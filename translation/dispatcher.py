@@ -38,10 +38,10 @@ class EngineSlots:
         with self._lock:
             return dict(self._free)
 
-    def acquire(self, engine: str) -> bool:
-        """Take one; False: none is free."""
+    def acquire(self, engine: str, *, leaving: int = 0) -> bool:
+        """Take one; False: none is free beyond the last `leaving`."""
         with self._lock:
-            if self._free[engine] <= 0:
+            if self._free[engine] <= leaving:
                 return False
             self._free[engine] -= 1
             return True
@@ -81,6 +81,7 @@ class Dispatcher:
         names = [engine.name for engine in chain.engines()]
         each = settings.ENV.translation_concurrency
         self._slots = EngineSlots(names, each)
+        self._kept_free = min(1, each - 1)  # slots of an engine that drafts leave to finished sentences
         self._threads = ThreadPoolExecutor(each * len(names), "translation")
         self._ready = threading.Condition()
         self._woken, self._choose, self._stopped = True, True, False
@@ -105,6 +106,19 @@ class Dispatcher:
         """Start nothing more; running calls finish."""
         with self._ready:
             self._stopped = True
+            self._ready.notify()
+
+    def spare(self, engine: str) -> Slot | None:
+        """A slot for a draft, to be given to `spared`; None where finished sentences wait, or may need it."""
+        if self._full or not self._slots.acquire(engine, leaving=self._kept_free):
+            return None
+        return Slot(self._slots, engine)
+
+    def spared(self, slot: Slot) -> None:
+        """The draft is made: what came meanwhile may have waited for its slot."""
+        slot.release()
+        with self._ready:
+            self._choose = self._choose or self._full
             self._ready.notify()
 
     def _run(self) -> None:

@@ -15,6 +15,9 @@ class Demand(models.Model):
     lang = models.CharField(max_length=16, validators=[LANGUAGE_CODE])
     holder = models.CharField(max_length=100, help_text="The process.")
     readers = models.PositiveIntegerField(default=1)
+    drafts = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Of them those who are shown drafts of what is being said."
+    )
     expires_at = models.DateTimeField()
 
     class Meta:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from transcripts.models import Part, Sentence, Track
-from transcripts.pieces import newest_of
+from transcripts.pieces import newest_of, unfinished_sentence
 from transcripts.sentences import in_sentences
 from transcripts.text import joined
 from translation import chain, circuit
@@ -96,6 +96,36 @@ def demanded_langs(room_id: int) -> set[str]:
 def is_demanded(room_id: int, lang: str) -> bool:
     """Whether somebody reads this language in this room, or an admin pinned it."""
     return lang in demanded_langs(room_id)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftsWanted:
+    """The languages in which somebody is shown drafts of what is being said in a room."""
+
+    source_lang: str
+    langs: frozenset[str]
+
+
+def drafts_wanted() -> dict[int, DraftsWanted]:
+    """Room → the languages of its drafts, where it is open. One query."""
+    newest = Part.objects.filter(room=OuterRef("room")).order_by("-number")
+    shown = Demand.objects.filter(drafts__gt=0, expires_at__gt=timezone.now()).order_by()
+    shown = shown.annotate(
+        source=Subquery(newest.values("source_lang")[:1]), is_over=Subquery(newest.values("ended_at")[:1])
+    )
+    rooms: dict[int, tuple[str, set[str]]] = {}
+    rows = shown.filter(source__isnull=False, is_over=None)
+    for room_id, source, lang in rows.values_list("room_id", "source", "lang").distinct():
+        if not codes.same(source, lang):
+            rooms.setdefault(room_id, (source, set()))[1].add(lang)
+    return {room_id: DraftsWanted(source, frozenset(langs)) for room_id, (source, langs) in rooms.items()}
+
+
+def said_before(room_id: int, *, part: int, index: int) -> list[Sentence]:
+    """The pieces that are stored of the sentence that goes on at this place, in order; none where one begins there."""
+    found = Part.objects.filter(room_id=room_id, number=part).first()
+    pieces = unfinished_sentence(found) if found is not None else []
+    return [piece for piece in pieces if piece.index < index and piece.removed_at is None]
 
 
 def newest_window(room_id: int, lang: str, *, newest: int) -> SentenceWindow:

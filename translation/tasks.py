@@ -13,6 +13,7 @@ from django.db import connection
 
 from translation import chain, circuit, claims, services
 from translation.dispatcher import Dispatcher
+from translation.drafts import DraftLane
 from translation.engines.base import EngineError
 from translation.store import retry_failing
 from translation.wake import QUEUE, acknowledge
@@ -23,6 +24,7 @@ LOADED_AT_START = 4  # directions; the others on first use
 logger = logging.getLogger(__name__)
 _serves_translation = False
 _dispatcher: Dispatcher | None = None
+_drafts: DraftLane | None = None
 
 
 @shared_task(name="translation.tasks.wake", ignore_result=True)
@@ -57,6 +59,8 @@ def _stop(**_: Any) -> None:
     """Running calls finish, nothing else is started."""
     if _dispatcher is not None:
         _dispatcher.stop()
+    if _drafts is not None:
+        _drafts.stop()
 
 
 def _serve(worker: str) -> None:
@@ -64,13 +68,15 @@ def _serve(worker: str) -> None:
 
     Only engines that no worker has checked yet are checked first: one that hangs keeps nobody from the others.
     """
-    global _dispatcher
+    global _dispatcher, _drafts
     pause = threading.Event()
     _quietly(lambda: claims.release_lost(worker=worker))
     _quietly(_load_engines)
     _quietly(lambda: _check_engines(unchecked_only=True))
     _dispatcher = Dispatcher(worker)
     _dispatcher.start()
+    _drafts = DraftLane(worker, spare=_dispatcher.spare, spared=_dispatcher.spared)
+    _drafts.start()
     while True:
         _quietly(_check_engines)
         pause.wait(CHECK_OPEN_S if _quietly(circuit.any_open) else CHECK_S)

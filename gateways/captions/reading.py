@@ -132,11 +132,11 @@ class Reading:
             await rooms.leave(room, self._reader)
 
     async def _demand(self) -> None:
-        """Translations are made where somebody reads them."""
+        """Translations are made where somebody reads them, and drafts where they are shown."""
         wanted = None if self._place is None or self._left else (self._place[0], self._reader.lang)
         before, self._demanded = self._demanded, wanted
         if wanted != before:
             if wanted is not None:
-                await asyncio.shield(background.spawn(readers().hold(*wanted)))
+                await asyncio.shield(background.spawn(readers().hold(*wanted, drafts=True)))
             if before is not None:
-                await readers().release(*before)
+                await readers().release(*before, drafts=True)

@@ -46,7 +46,7 @@ class RoomCaptions(Shared[Reader]):
         self._recent: dict[str, dict[Key, SentenceChanged]] = {}  # by track
         self._partial: tuple[str, str] = ("", "")  # the newest, and its track
         self._unfinished: Partial | None = None  # the same
-        self._drafts: dict[str, tuple[str, Key]] = {}  # by track: the newest, and whose translation it is
+        self._drafts: dict[str, tuple[str, Draft]] = {}  # by track: the newest
         self._delays: dict[str, float] = {}
         self._state: object = None
 
@@ -157,7 +157,8 @@ class RoomCaptions(Shared[Reader]):
         recent = self._recent.setdefault(event.lang, {})
         key = (event.part, event.index)
         recent.pop(key, None)
-        if self._drafts.get(event.lang, ("", None))[1] == key:
+        _, drafted = self._drafts.get(event.lang, ("", None))
+        if drafted is not None and (drafted.part, drafted.index) == key:
             del self._drafts[event.lang]
         if isinstance(event, SentenceChanged):
             recent[key] = event
@@ -172,8 +173,10 @@ class RoomCaptions(Shared[Reader]):
                 self._partial = (text, event.lang)
                 self._pass_on("partial", text, event.lang)
         elif (event.part, event.index) not in self._recent.get(event.lang, {}):
+            _, before = self._drafts.get(event.lang, ("", None))
+            event = never_taken_back(before, event)
             text = messages.draft(event)
-            self._drafts[event.lang] = (text, (event.part, event.index))
+            self._drafts[event.lang] = (text, event)
             self._pass_on("draft", text, event.lang)
 
     def _pass_on(self, slot: str, text: str, track: str = "") -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
-from transcripts.events import Partial
+from transcripts.events import Draft, Partial
+
+Unfinished = TypeVar("Unfinished", Partial, Draft)
 
 
-def never_taken_back(shown: Partial | None, new: Partial) -> Partial:
+def never_taken_back(shown: Unfinished | None, new: Unfinished) -> Unfinished:
     """`new` as it may be shown behind `shown`: the same sentence's confirmed words stay until it has come.
 
     A process confirms words before it commits their sentence. Where it dies in between, the next one hears them again,
-    as tentative first, or otherwise; what it confirms then is what is stored.
+    as tentative first, or otherwise; what it confirms then is what is stored. So does a worker that translates them.
     """
     if shown is None or (shown.part, shown.index) != (new.part, new.index):
         return new

@@ -17,7 +17,7 @@ from asr.recognise.recogniser import Committed, Event, Hypothesis, Word
 from asr.recognise.scripted import WORD_MS, WORDS_PER_SENTENCE, scripted_word
 from gateways.captions import messages
 from gateways.captions.unfinished import never_taken_back
-from transcripts.events import Partial
+from transcripts.events import Draft, Partial
 
 STEP_MS = 2 * WORD_MS
 SILENCE_MS = 30_000
@@ -158,4 +158,15 @@ def test_a_process_that_begins_a_sentence_anew_shows_what_follows_what_was_confi
     grown = Partial("en", 1, 600, "one two three", 4, confirmed_chars=13)
     assert never_taken_back(shown, grown) is grown
     following = Partial("en", 1, 600, "Five", 5)
+    assert never_taken_back(shown, following) is following
+
+
+def test_another_worker_that_drafts_a_sentence_anew_takes_back_nothing():
+    shown = Draft("de", 1, 4, 500, 9, "eins zwei", confirmed_chars=9)
+    assert (
+        never_taken_back(shown, Draft("de", 1, 4, 500, 12, "ein zwei", confirmed_chars=8)).text == "eins zwei"
+    )
+    grown = Draft("de", 1, 4, 500, 14, "eins zwei drei", confirmed_chars=14)
+    assert never_taken_back(shown, grown) is grown
+    following = Draft("de", 1, 5, 900, 4, "vier", confirmed_chars=4)
     assert never_taken_back(shown, following) is following

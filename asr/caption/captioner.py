@@ -119,7 +119,7 @@ class Captioner:
             options.language,
             punctuation_split=options.punctuation_split,
             max_chars=options.max_sentence_chars,
-            pieces=PieceRule(options.piece_words, options.piece_words_most),
+            pieces=PieceRule(options.piece_words, options.piece_words_most, options.piece_most_ms),
             unfinished=unfinished,
         )
         self._assembler.begins &= not committed_text or (not unfinished and ends_sentence(committed_text))

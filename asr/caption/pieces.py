@@ -14,13 +14,14 @@ PAUSE_MS = 250  # between two words of one breath there is less
 
 @dataclass(frozen=True, slots=True)
 class PieceRule:
-    """A piece closes from `at_clause` words on at a clause or a pause, `at_most` words long at the longest pause.
+    """A piece closes from `at_clause` words on at a clause or a pause; `at_most` words or `most_ms` long at its longest pause.
 
     `at_most` 0: sentences are stored whole.
     """
 
     at_clause: int = 6
     at_most: int = 14
+    most_ms: int = 3500
 
     def count(self, words: Sequence[Word], language: str) -> int:
         """How many of these words, whose sentence has not ended, are a piece now; 0: none are.
@@ -35,10 +36,13 @@ class PieceRule:
         for at in places:
             if words[at - 1].text.endswith(CLAUSE) or _pause_ms(words, at) >= PAUSE_MS:
                 return at
-        if len(begins) < self.at_most:
+        if len(begins) >= self.at_most:
+            places = [at for at in places if at <= begins[self.at_most - 1]]
+        elif not begins or words[begins[-1] - 1].end_ms - words[0].start_ms < self.most_ms:
             return 0
-        fits = begins[self.at_most - 1]
-        return max((at for at in places if at <= fits), key=lambda at: (_pause_ms(words, at), at))
+        else:
+            places = places or begins[-1:]
+        return max(places, key=lambda at: (_pause_ms(words, at), at))
 
 
 WHOLE = PieceRule(at_most=0)

@@ -84,10 +84,8 @@ class SentenceAssembler:
         """Append committed words; return the sentences that they complete (`more`: further words follow at once)."""
         self._words.extend(words)
         done = self._complete() if self._punctuation_split and not more else []
-        while (
-            self._given_chars + self._text_length() > self._max_chars or len(self._words) > MAX_PENDING_WORDS
-        ):
-            done.append(self._pop_sentence(self._clause_cut(self._fits_chars())))
+        while self._is_too_long():
+            done.append(self._pop_sentence(0 if self._goes_on else self._clause_cut()))
         return done if more else [*done, *self._complete_pieces()]
 
     def finish(self) -> list[CompletedSentence]:
@@ -129,27 +127,28 @@ class SentenceAssembler:
     def _text_length(self) -> int:
         return sum(len(word.text) for word in self._words)
 
-    def _fits_chars(self) -> int:
-        """So much fits in the sentence; of one that goes on enough for a choice."""
-        return max(self._max_chars - self._given_chars, min(2 * _SHORTEST_CLAUSE_CHARS, self._max_chars))
+    def _is_too_long(self) -> bool:
+        """Then it ends with the pieces that were given out of it, or else at the best place in it."""
+        chars = self._given_chars + self._text_length()
+        return chars > self._max_chars or len(self._words) > MAX_PENDING_WORDS
 
-    def _clause_cut(self, fits_chars: int) -> int:
+    def _clause_cut(self) -> int:
         """Words up to the last clause mark that fits, else up to the widest gap in time."""
         length, best = 0, 0
         for index, word in enumerate(self._words[:-1]):
             length += len(word.text)
-            if length > fits_chars:
+            if length > self._max_chars:
                 break
             if length >= _SHORTEST_CLAUSE_CHARS and word.text.endswith(CLAUSE):
                 best = index + 1
-        return best or self._widest_gap(fits_chars)
+        return best or self._widest_gap()
 
-    def _widest_gap(self, fits_chars: int) -> int:
+    def _widest_gap(self) -> int:
         """Words before the widest gap in the second half of what fits."""
         fits, length = 0, 0
         for word in self._words:
             length += len(word.text)
-            if length > fits_chars or fits >= MAX_PENDING_WORDS:
+            if length > self._max_chars or fits >= MAX_PENDING_WORDS:
                 break
             fits += 1
         if fits < 2:

@@ -63,7 +63,8 @@ class EngineOptions:
     piece_words: int = (
         6  # a long sentence is stored in pieces: from so many words on at a clause or a pause …
     )
-    piece_words_most: int = 14  # … at the latest; 0: whole
+    piece_words_most: int = 14  # … at the latest (0: whole) …
+    piece_most_ms: int = 3500  # … or when it is so long: in some languages words are long
     shown_probability: float = 0.7  # words that are not final are shown up to the first less probable one
     stop_pause_ms: int = 1300  # a full stop at a pause counts when so much silence follows, or the next words
     # Left context of an utterance: the one before, its audio and its words

@@ -91,11 +91,7 @@ class TranscriptSink:
 
     def handle(self, events: Sequence[CaptionEvent], *, committed_ms: int, clock: SpokenClock) -> int:
         """Write, then publish. Raises LeaseLost."""
-        sentences = [event for event in events if isinstance(event, SentenceReady)]
-        self._waiting += [Spoken(self._key(number), one) for number, one in enumerate(sentences, self._taken)]
-        self._taken += len(sentences)
-        self._ends = any(isinstance(event, SentenceEnded) for event in events)
-        if sentences or self._ends or self._breaks or self._is_due(committed_ms):
+        if self._take(events) or self._breaks or self._is_due(committed_ms):
             self._commit(committed_ms, clock)
         for event in events:
             if isinstance(event, PartialText):
@@ -129,6 +125,20 @@ class TranscriptSink:
         committed_ms = Session.objects.values_list("committed_ms", flat=True).get(pk=self._lease.session_id)
         unfinished = joined((piece.text for piece in unfinished_sentence(self._part)), self._part.source_lang)
         return Resume(committed_ms, last_spoken(self._part), unfinished=unfinished)
+
+    def _take(self, events: Sequence[CaptionEvent]) -> bool:
+        """Whether there is something to write: sentences, or the end of the one before."""
+        told = [event for event in events if isinstance(event, SentenceReady | SentenceEnded)]
+        for event in told:
+            if isinstance(event, SentenceReady):
+                self._waiting.append(Spoken(self._key(self._taken), event))
+                self._taken += 1
+            elif self._waiting:
+                last = self._waiting[-1]
+                self._waiting[-1] = replace(last, sentence=replace(last.sentence, ends=True))
+            else:
+                self._ends = True
+        return bool(told)
 
     def _is_due(self, committed_ms: int) -> bool:
         """Whether something that waits may wait no longer: a person wrote, or has taken too long."""

@@ -256,6 +256,15 @@ class TestSink:
         sink.handle([then], committed_ms=3600, clock=SpokenClock())
         assert ends(host_lease)[0] == ("Eins", True)
 
+    def test_sentence_ends_with_the_piece_before_in_the_same_step(self):
+        host_lease = join("A")
+        told = [
+            SentenceReady(0, 900, "Eins", False, ends=False), SentenceEnded(),
+            SentenceReady(900, 1800, "zwei", False, ends=False),
+        ]  # fmt: skip
+        self.sink(host_lease).handle(told, committed_ms=1800, clock=SpokenClock())
+        assert ends(host_lease) == [("Eins", True), ("zwei", False)]
+
     def test_sentence_that_was_to_go_on_ends_with_its_part(self):
         host_lease = join("A")
         lease = served(host_lease)

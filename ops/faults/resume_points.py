@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from asr.audio.samples import SAMPLES_PER_MS
-from asr.caption.captioner import Captioner, CaptionEvent, SentenceReady
+from asr.caption.captioner import Captioner, CaptionEvent, SentenceEnded, SentenceReady
 from asr.recognise.counters import Counters
 from asr.recognise.options import EngineOptions
 from asr.recognise.recogniser import Recogniser
@@ -109,6 +109,9 @@ def uninterrupted(model: Whisper, talk: Talk) -> list[Boundary]:
             sentences = (*sentences, event.text)
             unfinished = "" if event.ends else f"{unfinished} {event.text}".strip()
             boundaries.append(Boundary(captioner.committed_ms, sentences, unfinished))
+        elif isinstance(event, SentenceEnded):
+            unfinished = ""
+            boundaries[-1] = replace(boundaries[-1], unfinished="")
     latest = {boundary.committed_ms: boundary for boundary in boundaries}
     return list(latest.values())
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from asr.audio.samples import SAMPLE_RATE_HZ, SAMPLES_PER_MS, Samples
-from asr.caption.captioner import Captioner, CaptionEvent, Notice, PartialText, SentenceReady
+from asr.caption.captioner import Captioner, CaptionEvent, Notice, PartialText, SentenceEnded, SentenceReady
 from asr.recognise.counters import Counters
 
 from .score import FinalPiece, RunFacts, Seen
@@ -106,6 +106,8 @@ class Watcher:
                 self._sentences.append(event.text)
                 self.pieces.append(FinalPiece(event.start_ms, event.end_ms, event.text, event.ends))
                 self._partial = PartialText(event.end_ms, "")
+            elif isinstance(event, SentenceEnded):
+                self.pieces[-1] = replace(self.pieces[-1], ends=True)
             elif isinstance(event, PartialText):
                 self._partial = event
             elif isinstance(event, Notice):

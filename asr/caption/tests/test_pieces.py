@@ -1,5 +1,6 @@
 """Long sentences are stored in pieces of confirmed words, and each of them ends."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -51,6 +52,14 @@ def test_where_no_clause_is_the_longest_pause_closes_it():
     words = [Word(500 * at, 500 * at + 400, f" w{at}", 1.0) for at in range(7)]
     words[4] = Word(2100, 2400, " w4", 1.0)
     assert RULE.count(words, "en") == 4
+
+
+def test_a_piece_closes_when_it_is_long_however_few_words_it_has():
+    words = [Word(900 * at, 900 * at + 850, f" w{at}", 1.0) for at in range(6)]
+    rule = PieceRule(at_clause=3, at_most=9, most_ms=3500)
+    assert [rule.count(words[:length], "en") for length in range(1, 7)] == [0, 0, 0, 0, 4, 5]
+    few = [Word(2000 * at, 2000 * at + 1990, f" w{at}", 1.0) for at in range(3)]
+    assert rule.count(few, "en") == 2
 
 
 def test_nothing_is_cut_within_a_word_and_no_mark_is_left_for_the_next_piece():
@@ -189,6 +198,15 @@ def test_a_sentence_of_which_a_successor_hears_nothing_more_ends_by_itself():
     assert said(heard(silent, 6000)) == ["ended"]
     assert silent.committed_ms > 4000
     assert said(heard(live, 5000, from_ms=live.heard_ms)) == [("and we", True, True)]
+
+
+def test_a_sentence_that_grows_too_long_ends_with_the_pieces_that_were_given_out_of_it():
+    options = replace(OPTIONS, max_sentence_chars=40)
+    live = Captioner(lambda at_ms: Dictated(TALK.split(" "), at_ms), options)
+    assert said(heard(live, 7000)) == [
+        ("We print,", False, False), ("and we print,", True, False), "ended", ("because letters are made", False, False),
+        ("of lead.", True, True),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("how", [lambda live: live.flush(), lambda live: live.break_off()])

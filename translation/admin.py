@@ -13,9 +13,11 @@ from django.utils import timezone
 
 from rooms.admin_export import Exported
 from rooms.admin_filters import RoomFilter
+from rooms.selectors import spoken_lang
 from translation import chain, circuit, quota, selectors, services
 from translation.demand import begin
 from translation.models import Demand, EngineState, Job, PairState, PinnedLanguage, RoomTranslation
+from translation.offers import langs_in
 from translation.room_settings import try_again
 from translation.store import retry_failing
 
@@ -148,9 +150,13 @@ class PinnedLanguageAdmin(admin.ModelAdmin[PinnedLanguage]):
     autocomplete_fields = ("room",)
 
     def save_model(self, request: HttpRequest, obj: PinnedLanguage, form: Any, change: bool) -> None:
-        """Begin at once."""
+        """Begin at once; say where nothing will come of it."""
         super().save_model(request, obj, form, change)
         begin(obj.room_id, obj.lang)
+        spoken = spoken_lang(obj.room)
+        if obj.lang not in langs_in(obj.room_id, spoken):
+            words = f"No engine of this room translates {spoken} into {obj.lang} at present."
+            self.message_user(request, words, messages.WARNING)
 
 
 @admin.register(Demand)

@@ -11,10 +11,14 @@ from translation.engines.hints import Formality
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`terms`: its glossary. `talk`: its title. `formality`: how the audience is addressed; "": as the settings say."""
+    """`terms`: its glossary. `talk`: its title. `before`: what was said just before the sentences to be translated.
+
+    `formality`: how the audience is addressed; "": as the settings say.
+    """
 
     terms: tuple[Term, ...] = ()
     talk: str = ""
+    before: str = ""
     formality: Formality = ""
 
 

@@ -12,6 +12,7 @@ SHORTEST_WAIT_S = 0.001
 CALL_AIM_S = 1.0  # a call that takes longer keeps other languages waiting
 QUICK_S = 0.05  # calls under it cost less than the queries around them
 GROUP_MOST = 10
+BEFORE_CHARS = 400  # context of a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,18 @@ def choose(
     window = [*(item for item in spoken[:outside] if item.key in translated), *spoken[outside:]]
     absent = missing(window, translated, skip=skip)
     return absent if allowed is None else absent[: max(0, min(allowed, pace.per_cycle))]
+
+
+def said_before(spoken: Sequence[Spoken], item: Spoken) -> str:
+    """The end of what was said before a sentence, in its language: whole sentences."""
+    before = ""
+    for each in reversed(
+        [each for each in spoken if each.key < item.key and each.source_lang == item.source_lang]
+    ):
+        if len(each.text) + len(before) >= BEFORE_CHARS:
+            break
+        before = f"{each.text} {before}".strip()
+    return before
 
 
 def allowance(calls: Iterable[Call], *, now: float, pace: Pace) -> tuple[int, float]:

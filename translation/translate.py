@@ -91,7 +91,7 @@ def translate(
 
     def call(batch: Sequence[str]) -> list[str]:
         terms = {each.term: each.reads for text in batch for _, _, each in occurrences(text, wanted)}
-        hints = Hints(context.talk, tuple(terms.items()), context.formality)
+        hints = Hints(context.talk, context.before, tuple(terms.items()), context.formality)
         return with_terms(
             lambda plain: faithfully(lambda items: ask(engine, items, source, target, hints), plain),
             batch, wanted, between=between,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import Protocol
 
 from django.utils import timezone
 
-from translation import circuit, claims, quota, store
+from translation import circuit, claims, pacing, quota, store
 from translation.circuit import EngineChoice, Known, Unavailable
 from translation.claims import NO_ENGINE, Claim, ClaimLost
 from translation.pacing import Spoken
@@ -86,6 +87,7 @@ def translated(
             continue
         if choice.trial and len(batch) > 1:
             batch, result.retry_s = batch[:1], 0.0
+        batch.sort(key=lambda item: item.key)  # as they were said: an engine may read one behind the other
         texts = [item.text for item in batch]
         chars = sum(map(len, texts))
         if not quota.take(claim.room_id, chars, per_day=room.chars_per_day):
@@ -97,7 +99,7 @@ def translated(
             source,
             claim.lang,
             between=partial(claims.renew, claim),
-            context=room.context,
+            context=replace(room.context, before=pacing.said_before(plan.window.spoken, batch[0])),
         )
         if not outcome.answered:
             quota.give_back(claim.room_id, chars, per_day=room.chars_per_day)

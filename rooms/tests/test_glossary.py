@@ -2,6 +2,8 @@
 
 import pytest
 from django.core.exceptions import ValidationError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rooms import glossary
 from rooms.glossary import Term, parse
@@ -70,3 +72,11 @@ def test_glossary_is_bounded_in_lines_and_length():
 def test_terms_are_added_behind_those_that_are_there_and_none_twice():
     assert glossary.with_terms("a = de: b\n", ["c", " a", "c", "d  e", ""]) == "a = de: b\nc\nd e"
     assert glossary.with_terms("", ["c"]) == "c"
+
+
+@given(st.text(alphabet="ab=:,- \n\r\tptdeé\x00借", max_size=300))
+def test_every_text_is_terms_and_problems_and_a_term_s_line_is_read_as_that_term(text):
+    found = parse(text)
+    assert len(found.terms) + len(found.problems) <= len(text.split("\n"))
+    for term in found.terms:
+        assert parse(glossary.line_of(term)).terms == (term,)

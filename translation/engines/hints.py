@@ -13,9 +13,13 @@ Formality = Literal["", "formal", "informal"]
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """`talk`: its title. `terms`: (as spoken, as it must read). `formality`: how the audience is addressed; "": as the settings say."""
+    """`talk`: its title. `before`: what was said just before. `terms`: (as spoken, as it must read).
+
+    `formality`: how the audience is addressed; "": as the settings say.
+    """
 
     talk: str = ""
+    before: str = ""
     terms: tuple[tuple[str, str], ...] = ()
     formality: Formality = ""
 

@@ -59,7 +59,10 @@ def test_a_language_that_was_given_up_is_tried_again(admin):
 
 def test_a_language_is_pinned(admin):
     part = spoken_part()
-    admin.post("/admin/translation/pinnedlanguage/add/", {"room": part.room_id, "lang": "de"})
+    answer = admin.post(
+        "/admin/translation/pinnedlanguage/add/", {"room": part.room_id, "lang": "de"}, follow=True
+    )
+    assert "No engine of this room translates en into de at present." in answer.content.decode()
     assert list(PinnedLanguage.objects.values_list("room_id", "lang")) == [(part.room_id, "de")]
 
 

@@ -5,14 +5,19 @@ import json
 import pytest
 
 from rooms.glossary import parse
+from translation import due
 from translation.budget import DailyTokens
 from translation.chain import engines
+from translation.circuit import check
 from translation.context import Context
 from translation.engines.base import EngineError
 from translation.engines.chat import Chat, ChatModel, language
 from translation.engines.http import Address
+from translation.models import Job
+from translation.tests.make import demand, read, say, spoken_part
 from translation.tests.scripted_http import ScriptedHttpServer
 from translation.translate import TranslationCache, translate
+from translation.work import work_next
 
 MODEL = ChatModel("small", ("en", "de", "pt-BR", "zh"))
 
@@ -79,6 +84,28 @@ def test_terms_and_the_talk_s_title_are_data_beside_the_texts(server):
     assert "German" in asked[0]["content"]
     assert "Ignore" not in asked[0]["content"]
     assert told.texts == ["<The Kern.>"], "a model that did not obey is corrected like any other engine"
+
+
+@pytest.mark.django_db
+def test_room_s_sentences_come_as_they_were_said_behind_what_was_said_before(server, env):
+    env(
+        chat_url=f"{server.url}/v1", chat_model="small", chat_langs=["en", "de"], translation_engines=["chat"],
+        translation_cycle_s=0.001,
+    )  # fmt: skip
+    check(engines()[0])
+    part = spoken_part()
+    demand(part, "de")
+    for said in (("Said first here.",), ("Said second.", "Said third.")):
+        say(part, *said)
+        Job.objects.update(batch=4)
+        due.find()
+        assert work_next("test")
+    texts = [json.loads(asked["messages"][1]["content"]) for asked in server.requests]
+    assert texts == [
+        {"texts": ["Said first here."], "talk": "HALL1"},
+        {"texts": ["Said second.", "Said third."], "talk": "HALL1", "before": "Said first here."},
+    ]
+    assert read(part, "de") == {0: "<Said first here.>", 1: "<Said second.>", 2: "<Said third.>"}
 
 
 def test_server_that_knows_no_response_format_is_asked_without_from_then_on(server):

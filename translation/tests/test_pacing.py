@@ -17,6 +17,7 @@ from translation.pacing import (
     missing,
     next_batch,
     pick,
+    said_before,
 )
 
 PACES = st.builds(
@@ -206,3 +207,11 @@ def test_several_are_picked_in_the_order_in_which_they_would_be_one_by_one(langs
 @given(st.integers(0, 10_000), st.floats(0, 1), st.floats(0.5, 60))
 def test_the_pause_after_failures_grows_to_its_bound_and_never_vanishes(failures, chance, most_s):
     assert 0.1 < backoff_s(failures, most_s=most_s, chance=chance) <= most_s
+
+
+def test_what_was_said_before_is_whole_sentences_of_the_same_language_and_bounded():
+    talk = [Spoken((1, n), 1, f"Sentence {n}.", "de" if n == 3 else "en") for n in range(6)]
+    assert said_before(talk, talk[0]) == ""
+    assert said_before(talk, talk[5]) == "Sentence 0. Sentence 1. Sentence 2. Sentence 4."
+    long = [Spoken((1, n), 1, "x" * 150, "en") for n in range(6)]
+    assert said_before(long, long[5]) == f"{'x' * 150} {'x' * 150}"

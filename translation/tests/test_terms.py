@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rooms.glossary import parse
 from translation.context import Context
@@ -159,3 +161,30 @@ def test_another_glossary_is_another_translation_and_a_line_for_other_words_is_n
     assert with_glossary("other") == ["O kernel está pronto."]
     assert with_glossary("kernel = pt: núcleo\nother") == ["O núcleo está pronto."]
     assert len(model.calls) == calls
+
+
+LINE = st.lists(
+    st.sampled_from(["a", "kernel", "XQA", "pt: ", "=", " ", ",", "C++", "é", "借用"]), max_size=8
+).map("".join)
+
+
+@given(
+    st.lists(LINE, max_size=5).map("\n".join),
+    LINE,
+    st.sampled_from(["same", "marked", "shuffled", "emptied"]),
+)
+def test_whatever_the_glossary_and_the_engine_a_translation_has_its_terms_or_is_the_engine_s_own(
+    lines, text, how
+):
+    def translate_them(texts: Sequence[str]) -> list[str]:
+        changed = {
+            "same": str, "marked": "[pt] {}".format, "shuffled": lambda each: each[::-1], "emptied": lambda each: "",
+        }[how]  # fmt: skip
+        return [changed(each) for each in texts]
+
+    wanted = wanted_in(parse(lines).terms, "pt")
+    [translated] = with_terms(translate_them, [text], wanted)
+    assert not any("\ue000" <= char <= "\uf8ff" for char in translated)
+    there = [each.reads for _, _, each in occurrences(text, wanted)]
+    has_all = all(reads.casefold() in translated.casefold() for reads in there)
+    assert has_all or translated == translate_them([text])[0]

@@ -29,6 +29,14 @@ def _haste(item: pytest.Item) -> int:
     return 0 if "model" in marks else 1 if "stack" in marks else 2
 
 
+@pytest.fixture(autouse=True)
+def _no_room_is_known_not_to_be_there() -> None:
+    """What a test asked for in vain the next one may make (rooms/known_rooms.py)."""
+    from rooms import known_rooms
+
+    known_rooms.forget()
+
+
 @pytest.fixture
 def admin_user(db: None) -> User:
     """pytest-django's would be the person of ADMIN_PASSWORD, who may not enter the admin's pages."""

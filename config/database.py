@@ -32,7 +32,7 @@ def connection_settings(env: Env, url: str) -> dict[str, Any]:
 
 def serve_web(database: dict[str, Any], env: Env, *, name: str = "souffleur web") -> None:
     """Make this process one that serves many short requests. Call before the first connection."""
-    _cut_off_statements(database["OPTIONS"], name, env)
+    _cut_off_statements(database["OPTIONS"], name, env, lock_timeout_s=env.database_lock_timeout_s)
     database["CONN_MAX_AGE"] = 0  # back into the pool after each request
     database["OPTIONS"]["pool"] = {
         "min_size": 1,
@@ -47,12 +47,16 @@ def serve_worker(database: dict[str, Any], env: Env) -> None:
     _cut_off_statements(database["OPTIONS"], "souffleur worker", env)
 
 
-def _cut_off_statements(options: dict[str, Any], name: str, env: Env) -> None:
-    """Nothing may hold a lock for ever: neither a statement that runs nor a transaction that does nothing."""
+def _cut_off_statements(options: dict[str, Any], name: str, env: Env, *, lock_timeout_s: float = 0) -> None:
+    """Nothing may hold a lock for ever: neither a statement that runs nor a transaction that does nothing.
+
+    `lock_timeout_s`: nor does a person wait so long for one; workers do.
+    """
     options["application_name"] = name
     limits = {
         "statement_timeout": env.database_statement_timeout_s,
         "idle_in_transaction_session_timeout": env.database_idle_transaction_s,
+        "lock_timeout": lock_timeout_s,
     }
     given = [options["options"]] if options.get("options") else []
     cut_off = [*given, *(f"-c {key}={int(1000 * value)}" for key, value in limits.items() if value)]

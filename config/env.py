@@ -24,6 +24,8 @@ DEFAULT_CHAT_LANGS = "ar cs de en es fr it ja ko nl pl pt ru sv tr uk zh"
 DEFAULT_SOURCE_LANGS = "de en es fr it nl pt pl uk"
 
 ENV_FILE = BASE_DIR / ".env"
+SECRET_KEY_CHARS, SECRET_KEY_KINDS = 50, 5  # as Django's own check wants it
+PASSWORD_CHARS, METRICS_TOKEN_CHARS = 8, 16
 LOGIN_NAME_LENGTH = 64  # of SeededLogin.name
 
 Words = Annotated[list[str], NoDecode]
@@ -66,10 +68,15 @@ class PlacesEnv(Section):
     var_dir: Path = Field(BASE_DIR / "var", description="Data of the embedded servers, models, logs.")
     database_url: str = Field("", description="postgres://…; empty: the embedded PostgreSQL.")
     database_pool_size: int = Field(
-        20, ge=2, description="Connections to PostgreSQL that a web process opens at most."
+        30, ge=2, description="Connections to PostgreSQL that a web process opens at most."
     )
     database_statement_timeout_s: float = Field(
         30, ge=0, description="A statement of a server may take this long; 0: no limit. Commands have none."
+    )
+    database_lock_timeout_s: float = Field(
+        8,
+        ge=0,
+        description="A web process waits this long for a row that another transaction has locked, longer than DATABASE_IDLE_TRANSACTION_S; 0: no limit. Workers have none.",
     )
     database_idle_transaction_s: float = Field(
         5,
@@ -96,6 +103,11 @@ class SpeakersEnv(Section):
     login_failures_per_minute: int = Field(
         60, ge=1, description="Failed logins an address may make a minute; a hall is one address."
     )
+    votes_per_minute: int = Field(
+        120,
+        ge=1,
+        description="Votes for captions an address may cast a minute; a hall is one address.",
+    )
 
 
 class RoomsEnv(Section):
@@ -116,6 +128,11 @@ class RoomsEnv(Section):
         description="Visitors of the first page share what was read for it this long; 0: never.",
     )
     grace_s: float = Field(300, gt=0, description="A room waits this long for its host to come back.")
+    host_return_s: float = Field(
+        30,
+        ge=0,
+        description="Of that time the room is for this long its own host's alone: by its key or its personal login, or an admin. Then anybody who may host goes on, in a part of their own.",
+    )
     newest_sentences: int = Field(20, ge=1, le=200, description="Sentences in a conference chunk.")
     retention_days: int = Field(0, ge=0, description="Stored transcripts are deleted after this; 0: never.")
 
@@ -334,7 +351,12 @@ class EchoEnv(Section):
 
 
 class LogsEnv(Section):
-    """Logs."""
+    """Logs and metrics."""
+
+    metrics_token: str = Field(
+        "",
+        description="Bearer token for /metrics, at least 16 characters; without it only this machine itself may read them, and through no proxy.",
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="Least level of our own lines; libraries speak from WARNING on."
@@ -435,7 +457,23 @@ class Env(
             ]
             if missing:
                 raise ValueError("set " + ", ".join(missing) + " (secrets have no defaults outside DEBUG)")
+            self._refuse_weak_secrets()
         return self
+
+    def _refuse_weak_secrets(self) -> None:
+        """What can be guessed keeps nobody out. Raises ValueError, which names no value."""
+        if len(self.secret_key) < SECRET_KEY_CHARS or len(set(self.secret_key)) < SECRET_KEY_KINDS:
+            raise ValueError(
+                f"SECRET_KEY: at least {SECRET_KEY_CHARS} random characters, for instance those of "
+                "python3 -c 'import secrets; print(secrets.token_hex(32))'"
+            )
+        passwords = {"ADMIN_PASSWORD": [self.admin_password], "HOST_PASSWORD": [self.host_password]}
+        passwords["HOST_PASSWORDS"] = list(self.host_passwords.values())
+        for name, values in passwords.items():
+            if any(0 < len(value) < PASSWORD_CHARS for value in values):
+                raise ValueError(f"{name}: a password has at least {PASSWORD_CHARS} characters")
+        if 0 < len(self.metrics_token) < METRICS_TOKEN_CHARS:
+            raise ValueError(f"METRICS_TOKEN: at least {METRICS_TOKEN_CHARS} characters")
 
     @model_validator(mode="after")
     def _meetings_are_guarded(self) -> Self:

@@ -13,10 +13,19 @@ class RoomsConfig(AppConfig):
 
     def ready(self) -> None:
         """Every start of a stack migrates first, so what changed in the settings is followed from then on."""
+        from django.contrib import admin
         from django.contrib.auth import get_user_model
-        from django.db.models.signals import post_migrate, pre_delete
+        from django.db.models.signals import post_delete, post_migrate, post_save, pre_delete
+
+        from rooms import known_rooms
+        from rooms.models import Room
 
         post_migrate.connect(_seed, sender=self, dispatch_uid="rooms.seed")
+        from rooms.admin_login import AdminLoginForm
+
+        admin.site.login_form = AdminLoginForm
+        for changed in (post_save, post_delete):
+            changed.connect(known_rooms.forget, sender=Room, dispatch_uid="rooms.known_rooms")
         pre_delete.connect(_erase, sender=get_user_model(), dispatch_uid="rooms.erase_person")
 
 

@@ -104,7 +104,7 @@ def power_of(user: User) -> Power | None:
 
 def is_personal(user_id: int | None) -> bool:
     """Whether a login is one person's: not the password that all hosts share, nor the admins'."""
-    return user_id is not None and SeededLogin.objects.filter(user=user_id, shared=False).exists()
+    return user_id is not None and not SeededLogin.objects.filter(user=user_id, shared=True).exists()
 
 
 def personal_users(user_ids: Iterable[int]) -> set[int]:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.utils import timezone
 
+from rooms import known_rooms
 from rooms.errors import NotFound
 from rooms.models import ROOM_CODE, SLUG, Hall, Room, passes
 
@@ -27,10 +28,19 @@ class ComingTalk:
 
 def room_by_code(code: str) -> Room:
     """The room, listed or not. Raises NotFound."""
-    rooms = Room.objects.select_related("event")
-    room = rooms.filter(code=code).first() if passes(ROOM_CODE, code) else None
+    room = find_room(Room.objects.select_related("event"), code)
     if room is None:
         raise NotFound("room_not_found", room=code)
+    return room
+
+
+def find_room(rooms: QuerySet[Room], code: str) -> Room | None:
+    """The one of these with that code. One query, and none for a code that no room had a moment ago."""
+    if not passes(ROOM_CODE, code) or known_rooms.is_unknown(code):
+        return None
+    room = rooms.filter(code=code).first()
+    if room is None:
+        known_rooms.note_unknown()
     return room
 
 

@@ -5,7 +5,6 @@ key does (DIGEST, written by the page that signs in).
 """
 
 import hashlib
-from dataclasses import replace
 from importlib import import_module
 
 from django.conf import settings
@@ -25,7 +24,7 @@ LONGEST_KEY = 64
 
 
 def identify_session(session_key: str) -> Identity:
-    """The caller behind a session's cookie; its `key` is as good as a login key's for taking over one's own room.
+    """The caller behind a session's cookie.
 
     Raises Unauthenticated, and DomainError "not_ready" where nobody can tell now.
     """
@@ -39,15 +38,19 @@ def identify_session(session_key: str) -> Identity:
         raise DomainError("not_ready", retry=True) from None
     if identity is None:
         raise Unauthenticated("not_signed_in")
-    return replace(identity, key=hashlib.sha256(f"session:{session_key}".encode()).hexdigest())
+    return identity
 
 
 def identity_of_session(user: AbstractBaseUser | AnonymousUser, session: SessionBase) -> Identity | None:
-    """Who has this session of this user's; None: nobody who may more than everybody."""
+    """Who has this session of this user's; None: nobody who may more than everybody.
+
+    Its `key` is as good as a login key's for taking over one's own room.
+    """
     if not isinstance(user, User):
         return None
     digest = session.get(DIGEST, "")
     if digest and not people.is_configured(digest):
         return None
     power = people.power_of(user)
-    return Identity(power, user.pk) if power else None
+    key = hashlib.sha256(f"session:{session.session_key}".encode()).hexdigest() if session.session_key else ""
+    return Identity(power, user.pk, key) if power else None

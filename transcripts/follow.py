@@ -15,11 +15,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from rooms.cancellation import is_cancelled
+from rooms.database_threads import reads, room_writes
 from rooms.models import Room
 from transcripts.events import (
     Durable,
@@ -70,7 +70,7 @@ class Follower(Shared[Renderer]):
         events = await read_changes(
             self._room_id, {lang: min(after[lang], upto[lang]) for lang in after}, upto
         )
-        now = await database_sync_to_async(room_now)(self._room_id)
+        now = await reads(room_now)(self._room_id)
         return Replay(events, upto, whole=not lacks_removals(after, now))
 
     async def compare(self) -> None:
@@ -130,13 +130,13 @@ class Follower(Shared[Renderer]):
 
     async def _read(self) -> RoomNow:
         """The room as it is, all of its tracks subscribed before."""
-        room: RoomNow = await database_sync_to_async(room_now)(self._room_id)
+        room: RoomNow = await reads(room_now)(self._room_id)
         new_langs = set(room.versions) - self._langs
         for lang in new_langs:
             await hub().subscribe(track_group(self._room_id, lang), self._on_event)
             self._langs.add(lang)
         if new_langs:
-            room = await database_sync_to_async(room_now)(self._room_id)
+            room = await reads(room_now)(self._room_id)
         return room
 
     def _on_event(self, event: Event) -> None:
@@ -178,7 +178,7 @@ class Follower(Shared[Renderer]):
             due, self._due_at = self._due_at, None
             try:
                 if due is not None and due <= time.monotonic():
-                    await database_sync_to_async(viewers_due.send)(Room, room_id=self._room_id)
+                    await room_writes.of(self._room_id)(viewers_due.send)(Room, room_id=self._room_id)
                 await self.compare()
             except DatabaseError:
                 logger.warning("PostgreSQL is away, captions go on", extra={"room": self._room_id})

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from channels.db import database_sync_to_async
-
+from rooms.database_threads import reads
 from transcripts.events import EngineReady, Event, RoomClosed, SentenceChanged
 from transcripts.models import RoomState
 from transcripts.selectors import RoomNow, newest_sentences
@@ -77,7 +76,7 @@ class Renderers:
         for each in new:
             each.waiting = []  # what came before `now` is in it
         for each in new:
-            sentences = await database_sync_to_async(newest_sentences)(
+            sentences = await reads(newest_sentences)(
                 self._room_id, broadcast=now.state.broadcast, newest=each.renderer.newest, upto=now.versions
             )
             try:

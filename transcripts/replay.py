@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from channels.db import database_sync_to_async
-
+from rooms.database_threads import reads
 from transcripts.events import Durable
 from transcripts.selectors import REPLAY_MOST, RoomNow, changes_between
 
@@ -28,7 +27,7 @@ async def read_changes(room_id: int, after: Mapping[str, int], upto: Mapping[str
     reached = {lang: after.get(lang, 0) for lang, version in upto.items() if version > after.get(lang, 0)}
     events: list[Durable] = []
     while reached:
-        found = await database_sync_to_async(changes_between)(room_id, reached, upto)
+        found = await reads(changes_between)(room_id, reached, upto)
         events += found
         if len(found) < REPLAY_MOST:
             break

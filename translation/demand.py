@@ -13,10 +13,10 @@ from datetime import timedelta
 from types import MappingProxyType
 from weakref import WeakKeyDictionary
 
-from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
+from rooms.database_threads import reads
 from translation.models import Demand, Job, PinnedLanguage
 from translation.wake import wake_up
 
@@ -98,7 +98,7 @@ class Readers:
                 return
             del self._counts[key], self._drafts[key]
             try:
-                await database_sync_to_async(drop)(self._holder, room_id, lang)
+                await reads(drop)(self._holder, room_id, lang)
             except DatabaseError:
                 logger.warning("demand not ended, it will expire", extra={"room": room_id, "lang": lang})
 
@@ -110,7 +110,7 @@ class Readers:
 
     async def _write(self, readers: dict[Demanded, int]) -> None:
         try:
-            await database_sync_to_async(lease)(self._holder, readers, dict(self._drafts))
+            await reads(lease)(self._holder, readers, dict(self._drafts))
         except DatabaseError:
             logger.warning("demand not written, will try again", extra={"languages": len(readers)})
 

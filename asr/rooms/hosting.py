@@ -12,13 +12,12 @@ from asr.models import Session
 from asr.rooms.ending import lock_open_session
 from asr.rooms.models import Pen, RoomSession
 from asr.rooms.selectors import newest_session, open_session, room_end
-from asr.rooms.services import host_is_connected
+from asr.rooms.services import host_is_connected, is_own_room
 from asr.selectors import max_active_rooms
 from asr.sessions import begin_closing, slots_taken
 from rooms.access import Identity
 from rooms.errors import Conflict, Forbidden
 from rooms.models import Room
-from rooms.people import is_personal
 
 Blocker = Literal["", "do_not_record", "not_published", "elsewhere", "no_slot"]
 Notice = Literal["", "early", "late"]
@@ -76,12 +75,12 @@ def outlook(
 def end_as_host(room: Room, identity: Identity) -> None:
     """Close the room that one hosts, or has hosted last: last sentences are delivered, then everybody is sent away.
 
-    Raises Conflict (`not_active`), Forbidden (`not_host`).
+    Nobody else who knows the password that hosts share. Raises Conflict (`not_active`), Forbidden (`not_host`).
     """
     opened = lock_open_session(room.pk)
     if opened is None:
         raise Conflict("not_active")
-    if not identity.is_admin and (identity.user_id is None or opened.part.owner_id != identity.user_id):
+    if not identity.is_admin and not is_own_room(identity.key, identity.user_id, opened):
         raise Forbidden("not_host", room=room.code)
     begin_closing(opened.session, by="host")
 
@@ -102,10 +101,9 @@ def _blocker_of_closed(room: Room) -> Blocker:
 def _host(opened: RoomSession, identity: Identity, connection_id: str) -> HostIs:
     if opened.session.kind == Session.Kind.TYPED or not host_is_connected(opened):
         return "away"
-    if connection_id and opened.host_connection_id == connection_id:
-        return "you"
-    own = identity.user_id is not None and opened.part.owner_id == identity.user_id
-    return "you_elsewhere" if own and is_personal(identity.user_id) else "other"
+    if not is_own_room(identity.key, identity.user_id, opened):
+        return "other"  # whatever id it names: those are public
+    return "you" if connection_id and opened.host_connection_id == connection_id else "you_elsewhere"
 
 
 def _notice(room: Room, now: datetime) -> Notice:

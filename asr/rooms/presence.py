@@ -16,7 +16,7 @@ from asr.rooms.state import publish_state
 from asr.sessions import begin_closing
 from rooms.errors import Conflict
 
-HostLeaseState = Literal["held", "taken_over", "lost", "over"]
+HostLeaseState = Literal["held", "taken_over", "lost", "over", "signed_out"]
 LogState = Literal["own", "shared", "over"]
 
 
@@ -25,7 +25,7 @@ class Presence:
     """How a host's socket stands. `session_id`: the room's open session.
 
     held: it is the host; taken_over: another socket with the same key is; lost: somebody else is; over: nobody,
-    the room is closing or closed.
+    the room is closing or closed; signed_out: its login was revoked or is over (who asks finds that out).
     """
 
     state: HostLeaseState

@@ -1,5 +1,6 @@
 """Opening, joining, leaving and restarting rooms: the host's side of a session (its end: ending.py)."""
 
+import math
 import uuid
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,8 +20,9 @@ from asr.sessions import begin_closing, create_session, lock_capacity
 from rooms.consent import Answers, record_consent
 from rooms.errors import Conflict, Forbidden, NoCapacity, NotFound
 from rooms.locks import locked
-from rooms.models import ROOM_CODE, Room, passes
+from rooms.models import Room
 from rooms.people import is_personal
+from rooms.selectors import find_room
 from rooms.wordings import CLIENT, newest_wording
 from transcripts.events import HostReplaced, SessionReplaced
 from transcripts.models import Part
@@ -42,6 +44,7 @@ class HostRequest:
     terms: PartTerms
     connection_id: str = ""
     key: str = ""
+    is_admin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,8 @@ class HostLease:
 def join_as_host(request: HostRequest) -> HostLease:
     """Open the room, rejoin it, or take over from one's own older socket.
 
-    Raises NotFound, Forbidden (do not record), NoCapacity, Conflict (`multiple_hosts`); a refusal changes
-    nothing. Locks in this order: room, session, the room's end, capacity (ARCHITECTURE.md, "Locks").
+    Raises NotFound, Forbidden (do not record), NoCapacity, Conflict (`multiple_hosts`, `host_may_return`); a refusal
+    changes nothing. Locks in this order: room, session, the room's end, capacity (ARCHITECTURE.md, "Locks").
     """
     request = replace(request, terms=_allowed(request.terms))
     room = recordable_room(request.room_code, lock=True)
@@ -81,9 +84,8 @@ def join_as_host(request: HostRequest) -> HostLease:
         opened = _listen(opened, request)
     elif host_is_connected(opened) and not _takes_over(request, opened):
         raise Conflict("multiple_hosts")
-    elif _terms(opened.part) != (terms := _terms_of_rejoin(request, opened)):
-        # Another language, preference or login: a part of its own.
-        opened = _replace(opened, terms=_with_consent(room, terms))
+    else:
+        opened = _rejoin(opened, request)
     _grant_host_lease(opened, request, before)
     if before is None:
         note("room opened", opened)
@@ -171,8 +173,8 @@ def recordable_room(code: str, *, lock: bool = False) -> Room:
 
     Raises NotFound (`room_not_found`) and Forbidden (`do_not_record`).
     """
-    rows = Room.objects.filter(code=code)
-    room = (locked(rows) if lock else rows).first() if passes(ROOM_CODE, code) else None
+    rows = Room.objects.all()
+    room = find_room(locked(rows) if lock else rows, code)
     if room is None or not (room.published or open_session(room.pk)):
         raise NotFound("room_not_found", room=code)
     if room.do_not_record:
@@ -200,6 +202,27 @@ def _listen(opened: RoomSession, request: HostRequest) -> RoomSession:
     if not capacity.left:
         raise NoCapacity("capacity", room=opened.room.code, slots=capacity.slots)
     return _replace(opened, terms=_with_consent(opened.room, request.terms), kind=Session.Kind.ROOM)
+
+
+def _rejoin(opened: RoomSession, request: HostRequest) -> RoomSession:
+    """Go on in the part, or in one of its own: nobody speaks in a part whose terms are another's.
+
+    Raises Conflict (`host_may_return`): a host that has just gone has the room to itself for a while.
+    """
+    terms = _terms_of_rejoin(request, opened)
+    is_same = is_own_room(request.key, request.terms.owner_id, opened)
+    if not is_same and not request.is_admin:
+        left_s = settings.ENV.host_return_s - _gone_s(opened)
+        if left_s > 0:
+            raise Conflict("host_may_return", room=opened.room.code, seconds=math.ceil(left_s))
+    elif _terms(opened.part) == (terms if is_same else replace(terms, owner_id=opened.part.owner_id)):
+        if not is_same:
+            _with_consent(
+                opened.room, terms
+            )  # the part stays what it is; an admin's own is on record beside it
+        return opened
+    # Another language, preference or host.
+    return _replace(opened, terms=_with_consent(opened.room, terms))
 
 
 def _replace(opened: RoomSession, *, terms: PartTerms | None = None, kind: str = "") -> RoomSession:
@@ -259,6 +282,21 @@ def is_same_host(key: str, owner_id: int | None, opened: RoomSession) -> bool:
     if not key:
         return False
     return opened.host_key == key or (opened.part.owner_id == owner_id and is_personal(owner_id))
+
+
+def is_own_room(key: str, owner_id: int | None, opened: RoomSession) -> bool:
+    """The same where its host may have gone: a personal login counts also where its password itself is shown."""
+    personal = opened.part.owner_id == owner_id and is_personal(owner_id)
+    return personal or is_same_host(key, owner_id, opened)
+
+
+def _gone_s(opened: RoomSession) -> float:
+    """For how long its host has been gone."""
+    now = timezone.now()
+    if opened.grace_until is not None:
+        return settings.ENV.grace_s - (opened.grace_until - now).total_seconds()
+    since = opened.host_seen_at or opened.session.created_at
+    return (now - since).total_seconds()
 
 
 def _takes_over(request: HostRequest, opened: RoomSession) -> bool:

@@ -30,13 +30,20 @@ def slots(count: int) -> None:
     )
 
 
-def join(room: Room | str, *, terms: PartTerms = TERMS, connection_id: str = "", key: str = KEY) -> HostLease:
+def join(
+    room: Room | str,
+    *,
+    terms: PartTerms = TERMS,
+    connection_id: str = "",
+    key: str = KEY,
+    is_admin: bool = False,
+) -> HostLease:
     """A host takes its lease; a code that is no room yet becomes one."""
     if isinstance(room, str):
         room = Room.objects.filter(code=room).first() or make_room(room)
     if not Worker.objects.exists():
         slots(9)
-    return join_as_host(HostRequest(room.code, terms, connection_id, key))
+    return join_as_host(HostRequest(room.code, terms, connection_id, key, is_admin))
 
 
 def served(host_lease: HostLease, *, pid: int = 4711) -> Lease:

@@ -74,3 +74,4 @@ def test_a_web_process_gives_its_connection_back_after_each_request():
     serve_web(database, settings.ENV)
     assert (database["CONN_MAX_AGE"], database["CONN_HEALTH_CHECKS"]) == (0, True)
     assert database["OPTIONS"]["pool"]["max_size"] == settings.ENV.database_pool_size
+    assert "-c lock_timeout=8000" in database["OPTIONS"]["options"]

@@ -10,8 +10,9 @@ import pytest
 from config.env import BASE_DIR, EnvError, read_env
 from rooms.encryption import key_as_text, new_key
 
+GOOD_KEY = "s0me-key-" * 6
 GOOD = {
-    "debug": False, "secret_key": "s" * 50, "host_password": "host-secret", "admin_password": "admin-secret",
+    "debug": False, "secret_key": GOOD_KEY, "host_password": "host-secret", "admin_password": "admin-secret",
     "host_passwords": {},
 }  # fmt: skip
 
@@ -44,6 +45,12 @@ def test_logins_are_the_names_that_own_what_they_hosted():
         ({"host_passwords": {"ada": ""}}, "no password may be empty"),
         ({"host_passwords": {"": "ada-secret"}}, "1 to 64 characters"),
         ({"host_passwords": {"x" * 65: "ada-secret"}}, "1 to 64 characters"),
+        ({"secret_key": "a"}, "SECRET_KEY: at least 50"),
+        ({"secret_key": "x" * 60}, "SECRET_KEY: at least 50"),
+        ({"admin_password": "secret"}, "ADMIN_PASSWORD: a password has at least 8"),
+        ({"host_password": "host"}, "HOST_PASSWORD: a password has at least 8"),
+        ({"host_passwords": {"ada": "hers"}}, "HOST_PASSWORDS: a password has at least 8"),
+        ({"metrics_token": "short"}, "METRICS_TOKEN: at least 16"),
         ({"default_source_lang": "tlh"}, "DEFAULT_SOURCE_LANG"),
         ({"event_time_zone": "Mars/Olympus"}, "EVENT_TIME_ZONE"),
         ({"log_level": "chatty"}, "LOG_LEVEL"),
@@ -59,6 +66,10 @@ def test_logins_are_the_names_that_own_what_they_hosted():
 )
 def test_wrong_environment_is_refused_by_name(changes, named):
     assert named in refused(**changes)
+
+
+def test_development_may_use_secrets_that_anybody_guesses():
+    assert read_env(debug=True, secret_key="a", host_password="a", admin_password="b").host_password == "a"
 
 
 def test_meetings_without_tokens_are_for_development_unless_it_is_said_twice():
@@ -100,5 +111,5 @@ def test_the_lines_of_the_readme_make_a_file_that_is_accepted(tmp_path):
     (tmp_path / ".env").chmod(0o644)
     subprocess.run(["sh", "-euc", f"umask 022\n{lines}"], cwd=tmp_path, check=True)
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
-    env = read_env(debug=False, env_file=tmp_path / ".env", secret_key="s" * 50)
+    env = read_env(debug=False, env_file=tmp_path / ".env", secret_key=GOOD_KEY)
     assert not env.https_only

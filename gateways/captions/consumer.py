@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from channels.db import database_sync_to_async
-
 from gateways.captions import messages, request, wire
 from gateways.captions.reader import Reader
 from gateways.captions.reading import Reading
 from gateways.common.consumer import SocketConsumer
 from gateways.common.limits import TokenBucket
 from gateways.common.outbox import TRY_AGAIN_LATER, Close
+from rooms.database_threads import handshakes
 from rooms.errors import DomainError
 
 POLICY_VIOLATION = 1008
@@ -42,14 +41,14 @@ class CaptionsConsumer(SocketConsumer):
             self._joining = self._work(self._answer(self._reading, text_data))
 
     async def _join(self) -> None:
-        asked = await database_sync_to_async(_asked)(self.scope)
+        asked = await handshakes(_asked)(self.scope)
         self._reading = Reading(Reader(asked.lang, self._outbox, self._send_now, _frame), asked)
         await self._reading.begin()
 
     async def _answer(self, reading: Reading, text: str) -> None:
         match request.message(text):
             case wire.ChangeLanguage() as asked:
-                lang = await database_sync_to_async(request.language)(asked.lang)
+                lang = await handshakes(request.language)(asked.lang)
                 await reading.change_lang(lang, asked.after)
             case wire.Resume() as asked:
                 await reading.resume(asked.after)

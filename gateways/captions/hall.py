@@ -7,10 +7,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from channels.db import database_sync_to_async
-
 from gateways.captions.request import Place
 from rooms.cancellation import is_cancelled
+from rooms.database_threads import reads
 from rooms.models import Hall
 from rooms.selectors import ComingTalk, coming, next_in, room_on_now
 from transcripts.models import RoomState
@@ -42,7 +41,7 @@ class HallWatch(Shared[Listener]):
         self._task: asyncio.Task[None] | None = None
 
     async def _start(self) -> None:
-        self._now = await database_sync_to_async(hall_now)(self._slug)
+        self._now = await reads(hall_now)(self._slug)
         self._task = asyncio.create_task(self._ask_forever())
 
     async def _stop(self) -> None:
@@ -61,7 +60,7 @@ class HallWatch(Shared[Listener]):
         while not is_cancelled():
             await asyncio.sleep(CHECK_EVERY_S)
             try:
-                self._now = await database_sync_to_async(hall_now)(self._slug)
+                self._now = await reads(hall_now)(self._slug)
                 for listener in list(self._listeners):
                     listener(self._now)
             except Exception as error:  # a screen stays for days: whatever it is, ask again

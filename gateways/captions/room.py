@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.utils import timezone
 
 from gateways.captions import messages
 from gateways.captions.reader import Reader
 from gateways.captions.unfinished import never_taken_back
+from rooms.database_threads import reads
 from rooms.selectors import ComingTalk, title_of
 from transcripts.events import Delays, Draft, Durable, Event, Partial, SentenceChanged, SentenceRemoved
 from transcripts.follow import Follower, attach, detach
@@ -63,7 +63,7 @@ class RoomCaptions(Shared[Reader]):
             return
         async with _replays():
             replay = await self._followed().resume(missed)
-            broadcasts = await database_sync_to_async(readable_broadcasts)(self._room_id)
+            broadcasts = await reads(readable_broadcasts)(self._room_id)
         if not replay.whole:
             self._begin_reader(reader)
             return
@@ -80,7 +80,7 @@ class RoomCaptions(Shared[Reader]):
 
     async def history(self, reader: Reader, *, before: Key, count: int) -> None:
         """Give `reader` what was said before that place."""
-        there, found = await database_sync_to_async(sentences_before)(
+        there, found = await reads(sentences_before)(
             self._room_id, before=before, count=count, lang=reader.lang
         )
         for event in found:
@@ -88,7 +88,7 @@ class RoomCaptions(Shared[Reader]):
         await reader.send(messages.history_end(there))
 
     async def _start(self) -> None:
-        self._title = await database_sync_to_async(title_of)(self._room_id)
+        self._title = await reads(title_of)(self._room_id)
         self._follower = await attach(self._room_id, self)
 
     async def _stop(self) -> None:

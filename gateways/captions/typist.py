@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.utils import timezone
@@ -28,6 +27,7 @@ from gateways.common.limits import TokenBucket
 from gateways.common.origin import origin_allowed
 from gateways.common.outbox import Close
 from rooms.access import Identity
+from rooms.database_threads import handshakes, reads, room_writes
 from rooms.errors import BadInput, Conflict, DomainError, Unauthenticated
 from rooms.web_session import identify_session
 from transcripts.editing import SentencePlace
@@ -91,7 +91,7 @@ class TypistConsumer(SocketConsumer):
         if not origin_allowed(headers.get(b"origin", b"").decode("latin-1")):
             raise Unauthenticated("not_signed_in")
         await self._identify()
-        room = await database_sync_to_async(recordable_room)(self.scope["url_route"]["kwargs"]["room"])
+        room = await handshakes(recordable_room)(self.scope["url_route"]["kwargs"]["room"])
         self._room_id = room.pk
         await hub().subscribe(room_group(room.pk), self._on_event)
         self._tasks = [self._work(self._work_off()), self._work(self._watch())]
@@ -113,7 +113,7 @@ class TypistConsumer(SocketConsumer):
 
     async def _identify(self) -> None:
         key = self.scope.get("cookies", {}).get(settings.SESSION_COOKIE_NAME, "")
-        self._identity = await database_sync_to_async(identify_session)(key)
+        self._identity = await handshakes(identify_session)(key)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Heard):
@@ -143,8 +143,8 @@ class TypistConsumer(SocketConsumer):
                 await self._refuse(error)
 
     async def _show_holder(self) -> None:
-        holder = await database_sync_to_async(pen_holder)(self._room_id)
-        self._alone = await database_sync_to_async(renew_captioner)(self._room_id)
+        holder = await reads(pen_holder)(self._room_id)
+        self._alone = await room_writes.of(self._room_id)(renew_captioner)(self._room_id)
         if holder is None:
             self._outbox.show(typed.pen("nobody", alone=self._alone), slot="pen")
         elif self._lease is not None and holder == (self._lease.pen_id, self._lease.token):
@@ -189,20 +189,20 @@ class TypistConsumer(SocketConsumer):
                 await self._with_pen(lambda lease: pen.renew_pen(lease, keeps=True))
             case Release():
                 if self._lease is not None:
-                    await database_sync_to_async(pen.release_pen)(self._lease)
+                    await room_writes.of(self._room_id)(pen.release_pen)(self._lease)
                     self._lease = None
             case Open(lang=lang, store=store, public=public):
                 await self._open(lang, store=store, public=public)
             case CloseRoom():
-                await database_sync_to_async(close_by_hand)(self._room_id)
+                await room_writes.of(self._room_id)(close_by_hand)(self._room_id)
             case Undo(id=sentence_id):
-                text = await database_sync_to_async(pen.undo_typed)(
+                text = await room_writes.of(self._room_id)(pen.undo_typed)(
                     self._room_id, sentence_id, by=self._editor()
                 )
                 self._outbox.put(typed.undone(sentence_id, text))
             case Correct(part=part, index=index, version=version, text=text):
                 place = SentencePlace(self._room_id, part, index)
-                await database_sync_to_async(pen.correct_spoken)(
+                await room_writes.of(self._room_id)(pen.correct_spoken)(
                     place, text=text, seen_version=version, by=self._editor()
                 )
                 self._outbox.put(typed.corrected(part, index))
@@ -215,7 +215,7 @@ class TypistConsumer(SocketConsumer):
             if lease is None:
                 lease, taken = await self._take(), True
             try:
-                result: T = await database_sync_to_async(write)(lease)
+                result: T = await room_writes.of(self._room_id)(write)(lease)
                 return result
             except Conflict as refusal:
                 if refusal.code == "pen_lost" and not taken:
@@ -226,7 +226,7 @@ class TypistConsumer(SocketConsumer):
                     raise
 
     async def _take(self) -> PenLease:
-        lease: PenLease = await database_sync_to_async(pen.take_pen)(self._room_id, token=self._token)
+        lease: PenLease = await room_writes.of(self._room_id)(pen.take_pen)(self._room_id, token=self._token)
         self._lease, self._token = lease, lease.token
         self._outbox.show(typed.pen("you", lease.token, alone=self._alone), slot="pen")
         return lease
@@ -236,7 +236,7 @@ class TypistConsumer(SocketConsumer):
             raise BadInput("language_unknown")
         code = self.scope["url_route"]["kwargs"]["room"]
         terms = PartTerms(lang, store=store, public=public, owner_id=self._editor().user_id)
-        await database_sync_to_async(open_by_hand)(code, terms)
+        await room_writes.of(code)(open_by_hand)(code, terms)
         self._changed.set()
 
     def _editor(self) -> Editor:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
 from rooms import access
 from rooms.access import Identity
+from rooms.database_threads import handshakes
 from rooms.errors import DomainError, Unauthenticated
 
 KEY_CHARS: Final = 32
@@ -33,7 +33,7 @@ async def identified(key: str) -> Identity:
     if len(key) != KEY_CHARS:
         raise Unauthenticated("wrong_key")
     try:
-        identity: Identity = await database_sync_to_async(access.identify_key)(key)
+        identity: Identity = await handshakes(access.identify_key)(key)
     except DatabaseError as error:
         raise DomainError("not_ready", retry=True) from error
     return identity

@@ -19,7 +19,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final, Self
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import transaction
@@ -32,6 +31,7 @@ from asr.stream_options import DEFAULTS, StreamOptions
 from asr.text_stream import AsyncTextStream, Text, TextGap, TextStreamUnavailable, new_token
 from gateways.common import background
 from rooms.cancellation import is_cancelled
+from rooms.database_threads import stream_rows
 from rooms.encryption import Cipher
 from rooms.errors import DomainError
 
@@ -80,7 +80,7 @@ class SpeechSession:
         Raises NoCapacity (`capacity`), BadInput (`source_lang`), and DomainError (`not_ready`) while PostgreSQL is away.
         """
         opening = asyncio.ensure_future(
-            database_sync_to_async(_open)(kind=kind, source_lang=source_lang, options=options)
+            stream_rows(_open)(kind=kind, source_lang=source_lang, options=options)
         )
         try:
             return cls(*await asyncio.shield(opening))
@@ -93,9 +93,7 @@ class SpeechSession:
     async def join(self, channel: str, source_lang: str) -> None:
         """A participant of a meeting may speak: before its first sound. Raises as `streams.open_channel`, and `not_ready`."""
         try:
-            await database_sync_to_async(streams.open_channel)(
-                self.session_id, key=channel, source_lang=source_lang
-            )
+            await stream_rows(streams.open_channel)(self.session_id, key=channel, source_lang=source_lang)
         except DatabaseError as error:
             raise DomainError("not_ready", retry=True) from error
 
@@ -219,7 +217,7 @@ class SpeechSession:
                     await self._ended.wait()
                     return
             with contextlib.suppress(DatabaseError):
-                if not await database_sync_to_async(streams.keep_open)(self.session_id):
+                if not await stream_rows(streams.keep_open)(self.session_id):
                     return
 
     async def _close_row(self) -> None:
@@ -227,7 +225,7 @@ class SpeechSession:
         self._ended.set()
         await self._staying
         try:
-            await database_sync_to_async(streams.close_session)(self.session_id)
+            await stream_rows(streams.close_session)(self.session_id)
         except DatabaseError:
             logger.warning("session not closed, it will be", extra={"session": self.session_id})
         self.slot_free.set()
@@ -245,7 +243,7 @@ class SpeechSession:
     async def _is_running(self) -> bool:
         """Whether text may still come; where PostgreSQL does not say, it may."""
         try:
-            running: bool = await database_sync_to_async(streams.is_running)(self.session_id)
+            running: bool = await stream_rows(streams.is_running)(self.session_id)
         except DatabaseError:
             return True
         return running

@@ -14,7 +14,9 @@ PARAMETERS = {
 }
 BOTH = [refusals.NO_ROLE, refusals.NO_TARGET, refusals.NO_SOURCE, refusals.CLOSED, refusals.INTERNAL]
 VIEWERS = [*BOTH, refusals.NOT_ACTIVE, refusals.TOO_MANY_MESSAGES]
-HOSTS = [*BOTH, refusals.NO_KEY, refusals.NO_PREFERENCES, refusals.REPLACED, refusals.TOO_MANY_MESSAGES]
+HOSTS = [
+    *BOTH, refusals.NO_KEY, refusals.NO_PREFERENCES, refusals.REPLACED, refusals.TAKEN_OVER, refusals.TOO_MANY_MESSAGES,
+]  # fmt: skip
 
 
 def asyncapi() -> dict[str, Any]:

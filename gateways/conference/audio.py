@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import Error as DatabaseError
 
@@ -17,6 +16,7 @@ from asr.audio_log import AsyncAudioLog, AudioLogTaken, AudioLogUnavailable
 from asr.session_keys import SessionOver, session_cipher
 from gateways.conference.recorder import RecorderHeader, remember_header
 from rooms.cancellation import is_cancelled
+from rooms.database_threads import reads
 from rooms.encryption import Cipher
 
 QUEUED_BLOBS = 512  # while Redis is away
@@ -63,7 +63,7 @@ class AudioWriter:
         `recorder`: who numbers the blobs; what was taken from it before is left out. `cipher`: what the session's log is encrypted by, as far as it is known; `ciphers`: where to ask for it.
         """
         self._known_ciphers = {session_id: cipher} if cipher is not None else {}
-        self._ciphers = ciphers or database_sync_to_async(session_cipher)
+        self._ciphers = ciphers or reads(session_cipher)
         self.session_id = session_id
         self.received: int | None = None  # everything before this number was taken; None: not known yet
         self._recorder = recorder

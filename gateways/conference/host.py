@@ -11,7 +11,6 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
 from asr.rooms import presence, services
@@ -24,6 +23,7 @@ from gateways.conference.host_lease import HostLeaseHolder
 from gateways.conference.recorder import RecorderHeader, recall_header, remember_header
 from gateways.conference.request import SocketRequest
 from gateways.conference.wire import HostInfo, HostProblem, Info
+from rooms.database_threads import reads, room_writes
 from rooms.errors import DomainError
 from transcripts.events import (
     Control,
@@ -106,7 +106,7 @@ class HostSocket:
         if self._request.recorder:
             background.spawn(self._at_work(self._say_what_was_received()))
         # The room's events are followed by now: what is not in the row yet comes as an event.
-        if host_lease.ready or await database_sync_to_async(presence.engine_ready)(host_lease.session_id):
+        if host_lease.ready or await reads(presence.engine_ready)(host_lease.session_id):
             await self._send_ready(host_lease.session_id)
 
     async def receive(self, text: str | None, blob: bytes | None) -> None:
@@ -239,7 +239,11 @@ class HostSocket:
                 writer.drop()  # the log is another's
             else:
                 writer.end_log()
-            await self._consumer.refuse(refusals.REPLACED)
+            await self._consumer.refuse(refusals.TAKEN_OVER)
+        elif now.state == "signed_out":
+            self._stop_audio()
+            writer.drop()
+            await self._consumer.refuse(refusals.NO_KEY)
         elif now.state == "over":
             await self._close()
 
@@ -282,7 +286,7 @@ class HostSocket:
     async def _audio_error(self, code: str) -> None:
         """What operators should know, too: it comes once per outage."""
         await self._error(code)
-        await database_sync_to_async(note_error)(self._place()[1].session_id, code)
+        await room_writes(note_error)(self._place()[1].session_id, code)
 
     def _place(self) -> tuple[services.HostLease, AudioWriter]:
         if self._held is None:

@@ -38,6 +38,7 @@ NOT_ACTIVE = Refusal(UNSUPPORTED_DATA, "Room not active", "not_active")
 CLOSED = Refusal(UNSUPPORTED_DATA, "Room closed", "closed")
 INTERNAL = Refusal(UNSUPPORTED_DATA, "Internal server error", "internal")
 REPLACED = Refusal(NORMAL, "", "replaced")  # quietly: the same browser, or its successor, has the host lease
+TAKEN_OVER = Refusal(UNSUPPORTED_DATA, "Another host has this room now", "taken_over")
 TOO_MANY_MESSAGES = Refusal(POLICY_VIOLATION, "Too many messages", "too_many_messages")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 
 from asr.rooms.selectors import open_session
@@ -15,15 +16,17 @@ from asr.rooms.services import recordable_room
 from gateways.common.origin import origin_allowed
 from gateways.conference import refusals
 from gateways.conference.refusals import Refused
-from rooms.access import Identity, identify
+from rooms.access import Identity, identify, identify_hash
 from rooms.address import caller_address
 from rooms.consent import usable_consent
+from rooms.database_threads import handshakes
 from rooms.errors import DomainError, Forbidden
 from rooms.models import Room
 from rooms.web_session import identify_session
 from translation.selectors import target_langs
 
 _RECORDER, _ID = re.compile("[0-9a-f]{32}"), re.compile("[0-9]{1,18}")
+_nothing_to_check = bool
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -38,7 +41,9 @@ class SocketRequest:
     room_id: int = 0
     broadcast: int = 0
     owner_id: int | None = None
+    is_admin: bool = False
     key: str = ""
+    check_login: Callable[[], object] = _nothing_to_check
     store: bool = False
     public: bool = False
     connection_id: str = ""
@@ -49,7 +54,7 @@ class SocketRequest:
 
 async def parse(scope: dict[str, Any]) -> SocketRequest:
     """Check role, target, host's key, source, preferences, room, languages. Raises Refused or DomainError."""
-    request: SocketRequest = await database_sync_to_async(_parse)(scope)
+    request: SocketRequest = await handshakes(_parse)(scope)
     return request
 
 
@@ -96,7 +101,8 @@ def _host(code: str, route: dict[str, str], scope: dict[str, Any]) -> SocketRequ
     recorder = query.get("recorder", [""])[0]
     return SocketRequest(
         code, "host", route["source_lang"], route["target_lang"],
-        owner_id=identity.user_id, key=identity.key, store=preferences[0], public=preferences[1],
+        owner_id=identity.user_id, is_admin=identity.is_admin, key=identity.key,
+        check_login=_check_of(identity, cookies, by_session=bool(ours)), store=preferences[0], public=preferences[1],
         connection_id=(query.get("connection", [""])[0] if ours else cookies.get("connection_id", ""))[:64],
         raw_pcm=query.get("format") == ["pcm_s16le"],
         recorder=f"{identity.user_id}:{recorder}" if _RECORDER.fullmatch(recorder) else "",
@@ -139,6 +145,16 @@ def _identity(cookies: dict[str, str], scope: dict[str, Any], *, by_session: boo
         if error.retry:  # nobody knows whether the key is good: a browser must not throw it away
             raise
         raise Refused(refusals.NO_KEY) from error
+
+
+def _check_of(identity: Identity, cookies: dict[str, str], *, by_session: bool) -> Callable[[], object]:
+    """Asked now and then while the socket lives: raises Unauthenticated once the login that it was opened with is worthless.
+
+    A password holds as long as the environment of this process.
+    """
+    if by_session:
+        return partial(identify_session, cookies.get(settings.SESSION_COOKIE_NAME, ""))
+    return partial(identify_hash, identity.key) if identity.key else _nothing_to_check
 
 
 def _as_utf8(text: str) -> str:

@@ -24,6 +24,7 @@ DETAILS = {
     "room_not_found": "There is no such room",
     "talk_not_found": "There is no such talk to vote on",
     "too_many_attempts": "Too many wrong passwords from here: wait a moment",
+    "too_many_votes": "Too many votes from here: wait a moment",
     "wrong_key": "Unknown, expired or revoked key",
     "wrong_password": "Wrong password",
 }
@@ -33,6 +34,7 @@ CLOSE_REASONS = {
     "capacity": "Unable to activate room <{room}>: Maximum capacity of {slots} instances reached",
     "consent_required": "Consent required: open room <{room}> from its host page",
     "do_not_record": "Audio recording not allowed in room <{room}>",
+    "host_may_return": "The host of room <{room}> may come back: try again in {seconds} s",
     "multiple_hosts": "Multiple hosts not allowed",
     "room_not_found": "Room <{room}> not found",
 }

@@ -19,7 +19,6 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import redis
-from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -29,6 +28,7 @@ from asr.redis_clients import async_client
 from gateways.common import background
 from gateways.interpreter.wire import HistoryItem
 from rooms import data_keys
+from rooms.database_threads import stream_rows
 from rooms.encryption import Cipher, Undecryptable
 from rooms.outages import is_outage
 from transcripts.hub import Hub
@@ -153,7 +153,7 @@ class InterpreterRoom:
         """The key of the history, which lasts as long as what is in it."""
         if self._cipher is None or time.monotonic() > self._cipher_until_s:
             lasts_until = timezone.now() + timedelta(seconds=HISTORY_S + KEY_RENEWED_EVERY_S)
-            get = database_sync_to_async(data_keys.get_or_create)
+            get = stream_rows(data_keys.get_or_create)
             self._cipher = await get(f"interpreter:{self._key}", expires_at=lasts_until)
             self._cipher_until_s = time.monotonic() + KEY_RENEWED_EVERY_S
         return self._cipher

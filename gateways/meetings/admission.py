@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 
 from gateways.common.consent import require_consent
@@ -15,6 +14,7 @@ from gateways.common.keys import key_in
 from gateways.common.origin import origin_allowed
 from gateways.meetings import tokens
 from gateways.meetings.public_keys import PublicKeys, fetcher
+from rooms.database_threads import handshakes
 from rooms.errors import DomainError
 from rooms.web_session import identify_session
 
@@ -48,7 +48,7 @@ async def _is_host_on_our_page(scope: Mapping[str, Any]) -> bool:
     if not origin or not key or not origin_allowed(origin):
         return False
     try:
-        await database_sync_to_async(identify_session)(key)
+        await handshakes(identify_session)(key)
     except DomainError as error:
         if error.retry:
             raise

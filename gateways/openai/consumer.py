@@ -6,8 +6,6 @@ import asyncio
 import logging
 from typing import Any
 
-from channels.db import database_sync_to_async
-
 from asr.models import Session
 from asr.recognise.recogniser import Word
 from asr.selectors import live_models
@@ -24,6 +22,7 @@ from gateways.openai.items import Items
 from gateways.openai.limits import MESSAGES_BURST, MESSAGES_PER_S
 from gateways.openai.refusals import Refusal
 from gateways.openai.speech import chosen
+from rooms.database_threads import handshakes
 from rooms.errors import DomainError, Unauthenticated
 
 logger = logging.getLogger(__name__)
@@ -101,7 +100,7 @@ class RealtimeConsumer(SocketConsumer):
         changed = self._settings.updated(event, has_audio=self._speech is not None)
         model = changed.transcription.model
         if model is not None and model not in models.VENDOR_NAMES:
-            served = await database_sync_to_async(live_models)()
+            served = await handshakes(live_models)()
             models.check(model, served=served, param="session.audio.input.transcription.model")
         chosen(changed)
         self._settings = changed

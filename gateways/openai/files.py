@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import aclosing
 from typing import BinaryIO, Final
 
-from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
 from asr import streams
@@ -22,6 +21,7 @@ from gateways.common.speech import SpeechSession
 from gateways.openai.formats import Transcript
 from gateways.openai.limits import FILE_S
 from gateways.openai.refusals import Refusal
+from rooms.database_threads import stream_rows
 from rooms.errors import DomainError
 
 AHEAD_MS: Final = (
@@ -78,7 +78,7 @@ async def _feed(
 
 async def _recognised_ms(session_id: int) -> int:
     try:
-        found: int = await database_sync_to_async(streams.recognised_ms)(session_id)
+        found: int = await stream_rows(streams.recognised_ms)(session_id)
     except DatabaseError:
         return 0
     return found

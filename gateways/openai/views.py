@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, BinaryIO, cast
 
-from channels.db import database_sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import File, Form, Schema
 from ninja.files import UploadedFile
@@ -19,6 +18,7 @@ from gateways.openai.formats import Granularity, ResponseFormat
 from gateways.openai.limits import FILE_BYTES
 from gateways.openai.refusals import Refusal
 from gateways.openai.speech import source_lang
+from rooms.database_threads import handshakes
 from rooms.errors import BadInput
 
 CREATED = 1_677_532_384  # of a model's name; SDKs want a number
@@ -125,7 +125,7 @@ async def model(request: HttpRequest, name: str) -> ModelView:
 
 
 async def _served() -> list[str]:
-    return sorted(await database_sync_to_async(live_models)())
+    return sorted(await handshakes(live_models)())
 
 
 def _options(prompt: str | None, keywords: list[str]) -> StreamOptions:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
-from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -24,6 +23,7 @@ from gateways.speech.dialogs import DIALOGS
 from gateways.speech.messages import PACKAGE, Generation, generation
 from gateways.speech.ports import Name, Port
 from gateways.speech.servicer import Streams, Terms
+from rooms.database_threads import handshakes
 
 REFUSED_WITHIN_S: Final = 1.0  # behind the drain
 BACKGROUND_WITHIN_S: Final = 2.0
@@ -125,7 +125,7 @@ class SpeechServer:
     async def _look(self) -> None:
         """Whether a stream can be opened now: PostgreSQL answers, and a worker lives, with the model asked for."""
         try:
-            models = await database_sync_to_async(live_models)()
+            models = await handshakes(live_models)()
         except DatabaseError:
             if time.monotonic() - self._answered_at > MISSING_AFTER_S:
                 await self._say(serving=False)

@@ -188,7 +188,7 @@ def running_stack(*, rooms: list[str], **environment: str) -> Iterator[Stack]:
         **{key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")},
         "VAR_DIR": str(folder), "DEBUG": "0", "HTTPS_ONLY": "0", "SECRET_KEY": "faults-" + "k" * 50,
         "HOST_PASSWORD": HOST_PASSWORD, "ADMIN_PASSWORD": ADMIN_PASSWORD, "LOG_JSON": "0", "LOG_LEVEL": "INFO",
-        "ASR_RECOGNISER": "scripted", "ASR_SLOTS": "3",
+        "ASR_RECOGNISER": "scripted", "ASR_SLOTS": "3", "HOST_RETURN_S": "0",  # or who takes over would have to wait
         "SCHEDULE_URL": str(_write_schedule(folder, rooms)), **environment,
     }  # fmt: skip
     up = subprocess.Popen(

@@ -10,7 +10,7 @@ from asr.models import Session
 from asr.rooms.hosting import end_as_host, outlook
 from asr.rooms.pen import release_pen, take_pen
 from asr.rooms.presence import leave_as_host
-from asr.tests.make import TERMS, join, served, session_of, slots
+from asr.tests.make import KEY, TERMS, join, served, session_of, slots
 from rooms.access import Identity
 from rooms.errors import Conflict, Forbidden
 from rooms.models import Room
@@ -76,6 +76,9 @@ class TestWhileItIsOpen:
         assert outlook(room_of(first), hers).connection_id == first.connection_id
         second = join("B", terms=replace(TERMS, owner_id=everybody.user_id))
         assert outlook(room_of(second), everybody).host == "other"
+        named = outlook(room_of(second), everybody, connection_id=second.connection_id)
+        assert named.host == "other"  # the id stands in the room list
+        assert outlook(room_of(second), replace(everybody, key=KEY)).connection_id == second.connection_id
 
     def test_a_host_that_has_left_leaves_time_to_come_back(self, ada):
         host_lease = join("A", terms=replace(TERMS, owner_id=ada.user_id))
@@ -104,6 +107,15 @@ class TestEnding:
         assert outlook(at, ada).state == "closing"
         with pytest.raises(Conflict):
             end_as_host(at, ada)
+
+    def test_whoever_shares_the_password_ends_nobody_s_room(self, settings):
+        settings.ENV = settings.ENV.model_copy(update={"host_password": "everybody's"})
+        seed_people()
+        everybody = host_of(person("host"))
+        host_lease = join("A", terms=replace(TERMS, owner_id=everybody.user_id))
+        with pytest.raises(Forbidden, match="not_host"):
+            end_as_host(room_of(host_lease), replace(everybody, key="b" * 64))
+        end_as_host(room_of(host_lease), replace(everybody, key=KEY))
 
     def test_an_admin_may(self):
         host_lease = join("A")

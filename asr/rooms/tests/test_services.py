@@ -7,6 +7,7 @@ from datetime import timedelta
 from threading import Event
 
 import pytest
+from django.conf import settings
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
@@ -37,6 +38,14 @@ def say(host_lease, *texts):
     part = room_session_of(host_lease).part
     rows = [NewSentence(1000 * n, 1000 * n + 900, text) for n, text in enumerate(texts)]
     return add_sentences(part=part, sentences=rows)
+
+
+def left_for(host_lease, gone_s):
+    """Its host has left, so many seconds ago."""
+    opened = room_session_of(host_lease)
+    leave_as_host(room_id=host_lease.room_id, connection_id=opened.host_connection_id)
+    until = timezone.now() + timedelta(seconds=settings.ENV.grace_s - gone_s)
+    RoomSession.objects.filter(pk=host_lease.session_id).update(grace_until=until)
 
 
 def finish(host_lease):
@@ -114,11 +123,66 @@ class TestJoining:
 
     def test_another_host_of_an_abandoned_room_shuts_the_older_one_s_audio_out(self):
         first = join("A")
-        aged(first, host_seen_at=11)
+        aged(first, host_seen_at=31)
         second = join("A", key="b" * 64)
-        assert second.session_id == first.session_id
+        assert second.session_id > first.session_id  # nobody speaks in a part whose terms are another's
         assert second.fence > first.fence
-        assert renew_host_lease(first) == Presence("lost", first.session_id)
+        assert renew_host_lease(first) == Presence("lost", second.session_id)
+
+    @pytest.mark.parametrize("key", ["b" * 64, ""])
+    def test_who_shares_the_password_waits_for_the_host_and_then_has_a_part_of_their_own(self, key):
+        first = join("A")
+        leave_as_host(room_id=first.room_id, connection_id=first.connection_id)
+        before = list(RoomSession.objects.values()), list(Part.objects.values()), Consent.objects.count()
+        for gone_s, left_s in ((0, 30), (10, 20)):
+            left_for(first, gone_s)
+            with pytest.raises(Conflict, match=f"host_may_return.*seconds={left_s}"):
+                join("A", key=key, connection_id=first.connection_id)
+        left_for(first, 0)
+        RoomSession.objects.update(grace_until=before[0][0]["grace_until"])
+        assert before == (
+            list(RoomSession.objects.values()),
+            list(Part.objects.values()),
+            Consent.objects.count(),
+        )
+        left_for(first, 31)
+        second = join("A", key=key)
+        assert second.fresh
+        assert (second.broadcast, second.fence) == (first.broadcast, first.fence + 1)
+        assert [room_session_of(each).part.number for each in (first, second)] == [1, 2]
+        left_for(second, 0)
+        with pytest.raises(Conflict, match="host_may_return"):
+            join("A")  # the room is the second one's now
+
+    def test_in_grace_a_personal_login_goes_on_with_another_key_and_by_its_password(self, settings):
+        settings.ENV = settings.ENV.model_copy(update={"host_passwords": {"ada": "a"}})
+        seed_people()
+        ada = replace(TERMS, owner_id=person("ada").pk)
+        first = join("A", terms=ada)
+        for key in ("b" * 64, ""):
+            leave_as_host(room_id=first.room_id, connection_id=room_session_of(first).host_connection_id)
+            assert join("A", terms=ada, key=key).session_id == first.session_id
+
+    def test_in_grace_an_admin_goes_on_in_the_part_under_its_terms_or_in_one_of_their_own(self):
+        organiser = person("root", group="admins")
+        first = join("A", terms=replace(TERMS, owner_id=person("ada").pk))
+        leave_as_host(room_id=first.room_id, connection_id=first.connection_id)
+        terms = replace(TERMS, owner_id=organiser.pk)
+        second = join("A", terms=terms, key="b" * 64, is_admin=True)
+        part = room_session_of(second).part
+        assert (second.session_id, part.owner_id) == (first.session_id, first.owner_id)
+        assert second.fence == first.fence + 1
+        assert Consent.objects.filter(user=organiser, keep_text=True).exists()
+        assert renew_host_lease(first).state != "held"
+        leave_as_host(room_id=first.room_id, connection_id=second.connection_id)
+        third = join("A", terms=replace(terms, store=False), key="b" * 64, is_admin=True)
+        part = room_session_of(third).part
+        assert (part.number, part.store, part.owner_id) == (2, False, organiser.pk)
+
+    def test_an_admin_takes_no_live_room(self):
+        first = join("A")
+        with pytest.raises(Conflict, match="multiple_hosts"):
+            join("A", key="b" * 64, is_admin=True, connection_id=first.connection_id)
 
     def test_host_whose_web_process_died_is_gone_after_ten_seconds(self):
         host_lease = join("A")
@@ -140,20 +204,21 @@ class TestJoining:
         assert (part.number, part.store, part.public) == (2, False, True)
 
     def test_key_keeps_it_also_where_another_one_was_host_in_between(self):
-        first = join("A")
-        for key in ("b" * 64, "c" * 64, "b" * 64):  # the same terms: the same session
-            leave_as_host(room_id=first.room_id, connection_id=room_session_of(first).host_connection_id)
-            assert join("A", key=key).session_id == first.session_id
-        leave_as_host(room_id=first.room_id, connection_id=room_session_of(first).host_connection_id)
+        first = now = join("A")
+        for key in ("b" * 64, "c" * 64, "b" * 64):
+            left_for(now, 31)
+            now = join("A", key=key)
+        left_for(now, 31)
         again = join("A", terms=replace(TERMS, public=False))
-        assert again.session_id == first.session_id
+        assert again.session_id > first.session_id
         assert room_session_of(again).part.public
 
     def test_so_many_keys_of_one_session_are_remembered(self):
-        first = join("A", key="0" * 64)
+        ada = replace(TERMS, owner_id=person("ada").pk)
+        first = join("A", key="0" * 64, terms=ada)
         for number in range(1, 30):
             leave_as_host(room_id=first.room_id, connection_id=room_session_of(first).host_connection_id)
-            join("A", key=f"{number:064}")
+            join("A", key=f"{number:064}", terms=ada)
         assert room_session_of(first).earlier_host_keys == [f"{number:064}" for number in range(9, 29)]
 
     def test_same_key_keeps_it_also_where_it_opens_the_room_again_while_that_still_closes(self):
@@ -180,7 +245,7 @@ class TestJoining:
         if "owner" in change:
             change = {"owner_id": person(change["owner"]).pk}
         first = join("A")
-        leave_as_host(room_id=first.room_id, connection_id=first.connection_id)
+        left_for(first, 31)
         second = join("A", terms=replace(TERMS, **change), key=key)
         assert second.fresh
         assert second.broadcast == first.broadcast

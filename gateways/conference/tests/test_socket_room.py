@@ -28,6 +28,7 @@ from gateways.conference.tests.browser import (
 )
 from ops.faults.speech import scripted_words
 from ops.faults.stack import ADMIN_PASSWORD, Stack
+from rooms.access import key_hash
 
 pytestmark = pytest.mark.stack
 READY = {"info": {"ready_to_recieve_audio": True}}
@@ -243,12 +244,31 @@ async def test_what_a_host_said_is_never_in_the_part_of_the_next_host(stack, roo
                 if second.messages:
                     break
         await second.ready()
-        assert await first.end() == (1000, "")
+        assert await first.end() == (1003, "Another host has this room now")
         with contextlib.suppress(ConnectionClosed):
             await first.speak(4, 8)
         await closed_room(stack, room)
     assert [part[3:] for part in parts(stack, room)] == [(False, True, "host"), (True, True, "host")]
     assert words(stack, room, 2) == []
+
+
+async def test_host_whose_key_is_revoked_or_is_over_is_sent_away_at_once_and_is_heard_no_more(stack, room):
+    worthless = (
+        "UPDATE rooms_accesskey SET revoked_at = now() WHERE hash = %s RETURNING true",
+        "UPDATE rooms_accesskey SET expires_at = now() WHERE hash = %s RETURNING true",
+    )
+    for part, end_it in enumerate(worthless, start=1):
+        key = login_key(stack, "drill-host")
+        async with host(stack, room, key=key) as page:
+            await page.ready()
+            await page.speak(0, 2.5)
+            spoken = "SELECT count(*) FROM transcripts_sentence s JOIN transcripts_part p ON p.id = s.part_id JOIN rooms_room r ON r.id = p.room_id WHERE r.code = %s AND p.number = %s"  # fmt: skip
+            await eventually(stack, spoken, room, part)
+            stack.query(end_it, key_hash(key))
+            assert await page.end() == (1008, "Authentification failed: no valid password in session cookie")
+        await host_left(stack, room)
+        async with host(stack, room, key=key) as again:
+            assert await again.end() == (1008, "Authentification failed: no valid password in session cookie")
 
 
 async def test_host_who_comes_back_in_time_goes_on_in_the_same_transcript(stack, room):

@@ -3,7 +3,7 @@ const KEPT_MS = 60_000, SILENT_AFTER_MS = 8000, OPENS_WITHIN_MS = 15_000, RETRY_
 const NUMBER_BYTES = 4;
 // Why the server closes a host's socket (docs/wires/conference.md), and what that means here. All else is worth coming back for.
 const ENDS = [
-  ["Authentification failed", "signed_out"], ["Required room config", "no_consent"], ["Multiple hosts", "elsewhere"],
+  ["Authentification failed", "signed_out"], ["Required room config", "no_consent"], ["Multiple hosts", "elsewhere"], ["Another host", "elsewhere"],
   ["Unable to activate", "no_slot"], ["Audio recording not allowed", "do_not_record"], ["Room closed", "closed"],
   ["Source language", "language"], ["Target language", "language"],
 ];

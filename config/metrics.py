@@ -6,8 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
+from ipaddress import ip_address
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_GET
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -19,6 +22,7 @@ from asr.rooms.models import RoomSession
 from asr.selectors import counter_totals, max_active_rooms
 from config import wires
 
+FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip")
 GAUGES_AMONG_COUNTERS = {"shed_level"}
 
 
@@ -59,7 +63,23 @@ for collector in wires.collectors():  # of this process alone
     _registry.register(collector)
 
 
+def may_read(request: HttpRequest) -> bool:
+    """Whoever shows METRICS_TOKEN as a bearer token; else this machine itself, and not somebody for whom a proxy here asks."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    wanted = settings.ENV.metrics_token
+    if wanted and scheme.lower() == "bearer" and constant_time_compare(token.strip(), wanted):
+        return True
+    if any(name in request.headers for name in FORWARDED):
+        return False
+    try:
+        return ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
+
+
 @require_GET
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' text format."""
+    if not may_read(request):
+        return HttpResponse("METRICS_TOKEN is needed\n", status=403, content_type="text/plain")
     return HttpResponse(generate_latest(_registry), content_type=CONTENT_TYPE_LATEST)

@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "config.static_files.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
+    "config.permissions.PermissionsMiddleware",
     "pages.compression.PageGZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "pages.language.PageLocaleMiddleware",
@@ -216,6 +217,8 @@ USE_I18N = True
 FORMAT_MODULE_PATH = ["config.formats"]
 USE_TZ = True
 TIME_ZONE = ENV.event_time_zone
+AUTHENTICATION_BACKENDS = ["rooms.passwords.MarkedBackend"]
+PASSWORD_HASHERS = ["rooms.passwords.MarkedHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")

@@ -13,7 +13,7 @@ from ninja.errors import HttpError
 from rooms import errors
 from rooms.errors import DomainError
 
-STATUS_BY_CODE = {"too_many_attempts": 429}
+STATUS_BY_CODE = {"too_many_attempts": 429, "too_many_votes": 429}
 STATUS_BY_CLASS: list[tuple[type[DomainError], int]] = [
     (errors.BadInput, 400),
     (errors.Unauthenticated, 401),

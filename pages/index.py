@@ -26,7 +26,8 @@ from asr.rooms.selectors import active_rooms
 from pages import texts
 from pages.languages import shown_name
 from pages.session import identity_of
-from rooms import selectors, services
+from rooms import selectors, services, throttle
+from rooms.address import address_of
 from rooms.errors import Conflict
 from rooms.models import Room
 from rooms.programme import HallProgramme, programme_of
@@ -128,6 +129,7 @@ def vote(request: HttpRequest, code: str, body: VoteBody, response: HttpResponse
     room = selectors.votable_room(code)
     if body.wanted == (code in voted):
         return VoteView(votes=selectors.votes_for(room), wanted=body.wanted)
+    throttle.count_vote(address_of(request))  # a program throws its cookie away, or shows an old one again
     try:
         count = services.cast_vote(code, vote=body.wanted)
     except Conflict:  # taken back, though an organiser has set the count to nothing since

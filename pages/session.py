@@ -24,7 +24,7 @@ from rooms.errors import DomainError, Forbidden, Unauthenticated
 from rooms.people import Power
 from rooms.web_session import DIGEST, identity_of_session
 
-BACKEND = "django.contrib.auth.backends.ModelBackend"
+BACKEND = "rooms.passwords.MarkedBackend"
 View = Callable[..., HttpResponse]
 
 

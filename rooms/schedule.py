@@ -22,7 +22,8 @@ MAX_ABSTRACT_CHARS = 20_000
 MAX_PRESENTERS = 50
 MAX_DEPTH = 8
 DEFAULT_COLOUR = "#808080"
-UNSAFE_TEXT = re.compile("[\x00\ud800-\udfff]")  # what PostgreSQL refuses to store
+# What PostgreSQL refuses to store, and what turns the direction of whatever stands behind it on a page.
+UNSAFE_TEXT = re.compile("[\x00\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 Recording = Literal["allowed", "forbidden", "unknown"]
 

@@ -33,12 +33,15 @@ def run_uvicorn(application: str, host: str, port: int) -> None:
     import uvicorn
 
     from config.servers.collector import calm_collector
+    from config.servers.connections import SILENT, SILENT_MOST, SILENT_SHARE, raise_descriptors
     from config.servers.uvicorn_http import BoundedBodies, TimedRequests
     from config.servers.uvicorn_sockets import CaptionSocket
 
     module, _, name = application.partition(":")
     loaded: Any = getattr(importlib.import_module(module), name)
     calm_collector()
+    TimedRequests.connections_most = connections_most = raise_descriptors()
+    SILENT.most = min(SILENT_MOST, connections_most // SILENT_SHARE)
     # below ERROR it logs what any client can cause: bad requests, closed connections
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
@@ -58,7 +61,9 @@ def run_daphne(application: str, host: str, port: int) -> None:
     from daphne.cli import CommandLineInterface  # installs Twisted's reactor
 
     from config.servers import daphne_http, daphne_sockets
+    from config.servers.connections import raise_descriptors
 
+    raise_descriptors()
     daphne_http.install()
     daphne_sockets.install()
     CommandLineInterface().run([

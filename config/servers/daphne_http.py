@@ -16,6 +16,7 @@ from daphne import http_protocol
 from config.servers.limits import READ_OFF_FOR_S, TOO_LARGE, longest_body_bytes
 from config.servers.unfinished import UNFINISHED
 
+ROOT_PATH = "daphne-root-path"
 _ANSWER = (
     b"HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\nConnection: close\r\n"
     b"Cache-Control: no-store\r\nContent-Length: %d\r\n\r\n%s" % (len(TOO_LARGE), TOO_LARGE)
@@ -50,6 +51,11 @@ class BoundedRequest(http_protocol.WebRequest):  # type: ignore[misc]
             return
         super().handleContentChunk(data)
         UNFINISHED.add(self, len(data))
+
+    def process(self) -> Any:
+        """Where this server's root is it knows by itself: Daphne would believe whoever calls."""
+        self.requestHeaders.removeHeader(ROOT_PATH)
+        return super().process()
 
     def requestReceived(self, *args: Any) -> None:
         UNFINISHED.discard(self)

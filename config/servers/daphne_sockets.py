@@ -20,6 +20,7 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from config.servers.daphne_http import ROOT_PATH
 from config.servers.limits import (
     CLOSE_WITHIN_S,
     NORMAL,
@@ -53,6 +54,7 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         self.closeHandshakeTimeout = CLOSE_WITHIN_S
         self.failByDrop = False  # whoever sends too much reads why
         self.autoPingTimeout = pong_within_s(request.path)
+        request.headers.pop(ROOT_PATH, None)
         return super().onConnect(request)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from config.servers.connections import SILENT
 from config.servers.limits import BODY_LIMIT_BYTES, READ_OFF_FOR_S, TOO_LARGE, TOO_LATE, longest_body_bytes
 from config.servers.unfinished import UNFINISHED, UPLOADS
 
@@ -22,14 +23,30 @@ Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
 class TimedRequests(H11Protocol):
-    """A connection on which no whole request comes is closed; uvicorn waits for ever once something has come."""
+    """A connection on which no whole request comes is closed; uvicorn waits for ever once something has come.
+
+    Beyond `connections_most` the one that has been silent for longest makes room, or this one goes.
+    """
 
     request_within_s = REQUEST_WITHIN_S
+    connections_most = 1 << 30
+    silent = SILENT
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._set_deadline()
+        if len(self.connections) > self.connections_most:
+            self.silent.drop_oldest()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
+            self.silent.add(self)
+
+    def drop(self) -> None:
+        """Others have something to say."""
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -42,10 +59,13 @@ class TimedRequests(H11Protocol):
     def _set_deadline(self) -> None:
         if self.conn.their_state is not h11.IDLE:
             self._clear_deadline()
-        elif self._deadline is None:
+            return
+        self.silent.add(self)
+        if self._deadline is None:
             self._deadline = self.loop.call_later(self.request_within_s, self.transport.abort)
 
     def _clear_deadline(self) -> None:
+        self.silent.discard(self)
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

@@ -36,9 +36,10 @@ async def count(scope, receive, send):
         length += len(message.get("body", b""))
         if not message.get("more_body"):
             break
-    answer = {"/heard": str(heard), "/who": f"{scope['client'][0]} {scope['scheme']}"}.get(
-        scope["path"], str(length)
-    )
+    answer = {
+        "/heard": str(heard),
+        "/who": f"{scope['client'][0]} {scope['scheme']}{scope.get('root_path')}",
+    }.get(scope["path"], str(length))
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": answer.encode()})
 

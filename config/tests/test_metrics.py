@@ -1,5 +1,7 @@
 """/metrics tells what the recognisers dropped, whichever process dropped it."""
 
+from collections.abc import Callable
+
 import pytest
 from django.test import Client
 
@@ -38,3 +40,29 @@ def test_totals_never_fall_when_sessions_are_deleted_with_their_parts_or_rooms(c
 def test_a_server_without_sessions_answers_with_zeros(client: Client) -> None:
     text = client.get("/metrics").content.decode()
     assert "souffleur_asr_phantoms_dropped_total 0.0" in text
+
+
+@pytest.mark.django_db
+def test_figures_are_for_this_machine_and_for_who_has_the_token(
+    client: Client, env: Callable[..., None]
+) -> None:
+    env(metrics_token="a-token-of-its-own")
+    elsewhere = {"REMOTE_ADDR": "192.0.2.1"}
+    right = {"Authorization": "Bearer a-token-of-its-own"}
+    assert client.get("/metrics").status_code == 200
+    assert client.get("/metrics", REMOTE_ADDR="::1").status_code == 200
+    assert client.get("/metrics", **elsewhere).status_code == 403  # type: ignore[arg-type]
+    assert client.get("/metrics", headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 403
+    assert client.get("/metrics", headers={"Authorization": "Bearer another"}, **elsewhere).status_code == 403  # type: ignore[arg-type]
+    assert client.get("/metrics", headers=right, **elsewhere).status_code == 200  # type: ignore[arg-type]
+    assert client.get("/metrics", headers={**right, "X-Forwarded-For": "192.0.2.1"}).status_code == 200
+    env(metrics_token="")
+    empty = {"Authorization": "Bearer "}
+    assert client.get("/metrics", headers=empty, **elsewhere).status_code == 403  # type: ignore[arg-type]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/metrics", "/room_list", "/nowhere", "/login"])
+def test_no_answer_lets_a_page_use_more_than_a_microphone(client: Client, path: str) -> None:
+    policy = client.get(path).headers["Permissions-Policy"].split(", ")
+    assert {"microphone=(self)", "camera=()", "geolocation=()"} <= set(policy)

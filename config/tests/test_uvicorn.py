@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -15,6 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close, Frame, Opcode
 
+from config.servers.connections import Silent
 from config.servers.lifespan import Lifespan
 from config.servers.uvicorn_http import BoundedBodies, TimedRequests
 from config.servers.uvicorn_sockets import CaptionSocket
@@ -43,16 +45,16 @@ class OftenPinged(HurriedSocket):
 
 
 @contextlib.asynccontextmanager
-async def serving(app, ws=HurriedSocket):
+async def serving(app, ws=HurriedSocket, http=Hurried):
     """`app` behind impatient protocols: its port, and an event for the end of a socket."""
     state, lost = ServerState(), asyncio.Event()
     config = uvicorn.Config(
-        app, http=Hurried, ws=ws, ws_per_message_deflate=False, log_config=None, interface="asgi3"
+        app, http=http, ws=ws, ws_per_message_deflate=False, log_config=None, interface="asgi3"
     )
     config.load()
 
     def protocol():
-        return Hurried(config=config, server_state=state, app_state={"lost": lost})
+        return http(config=config, server_state=state, app_state={"lost": lost})
 
     server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
     async with server:
@@ -73,6 +75,48 @@ async def test_connection_on_which_no_whole_request_comes_is_closed(sent):
             while await reader.read(1000):
                 pass
         writer.close()
+
+
+async def test_of_connections_that_say_nothing_the_oldest_make_room_and_who_asks_is_answered():
+    class Few(TimedRequests):
+        silent = Silent(3)
+
+    async with serving(application, http=Few) as (port, _), asyncio.timeout(WITHIN_S):
+        opened = []
+        for sent in (
+            b"",
+            b"GET / HTTP/1.1\r\n",
+            b"G",
+            b"GET / HTTP/1.1\r\nHost: a\r\n",
+            b"GET / HTTP/1.1\r\nHost:",
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            opened.append((reader, writer))
+        for reader, _ in opened[:2]:
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        for (reader, writer), rest in zip(
+            opened[2:], (b"ET / HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n", b" a\r\n\r\n"), strict=True
+        ):
+            writer.write(rest)
+            assert (await reader.readline()).split()[1] == b"200"
+        for _, writer in opened:
+            writer.close()
+
+
+def test_a_process_has_all_file_descriptors_that_it_may_have_and_keeps_some_for_itself():
+    code = (
+        "import resource as r; _, most = r.getrlimit(r.RLIMIT_NOFILE); r.setrlimit(r.RLIMIT_NOFILE, (300, min(most, 4000)));"
+        "from config.servers.connections import raise_descriptors;"
+        "print(raise_descriptors(), *r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=BASE_DIR, check=True, capture_output=True, text=True
+    )
+    connections, soft, hard = map(int, said.stdout.split())
+    assert soft == hard > 300
+    assert connections == soft - 256
 
 
 async def test_body_that_does_not_come_in_time_is_answered_408():

@@ -196,6 +196,7 @@ async def test_peer_that_sends_what_nobody_takes_has_to_wait(served):
 
 def test_nobody_says_himself_who_calls(served):
     headers = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "Forwarded": "for=192.0.2.1"}
+    headers["Daphne-Root-Path"] = "/elsewhere"
     answer = requests.get(f"http{served[0][2:]}/who", headers=headers, timeout=WITHIN_S)
     assert answer.text == "127.0.0.1 http"
 

@@ -39,7 +39,7 @@ class LoginRefused(DomainError):
 
 
 # By code first, then by class; what is in neither is "not ready".
-STATUS_BY_CODE = {"too_many_attempts": 429, "method_not_allowed": 405}
+STATUS_BY_CODE = {"too_many_attempts": 429, "too_many_votes": 429, "method_not_allowed": 405}
 STATUS_BY_CLASS: list[tuple[type[DomainError], int]] = [
     (BodyTooLarge, 413),
     (BadInput, 400),
@@ -58,7 +58,7 @@ REFUSED_BECAUSE = {
     404: "There is no such thing",
     409: "Not in the present state of things",
     413: f"The body is larger than {MAX_BODY_BYTES} bytes",
-    429: "Too many wrong passwords came from this address",
+    429: "Too many wrong passwords, or votes, came from this address",
     NOT_READY: "Not ready; from /login also: a wrong password, or too little power",
 }
 

@@ -21,7 +21,7 @@ from gateways.conference.wire import (
     VoteBody,
     VoteView,
 )
-from rooms import access, selectors, services
+from rooms import access, selectors, services, throttle
 from rooms.access import Identity
 from rooms.address import address_of
 from rooms.errors import DomainError, Forbidden, NotFound, Unauthenticated
@@ -81,22 +81,22 @@ def votes(request: HttpRequest) -> list[VoteView]:
     return [encode.vote(room) for room in selectors.votable_rooms()]
 
 
-@api.post("/vote/{code}", response={200: int, **refusals(400, 404, 409, 413)})
+@api.post("/vote/{code}", response={200: int, **refusals(400, 404, 409, 413, 429)})
 def vote(request: HttpRequest, code: str, body: Wish) -> int:
     """One wish more or fewer; the new count."""
-    return services.cast_vote(code, vote=body.vote)
+    return _vote(request, code, wanted=body.vote)
 
 
-@api.get("/vote/{code}/add", response={200: int, **refusals(404)})
+@api.get("/vote/{code}/add", response={200: int, **refusals(404, 429)})
 def vote_add(request: HttpRequest, code: str) -> int:
     """One wish more, by GET, as older clients do; the new count."""
-    return services.cast_vote(code, vote=True)
+    return _vote(request, code, wanted=True)
 
 
-@api.get("/vote/{code}/remove", response={200: int, **refusals(404, 409)})
+@api.get("/vote/{code}/remove", response={200: int, **refusals(404, 409, 429)})
 def vote_remove(request: HttpRequest, code: str) -> int:
     """One wish fewer, by GET; the new count."""
-    return services.cast_vote(code, vote=False)
+    return _vote(request, code, wanted=False)
 
 
 @api.get(
@@ -155,6 +155,12 @@ def close(request: HttpRequest, code: str, body: Credentials) -> OkView:
         raise Forbidden("admin_required")
     asr.rooms.ending.close_room(selectors.room_by_code(code).pk, by="admin over HTTP")
     return OkView()
+
+
+def _vote(request: HttpRequest, code: str, *, wanted: bool) -> int:
+    """These clients send no cookies, so nothing tells a browser's second vote: an address may vote so often."""
+    throttle.count_vote(address_of(request))
+    return services.cast_vote(code, vote=wanted)
 
 
 def _by_key(body: CredentialsBody) -> Identity | None:

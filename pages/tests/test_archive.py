@@ -312,7 +312,7 @@ class TestCorrections:
         said("A", "One.", owner_id=person("host").pk)
         client = Client(enforce_csrf_checks=True, headers=HTML)
         user = person("host")
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(user, backend="rooms.passwords.MarkedBackend")
         refused = self.post(client, "correct", version=1, text="x")
         assert (refused.status_code, refused.json()) == (403, {"error": "csrf"})
 

@@ -246,6 +246,14 @@ class TestThrottle:
         clock.now_s += 120
         assert refused("192.0.2.14", clock, 3) == [False, False, False]
 
+    def test_votes_are_counted_by_themselves(self, clock, env):
+        env(votes_per_minute=2)
+        refused("192.0.2.17", clock, 10)
+        for _ in range(2):
+            throttle.count_vote("192.0.2.17", clock=clock)
+        with pytest.raises(DomainError, match="too_many_votes"):
+            throttle.count_vote("192.0.2.17", clock=clock)
+
     def test_other_addresses_do_not_suffer(self, clock):
         refused("192.0.2.15", clock, 10)
         assert refused("192.0.2.16", clock, 3) == [False, False, False]

@@ -122,6 +122,19 @@ def test_what_the_database_cannot_store_is_dropped_not_fatal():
     assert "\x00" not in json.dumps(talk.event)
 
 
+def test_nothing_that_a_schedule_says_turns_what_stands_behind_it():
+    talk = only(
+        event(
+            title="A\u202eB\u2066C", persons=[{"name": "\u202dEve\u202c"}], abstract="\u05d0\u200f mark stays"
+        )
+    )
+    assert (talk.title, talk.presenters) == ("ABC", ("Eve",))
+    assert "\u200f" in talk.abstract
+    assert not set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069") & set(
+        json.dumps(talk.event, ensure_ascii=False)
+    )
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -8,11 +8,13 @@ from operator import itemgetter
 from jsonschema import Draft202012Validator
 
 from config.env import BASE_DIR
+from config.permissions import POLICY
 from gateways.conference.tests.test_http import ADMIN, HOST, Wire
 
 USUAL = {
     "Cross-Origin-Opener-Policy": "same-origin", "Referrer-Policy": "same-origin", "Vary": "origin",
     "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Content-Security-Policy": "the pages'",
+    "Permissions-Policy": POLICY,
 }  # fmt: skip
 
 

@@ -381,6 +381,14 @@ class TestVotes:
         assert wire.post("/vote/TALK9X", {"vote": False}).content == b"0"
         assert wire.get("/vote").json()[0]["votes"] == 0
 
+    def test_an_address_votes_so_often_a_minute(self, wire, env):
+        today()
+        env(votes_per_minute=2)
+        for expected in (200, 200, 429, 429):
+            assert wire.get("/vote/TALK9X/add").status_code == expected
+        assert wire.post("/vote/TALK9X", {"vote": False}).status_code == 429
+        assert Wire().get("/vote/TALK9X/add").content == b"3"  # from elsewhere
+
     def test_votes_do_not_fall_below_zero(self, wire):
         today()
         assert refused(wire.get("/vote/TALK9X/remove"), 409)

@@ -52,5 +52,10 @@ def identity_of_session(user: AbstractBaseUser | AnonymousUser, session: Session
     if digest and not people.is_configured(digest):
         return None
     power = people.power_of(user)
-    key = hashlib.sha256(f"session:{session.session_key}".encode()).hexdigest() if session.session_key else ""
+    key = session_hash(session.session_key) if session.session_key else ""
     return Identity(power, user.pk, key) if power else None
+
+
+def session_hash(session_key: str) -> str:
+    """What is kept of a session that hosts, as of a login key."""
+    return hashlib.sha256(f"session:{session_key}".encode()).hexdigest()

@@ -21,6 +21,7 @@ from pages.tests.conftest import HOST_PASSWORD
 from rooms.consent import Answers, record_consent
 from rooms.models import Consent
 from rooms.tests.make import person, room
+from rooms.web_session import session_hash
 from rooms.wordings import HOST, newest_wording
 from transcripts.models import Part, Sentence
 from transcripts.services import NewSentence, add_sentences
@@ -110,7 +111,8 @@ class TestConsent:
 class TestHowItStands:
     def test_it_says_who_reads_how_late_text_is_and_what_organisers_wrote(self, client):
         at = room("TALK1")
-        host_lease = join(at, terms=replace(TERMS, owner_id=User.objects.get(username="host").pk))
+        terms = replace(TERMS, owner_id=User.objects.get(username="host").pk)
+        host_lease = join(at, terms=terms, key=session_hash(client.session.session_key))
         served(host_lease)
         lease("process", {(at.pk, "de"): 12, (at.pk, "en"): 3})
         first = send_message(room_id=at.pk, text="Louder, please.", sent_by_id=None)

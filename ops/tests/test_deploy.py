@@ -103,8 +103,9 @@ def test_the_settings_of_the_services_are_accepted_by_the_code() -> None:
 
 
 def _filled(variable: re.Match[str]) -> str:
-    """A default where there is one, else the variable's own name."""
-    return variable[3] if variable[2].endswith("-") else variable[1]
+    """A default where there is one, else the variable's own name, often enough to be no weak secret."""
+    name = variable[1]
+    return variable[3] if variable[2].endswith("-") else name * 6 if name == "SECRET_KEY" else name
 
 
 def test_no_secret_has_a_default() -> None:

@@ -20,7 +20,14 @@ WITHIN_S = 60
 
 
 def test_sockets_ask_in_these_threads_alone():
-    packages = ("config", "gateways", "asr", "translation", "transcripts", "rooms", "pages")
+    packages = (
+        "config",
+        "gateways",
+        "asr",
+        "transcripts",
+        "rooms",
+        "pages",
+    )  # a worker of translation is alone in its process
     code = [path for package in packages for path in (BASE_DIR / package).rglob("*.py")]
     users = {
         path for path in code if "database_sync_to_async" in path.read_text() and "tests" not in path.parts

@@ -5,6 +5,7 @@ This is the seam for other ways to run a talk (through the whole stack, say): re
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -131,15 +132,21 @@ def score(talk: Talk, seen: Sequence[Seen], pieces: Sequence[FinalPiece], facts:
 
 
 def segments(talk: Talk) -> list[Segment]:
-    """The talk's sentences with their times."""
+    """The talk's sentences with their times; one that a known pause interrupts is two, for nobody speaks on evenly through it."""
     result, first = list[Segment](), 0
+    pauses = [start for start, _ in talk.nonspeech_ms]
     for index, word in enumerate(talk.words):
-        if ends_sentence(word.text) or index == len(talk.words) - 1:
+        passed = {bisect_left(pauses, _middle_ms(each)) for each in talk.words[index : index + 2]}
+        if ends_sentence(word.text) or len(passed) == 2 or index == len(talk.words) - 1:
             own = talk.words[first : index + 1]
             text = " ".join(each.text for each in own)
             result.append(Segment(text, own[0].start_ms / 1000, own[-1].end_ms / 1000))
             first = index + 1
     return result
+
+
+def _middle_ms(word: ReferenceWord) -> int:
+    return (word.start_ms + word.end_ms) // 2
 
 
 def emitted(seen: Sequence[Seen]) -> list[Emitted]:

@@ -73,6 +73,12 @@ def test_a_talk_s_segments_are_its_sentences_at_the_times_of_their_words():
     assert segments(talk) == [Segment('It rains."', 0.0, 1.8), Segment("We go", 2.0, 3.8)]
 
 
+def test_a_sentence_that_a_known_pause_interrupts_is_two_segments():
+    said = (ReferenceWord("Well,", 0, 500), ReferenceWord("so", 3000, 3400), ReferenceWord("be", 3400, 3600))
+    talk = Talk("t", "en", None, "", said, ((480, 2900),))  # an aligner's end may reach into the pause
+    assert segments(talk) == [Segment("Well,", 0.0, 0.5), Segment("so be", 3.0, 3.6)]
+
+
 def test_a_word_is_put_out_when_it_first_stands_in_final_text():
     seen = [Seen(1.0, "", "One"), Seen(2.0, "One", "One two"), Seen(3.0, "One two three", "")]
     assert emitted(seen) == [Emitted("One", 2.0), Emitted("two", 3.0), Emitted("three", 3.0)]

@@ -17,6 +17,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from pages.session import identity_of
+from rooms.audit import record_download
 from rooms.errors import BadInput, Forbidden, NotFound
 from rooms.selectors import room_by_code
 from transcripts.files import Wish, download
@@ -29,8 +30,10 @@ _turns: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
 def file(request: HttpRequest, code: str, form: str) -> HttpResponseBase:
     """The transcript as a file."""
     lang, beside = request.GET.get("lang", "")[:16], request.GET.get("beside", "")[:16]
+    identity = identity_of(request)
     try:
-        found = download(room_by_code(code), Wish(form, lang, beside, part_of(request)), identity_of(request))
+        room = room_by_code(code)
+        found = download(room, Wish(form, lang, beside, part_of(request)), identity)
     except NotFound:
         raise Http404 from None
     except Forbidden:
@@ -39,6 +42,7 @@ def file(request: HttpRequest, code: str, form: str) -> HttpResponseBase:
         if error.code == "unknown_format":
             raise Http404 from None
         return render(request, "pages/transcript_too_long.html", {"code": code}, status=413)
+    record_download(room, identity, form=form, lang=lang)
     response = StreamingHttpResponse(_in_pieces(found.content), content_type=found.content_type)
     response["Content-Disposition"] = content_disposition_header(True, found.name) or "attachment"
     patch_cache_control(response, no_store=True, private=True)

@@ -14,16 +14,25 @@ from rooms import access
 from rooms.admin_events import EventAdmin, HallAdmin, say_result
 from rooms.admin_export import Exported
 from rooms.admin_filters import LastImportFilter, RoomFilter, ScheduleStateFilter
+from rooms.audit import Actor
 from rooms.consent import withdraw_consent
 from rooms.errors import BadInput
 from rooms.locks import update_in_order
-from rooms.models import AccessKey, Consent, Room, Vote
+from rooms.models import AccessKey, AuditEntry, Consent, Room, Vote
 from rooms.schedule_import import import_schedules
 from rooms.selectors import votes_for
 from rooms.services import request_stop_recording
 from rooms.words import schedule_words
 
-__all__ = ["AccessKeyAdmin", "ConsentAdmin", "EventAdmin", "HallAdmin", "RoomAdmin", "VoteAdmin"]
+__all__ = [
+    "AccessKeyAdmin",
+    "AuditEntryAdmin",
+    "ConsentAdmin",
+    "EventAdmin",
+    "HallAdmin",
+    "RoomAdmin",
+    "VoteAdmin",
+]
 
 # The next import would overwrite these in a room that the schedule made.
 OWNED_BY_SCHEDULE = (
@@ -173,6 +182,25 @@ class AccessKeyAdmin(ReadOnlyAdmin, admin.ModelAdmin[AccessKey]):
         self.message_user(request, f"Revoked: {access.revoke(list(keys))}.")
 
 
+@admin.register(AuditEntry)
+class AuditEntryAdmin(Exported, ReadOnlyAdmin, admin.ModelAdmin[AuditEntry]):
+    """Who did what, when; nobody edits it and nobody deletes it."""
+
+    list_display = ("at", "action", "room_code", "user", "role", "details")
+    list_filter = ("action", "role")
+    export_fields = ("at", "action", "room_code", "user__username", "role", "details")
+    list_select_related = ("user",)
+    list_per_page = 50
+    search_fields = ("room_code", "user__username")
+    date_hierarchy = "at"
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """The database refuses it, too."""
+        return False
+
+
 @admin.register(Consent)
 class ConsentAdmin(Exported, ReadOnlyAdmin, admin.ModelAdmin[Consent]):
     """Who allowed what, when; nobody edits it and nobody deletes it."""
@@ -205,5 +233,8 @@ class ConsentAdmin(Exported, ReadOnlyAdmin, admin.ModelAdmin[Consent]):
     @admin.action(description="Withdraw: delete what was made under them", permissions=["withdraw"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Consent]) -> None:
         """For somebody who asks by another way than their own page."""
-        count = sum(withdraw_consent(consent) for consent in queryset.order_by("pk"))
+        count = sum(
+            withdraw_consent(consent, by=Actor(request.user.pk, "admin"))
+            for consent in queryset.order_by("pk")
+        )
         messages.success(request, f"Withdrawn: {count}. What was said under them is deleted.")

@@ -27,7 +27,7 @@ class EventForm(forms.ModelForm[Event]):
 
     class Meta:
         model = Event
-        fields = ("title", "slug", "time_zone", "schedule_url", "hidden_tracks")
+        fields = ("title", "slug", "time_zone", "schedule_url", "hidden_tracks", "retention_days")
 
     def clean_schedule_url(self) -> str:
         """A file of the server is named in its settings alone: an admin's browser reads no files there."""

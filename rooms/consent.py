@@ -11,6 +11,7 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
+from rooms.audit import Action, Actor, record
 from rooms.errors import Forbidden
 from rooms.locks import update_in_order
 from rooms.models import Consent, Room
@@ -50,11 +51,12 @@ def record_consent(*, room: Room | None, user_id: int | None, answers: Answers, 
 
 
 @transaction.atomic
-def withdraw_consent(consent: Consent) -> bool:
+def withdraw_consent(consent: Consent, *, by: Actor) -> bool:
     """From now on it allows nothing; False: it did not before. What was made under it is deleted behind the commit."""
     given = Consent.objects.filter(pk=consent.pk, withdrawn_at=None)
     if not update_in_order(given, withdrawn_at=timezone.now()):
         return False
+    record(Action.WITHDRAWN, consent.room_code, by=by, consent=consent.pk)
     logger.info("consent withdrawn", extra={"room": consent.room_code, "consent": consent.pk})
     send = partial(consent_withdrawn.send_robust, sender=Consent, consent_id=consent.pk)
     transaction.on_commit(send, robust=True)

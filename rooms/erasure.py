@@ -7,10 +7,12 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 
 from rooms import access
+from rooms.audit import Action, Actor, record
 from rooms.errors import NotFound
 from rooms.locks import locked
 from rooms.models import AccessKey, Consent, SeededLogin
 from rooms.people import is_configured, seed_people
+from rooms.personal_data import sessions_of
 from rooms.signals import person_erased
 
 
@@ -37,6 +39,7 @@ def erase_person(username: str, *, transcripts: bool = False) -> Erased:
     if transcripts:
         parts = sum(int(count or 0) for _, count in person_erased.send(User, user_id=user.pk))
     keys = AccessKey.objects.filter(user=user).count()
+    record(Action.ERASED, "", by=Actor(role="a person"), transcripts=transcripts, parts=parts)
     digests = list(SeededLogin.objects.filter(user=user).values_list("digest", flat=True))
     user.delete()
     return Erased(keys, parts, any(map(is_configured, digests)))
@@ -50,4 +53,6 @@ def erase(user: User) -> None:
         content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk)
     )
     about.delete()
+    for session in sessions_of(user):
+        session.delete()
     access.evict_keys(list(AccessKey.objects.filter(user=user).values_list("hash", flat=True)))

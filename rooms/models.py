@@ -46,6 +46,11 @@ class Event(models.Model):
         max_length=1000, blank=True, help_text="Address of its pretalx or frab schedule, JSON or XML."
     )
     hidden_tracks = models.JSONField(default=list, blank=True, help_text="Names of tracks to hide.")
+    retention_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Its transcripts are deleted so many days after their talks; 0: never. Empty: RETENTION_DAYS.",
+    )
     from_settings = models.BooleanField(default=False, editable=False)
     seeded_with = models.JSONField(default=dict, editable=False, help_text="What the settings said last.")
     schedule_read_at = models.DateTimeField(
@@ -201,6 +206,42 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"consent {self.pk} of {self.given_at:%Y-%m-%d %H:%M}"
+
+
+class AuditEntry(models.Model):
+    """Who did what, when (rooms/audit.py). The database refuses every change but the loss of a user who is erased."""
+
+    class Action(models.TextChoices):
+        OPENED = "opened"
+        CLOSED = "closed"
+        STORED = "stored"
+        CORRECTED = "corrected"
+        REMOVED = "removed"
+        DOWNLOADED = "downloaded"
+        WITHDRAWN = "withdrawn"
+        ERASED = "erased"
+
+    at = models.DateTimeField(default=timezone.now)
+    action = models.CharField(max_length=10, choices=Action.choices)
+    room_code = models.CharField(max_length=64, blank=True, help_text="Stays when the room is gone.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="audit_entries",
+        help_text="Empty: nobody who is signed in, the program itself, or erased.",
+    )
+    role = models.CharField(max_length=40, blank=True, help_text="As what: host, admin, retention.")
+    details = models.JSONField(default=dict, help_text="Parts, terms, formats; never text or names.")
+
+    class Meta:
+        ordering = ("-pk",)
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit log"
+        indexes = (models.Index(fields=["room_code", "at"]),)
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.room_code}"
 
 
 class DataKey(models.Model):

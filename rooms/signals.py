@@ -10,3 +10,6 @@ person_erased = Signal()
 
 # Somebody has withdrawn a consent; sent after the commit, and what was made under it goes. Keyword: consent_id.
 consent_withdrawn = Signal()
+
+# Everything about a person is listed: return what else is held, as {name: rows}. Keyword: user_id.
+person_listed = Signal()

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from rooms.admin_export import Exported
 from rooms.admin_filters import RoomFilter, room_filter
+from rooms.audit import Actor, acting
 from transcripts.models import Part, Sentence
 from transcripts.removal import remove_sentence
 from transcripts.revisions import Editor
@@ -48,6 +49,16 @@ class PartAdmin(Exported, admin.ModelAdmin[Part]):
         "owner",
         "store",
     )
+
+    def delete_model(self, request: HttpRequest, obj: Part) -> None:
+        """The audit log says who did it."""
+        with acting(Actor(request.user.pk, "admin")):
+            obj.delete()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Part]) -> None:
+        """The same, for each that was ticked."""
+        with acting(Actor(request.user.pk, "admin")):
+            queryset.delete()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Hosts begin parts."""

@@ -15,12 +15,13 @@ class TranscriptsConfig(AppConfig):
         from django.db.models.signals import post_delete, pre_delete
 
         from rooms.models import Room
-        from rooms.signals import person_erased
+        from rooms.signals import person_erased, person_listed
         from transcripts.models import Part
 
         pre_delete.connect(_lock_part, sender=Part, dispatch_uid="transcripts.lock_part")
-        post_delete.connect(_destroy_key, sender=Part, dispatch_uid="transcripts.destroy_key")
+        post_delete.connect(_part_deleted, sender=Part, dispatch_uid="transcripts.part_deleted")
         pre_delete.connect(_lock_room, sender=Room, dispatch_uid="transcripts.lock_room")
+        person_listed.connect(_said_by, dispatch_uid="transcripts.said_by")
         person_erased.connect(_delete_hosted, dispatch_uid="transcripts.delete_hosted")
 
 
@@ -30,9 +31,13 @@ def _lock_part(sender: Any, instance: Any, **_: Any) -> None:
     lock_for_deletion(room_id=instance.room_id, part_id=instance.pk)
 
 
-def _destroy_key(sender: Any, instance: Any, **_: Any) -> None:
+def _part_deleted(sender: Any, instance: Any, **_: Any) -> None:
+    from rooms.audit import Action, record
+    from rooms.models import Room
     from transcripts.encryption import destroy_keys
 
+    code = Room.objects.filter(pk=instance.room_id).values_list("code", flat=True).first() or ""
+    record(Action.ERASED, code, part=instance.number)
     if instance.encrypted:
         destroy_keys([instance.pk])
 
@@ -41,6 +46,14 @@ def _lock_room(sender: Any, instance: Any, **_: Any) -> None:
     from transcripts.removal import lock_for_deletion
 
     lock_for_deletion(room_id=instance.pk)
+
+
+def _said_by(sender: Any, user_id: int, **_: Any) -> dict[str, Any]:
+    from transcripts.models import Sentence
+
+    fields = ("part__room__code", "part__number", "track__lang", "index", "start_ms", "text")
+    said = Sentence.objects.filter(part__owner=user_id).order_by("part", "track", "index")
+    return {"transcripts.sentence.part.owner": list(said.values(*fields))}
 
 
 def _delete_hosted(sender: Any, user_id: int, **_: Any) -> int:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
+from rooms.audit import Action, Actor, acting, record
 from rooms.errors import Conflict
 from rooms.locks import locked
 from rooms.models import Consent, Room
@@ -45,7 +46,10 @@ def remove_unstored(*, room: Room, broadcast: int | None = None) -> None:
     parts = Part.objects.filter(room=room, store=False)
     if broadcast is not None:
         parts = parts.filter(broadcast=broadcast)
-    _remove(Sentence.objects.filter(part__in=parts), room_id=room.pk)
+    rows = Sentence.objects.filter(part__in=parts)
+    if numbers := sorted(rows.order_by().values_list("part__number", flat=True).distinct()):
+        record(Action.ERASED, room.code, by=Actor(role="not to be stored"), parts=numbers)
+    _remove(rows, room_id=room.pk)
     destroy_keys(list(parts.filter(encrypted=True).values_list("pk", flat=True)))
 
 
@@ -115,9 +119,10 @@ def delete_parts_of(user_id: int) -> int:
     if parts.filter(ended_at=None).exists():
         raise Conflict("still_hosting")
     deleted = 0
-    for part in parts:
-        part.delete()
-        deleted += 1
+    with acting(Actor(role="a person is erased")):
+        for part in parts:
+            part.delete()
+            deleted += 1
     return deleted
 
 

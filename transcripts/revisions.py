@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from rooms.audit import Action, Actor, record
 from rooms.errors import Conflict
 from rooms.locks import update_in_order
 from transcripts.models import Sentence, SentenceRevision
@@ -25,8 +26,9 @@ def refuse_outdated(row: Sentence, seen_version: int | None) -> None:
 
 def note_revision(rows: Collection[Sentence], action: SentenceRevision.Action, by: Editor | None) -> None:
     """Remember what these sentences were before. The caller holds their locks."""
-    if by is None:
+    if by is None or not rows:
         return
+    _record(rows, action, by)
     SentenceRevision.objects.bulk_create(
         SentenceRevision(
             sentence=row, action=action, version=row.version, by_id=by.user_id, role=by.role, reason=by.reason,
@@ -34,6 +36,13 @@ def note_revision(rows: Collection[Sentence], action: SentenceRevision.Action, b
         )
         for row in rows
     )  # fmt: skip
+
+
+def _record(rows: Collection[Sentence], action: SentenceRevision.Action, by: Editor) -> None:
+    first = min(rows, key=lambda row: row.index)
+    what = Action.CORRECTED if action == SentenceRevision.Action.CORRECTED else Action.REMOVED
+    code, who = first.part.room.code, Actor(by.user_id, by.role)
+    record(what, code, by=who, part=first.part.number, index=first.index, sentences=len(rows))
 
 
 def forget_earlier_texts(rows: Collection[Sentence]) -> None:

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -11,11 +12,13 @@ from asr.rooms.models import RoomSession
 from asr.rooms.selectors import is_running, newest_session, room_end
 from asr.rooms.state import lock_end, publish_state
 from asr.sessions import begin_closing, stop_session
+from rooms.audit import Action, Actor, record
 from rooms.errors import Conflict
 from rooms.locks import locked
 from rooms.models import Room
 from transcripts import live
 from transcripts.events import HostReplaced, RoomClosed, SessionClosing, SessionReplaced
+from transcripts.models import Part
 from transcripts.removal import remove_unstored
 from transcripts.services import end_last_sentence, end_part
 
@@ -42,6 +45,7 @@ def part_closes(session: Session, *, by: str) -> None:
     publish(closing.room_id, SessionClosing(session.pk))
     if not closing.replaced:
         note("room closing", closing, by=by)
+        record(Action.CLOSED, closing.room.code, by=_closer(by, closing.part), part=closing.part.number)
         publish_state(closing.room_id)
 
 
@@ -72,6 +76,9 @@ def part_finished(session: Session) -> None:
     over.save(update_fields=["is_open", "grace_until"])
     part = over.part
     end_part(part=part)
+    if part.store:
+        by = Actor(part.owner_id, "host")
+        record(Action.STORED, over.room.code, by=by, part=part.number, public=part.public)
     lock_end(part.room_id)
     publish_state(part.room_id)
     end_last_sentence(part=part)  # its process may have died within it
@@ -97,10 +104,20 @@ def stop_recording(room_id: int) -> None:
     """
     running = Session.objects.filter(room_session__room_id=room_id, state__in=Session.RUNNING)
     for session in locked(running):
-        note("recording stopped: do not record", lock_room_session(session))
+        stopped = lock_room_session(session)
+        note("recording stopped: do not record", stopped)
+        record(Action.CLOSED, stopped.room.code, by=Actor(role="do not record"), part=stopped.part.number)
         stop_session(session)
     lock_end(room_id)
     remove_unstored(room=Room.objects.get(pk=room_id))
+
+
+def _closer(by: str, part: Part) -> Actor:
+    """`by` as logs have it: "user 12", "host", or what closed it."""
+    kind, _, number = by.partition(" ")
+    if kind == "user" and number.isdigit():
+        return Actor(User.objects.filter(pk=number).values_list("pk", flat=True).first(), "operator")
+    return Actor(part.owner_id if by == "host" else None, by)
 
 
 def lock_open_session(room_id: int) -> RoomSession | None:

@@ -17,6 +17,7 @@ from asr.rooms.models import RoomSession
 from asr.rooms.selectors import newest_session, open_session, room_end
 from asr.rooms.state import lock_end, publish_state
 from asr.sessions import begin_closing, create_session, lock_capacity
+from rooms.audit import Action, Actor, record
 from rooms.consent import Answers, record_consent
 from rooms.errors import Conflict, Forbidden, NoCapacity, NotFound
 from rooms.locks import locked
@@ -89,6 +90,7 @@ def join_as_host(request: HostRequest) -> HostLease:
     _grant_host_lease(opened, request, before)
     if before is None:
         note("room opened", opened)
+        _record_opened(room, opened, "host")
     note("host joined", opened, part=opened.part.number, stored=opened.part.store)
     if room.source_lang != opened.part.source_lang:
         room.source_lang = opened.part.source_lang
@@ -124,8 +126,15 @@ def open_by_hand(code: str, terms: PartTerms) -> int:
         room.source_lang = part.source_lang
         room.save(update_fields=["source_lang"])
     note("room opened by a captioner", opened, part=part.number, stored=part.store)
+    _record_opened(room, opened, "captioner")
     publish_state(room.pk)
     return opened.session_id
+
+
+def _record_opened(room: Room, opened: RoomSession, role: str) -> None:
+    part = opened.part
+    by = Actor(part.owner_id, role)
+    record(Action.OPENED, room.code, by=by, part=part.number, stored=part.store, public=part.public)
 
 
 def begin_grace(opened: RoomSession) -> None:

@@ -17,6 +17,7 @@ from asr.rooms.ending import lock_room_session
 from asr.rooms.journal import note
 from asr.sessions import stop_session
 from rooms.access import Identity
+from rooms.audit import Action, Actor, record
 from rooms.consent import withdraw_consent
 from rooms.errors import NotFound
 from rooms.locks import locked
@@ -42,7 +43,7 @@ def withdraw_in_room(room: Room, identity: Identity) -> int:
         raise NotFound("no_consent", room=room.code)
     parts = Part.objects.filter(consent__in=consents).count()
     for consent in consents:
-        withdraw_consent(consent)
+        withdraw_consent(consent, by=Actor(identity.user_id, identity.power))
     return parts
 
 
@@ -84,5 +85,8 @@ def _shut_out(session_id: int) -> None:
 def _stop(session_id: int) -> None:
     session = locked(Session.objects.filter(pk=session_id, state__in=Session.RUNNING)).first()
     if session is not None:
-        note("recording stopped: consent withdrawn", lock_room_session(session))
+        stopped = lock_room_session(session)
+        note("recording stopped: consent withdrawn", stopped)
+        by = Actor(role="consent withdrawn")
+        record(Action.CLOSED, stopped.room.code, by=by, part=stopped.part.number)
         stop_session(session)

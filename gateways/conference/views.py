@@ -24,6 +24,7 @@ from gateways.conference.wire import (
 from rooms import access, selectors, services, throttle
 from rooms.access import Identity
 from rooms.address import address_of
+from rooms.audit import record_download
 from rooms.errors import DomainError, Forbidden, NotFound, Unauthenticated
 from rooms.models import LANGUAGE_CODE, passes
 
@@ -144,6 +145,7 @@ def transcript(request: HttpRequest, code: str, lang: str, body: Credentials) ->
         text = transcripts.selectors.transcript_text(room, lang, identity)
     except Forbidden as error:
         raise refused or error from None
+    record_download(room, identity, form="conference", lang=lang)
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
@@ -153,7 +155,8 @@ def close(request: HttpRequest, code: str, body: Credentials) -> OkView:
     identity = _by_key(body) or _by_password(request, body)
     if not identity.is_admin:
         raise Forbidden("admin_required")
-    asr.rooms.ending.close_room(selectors.room_by_code(code).pk, by="admin over HTTP")
+    by = f"user {identity.user_id}" if identity.user_id else "admin over HTTP"
+    asr.rooms.ending.close_room(selectors.room_by_code(code).pk, by=by)
     return OkView()
 
 

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from rooms.audit import Actor
 from rooms.consent import Answers, record_consent, usable_consent, withdraw_consent
 from rooms.erasure import erase_person
 from rooms.errors import Forbidden
@@ -62,7 +63,7 @@ class TestRecording:
         consent = given(at, ada)
         assert usable_consent(consent.pk, room=at, user_id=ada.pk) == consent
         if other == "withdrawn":
-            withdraw_consent(consent)
+            withdraw_consent(consent, by=Actor())
         user_id = {"person": person("alan").pk, "nobody": None}.get(other, ada.pk)
         with pytest.raises(Forbidden):
             usable_consent(consent.pk, room=room("B") if other == "room" else at, user_id=user_id)
@@ -77,9 +78,9 @@ class TestRecording:
 class TestNeverChanged:
     def test_a_withdrawal_is_dated_once(self):
         consent = given(room("A"), person("ada"))
-        assert withdraw_consent(consent)
+        assert withdraw_consent(consent, by=Actor())
         first = Consent.objects.get().withdrawn_at
-        assert not withdraw_consent(consent)
+        assert not withdraw_consent(consent, by=Actor())
         assert Consent.objects.get().withdrawn_at == first
 
     @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ class TestNeverChanged:
         consent = given(room("A"), person("ada"))
         with pytest.raises(DatabaseError), transaction.atomic():
             Consent.objects.update(user=person("alan"))
-        withdraw_consent(consent)
+        withdraw_consent(consent, by=Actor())
         with pytest.raises(DatabaseError), transaction.atomic():
             Consent.objects.update(withdrawn_at=None)
 

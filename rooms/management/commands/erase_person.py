@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rooms.erasure import erase_person
 from rooms.errors import DomainError, in_words
+from rooms.personal_data import held_about
 
 WORDS = {
     "no_such_person": "There is no such user",
@@ -29,9 +30,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Erase and say what went."""
         try:
+            self._list(held_about(options["name"]))
             erased = erase_person(options["name"], transcripts=options["transcripts"])
         except DomainError as error:
             raise CommandError(in_words(error.code, error.parameters, WORDS)) from error
         self.stdout.write(f"Erased, with {erased.keys} login keys and {erased.parts} parts of transcripts.")
         if erased.password_left:
             self.stdout.write("The environment still has the password. It opens nothing now; take it out.")
+
+    def _list(self, held: dict[str, list[Any]]) -> None:
+        self.stdout.write("What is held (export_person has all of it):")
+        for name, rows in held.items():
+            self.stdout.write(f"  {name}: {len(rows)}")

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rooms import data_keys
+from rooms.audit import Actor, acting
 from rooms.encryption import Undecryptable
 from transcripts.at_rest import at_rest, encrypt_stored
 from transcripts.models import Part
@@ -53,7 +54,8 @@ class Command(BaseCommand):
             raise CommandError("There is no such part")
         if any(part.ended_at is None for part in parts):
             raise CommandError("It is being written: close the room first")
-        for part in parts:
-            part.delete()
+        with acting(Actor(role="shredded by command")):
+            for part in parts:
+                part.delete()
         encrypted = sum(part.encrypted for part in parts)
         self.stdout.write(f"{len(parts)} parts deleted, {encrypted} of them with a key of their own.")

@@ -29,26 +29,26 @@ class Turn:
     room_level: float
 
 
-def turns(talk: Talk, random: np.random.Generator) -> list[Turn]:
-    """The talk in turns of 1 to 30 s, short ones as likely as long ones (by the logarithm); no word is cut. It needs word times."""
+def turns(talk: Talk, random: np.random.Generator, turn_ms: tuple[int, int] = TURN_MS) -> list[Turn]:
+    """The talk in turns of these lengths, short ones as likely as long ones (by the logarithm); no word is cut. It needs word times."""
     result: list[Turn] = []
     ends, start_ms, length_ms = gaps(talk.samples), 0, round(talk.seconds * 1000)
     room_level = _room_level(talk.samples)
     while start_ms < length_ms:
-        least_ms = start_ms + _drawn(TURN_MS, random)
+        least_ms = start_ms + _drawn(turn_ms, random)
         end_ms = next((at_ms for at_ms in ends if at_ms >= least_ms), length_ms)
         result.append(_turn(talk, start_ms, end_ms, room_level))
         start_ms = end_ms
     return [turn for turn in result if turn.words]
 
 
-def joined(talks: Sequence[Talk], seed: int, seconds: float) -> Talk:
+def joined(talks: Sequence[Talk], seed: int, seconds: float, turn_ms: tuple[int, int] = TURN_MS) -> Talk:
     """Turns of the talks' readers, who take turns at random, with pauses of 0.3 to 5 s, until it is about so long.
 
     The pauses sound like the silence of who spoke before them; they are the talk's `nonspeech_ms`.
     """
     random = np.random.default_rng(seed)
-    waiting = [turns(talk, random) for talk in talks]
+    waiting = [turns(talk, random, turn_ms) for talk in talks]
     pieces, words, pauses, reader, at_ms = (
         list[Samples](),
         list[ReferenceWord](),

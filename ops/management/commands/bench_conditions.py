@@ -18,7 +18,7 @@ from asr.weights import WeightsError, find_or_fetch
 from ops.measure import bench
 from ops.measure.conditions import CONDITIONS, ConditionRow, row_of, table, under
 from ops.measure.differences import differences
-from ops.measure.joined import joined
+from ops.measure.joined import TURN_MS, joined
 from ops.measure.recordings import load_recordings
 from ops.measure.talk import Talk
 from ops.measure.word_times import timed
@@ -100,8 +100,12 @@ class Command(BaseCommand):
         others = [talk.samples for talk in found if talk.language != language] or [
             talk.samples for talk in own
         ]
-        talks = own if options["as_recorded"] else [joined(own, options["seed"], options["seconds"])]
-        return talks, others
+        if options["as_recorded"]:
+            return own, others
+        turn_ms = (TURN_MS[0], round(options["longest_turn"] * 1000))
+        if turn_ms[1] < turn_ms[0]:
+            raise ValueError("A turn lasts a second or longer")
+        return [joined(own, options["seed"], options["seconds"], turn_ms)], others
 
     def _measured(
         self,

@@ -75,5 +75,11 @@ def test_the_same_seed_gives_the_same_talk_and_another_seed_another(readers):
     assert joined(readers, 5, 60).words != joined(readers, 6, 60).words
 
 
+def test_prompts_are_turns_that_end_in_the_first_silence_behind_their_length(readers):
+    short = joined(readers, 2, 60, turn_ms=(1000, 1001))
+    assert len(short.nonspeech_ms) > len(joined(readers, 2, 60, turn_ms=(9000, 9001)).nonspeech_ms)
+    assert len(short.words) == 2 * len(readers[0].words)
+
+
 def test_it_ends_with_the_turn_in_which_the_time_is_over(readers):
     assert len(joined(readers, 2, seconds=1).nonspeech_ms) == 1

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from pages.host_texts import host_texts
 from pages.languages import native_name
 from pages.texts import catalogue
-from translation.selectors import target_langs
+from translation.offers import langs_made
 
 WIRE = "interpreter"
 MODULES = [
@@ -33,7 +33,8 @@ def demo_interpreter(request: HttpRequest) -> HttpResponse:
     room = request.GET.get("room", "")
     if not _ROOM.fullmatch(room):
         return redirect(f"{request.path}?room={secrets.token_hex(4)}")
-    spoken, made = settings.ENV.source_langs, target_langs()
+    spoken = settings.ENV.source_langs
+    made = langs_made(spoken) or spoken  # before an engine has answered
     context = {
         "modules": MODULES,
         "texts": catalogue(texts()),

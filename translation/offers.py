@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from translation import chain, circuit
 from translation.engines import codes
@@ -25,6 +25,12 @@ def langs_in_rooms(source_langs: Mapping[int, str]) -> dict[int, list[str]]:
         if key not in found:
             found[key] = _langs(*key, known)
     return {room_id: found[own.get(room_id, ()), lang] for room_id, lang in source_langs.items()}
+
+
+def langs_made(spoken: Collection[str]) -> list[str]:
+    """Languages that one of these can be translated into, by the deployment's engines: where no room chooses its own."""
+    known = circuit.states()
+    return sorted({lang for source_lang in spoken for lang in _langs((), source_lang, known)[1:]})
 
 
 def _langs(names: tuple[str, ...], source_lang: str, known: dict[str, EngineState]) -> list[str]:

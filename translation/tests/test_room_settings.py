@@ -19,7 +19,7 @@ from translation.claims import NO_ENGINE
 from translation.engines.base import REFUSED, EngineError, Pair
 from translation.engines.pivot import Pivot
 from translation.models import EngineState, Job, RoomTranslation, TranslatedChars
-from translation.offers import langs_in, langs_in_rooms
+from translation.offers import langs_in, langs_in_rooms, langs_made
 from translation.overview import translations_now
 from translation.room_settings import Chosen, check, choose, room_settings
 from translation.tests.make import demand, read, say, spoken_part
@@ -183,6 +183,12 @@ def test_languages_on_offer_are_those_that_the_room_s_engines_reach(two):
     with CaptureQueriesContext(connection) as several:
         langs_in_rooms({own: "en", other: "zh", -1: "de"})
     assert len(one) == len(several)
+
+
+def test_interpreter_offers_what_some_spoken_language_is_translated_into(env):
+    env(translation_engines=["bergamot"], source_langs=["en", "de", "pt"])
+    assert langs_made(["en", "de", "pt"]) == ["en", "pt"], "nothing leads into German"
+    assert langs_made(["de"]) == []
 
 
 class TestQuota:

@@ -65,7 +65,8 @@ class TorchBackend:
         self._model = model.to(device).eval()
         self._device, self._dtype = torch.device(device), COMPUTE_TYPES[compute_type]
         self._decoder = self._model.model.decoder
-        self._special = SpecialTokens(tokenizer, model.config.vocab_size)
+        self.special = SpecialTokens(tokenizer, model.config.vocab_size)
+        self.suppressed = torch.tensor(self.special.suppressed, device=self._device)
         self._heads = alignment_heads(model)
         self._queries: dict[int, torch.Tensor] = {}
         for layer in {layer for layer, _ in self._heads}:
@@ -106,7 +107,7 @@ class TorchBackend:
         keys = attention.k_proj(output).view(shape).transpose(1, 2).contiguous()
         return keys, attention.v_proj(output).view(shape).transpose(1, 2).contiguous()
 
-    def _states(
+    def states(
         self, tokens: Sequence[Sequence[int]], encoded: Encoded, cache: EncoderDecoderCache
     ) -> torch.Tensor:
         """The decoder's last layer over tokens behind those in the cache, (beams, tokens, width)."""
@@ -116,15 +117,15 @@ class TorchBackend:
         )
         return result.last_hidden_state
 
-    def _logits(self, states: torch.Tensor) -> torch.Tensor:
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
         return self._model.proj_out(states).float()
 
     @torch.inference_mode()
     def language_probabilities(self, encoded: Encoded) -> dict[str, float]:
         """How probable each language is."""
-        special = self._special
-        states = self._states([[special.start]], encoded, encoded.cache())
-        found = self._logits(states)[0, -1, special.languages[0] : special.languages[-1] + 1].softmax(-1)
+        special = self.special
+        states = self.states([[special.start]], encoded, encoded.cache())
+        found = self.logits(states)[0, -1, special.languages[0] : special.languages[-1] + 1].softmax(-1)
         return dict(zip(special.codes, found.tolist(), strict=True))
 
     @torch.inference_mode()
@@ -132,18 +133,18 @@ class TorchBackend:
         """Beam search; what is forced is computed at once."""
         prompt = [*search.before, *search.start, *search.forced]
         cache = encoded.cache()
-        states = self._states([prompt], encoded, cache)
-        at_start = self._logits(states[:, len(search.before)])
-        no_speech = float(at_start.softmax(-1)[0, self._special.no_speech])
+        states = self.states([prompt], encoded, cache)
+        at_start = self.logits(states[:, len(search.before)])
+        no_speech = float(at_start.softmax(-1)[0, self.special.no_speech])
         step = _Step(self, encoded, search, cache)
         limits = Limits(
-            end=self._special.end,
+            end=self.special.end,
             max_tokens=min(
                 search.max_length // 2, search.max_length - len(search.before) - len(search.start) + 1
             ),
             finished=max(1, round(search.beam_size * search.patience)),
         )
-        first = step.continuations(self._logits(states[:, -1]), [search.forced], first=search.suppress_blank)
+        first = step.continuations(self.logits(states[:, -1]), [search.forced], first=search.suppress_blank)
         found = beam_search(first, step, search.forced, search.beam_size, limits)[: search.hypotheses]
         return Found([tokens for tokens, _ in found], [score for _, score in found], no_speech)
 
@@ -152,11 +153,11 @@ class TorchBackend:
         self, encoded: Encoded, start: Sequence[int], text: Sequence[int], frames: int
     ) -> Alignment | None:
         """By the cross-attention of the checkpoint's alignment heads, over the text as it is."""
-        end = self._special.end
-        tokens = [*start, self._special.no_timestamps, *text, end]
-        states = self._states([tokens], encoded, encoded.cache())
+        end = self.special.end
+        tokens = [*start, self.special.no_timestamps, *text, end]
+        states = self.states([tokens], encoded, encoded.cache())
         own = slice(len(start), -1)  # each token's position is that which predicts it
-        logits = self._logits(states[0, own][:-1])[:, :end]
+        logits = self.logits(states[0, own][:-1])[:, :end]
         probabilities = logits.softmax(-1).gather(1, torch.tensor(text, device=self._device)[:, None])[:, 0]
         weights = self._attention(encoded, frames // 2)[:, own]
         weights = weights.mean(0).cpu().numpy()
@@ -199,19 +200,19 @@ class _Step:
             self._cache, self._beams = fresh, len(beams)
         if list(origins) != list(range(own.layers[0].keys.shape[0])):
             own.reorder_cache(torch.tensor(origins, device=self._encoded.output.device))
-        states = self._backend._states([[tokens[-1]] for tokens in beams], self._encoded, self._cache)
-        return self.continuations(self._backend._logits(states[:, -1]), beams)
+        states = self._backend.states([[tokens[-1]] for tokens in beams], self._encoded, self._cache)
+        return self.continuations(self._backend.logits(states[:, -1]), beams)
 
     def continuations(
         self, logits: torch.Tensor, beams: Sequence[Sequence[int]], *, first: bool = False
     ) -> Continuations:
         """Without what must not be said; `first`: no end and no blank either."""
-        special, penalty = self._backend._special, self._search.repetition_penalty
+        special, penalty = self._backend.special, self._search.repetition_penalty
         if penalty != 1.0:
             for row, tokens in zip(logits, beams, strict=True):
                 said = torch.tensor(sorted(set(tokens)), device=logits.device, dtype=torch.long)
                 row[said] = torch.where(row[said] < 0, row[said] * penalty, row[said] / penalty)
-        logits[:, special.suppressed] = -torch.inf
+        logits.index_fill_(1, self._backend.suppressed, -torch.inf)
         if first:
             logits[:, special.suppressed_first] = -torch.inf
         best = logits.log_softmax(-1).topk(CANDIDATES_PER_BEAM * self._search.beam_size)

@@ -63,6 +63,7 @@ class SentenceBody(Strict):
 
     part: int = Field(ge=0, lt=2**31)
     index: int = Field(ge=0, lt=2**31)
+    upto: int | None = Field(None, ge=0, lt=2**31)  # the last of its pieces that the page shows
     version: int = Field(ge=0, lt=2**63)
     text: str | None = Field(None, max_length=10_000)
 
@@ -208,7 +209,7 @@ def seen(request: HttpRequest, code: str, body: SeenBody) -> DoneView:
 def sentence(request: HttpRequest, code: str, body: SentenceBody) -> DoneView:
     """Correct a sentence, or take it away."""
     identity, room = _asked(request, code)
-    place = SentencePlace(room.pk, body.part, body.index)
+    place = SentencePlace(room.pk, body.part, body.index, upto=body.upto)
     if body.text is None:
         remove(place, seen_version=body.version, identity=identity)
     else:

@@ -26,12 +26,16 @@ HISTORY_MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class SentencePlace:
-    """A sentence as the wires name it: its part's number within the room, its index; `lang` "": the spoken one."""
+    """A sentence as the wires name it: its part's number within the room, its index; `lang` "": the spoken one.
+
+    `upto`: of a long one all pieces from `index` to this one; None: that piece alone.
+    """
 
     room_id: int
     part: int
     index: int
     lang: str = ""
+    upto: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,9 @@ def correct(
     """
     row, cleaned, editor = _row(place, identity), clean_text(text), _editor(identity, reason)
     with _still_there():
-        return correct_sentence(sentence=row, text=cleaned, seen_version=seen_version, by=editor)
+        return correct_sentence(
+            sentence=row, text=cleaned, seen_version=seen_version, by=editor, upto=place.upto
+        )
 
 
 def remove(place: SentencePlace, *, seen_version: int, identity: Identity, reason: str = "") -> None:

@@ -17,6 +17,7 @@ from transcripts.models import SPEAKER_UNKNOWN, Part, Sentence, SentenceRevision
 from transcripts.pieces import spoken_in, whole_sentence
 from transcripts.revisions import Editor, note_revision, refuse_outdated
 from transcripts.signals import part_ended, sentences_committed
+from transcripts.text import shared_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +194,16 @@ def add_translations_by_lang(
 
 @transaction.atomic
 def correct_sentence(
-    *, sentence: Sentence, text: str, seen_version: int | None = None, by: Editor | None = None
+    *,
+    sentence: Sentence,
+    text: str,
+    seen_version: int | None = None,
+    by: Editor | None = None,
+    upto: int | None = None,
 ) -> Sentence:
     """Give a sentence a new text; its index stays, its translations are outdated from now on.
+
+    `upto`: the text is of all pieces from this one to that index, and `seen_version` the newest of theirs.
 
     A translation stays one of the same source text. What was removed meanwhile stays so. The pieces of a long sentence
     take a new version together: their translation is one. `seen_version`: of the text that `by` has before their
@@ -207,19 +215,23 @@ def correct_sentence(
     row = next((row for row in rows if row.pk == sentence.pk), None)
     if row is None:
         raise Sentence.DoesNotExist  # its part was deleted meanwhile
-    refuse_outdated(row, seen_version)
-    if row.text == text or row.removed_at is not None:
+    there = sorted((piece for piece in rows if piece.removed_at is None), key=_index)
+    meant = [piece for piece in there if row.index <= piece.index <= (upto or row.index)] or [row]
+    refuse_outdated(max(meant, key=lambda each: each.version), seen_version)
+    new = _texts_of(meant, text, track.lang)
+    changed = [piece for piece in meant if new[piece.pk] != piece.text]
+    if not changed or row.removed_at is not None:
         return row
-    note_revision([row], SentenceRevision.Action.CORRECTED, by)
-    row.text = text
-    changed = sorted((piece for piece in rows if piece.removed_at is None), key=lambda piece: piece.index)
-    for piece in changed:
+    note_revision(changed, SentenceRevision.Action.CORRECTED, by)
+    for piece in there:
         track.version += 1
         piece.version = track.version
     track.save(update_fields=["version"])
-    Sentence.with_removed.bulk_update(changed, ["version"])
-    row.save(update_fields=["text"])  # encrypts it where the part is
-    _publish(row.part, track, changed)
+    Sentence.with_removed.bulk_update(there, ["version"])
+    for piece in changed:
+        piece.text = new[piece.pk]
+        piece.save(update_fields=["text"])  # encrypts it where the part is
+    _publish(row.part, track, there)
     if row.of_version is None:
         _wake_translation(row.part, corrected=True)
     return row
@@ -284,6 +296,15 @@ def _ended(track: Track, last: Sentence) -> list[Sentence]:
 def _search_lang(part: Part, track: Track) -> str:
     """Encrypted text is in no index of words."""
     return "" if part.encrypted else track.lang
+
+
+def _texts_of(pieces: Sequence[Sentence], text: str, lang: str) -> dict[int, str]:
+    texts = shared_out(text, [piece.text for piece in pieces], lang) if len(pieces) > 1 else [text]
+    return {piece.pk: said for piece, said in zip(pieces, texts, strict=True)}
+
+
+def _index(row: Sentence) -> int:
+    return row.index
 
 
 def _next_line(part: Part, current: int) -> int:

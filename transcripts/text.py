@@ -1,7 +1,8 @@
 """Text that people type into a transcript: one line, without what nobody sees. Pure."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from difflib import SequenceMatcher
 
 from rooms.errors import BadInput
 
@@ -36,6 +37,22 @@ def joined(texts: Iterable[str], lang: str) -> str:
     """Texts one behind the other, as the language is written."""
     between = "" if lang.partition("-")[0] in WITHOUT_SPACES else " "
     return between.join(filter(None, texts))
+
+
+def shared_out(text: str, pieces: Sequence[str], lang: str) -> list[str]:
+    """A new text of several pieces, for each its own: a word goes where the words stay with which it stands."""
+    unspaced = lang.partition("-")[0] in WITHOUT_SPACES
+    words: Callable[[str], list[str]] = list if unspaced else str.split
+    before = [(number, word) for number, piece in enumerate(pieces) for word in words(piece)]
+    now, at = words(text), 0
+    shares: list[list[str]] = [[] for _ in pieces]
+    matcher = SequenceMatcher(None, [word for _, word in before], now, autojunk=False)
+    for tag, first, last, begin, end in matcher.get_opcodes():
+        for offset, word in enumerate(now[begin:end]):
+            if tag != "insert":
+                at = before[min(first + offset, last - 1)][0]
+            shares[at].append(word)
+    return [("" if unspaced else " ").join(share) for share in shares]
 
 
 def _visible(char: str) -> str:

@@ -178,7 +178,9 @@ def correct_spoken(place: SentencePlace, *, text: str, seen_version: int, by: Ed
     if row is None:
         raise NotFound("sentence_not_found")
     _check_running(row)
-    return correct_sentence(sentence=row, text=clean_text(text), seen_version=seen_version, by=by)
+    return correct_sentence(
+        sentence=row, text=clean_text(text), seen_version=seen_version, by=by, upto=place.upto
+    )
 
 
 def release_pen(lease: PenLease) -> None:

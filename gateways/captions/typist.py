@@ -200,8 +200,8 @@ class TypistConsumer(SocketConsumer):
                     self._room_id, sentence_id, by=self._editor()
                 )
                 self._outbox.put(typed.undone(sentence_id, text))
-            case Correct(part=part, index=index, version=version, text=text):
-                place = SentencePlace(self._room_id, part, index)
+            case Correct(part=part, index=index, upto=upto, version=version, text=text):
+                place = SentencePlace(self._room_id, part, index, upto=upto)
                 await room_writes.of(self._room_id)(pen.correct_spoken)(
                     place, text=text, seen_version=version, by=self._editor()
                 )

@@ -71,7 +71,10 @@ class Correct(Message):
     type: Literal["correct"]
     part: Number
     index: Number
-    version: Number = Field(description="That the captioner saw.")
+    upto: Number | None = Field(
+        default=None, description="The text is of all pieces from `index` to this one."
+    )
+    version: Number = Field(description="That the captioner saw, the newest of those pieces.")
     text: Text
 
 

@@ -402,6 +402,26 @@ def test_a_sentence_is_corrected_and_removed_while_it_runs(host):
     stop(page)
 
 
+def test_a_long_sentence_that_is_stored_in_pieces_is_one_line_and_corrected_as_one(host):
+    room("TALK1")
+    page = host()
+    start(page)
+    page.get_by_role("heading", name="You are on air").wait_for()
+    part = Part.objects.get()
+    add_sentences(part=part, sentences=[NewSentence(0, 900, "We print,", ends=False)])
+    page.get_by_role("button", name="Correct this sentence: We print,").wait_for()
+    add_sentences(part=part, sentences=[NewSentence(900, 1900, "end we are mate of led.")])
+    page.get_by_role("button", name="Correct this sentence: We print, end we").click()
+    field = page.get_by_role("textbox", name="Correct this sentence: We print")
+    field.fill("We print, and we are made of lead.")
+    field.press("Enter")
+    page.get_by_role("button", name="Correct this sentence: We print, and we are made of lead.").wait_for()
+    rows = Sentence.objects.order_by("index").values_list("text", "ends")
+    assert list(rows) == [("We print,", False), ("and we are made of lead.", True)]
+    assert [row.text for row in SentenceRevision.objects.all()] == ["end we are mate of led."]
+    stop(page)
+
+
 def test_an_organiser_s_message_is_shown_and_what_was_read_is_known(host):
     at = room("TALK1")
     page = host()

@@ -29,6 +29,7 @@ function drawAudience() {
     known.delete(place);
     if (line.firstChild.textContent !== sentence.text) line.firstChild.textContent = sentence.text;
     Object.assign(line.firstChild, { lang: sentence.lang });
+    line.dataset.upto = sentence.last_index; // the last of its pieces
     lines.insertBefore(line, $("unfinished"));
   }
   for (const line of known.values()) if (!line.contains(document.activeElement)) line.remove();
@@ -73,7 +74,8 @@ function drawState() {
 function correct(line) {
   if (!line || line.querySelector("input")) return;
   const words = line.firstChild, input = document.createElement("input");
-  const [part, index] = line.dataset.place.split(".").map(Number), version = versions.get(line.dataset.place);
+  const [part, index] = line.dataset.place.split(".").map(Number), upto = Number(line.dataset.upto);
+  const version = Math.max(...Array.from({ length: upto - index + 1 }, (_, at) => versions.get(`${part}.${index + at}`) ?? 0));
   Object.assign(input, { value: words.textContent, maxLength: 400, ariaLabel: text("correct.label"), lang: words.lang, dir: "auto" });
   const done = () => {
     if (input.isConnected) input.replaceWith(button);
@@ -86,7 +88,7 @@ function correct(line) {
     event.preventDefault();
     event.stopPropagation();
     if (event.key === "Enter" && input.value.trim() && input.value.trim() !== words.textContent) {
-      if (!pen.correct({ part, index, version }, input.value.trim())) return say("error.offline", "warn");
+      if (!pen.correct({ part, index, version, ...(upto > index && { upto }) }, input.value.trim())) return say("error.offline", "warn");
     }
     done();
   });

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rooms.errors import Conflict
 from rooms.models import Room
 from transcripts.models import Sentence
 from transcripts.pieces import unfinished_sentence, whole_sentence
@@ -18,9 +19,11 @@ from transcripts.services import (
     NewSentence,
     PartTerms,
     add_sentences,
+    correct_sentence,
     end_last_sentence,
     open_part,
 )
+from transcripts.text import joined, shared_out
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,28 @@ def test_what_is_said_behind_a_removed_beginning_is_a_sentence_of_its_own(part):
     (rest,) = say(part, "that ends.")
     assert [row.index for row in whole_sentence(rest)] == [2]
     assert stored(part) == [("", True), ("", True), ("that ends.", True)]
+
+
+def test_a_long_sentence_is_corrected_as_one_and_pieces_that_read_the_same_stay(part):
+    first, second, _third = say(part, "We print,…", "end we…", "are made.")
+    row = correct_sentence(sentence=first, text="We print, and we are made of lead.", upto=2, seen_version=3)
+    assert stored(part) == [("We print,", False), ("and we", False), ("are made of lead.", True)]
+    assert row.version == 4
+    assert sorted(Sentence.objects.values_list("version", flat=True)) == [4, 5, 6]
+    with pytest.raises(Conflict):
+        correct_sentence(sentence=second, text="X", upto=2, seen_version=5)
+    same = correct_sentence(sentence=first, text="We print, and we are made of lead.", upto=2, seen_version=6)
+    assert same.version == 4
+    correct_sentence(sentence=first, text="We print.", upto=1)  # who did not see the last one
+    assert stored(part) == [("We print.", False), ("", False), ("are made of lead.", True)]
+
+
+@given(st.lists(st.text("ab ", max_size=9), min_size=1, max_size=4), st.text("abc ", max_size=40))
+def test_what_is_shared_out_to_pieces_is_the_new_text(pieces, text):
+    assert joined(shared_out(text, pieces, "en"), "en") == " ".join(text.split())
+    assert joined(shared_out(text, pieces, "ja"), "ja") == text
+    own = " ".join(" ".join(pieces).split())
+    assert shared_out(own, pieces, "en") == [" ".join(piece.split()) for piece in pieces]
 
 
 def test_a_reader_begins_with_whole_sentences_and_what_goes_on(part):

@@ -61,7 +61,7 @@ export class Pen extends EventTarget {
     return kept && this.status !== "live" ? kept.text : null;
   }
 
-  correct({ part, index, version }, text) { return this.#send({ type: "correct", part, index, version, text }); }
+  correct(place, text) { return this.#send({ type: "correct", ...place, text }); }
 
   /** Open the room: what is typed is shown, and nothing is heard. */
   openRoom({ lang, store, public: isPublic }) { return this.#send({ type: "open", lang, store, public: isPublic }); }

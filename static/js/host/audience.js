@@ -1,12 +1,13 @@
 // What the audience reads now, from the same wire; and mending a sentence where it stands.
 import { connect } from "../captions.js";
+import { keyOf, placeOf, spaceAfter } from "../reading/text.js";
 
 const SHOWN_MOST = 40;
 const byPlace = (one, other) => one.part - other.part || one.index - other.index;
 
 /** Fills `list` with the newest sentences of the spoken language; `mend(place, text)` and `remove(place)` return promises. */
 export class Audience {
-  #list; #texts; #actions; #captions = null; #rows = new Map(); #partial; #lang = "";
+  #list; #texts; #actions; #captions = null; #rows = new Map(); #versions = new Map(); #partial; #lang = "";
 
   constructor(list, texts, actions) {
     [this.#list, this.#texts, this.#actions] = [list, texts, actions];
@@ -26,28 +27,44 @@ export class Audience {
     const captions = (this.#captions = connect({ room }, { lang }));
     captions.addEventListener("hello", ({ detail }) => detail.resumed || this.#clear());
     for (const type of ["sentence", "removed"]) captions.addEventListener(type, ({ detail }) => this.#put(detail));
-    for (const type of ["partial", "sentence"]) captions.addEventListener(type, () => this.#showPartial(captions.model.partial));
+    for (const type of ["partial", "sentence", "removed"]) captions.addEventListener(type, () => this.#showPartial(captions.model.partial));
   }
 
   #clear() {
     for (const { item } of this.#rows.values()) item.remove();
     this.#rows.clear();
+    this.#versions.clear();
   }
 
-  /** A translation is none of this list's: `of_version` says that it is one. */
+  /** A translation is none of this list's: `of_version` says that it is one. Pieces of a sentence are one line. */
   #put(row) {
-    const key = `${row.part}:${row.index}`, known = this.#rows.get(key);
-    if (row.of_version !== undefined || (known && (known.row.lang !== row.lang || known.row.version >= row.version))) return;
-    if (row.type === "removed") {
-      known?.item.remove();
-      this.#rows.delete(key);
-      return;
-    }
-    const item = known?.item ?? this.#insert(row);
-    const entry = { row, item, editing: known?.editing ?? false };
-    this.#rows.set(key, entry);
-    if (!entry.editing) this.#show(entry);
+    if (row.of_version !== undefined) return;
+    this.#versions.set(keyOf(row.part, row.index), row.version);
+    for (const index of [row.index, row.index + 1]) this.#look(row.part, index, index === row.index);
     this.#trim();
+  }
+
+  /** What stands at this place now: a sentence that begins there or before, or nothing. */
+  #look(part, index, isNew) {
+    const key = keyOf(part, index), sentence = this.#captions.model.sentenceAt(part, index);
+    const own = sentence && keyOf(sentence.part, sentence.index);
+    if (own !== key && this.#rows.has(key)) {
+      this.#rows.get(key).item.remove();
+      this.#rows.delete(key);
+    }
+    if (!sentence?.original || (!isNew && own !== key)) return;
+    const known = this.#rows.get(own), item = known?.item ?? this.#insert(sentence);
+    const row = { ...sentence, text: sentence.original, lang: sentence.original_lang, version: this.#newest(sentence) };
+    const entry = { row, item, editing: known?.editing ?? false };
+    this.#rows.set(own, entry);
+    if (!entry.editing) this.#show(entry);
+  }
+
+  /** The newest version of its pieces: which text a correction is of. */
+  #newest({ part, index, last_index }) {
+    let version = 0;
+    for (let at = index; at <= last_index; at++) version = Math.max(version, this.#versions.get(keyOf(part, at)) ?? 0);
+    return version;
   }
 
   #insert(row) {
@@ -59,16 +76,17 @@ export class Audience {
 
   #trim() {
     while (this.#rows.size > SHOWN_MOST) {
-      const [key, { item, editing }] = this.#rows.entries().next().value;
+      const key = Math.min(...this.#rows.keys()), { item, editing } = this.#rows.get(key);
       if (editing) return;
       item.remove();
       this.#rows.delete(key);
+      for (const old of this.#versions.keys()) if (old < Math.min(...this.#rows.keys())) this.#versions.delete(old);
     }
   }
 
   #show(entry) {
     entry.editing = false;
-    const words = document.createElement("span"), button = document.createElement("button");
+    const words = document.createElement("span"), rest = document.createElement("span"), button = document.createElement("button");
     words.textContent = entry.row.text;
     words.lang = entry.row.lang;
     words.dir = "auto";
@@ -78,24 +96,30 @@ export class Audience {
     button.setAttribute("aria-label", this.#texts("correct_this", { text: entry.row.text }));
     button.addEventListener("click", () => this.#edit(entry.row));
     const atEnd = this.#isAtEnd();
-    entry.item.replaceChildren(words, button);
+    rest.className = "rest";
+    entry.item.replaceChildren(words, rest, button);
     if (atEnd) this.#toEnd();
   }
 
+  /** In a line of its own, or behind the sentence that goes on with it. */
   #showPartial(partial) {
     const atEnd = this.#isAtEnd();
-    this.#partial.hidden = !partial;
+    for (const rest of this.#list.querySelectorAll(".rest:not(:empty)")) rest.replaceChildren();
+    const before = partial && this.#captions.model.sentenceAt(...Object.values(placeOf(keyOf(partial.part, partial.index) - 1)));
+    const goesOn = before && before.ends === false && this.#rows.get(keyOf(before.part, before.index));
+    const place = goesOn?.item.querySelector(".rest") ?? this.#partial;
+    this.#partial.hidden = !partial || place !== this.#partial;
     const tentative = document.createElement("span");
     tentative.className = "tentative";
     tentative.textContent = partial?.tentative ?? "";
-    this.#partial.lang = this.#captions.model.source_lang || this.#lang;
-    this.#partial.dir = "auto";
-    this.#partial.replaceChildren(partial?.confirmed ?? "", tentative);
+    place.lang = this.#captions.model.source_lang || this.#lang;
+    place.dir = "auto";
+    place.replaceChildren(goesOn ? spaceAfter(before.lang) : "", partial?.confirmed ?? "", tentative);
     if (atEnd) this.#toEnd();
   }
 
   #edit(row) {
-    const key = `${row.part}:${row.index}`, entry = this.#rows.get(key);
+    const key = keyOf(row.part, row.index), entry = this.#rows.get(key);
     if (!entry) return;
     entry.editing = true;
     const form = document.createElement("form"), field = document.createElement("textarea");
@@ -133,14 +157,14 @@ export class Audience {
         for (const button of [save, cancel, remove]) button.disabled = false;
       }
     };
-    const seen = row.version;
+    const shown = { part: row.part, index: row.index, version: row.version, ...(row.last_index > row.index && { upto: row.last_index }) };
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const text = field.value.trim();
-      attempt(async () => text !== entry.row.text && (await this.#actions.mend({ part: row.part, index: row.index, version: seen, text })));
+      attempt(async () => text !== entry.row.text && (await this.#actions.mend({ ...shown, text })));
     });
     cancel.addEventListener("click", done);
-    remove.addEventListener("click", () => confirm(this.#texts("sure.remove")) && attempt(() => this.#actions.remove({ part: row.part, index: row.index, version: seen })));
+    remove.addEventListener("click", () => confirm(this.#texts("sure.remove")) && attempt(() => this.#actions.remove({ part: row.part, index: row.index, version: this.#versions.get(key) ?? row.version })));
     field.addEventListener("keydown", (event) => {
       if (event.key === "Escape") done();
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {

@@ -1,7 +1,7 @@
 """The draft of one unfinished sentence: what of it is translated when, and what of the translation is shown. Pure.
 
 Whatever was shown stays until the sentence's translation comes: it is continued by the words that two translations in a row agree on, a
-few before the end of the newer one (those change most). Why so: docs/performance.md.
+few before the end of the newer one (those change most), and by words far before its end anyway. Why so: docs/performance.md.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from translation.stitching import alike, behind, words
 FIRST_WORDS: Final = 4  # spoken, before anything is translated
 STEP_WORDS: Final = 2  # more, before the next translation
 HELD_BACK_WORDS: Final = 3  # of a translation's end
+FAR_WORDS: Final = 10  # before its end: shown though the translation before has others
 CLAUSE_ENDS: Final = (",", ";", ":", "，", "；", "：", "、")
 SENTENCE_ENDS: Final = ".!?…。！？"
 LONGEST_CHARS: Final = 2000
@@ -63,8 +64,9 @@ class Drafting:
             return
         shown = words(self.shown.text)
         at, at_before = behind(shown, newer), behind(shown, before)
-        most = round(len(newer) * len(spoken) / len(words(prefix.text))) - HELD_BACK_WORDS
-        count = min(alike(newer[at:], before[at_before:]), most - at)
+        end = round(len(newer) * len(spoken) / len(words(prefix.text)))  # of what is confirmed
+        agreed = min(alike(newer[at:], before[at_before:]), end - HELD_BACK_WORDS - at)
+        count = max(agreed, end - FAR_WORDS - at)
         if count > 0:
             self.shown = DraftText("".join([*shown, *newer[at : at + count]]).strip(), prefix.chars)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translation.drafting import FIRST_WORDS, HELD_BACK_WORDS, STEP_WORDS, Drafting
+from translation.drafting import FAR_WORDS, FIRST_WORDS, HELD_BACK_WORDS, STEP_WORDS, Drafting
 from translation.stitching import alike, behind, words
 
 SPOKEN = [
@@ -79,6 +79,15 @@ def test_what_was_shown_stays_where_a_later_translation_says_it_otherwise():
         drafting, 16, "Nós medimos quanto tempo dura cada pedido e descobrimos que a maior parte é espera"
     )
     assert shown == "Medimos quanto tempo dura cada pedido e descobrimos que a"
+
+
+def test_translations_that_never_agree_keep_nobody_waiting_for_words_far_before_their_end():
+    drafting = Drafting()
+    for count, first in ((4, "Pais"), (8, "Parentar"), (12, "Parenting"), (16, "Pais")):
+        rest = " ".join(f"palavra{number}" for number in range(count))
+        shown = take(drafting, count, f"{first} {rest}")
+    assert len(shown.split()) >= 17 - FAR_WORDS
+    assert shown.startswith("Parenting palavra0")
 
 
 def test_what_is_likely_to_follow_helps_to_translate_and_is_not_shown():

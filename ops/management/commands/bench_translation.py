@@ -20,8 +20,12 @@ from rich.table import Table
 from asr.audio.recorder import Blob, read_audio, record
 from asr.sample import SAMPLE
 from ops.bench import load
+from ops.bench.end_to_end import talk_of
+from ops.bench.reading_along import read_along
 from ops.bench.translation import Delays, talk
 from ops.faults.stack import Stack, running_stack
+from ops.measure.talk import cut, load_talk
+from ops.measure.translated import figures
 from translation import chain, measure
 from translation.engines.base import Engine
 from translation.engines.bergamot import Bergamot
@@ -69,6 +73,14 @@ class Command(BaseCommand):
         )
         parser.add_argument("--reference", type=Path, help="the same in Portuguese")
         parser.add_argument("--sentences", type=int, default=997, help="how many of them (default all)")
+        parser.add_argument(
+            "--live",
+            type=Path,
+            metavar="TALK.json",
+            help="read this talk along in --target while it is spoken",
+        )
+        parser.add_argument("--target", default="pt", help="language that --live reads (default pt)")
+        parser.add_argument("--seconds-of-talk", type=float, help="no more than so much of it")
         parser.add_argument("--rooms", type=int, help="this many rooms at once, on the free engine")
         parser.add_argument("--langs", type=int, default=5, help="languages in each of them (default 5)")
         parser.add_argument(
@@ -79,6 +91,9 @@ class Command(BaseCommand):
         self._options = options
         if options["rooms"]:
             self._rooms(options["rooms"], options["langs"], options["seconds"])
+            return
+        if options["live"]:
+            self._read_along(options["live"], options["target"], options["seconds_of_talk"])
             return
         stacked: dict[str, Case] = {
             "delay": self._delay, "live": self._live, "fairness": self._fairness, "overload": self._overload,
@@ -105,6 +120,27 @@ class Command(BaseCommand):
         Console(width=120).print(_table("rooms", [found]))
         wanted = ("rooms", "translated_share", "p50_s", "p95_s", "queue_max")
         self.stdout.write(json.dumps({name: found[name] for name in wanted}))
+
+    def _read_along(self, path: Path, target: str, seconds: float | None) -> None:
+        """A reader of the native captions, beside Whisper in real time, through a whole stack of its own."""
+        try:
+            reference = load_talk(path)
+        except (OSError, ValueError, KeyError, StopIteration) as error:
+            raise CommandError(str(error)) from error
+        blobs = list(record(read_audio(talk_of(path, reference.language).path, rate_hz=RATE_HZ)))
+        if seconds is not None:
+            reference = cut(reference, seconds)
+            blobs = [blob for blob in blobs if blob.end_ms <= reference.seconds * 1000]
+        weights = {"ASR_MODEL_DIR": str(settings.VAR_DIR / "models"), "ASR_RECOGNISER": "whisper"}
+        with running_stack(rooms=["ALONG"], LOG_LEVEL="DEBUG", **weights) as stack:
+            read = asyncio.run(read_along(stack, "ALONG", reference, blobs, target=target))
+            calls = stack.log("translation").count("drafted") + read.sentences
+        found = figures(read.shown, read.spoken_ends_s, calls=calls)
+        Console(width=120).print(
+            _table("read along", [{"talk": reference.name, "sentences": read.sentences, **asdict(found)}])
+        )
+        wanted = ("word_p50_s", "word_p95_s", "normalized_erasure", "bleu", "calls_per_sentence")
+        self.stdout.write(json.dumps({name: round(getattr(found, name), 3) for name in wanted}))
 
     def _engines(self) -> Iterator[measure.Speed]:
         """Every engine that this deployment has, in a pair of which there are sentences here."""

@@ -28,7 +28,8 @@ class Pace:
 class Spoken:
     """A finished sentence as it reads now: a corrected one has a higher version.
 
-    `key`: of its first piece, where its translation stands; `more`: the keys and versions of those behind it.
+    `key`: of its first piece, where its translation stands; `more`: the keys and versions of those behind it. `line`: of its
+    part; a long pause begins another.
     """
 
     key: Key
@@ -37,6 +38,7 @@ class Spoken:
     source_lang: str = ""
     spoken_at: float = 0.0
     more: tuple[tuple[Key, int], ...] = ()
+    line: int = 0
 
     def is_in(self, translated: Mapping[Key, int]) -> bool:
         """Whether the translations of all its pieces are of their present text."""

@@ -244,7 +244,7 @@ def _whole(pieces: Sequence[Sentence], part: Part) -> Spoken:
     first, *more = pieces
     return Spoken(
         _place(first), first.version, joined((piece.text for piece in pieces), part.source_lang), part.source_lang,
-        pieces[-1].created_at.timestamp(), tuple((_place(piece), piece.version) for piece in more),
+        pieces[-1].created_at.timestamp(), tuple((_place(piece), piece.version) for piece in more), first.line,
     )  # fmt: skip
 
 

@@ -12,9 +12,11 @@ from typing import Protocol
 
 from django.utils import timezone
 
-from translation import circuit, claims, pacing, quota, store
+from translation import circuit, claims, fragments, pacing, quota, store
 from translation.circuit import EngineChoice, Known, Unavailable
 from translation.claims import NO_ENGINE, Claim, ClaimLost
+from translation.engines.base import Engine
+from translation.engines.hints import TakesHints
 from translation.pacing import Spoken
 from translation.plan import Plan, Result, plans
 from translation.room_settings import RoomSettings, room_settings
@@ -88,7 +90,8 @@ def translated(
         if choice.trial and len(batch) > 1:
             batch, result.retry_s = batch[:1], 0.0
         batch.sort(key=lambda item: item.key)  # as they were said: an engine may read one behind the other
-        texts = [item.text for item in batch]
+        asked = [_asked_for(choice.engine, plan.window.spoken, item) for item in batch]
+        texts = [text for texts in asked for text in texts]
         chars = sum(map(len, texts))
         if not quota.take(claim.room_id, chars, per_day=room.chars_per_day):
             result.error, result.retry_s = quota.QUOTA, quota.retry_s()
@@ -106,9 +109,21 @@ def translated(
         result.seconds += outcome.seconds
         result.asked += outcome.asked
         result.given += len(batch)
-        _note_outcome(result, choice, batch, outcome)
+        _note_outcome(result, choice, batch, replace(outcome, texts=_own_parts(asked, outcome.texts)))
         known = known if outcome.error is None else None  # the engine may have set a time to come back
     return result
+
+
+def _asked_for(engine: Engine, spoken: Sequence[Spoken], item: Spoken) -> list[str]:
+    """An engine that is told what was said before needs no more than the text."""
+    before = "" if isinstance(engine, TakesHints) else fragments.unfinished_before(spoken, item)
+    return fragments.asked_for(item.text, before)
+
+
+def _own_parts(asked: Sequence[Sequence[str]], translations: Sequence[str | None]) -> list[str | None]:
+    """One translation for each of what was asked for together."""
+    came = iter(translations)
+    return [fragments.own_part([next(came) for _ in texts]) for texts in asked]
 
 
 def _note_unavailable(result: Result, none: Unavailable) -> None:

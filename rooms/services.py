@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from rooms.errors import Conflict
@@ -82,9 +83,16 @@ def apply_schedule(
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEDULE_LOCK])
     event = event or settings_event()
     ours = Room.objects.filter(origin=Room.Origin.SCHEDULE, event=event)
-    rooms = {room.code: room for room in locked(ours.select_related("hall"))}
+    forbidden = [talk.code for talk in schedule.talks if talk.recording == "forbidden"]
+    by_hand = Q(origin=Room.Origin.MANUAL, code__in=forbidden)
+    concerned = Room.objects.filter(by_hand | Q(origin=Room.Origin.SCHEDULE, event=event))
+    found = list(locked(concerned.select_related("hall")))
+    rooms = {room.code: room for room in found if room.origin == Room.Origin.SCHEDULE}
     taken = dict(Room.objects.exclude(pk__in=ours).values_list("code", "origin"))
     changes = ScheduleChanges(unreadable=len(schedule.unreadable))
+    for room in found:
+        if room.origin == Room.Origin.MANUAL:
+            _forbid_by_hand(room, changes)
     named = {talk.code for talk in schedule.talks} | set(schedule.unreadable)
     vanished = [room for room in rooms.values() if room.in_schedule and room.code not in named]
     unreadable = [rooms[code] for code in set(schedule.unreadable) if code in rooms]
@@ -197,6 +205,15 @@ def _stop_recording(room: Room, event: dict[str, Any], changes: ScheduleChanges)
         request_stop_recording(room)
         room.do_not_record = True
         room.schedule_event = event
+
+
+def _forbid_by_hand(room: Room, changes: ScheduleChanges) -> None:
+    """A room that was made by hand is its maker's, but for its speaker's no."""
+    if not room.do_not_record:
+        changes.forbidden += 1
+        request_stop_recording(room)
+        room.do_not_record = True
+        room.save(update_fields=["do_not_record"])
 
 
 def _apply_talk(room: Room, talk: ScheduledTalk, found: _Import, *, in_schedule: bool) -> None:

@@ -19,7 +19,7 @@ from rooms.errors import DomainError
 from transcripts.models import Sentence
 from transcripts.text import WITHOUT_SPACES
 
-SENTENCES_MOST = 20_000  # the newest: three days of speech; about a second
+SENTENCES_MOST = 10_000  # the newest: sixteen hours of speech
 _BATCH = 500
 _MATCH = """
 WITH asked AS (SELECT transcript_search_query(%(lang)s, %(words)s) AS query,

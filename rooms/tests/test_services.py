@@ -65,11 +65,26 @@ class TestApply:
         apply_schedule(Schedule([talk("A"), talk("B")]))
         assert published() == {"A", "B"}
 
+    @pytest.mark.parametrize("most_would_vanish", [False, True])
+    def test_a_speaker_s_no_counts_for_a_room_that_was_made_by_hand_too(
+        self, silenced, most_would_vanish, django_capture_on_commit_callbacks
+    ):
+        apply_schedule(Schedule([talk(code) for code in "ABCDE"]))
+        room("HAND", origin=Room.Origin.MANUAL, in_schedule=False, title="By hand")
+        talks = [talk(code) for code in ("" if most_would_vanish else "ABCDE")]
+        with django_capture_on_commit_callbacks(execute=True):
+            changes = apply_schedule(Schedule([*talks, talk("HAND", recording="forbidden")]))
+        assert (changes.forbidden, bool(changes.waiting), silenced) == (1, most_would_vanish, ["HAND"])
+        hand = Room.objects.get(code="HAND")
+        assert (hand.do_not_record, hand.title, hand.origin) == (True, "By hand", "manual")
+        assert apply_schedule(Schedule([*talks, talk("HAND", recording="forbidden")])).forbidden == 0
+
     def test_room_made_by_hand_is_untouched_even_by_a_talk_of_its_code(self):
         room("HAND", origin=Room.Origin.MANUAL, in_schedule=False, title="By hand")
         changes = apply_schedule(Schedule([talk("HAND"), talk("A")]))
         assert changes.taken_by_hand == 1
         assert Room.objects.get(code="HAND").title == "By hand"
+        assert not Room.objects.get(code="HAND").do_not_record
         apply_schedule(Schedule([talk("A")]))
         assert published() == {"HAND", "A"}
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 
 import pytest
 import requests
+from django.core.management import CommandError, call_command
 
+from asr.audio.tests.recordings import as_wav, tones
 from conftest import SLOTS
 from gateways.conference.tests.browser import (
     browser,
@@ -83,6 +86,16 @@ async def test_talk_that_must_not_be_recorded_is_refused_to_both(stack, room):
     for opened in (host(stack, room), watcher(stack, room)):
         async with opened as page:
             assert await page.end() == (1003, f"Audio recording not allowed in room <{room}>")
+
+
+async def test_talk_that_must_not_be_recorded_is_refused_to_the_command_line_s_host(stack, room, tmp_path):
+    stack.query("UPDATE rooms_room SET do_not_record = true WHERE code = %s RETURNING true", room)
+    talk = tmp_path / "talk.wav"
+    talk.write_bytes(as_wav(tones(1.0)).getvalue())
+    given = {"room": room, "url": stack.url, "password": "drill-host", "speed": 50.0, "linger": 0.0}
+    with pytest.raises(CommandError, match="Audio recording not allowed"):
+        await asyncio.to_thread(call_command, "stream", str(talk), stdout=io.StringIO(), **given)
+    assert stack.session(room) == {}
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,14 @@ def describe(path: Path, lang: str) -> Talk:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A sentence in PostgreSQL: its end in the audio, and when it was committed (seconds since the epoch)."""
+    """A sentence in PostgreSQL: its end in the audio, and when it was committed (seconds since the epoch).
+
+    `ends` False: a piece of one that goes on; its translation is that of the whole, and comes with the last.
+    """
 
     end_ms: int
     committed_at_s: float
+    ends: bool = True
 
 
 @dataclass
@@ -122,14 +126,16 @@ def result_line(
     translated = [
         at_s + observed.epoch_offset_s - stored[key].committed_at_s
         for (key, lang), at_s in observed.arrivals.items()
-        if lang == target != talk.lang and key in stored
+        if lang == target != talk.lang and key in stored and stored[key].ends
     ]
     first_s = None
     if observed.first_caption_at_s is not None:
         first_s = round(observed.first_caption_at_s - observed.began_s - (talk.first_word_end_s or 0.0), 2)
     return {
         "room": room,
-        "sentences": len(latencies),
+        "sentences": sum(
+            stored[key].ends for key, lang in observed.arrivals if lang == talk.lang and key in stored
+        ),
         "text": text,
         "first_caption_s": first_s,
         "commit_latency_p50_s": round(statistics.median(latencies), 2) if latencies else None,

@@ -13,12 +13,14 @@ from django.db import connection, connections
 
 from asr import runtime
 from asr.caption.captioner import Captioner, PartialText, SentenceEnded, SentenceReady
+from asr.caption.tests.test_pieces import Dictated
 from asr.delay import SpokenClock
 from asr.heart import Heart
 from asr.leases import Lease, LeaseLost, Progress, finish, start_next_generation
 from asr.models import Session
 from asr.process import READ_COUNT, Node, serve
 from asr.recognise.counters import Counters
+from asr.recognise.options import EngineOptions
 from asr.recognise.scripted import ScriptedRecogniser
 from asr.rooms.ending import close_room
 from asr.rooms.services import restart_session
@@ -357,6 +359,38 @@ class TestServing:
             "S0003w1.",
         ]
         assert (session_of(host_lease).state, len(session_of(host_lease).deaths)) == ("closed", 1)
+
+    def test_process_that_dies_within_a_long_sentence_is_followed_by_one_that_goes_on_with_it(self):
+        host_lease, spoken = join("A"), "we print, and we print, because letters are made of lead."
+        self.said(host_lease, 6)
+        close_room(host_lease.room_id)
+
+        def captioner_of(kind):
+            def make_captioner(session, source_lang, resume, shared):
+                return kind(
+                    lambda at_ms: Dictated(spoken.split(), at_ms), EngineOptions(piece_words=2, piece_words_most=4),
+                    resume.committed_ms, line=1, committed_text=resume.committed_text, unfinished=resume.unfinished,
+                )  # fmt: skip
+
+            return make_captioner
+
+        class Died(Exception):
+            """The process's end."""
+
+        class DyingCaptioner(Captioner):
+            def flush_steps(self):
+                for events in super().flush_steps():
+                    yield events
+                    if self.committed_ms > 2000:
+                        raise Died
+
+        with pytest.raises(Died):
+            self.serve(host_lease, make_captioner=captioner_of(DyingCaptioner))
+        pieces = [("We print,", False), ("and we print,", False)]
+        assert ends(host_lease) == pieces
+        start_next_generation(Lease(host_lease.session_id, 1))
+        self.serve(host_lease, generation=2, make_captioner=captioner_of(Captioner))
+        assert ends(host_lease) == [*pieces, ("because letters are made", False), ("of lead.", True)]
 
     def test_next_process_counts_on_from_what_the_one_before_counted(self):
         host_lease, counted = join("A"), []

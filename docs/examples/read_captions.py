@@ -51,11 +51,15 @@ class Captions:
 
     def text(self) -> list[str]:
         """The sentences in reading order."""
-        return [
-            self._shown(self.sentences[place])["text"]
-            for place in sorted(self.sentences)
-            if self.sentences[place]
-        ]
+        lines, goes_on = [], False
+        for place in sorted(place for place in self.sentences if self.sentences[place]):
+            piece = self._shown(self.sentences[place])
+            if goes_on:
+                lines[-1] = f"{lines[-1]} {piece['text']}".strip()
+            else:
+                lines.append(piece["text"])
+            goes_on = not piece.get("ends", True)
+        return lines
 
     def _shown(self, tracks: dict[str, dict]) -> dict:
         """The reader's own language unless it is missing, or a translation of what was corrected since."""
@@ -73,7 +77,7 @@ class Captions:
 
 
 async def read(server: str, room: str, lang: str) -> None:
-    """Print each sentence once it is final; come back after every break."""
+    """Print each sentence once it is final, a long one piece by piece; come back after every break."""
     captions, printed = Captions(lang), set()
     while True:
         after = ",".join(f"{track}:{version}" for track, version in captions.versions.items())
@@ -87,7 +91,7 @@ async def read(server: str, room: str, lang: str) -> None:
                     key = (message.get("part"), message.get("index"), message.get("lang"))
                     if message["type"] == "sentence" and message["lang"] == lang and key not in printed:
                         printed.add(key)
-                        print(message["text"], flush=True)
+                        print(message["text"], end="\n" if message["ends"] else " ", flush=True)
         except ConnectionClosed as closed:
             if closed.rcvd is not None and closed.rcvd.code == REFUSED:
                 sys.exit(closed.rcvd.reason)

@@ -60,14 +60,14 @@ async def measure_live(stack: Stack, talk: Talk, blobs: Sequence[Blob], viewers:
     length_s = blobs[-1].end_ms / 1000
     shares = cpu.stop(observed.ended_s - observed.began_s)
     rows = stack.query(
-        "SELECT p.number - 1, s.index, s.end_ms, extract(epoch from s.created_at) FROM transcripts_sentence s "
+        "SELECT p.number - 1, s.index, s.end_ms, extract(epoch from s.created_at), s.ends FROM transcripts_sentence s "
         "JOIN transcripts_part p ON p.id = s.part_id JOIN rooms_room r ON r.id = p.room_id WHERE r.code = %s",
         ROOM,
     )
-    stored = {(line, position): Stored(end, float(at)) for line, position, end, at in rows}
+    stored = {(line, position): Stored(end, float(at), ends) for line, position, end, at, ends in rows}
     await asyncio.to_thread(stack.close_room, ROOM)
     facts = await asyncio.to_thread(facts_of, crowd) if crowd else {}
-    spread = fan_out_s(facts, {f"{line}.{position}": float(at) for line, position, _, at in rows})
+    spread = fan_out_s(facts, {f"{line}.{position}": float(at) for line, position, _, at, _ in rows})
     late = [
         (stored[key].end_ms / 1000, at - observed.began_s - stored[key].end_ms / 1000)
         for key, at in _arrivals(observed, talk)

@@ -116,10 +116,11 @@ class Dictated:
         return self._confirm(self.heard_ms - 500)
 
     def flush_steps(self):
-        yield self._confirm(self.heard_ms)
+        while events := self._confirm(self.heard_ms):
+            yield events
 
     def _confirm(self, until_ms):
-        done = [word for word in self._words if word.end_ms <= until_ms]
+        done = [word for word in self._words[:1] if word.end_ms <= until_ms]
         self._words = self._words[len(done) :]
         silent_from_ms = self._words[0].start_ms if self._words else until_ms
         self.finalised_ms = max(self.finalised_ms, min(until_ms, silent_from_ms))

@@ -115,3 +115,20 @@ def test_requests_are_bounded():
     ):
         with pytest.raises(BadInput):
             request.message(f'{{"type": "history", "before": {{{values}}}, "count": 5}}')
+
+
+def test_the_example_joins_the_pieces_of_a_long_sentence_in_either_language():
+    captions = Captions("de")
+    captions.take({"type": "hello", "resumed": False, "state": "live"})
+    rows = [("One.", True), ("A long", False), ("one.", True)]
+    for index, (text, ends) in enumerate(rows):
+        captions.take(
+            {"type": "sentence", "lang": "en", "version": index + 1, "part": 1, "index": index, "text": text, "ends": ends}
+        )  # fmt: skip
+    assert captions.text() == ["One.", "A long one."]
+    for index, text in ((1, "Ein langer."), (2, "")):
+        captions.take(
+            {"type": "sentence", "lang": "de", "version": index, "part": 1, "index": index, "text": text,
+             "ends": index == 2, "of_version": index + 1}
+        )  # fmt: skip
+    assert captions.text() == ["One.", "Ein langer."]

@@ -108,6 +108,8 @@ class Command(BaseCommand):
         return result
 
     def _caption(self, at_s: float, caption: Caption) -> None:
+        if caption.key is not None and not caption.text:
+            return  # its translation stands at the first piece of its sentence
         if caption.key is not None:
             self._say(f"{at_s:7.2f} s  {caption.lang}  {caption.text}")
         elif self.stdout.isatty():
@@ -221,7 +223,8 @@ def _stored() -> dict[Key, Stored]:
     spoken = rows.filter(track__lang=F("part__source_lang")).select_related("part")
     first = first_part(newest.part.room_id, newest.part.broadcast)
     return {
-        (row.part.number - first, row.index): Stored(row.end_ms, row.created_at.timestamp()) for row in spoken
+        (row.part.number - first, row.index): Stored(row.end_ms, row.created_at.timestamp(), row.ends)
+        for row in spoken
     }
 
 

@@ -61,9 +61,10 @@ export class Reading extends EventTarget {
     return words && this.#joined(words, (sentence) => sentenceItem(sentence, { asSpoken: true, lang: null }));
   }
 
-  /** The words with the sentence that they go on with; null where a draft of that is shown, which is of these words too. */
+  /** The words with the sentence that they go on with; null where they are in it already, or a draft of it is shown, which is of these words too. */
   #joined(words, itemOf) {
     const { part, index } = placeOf(words.key - 1);
+    if (this.#model.sentenceAt(part, index + 1)) return null;
     const before = this.#model.sentenceAt(part, index);
     const item = before && itemOf(before), whole = item && continuedItem(item, words);
     if (!whole) return words;

@@ -5,6 +5,8 @@ A wake-up goes through Redis; nothing here calls the work directly.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -17,12 +19,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.db import connection
 from django.utils import timezone
 
 from asr.tests.real_redis import RealRedis
+from transcripts import live
+from transcripts.events import Draft, Partial, decode, encode
 from transcripts.models import Part
-from translation.models import EngineState, Job, PairState
+from translation.models import Demand, EngineState, Job, PairState
 from translation.tests.make import demand, read, say, spoken_part
 from translation.tests.scripted_libretranslate import ScriptedLibreTranslate
 
@@ -314,16 +319,43 @@ def test_a_worker_killed_in_mid_batch_doubles_nothing_and_its_successor_goes_on(
     )
 
 
-def test_after_a_restart_of_redis_translations_go_on(workers, broker, speaker):
+async def drafted(redis_url: str, part: Part, index: int) -> Draft:
+    """What a reader is shown of a sentence that is being said, as a recogniser's process and a web process on that Redis have it."""
+    layer = RedisPubSubChannelLayer(hosts=[redis_url], prefix="souffleur")
+    group, channel = live.room_group(part.room_id), await layer.new_channel()
+    await layer.group_add(group, channel)
+    words = [f"word{number}" for number in range(12)]
+    async with asyncio.timeout(2 * WITHIN_S):
+        while True:
+            for count in range(4, len(words)):
+                said = " ".join(words[:count])
+                partial = Partial("en", part.number, 0, said, index, confirmed_chars=len(said))
+                message = {"type": "hub.events", "group": group, "events": [encode(partial)]}
+                await layer.group_send(group, message)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.2):
+                        while True:
+                            told = await layer.receive(channel)
+                            for event in map(decode, told["events"]):
+                                if isinstance(event, Draft):
+                                    await layer.flush()
+                                    return event
+
+
+def test_after_a_restart_of_redis_translations_and_drafts_go_on(workers, broker, speaker):
     part = spoken_part()
     demand(part, "de")
+    Demand.objects.update(drafts=1)
     speaker.say(part, "One.")
     until(translated(part, 1))
+    assert asyncio.run(drafted(broker.url, part, 1)).text.startswith("[de] word0")
     broker.stop(signal.SIGKILL)
     assert speaker.say(part, "Two.") < 5.0
     broker.start()
     speaker.say(part, "Three.")
     figure("Redis restarted", "all there", until(translated(part, 3), within_s=60.0))
+    assert asyncio.run(drafted(broker.url, part, 3)).index == 3
+    assert len(read(part, "de")) == 3, "drafts are stored nowhere"
 
 
 def test_without_a_broker_a_commit_neither_waits_nor_fails(workers, broker, speaker):

@@ -18,12 +18,15 @@ from rich.console import Console
 from rich.table import Table
 
 from asr.audio.recorder import Blob, read_audio, record
+from asr.recognise.whisper import Whisper
 from asr.sample import SAMPLE
+from asr.weights import WeightsError, find_or_fetch
 from ops.bench import load
 from ops.bench.end_to_end import talk_of
 from ops.bench.reading_along import read_along
 from ops.bench.translation import Delays, talk
 from ops.faults.stack import Stack, running_stack
+from ops.measure.draft_methods import compared, recorded
 from ops.measure.talk import cut, load_talk
 from ops.measure.translated import figures
 from translation import chain, measure
@@ -79,7 +82,13 @@ class Command(BaseCommand):
             metavar="TALK.json",
             help="read this talk along in --target while it is spoken",
         )
-        parser.add_argument("--target", default="pt", help="language that --live reads (default pt)")
+        parser.add_argument(
+            "--methods",
+            type=Path,
+            metavar="TALK.json",
+            help="compare ways to draft this talk in --target, without a stack",
+        )
+        parser.add_argument("--target", default="pt", help="language of --live and --methods (default pt)")
         parser.add_argument("--seconds-of-talk", type=float, help="no more than so much of it")
         parser.add_argument("--rooms", type=int, help="this many rooms at once, on the free engine")
         parser.add_argument("--langs", type=int, default=5, help="languages in each of them (default 5)")
@@ -94,6 +103,9 @@ class Command(BaseCommand):
             return
         if options["live"]:
             self._read_along(options["live"], options["target"], options["seconds_of_talk"])
+            return
+        if options["methods"]:
+            self._methods(options["methods"], options["target"])
             return
         stacked: dict[str, Case] = {
             "delay": self._delay, "live": self._live, "fairness": self._fairness, "overload": self._overload,
@@ -141,6 +153,25 @@ class Command(BaseCommand):
         )
         wanted = ("word_p50_s", "word_p95_s", "normalized_erasure", "bleu", "calls_per_sentence")
         self.stdout.write(json.dumps({name: round(getattr(found, name), 3) for name in wanted}))
+
+    def _methods(self, path: Path, target: str) -> None:
+        """On what the recogniser tells of the talk, by a virtual clock."""
+        try:
+            spoken = load_talk(path)
+            weights = find_or_fetch("base", model_dir=None, progress=self.stderr.write)
+        except (OSError, ValueError, KeyError, StopIteration, WeightsError) as error:
+            raise CommandError(str(error)) from error
+        pair = spoken.language, target
+        engine = next(
+            (each for each in (*chain.engines(), *_other_engines()) if pair in each.languages()), None
+        )
+        if engine is None:
+            raise CommandError(f"no engine translates {pair[0]} into {pair[1]}")
+        model = Whisper.load(weights, device="cpu", compute_type="int8", threads=1)
+        found = compared(spoken, recorded(spoken, model), lambda text: engine.translate([text], *pair)[0])
+        rows = [{"method": name, **asdict(each)} for name, each in found]
+        Console(width=140).print(_table(f"methods of drafts, {spoken.name}", rows))
+        self.stdout.write(json.dumps(rows))
 
     def _engines(self) -> Iterator[measure.Speed]:
         """Every engine that this deployment has, in a pair of which there are sentences here."""

@@ -1,6 +1,7 @@
 """What a measured viewer has before the eyes, and many rooms at once."""
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from gateways.conference.client.viewer import Caption
 from ops.bench import load
@@ -52,3 +53,15 @@ def test_in_several_rooms_at_once_everything_is_translated_and_messages_do_not_p
     assert (found.sentences, found.translated_share) == (8, 1.0)
     assert found.queue_max <= 5
     assert 0 < found.p50_s <= found.p95_s <= found.worst_s
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--policy", "alignatt"], "--policy alignatt: needs --backend torch"),
+        (["--backend", "torch"], "requirements-torch.txt|with --no-offline"),
+    ],
+)
+def test_a_measurement_that_a_backend_cannot_make_is_refused_with_what_it_needs(options, reason):
+    with pytest.raises(CommandError, match=reason):
+        call_command("bench_asr", "talk.json", *options)

@@ -48,7 +48,16 @@ def main(requirements: str) -> int:
     """Run pip with this interpreter; its errors and its exit status are its own."""
     total = sum("==" in line for line in Path(requirements).read_text().splitlines())
     display = Display(total)
-    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "raw", "--require-hashes"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--progress-bar",
+        "raw",
+        "--require-hashes",
+    ]
     pip = subprocess.Popen([*command, "-r", requirements], stdout=subprocess.PIPE, text=True)
     assert pip.stdout is not None  # noqa: S101
     for line in pip.stdout:

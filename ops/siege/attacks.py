@@ -19,6 +19,7 @@ from ops.siege.beside import Answered
 from ops.siege.clients import HalfMessage, counted, in_groups, login, posted, raw, socket_end
 
 MB = 1 << 20
+NO_SLOT = "HTTP 503"  # of a wire that says so before it accepts
 RIGHT_WITHIN_S = 2.0
 CALM, LIVE, LOCKED, OTHER = "CALM", "LIVE", "LOCKED", "OTHER"  # rooms
 
@@ -219,11 +220,15 @@ async def long_messages(target: Target) -> Answered:
         return await socket_end(target.sockets + path, named, b"\0" * (32 * MB))
 
     answers = await asyncio.gather(*(send(path, headers) for path, headers in SOCKETS.items()))
-    codes = [" ".join(answer.split()[:1]) for answer in answers]
+    codes = [_code(answer) for answer in answers]
     return Answered(
         f"{counted(codes)}; gRPC {(grpc := await _long_grpc(target))}",
-        set(codes) <= {"1009", "1008", "1003", "1013"} and grpc == "RESOURCE_EXHAUSTED",
+        set(codes) <= {"1009", "1008", "1003", "1013", NO_SLOT} and grpc == "RESOURCE_EXHAUSTED",
     )
+
+
+def _code(answer: str) -> str:
+    return answer if answer.startswith("HTTP") else answer.split()[0]
 
 
 async def _long_grpc(target: Target) -> str:
@@ -247,7 +252,7 @@ async def tiny_messages(target: Target) -> Answered:
         return await socket_end(target.sockets + path, named, ["x"] * 5000)
 
     answers = await asyncio.gather(*(flood(path, headers) for path, headers in SOCKETS.items()))
-    codes = [" ".join(answer.split()[:1]) for answer in answers]
+    codes = [_code(answer) for answer in answers]
     return Answered(counted(codes), "no" not in codes)
 
 

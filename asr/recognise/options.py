@@ -45,9 +45,7 @@ class EngineOptions:
     doubt_margin_ms: int = 1500
     certain_margin_ms: int = 2200  # a word this far before the end of the audio hardly changes any more
     # AlignAtt
-    attention_margin_ms: int = (
-        300  # a word that looks at nothing behind this before the end of the audio is final
-    )
+    attention_margin_ms: int = 600  # words that look at nothing so near to the end of the audio are final
     # Similarity agreement
     qratio_threshold: float = 95.0
     fallback: bool = True

@@ -163,7 +163,7 @@ class PinnedLanguageAdmin(admin.ModelAdmin[PinnedLanguage]):
 class DemandAdmin(Watched, admin.ModelAdmin[Demand]):
     """Demand: leases of the web processes."""
 
-    list_display = ("room", "lang", "readers", "holder", "expires_at")
+    list_display = ("room", "lang", "readers", "drafts", "holder", "expires_at")
     list_filter = (RoomFilter, "lang", "room__event")
     list_select_related = ("room",)
     search_fields = ("room__code", "room__title", "holder")

@@ -57,7 +57,7 @@ class DraftLane:
 
     def start(self) -> None:
         """Begin to listen."""
-        if any(map(_may_draft, chain.engines())):
+        if any(map(may_draft, chain.engines())):
             self._thread.start()
 
     def stop(self) -> None:
@@ -132,7 +132,7 @@ class DraftLane:
             room, langs = room_settings(room_id), dict[str, Route]()
             for lang in () if room.chars_per_day else sorted(drafts.langs):  # a quota is for what is finished
                 engine = circuit.engine_in_order(drafts.source_lang, lang, engines=room.chain(), known=known)
-                if engine is not None and _may_draft(engine):
+                if engine is not None and may_draft(engine):
                     langs[lang] = Route(engine, room.context)
             found[room_id] = (drafts.source_lang, langs)
         return found
@@ -176,7 +176,7 @@ def _key(room_id: int) -> str:
     return f"translation:drafts:{room_id}"
 
 
-def _may_draft(engine: Engine) -> bool:
+def may_draft(engine: Engine) -> bool:
     """Whether this engine makes drafts."""
     if named := settings.ENV.translation_draft_engines:
         return engine.name in named

@@ -15,10 +15,10 @@ from transcripts.events import Draft, Event, Partial
 from transcripts.hub import hub
 from transcripts.models import Part, Sentence
 from transcripts.services import end_part
+from translation import chain, selectors
 from translation import demand as demands
-from translation import selectors
 from translation.dispatcher import Dispatcher
-from translation.drafts import DraftLane
+from translation.drafts import DraftLane, may_draft
 from translation.models import Demand, EngineState
 from translation.room_settings import Chosen, choose
 from translation.tests.make import say, spoken_part
@@ -235,3 +235,19 @@ async def test_the_last_reader_who_is_shown_drafts_ends_them_though_others_read_
     row = await in_database(Demand.objects.get)()
     assert (row.readers, row.drafts) == (1, 0)
     await readers.release(part.room_id, "de")
+
+
+@pytest.mark.parametrize(
+    ("named", "drafts"),
+    [
+        ([], {"bergamot", "scripted"}),
+        (["none"], set()),
+        (["chat", "scripted"], {"chat", "pivot", "scripted"}),
+    ],
+)
+def test_engines_that_cost_make_drafts_only_where_they_are_named(env, named, drafts):
+    env(
+        translation_engines=["chat", "scripted", "bergamot", "pivot"], chat_url="http://127.0.0.1:1/v1", chat_model="m",
+        translation_draft_engines=[*named, *(["pivot"] if "chat" in named else [])],
+    )  # fmt: skip
+    assert {engine.name for engine in chain.engines() if may_draft(engine)} == drafts

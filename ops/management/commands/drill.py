@@ -16,7 +16,7 @@ from rich.table import Table
 
 from asr import runtime
 from asr.machine import cores
-from ops.faults import races, resume_points, wires
+from ops.faults import at_rest, races, resume_points, wires
 from ops.faults.chaos import chaos
 from ops.faults.scenarios import SCENARIOS, FaultRow
 from ops.faults.speech import RealSpeech, ScriptedSpeech, Speech, real_talk, sample_talk
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             "names",
             nargs="*",
             metavar="NAME",
-            help=", ".join([*SCENARIOS, "races", "wires", "seams TALK.json …"]),
+            help=", ".join([*SCENARIOS, "races", "wires", "at-rest", "seams TALK.json …"]),
         )
         parser.add_argument(
             "--real", type=Path, metavar="TALK.json", help="this talk and the real recogniser, in real time"
@@ -65,6 +65,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["names"] == ["races"]:
             races.run_and_print(self.stdout)
+        elif options["names"] == ["at-rest"]:
+            at_rest.run_and_print(self.stdout)
         elif options["names"] == ["wires"]:
             wires.run_and_print(self.stdout)
         elif options["names"][:1] == ["seams"]:

@@ -34,7 +34,7 @@ from translation.selectors import DraftsWanted
 from translation.translate import TranslationCache, translate
 
 LOOK_EVERY_S = 1.0
-LEASE_S = 4
+LEASE_S = 10
 TAKEN_AT_ONCE = 4  # rooms that a worker begins to serve in one look: others may be faster with the next ones
 PAUSE_S = 5.0  # an engine that failed makes no drafts for so long
 COSTLY = frozenset({"chat"})

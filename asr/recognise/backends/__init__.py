@@ -29,8 +29,8 @@ class BackendError(Exception):
 class Search:
     """One beam search. `start` is what stands before the text, `forced` what the text must start with.
 
-    `max_length` bounds prompt and text together; the text gets half of it at most, `forced` included. The search ends when
-    `patience` times `beam_size` hypotheses are finished; with `suppress_blank` the first free token is no end and no blank.
+    `max_length` bounds prompt and text together; the text gets half of it at most, `forced` included. With `suppress_blank`
+    the first free token is no end and no blank.
     """
 
     before: tuple[int, ...]
@@ -40,7 +40,6 @@ class Search:
     hypotheses: int
     repetition_penalty: float
     max_length: int
-    patience: float = 1.0
     suppress_blank: bool = True
 
 

@@ -50,7 +50,6 @@ class CTranslate2Backend:
             beam_size=search.beam_size,
             num_hypotheses=search.hypotheses,
             repetition_penalty=search.repetition_penalty,
-            patience=search.patience,
             suppress_blank=search.suppress_blank,
             max_length=search.max_length,
             return_scores=True,

@@ -142,7 +142,7 @@ class TorchBackend:
             max_tokens=min(
                 search.max_length // 2, search.max_length - len(search.before) - len(search.start) + 1
             ),
-            finished=max(1, round(search.beam_size * search.patience)),
+            finished=search.beam_size,
         )
         first = step.continuations(self.logits(states[:, -1]), [search.forced], first=search.suppress_blank)
         found = beam_search(first, step, search.forced, search.beam_size, limits)[: search.hypotheses]

@@ -54,6 +54,7 @@ class EngineOptions:
     # Utterances
     vad_threshold: float = 0.5
     speech_pad_ms: int = 200
+    begin_pad_ms: int = 400  # before the speech of an utterance: the VAD hears some words late
     pause_ms: int = 640  # this much silence ends an utterance
     sentence_pause_ms: int = 1800  # this much silence ends a sentence that has no full stop
     line_pause_ms: int = 3000  # this much silence starts a new line

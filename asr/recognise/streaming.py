@@ -139,7 +139,7 @@ class StreamingRecogniser:
         """Speech begins: behind a short pause the window still holds the previous utterance as context."""
         window = self._window
         self._begun.append(UtteranceBegin(speech_ms))
-        padded_ms = speech_ms - self._options.speech_pad_ms
+        padded_ms = speech_ms - self._options.begin_pad_ms
         window.utterance_start_ms = max(self._front_end.kept_from_ms, window.finalised_ms, padded_ms)
         if window.committed and (
             window.utterance_start_ms - window.committed[-1].word.end_ms > self._context_pause_ms
@@ -153,7 +153,7 @@ class StreamingRecogniser:
     def _evict_silence(self) -> list[Event]:
         """Silence: after a while the held punctuation is committed, and later the context is evicted."""
         window, gate, events = self._window, self._front_end.gate, list[Event]()
-        keep_ms = self._front_end.at_ms - self._options.speech_pad_ms - WINDOW_MS
+        keep_ms = self._front_end.at_ms - self._options.begin_pad_ms - WINDOW_MS
         window.finalise_until(keep_ms)
         silence_ms = gate.silence_ms(self._front_end.at_ms)
         if silence_ms >= self._options.stop_pause_ms:
@@ -204,8 +204,7 @@ class StreamingRecogniser:
         window, transcriber, greedy = self._window, self._transcriber, self._load.level > 0
         complete = window.decoded_ms >= speech_end_ms + EARLY_PAUSE_MS // 2
         rest_ms = speech_end_ms - window.last_ms
-        has_words = any(word.word_chars for word in window.hypothesis)
-        if complete and not has_words and rest_ms < SHORT_REST_MS:
+        if complete and not window.undecided and rest_ms < SHORT_REST_MS:
             return window.hypothesis
         lag_ms = self.heard_ms - self._front_end.at_ms
         final_pass = self._options.final_pass and not greedy and lag_ms < FINAL_PASS_MAX_LAG_MS
@@ -229,6 +228,8 @@ class StreamingRecogniser:
             and decoded_ms < front_end.gate.speech_end_ms
         ):
             return True
+        if decoded_ms >= front_end.gate.speech_end_ms + EARLY_PAUSE_MS // 2 and not self._window.undecided:
+            return False  # silence since then, and no word to decide on: a pass would change nothing
         return front_end.at_ms - decoded_ms >= self._load.step_ms
 
     def _pass(self) -> list[Event]:

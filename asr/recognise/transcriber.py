@@ -16,12 +16,16 @@ from .options import EngineOptions
 from .prompt import Prompt, Voice, talk_terms
 from .rescoring import Lexicon
 from .whisper import Decoded, DecodedWord, DecodeRequest, Model
-from .window import DecodeWindow
+from .window import PUNCTUATION, DecodeWindow
 
 LOOP_PENALTY = 1.15  # for the retry where the model looped; it costs short function words
 REPEATED_MS = 300  # words from before the window repeated this early in it are dropped
 CONTEXT_DOUBT = 0.3  # speech in the context lowers the no-speech probability: words must be this much surer
 LOWER_CASE_START_NATS = 1.0  # a lower-case start leads to another reading: "and saw my" for "And so, my"
+LOST_PUNCTUATION_NATS = (
+    2.0  # a text without punctuation goes on without: what one pass saw should stay in the next
+)
+SPOKEN_REST_MS = 250  # speech shorter than this behind the last word may hold no further one
 SPARE_TOKENS = 8  # a budget never falls below this
 
 
@@ -176,18 +180,24 @@ class Transcriber:
             window_s=options.window_s,
             penalty=partial(self._penalty, whole=final),
             joint=self._comma if window.lacks_punctuation else (),
+            may_end=window.begun and self._rest_ms(end_ms) < SPOKEN_REST_MS,
         )
+
+    def _rest_ms(self, end_ms: int) -> int:
+        """Speech behind the last committed word."""
+        return self._front_end.gate.speech_between_ms(self._window.last_ms, end_ms)
 
     def _prompt_tokens(self) -> tuple[int, ...]:
         return self.prompt.tokens(self._window.start_ms)
 
     def _penalty(self, text: str, *, whole: bool) -> float:
-        """Nats that a beam loses: for unknown words, and for a sentence that begins in lower case."""
+        """Nats that a beam loses: for unknown words, for a sentence that begins in lower case, for lost punctuation."""
         lower_case = (
             self.prompt.at_sentence_start and not self._window.committed and text.lstrip()[:1].islower()
         )
         unknown = self._lexicon.penalty(text, whole=whole) if self._lexicon else 0.0
-        return unknown + LOWER_CASE_START_NATS * lower_case
+        unpunctuated = self._window.punctuation_seen and bool(text) and text.lstrip()[:1] not in PUNCTUATION
+        return unknown + LOWER_CASE_START_NATS * lower_case + LOST_PUNCTUATION_NATS * unpunctuated
 
     def _timed(self, samples: Samples, request: DecodeRequest) -> Decoded:
         started = self._clock()

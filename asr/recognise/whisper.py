@@ -43,6 +43,7 @@ class DecodeRequest:
     joint: tuple[
         int, ...
     ] = ()  # forced behind the prefix if the text would go on doubtfully and unpunctuated
+    may_end: bool = False  # the text may end behind the prefix: there may be nothing new
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,7 @@ class Whisper:
                 hypotheses=request.beam_size if request.penalty else 1,
                 repetition_penalty=request.repetition_penalty,
                 max_length=max(2 * budget, len(before) + len(start) + len(forced) + budget),
+                suppress_blank=not (request.may_end and forced),
             ),
         )
         beams = [[token for token in ids if token < tokenizer.eot] for ids in found.tokens]

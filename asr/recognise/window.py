@@ -10,6 +10,8 @@ from .recogniser import Word
 from .text import ends_sentence, has_letters
 from .whisper import DecodedWord
 
+PUNCTUATION = tuple(",;:.!?…、，；。！？")
+
 
 def split_punctuation(
     words: tuple[DecodedWord, ...],
@@ -65,6 +67,16 @@ class DecodeWindow:
     def lacks_punctuation(self) -> bool:
         """The current utterance has no words yet, and no committed punctuation stands behind the context before it."""
         return bool(self.committed) and not self.begun and self.committed[-1].word.text[-1:].isalnum()
+
+    @property
+    def undecided(self) -> bool:
+        """The last pass found words that are not committed; punctuation alone is none."""
+        return any(has_letters(word.text) for word in self.hypothesis)
+
+    @property
+    def punctuation_seen(self) -> bool:
+        """The last pass saw punctuation behind the last committed word."""
+        return self.begun and bool(self.hypothesis) and self.hypothesis[0].text.strip()[:1] in PUNCTUATION
 
     @property
     def last_ms(self) -> int:

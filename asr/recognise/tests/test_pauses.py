@@ -1,5 +1,6 @@
 """Across a rhetorical pause: what stood before it is context for what follows, and is never rewritten."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -164,3 +165,84 @@ def test_a_doubtful_beginning_without_punctuation_is_asked_again_behind_a_comma(
     decoded = model.decode(window, request)
     assert words_of("".join(word.text for word in decoded.words)) == ["ask", "not"]
     assert decoded.words[0].text == ","
+
+
+def sure_then(rest):
+    """Two words that last as long as `utterance` does and are sure, then `rest`, whatever the audio holds."""
+    said = [
+        DecodedWord(200 + i * 400, 600 + i * 400, text, 0.95, 0.95, (7,), 4, 1)
+        for i, text in enumerate((" one", " two"))
+    ]
+    return lambda seconds, request: [*said[len(request.prefix) :], *rest]
+
+
+def full_stop(ms=1000):
+    return [DecodedWord(ms, ms, ".", 0.4, 0.4, (7,), 1, 1)]
+
+
+def test_silence_in_which_nothing_is_undecided_is_not_decoded(sample):
+    model = ScriptedModel(sure_then([]))
+    recogniser = StreamingRecogniser(model, EngineOptions(min_chunk_size_s=0.2))
+    play_without_flush(recogniser, np.concatenate([utterance(sample), silence(300)]))
+    before = len(model.requests)
+
+    play_without_flush(recogniser, silence(2000))
+
+    assert before
+    assert len(model.requests) == before
+
+
+def test_a_full_stop_alone_is_no_reason_for_a_final_pass(sample):
+    model = ScriptedModel(sure_then(full_stop()))
+    options = EngineOptions()
+
+    play_without_flush(
+        StreamingRecogniser(model, options), np.concatenate([utterance(sample), silence(1500)])
+    )
+
+    assert all(request.window_s < options.final_pass_window_s for request in model.requests)
+
+
+def test_only_where_no_speech_is_left_may_the_text_end_behind_the_committed_words(sample):
+    model = ScriptedModel(sure_then([DecodedWord(1000, 1020, " uh", 0.2, 0.2, (7,), 3, 1)]))
+
+    play_without_flush(
+        StreamingRecogniser(model, EngineOptions()), np.concatenate([utterance(sample), silence(900)])
+    )
+
+    first, *_, last = model.requests
+    assert (len(first.prefix), first.may_end) == (0, False)
+    assert (len(last.prefix), last.may_end) == (2, True)
+
+
+@pytest.mark.model
+def test_the_model_invents_nothing_behind_words_that_hold_all_that_was_said(sample):
+    model = speech.whisper()
+    window = sample[100 * SAMPLES_PER_MS : 2500 * SAMPLES_PER_MS]
+    first = DecodeRequest(language="en", beam_size=5, window_s=12.0)
+    said = tuple(token for word in model.decode(window, first).words for token in word.tokens)
+
+    again = model.decode(window, replace(first, prefix=said, may_end=True))
+
+    assert said
+    assert again.words == ()
+
+
+def test_punctuation_that_one_pass_saw_behind_a_committed_word_is_looked_for_in_the_next(sample):
+    two_words = sure_then([])
+    costs = []
+
+    def answer(seconds, request):
+        if len(request.prefix) < 2:
+            return two_words(seconds, request)
+        costs.append(request.penalty(" and") - request.penalty(", and"))
+        assert request.penalty(". And") == request.penalty(", and")
+        return [DecodedWord(1000, 1000, ",", 0.6, 0.6, (7,), 1, 1)]
+
+    audio = np.concatenate([utterance(sample), silence(300), utterance(sample)])
+    play_without_flush(StreamingRecogniser(ScriptedModel(answer), EngineOptions()), audio)
+
+    before, *after = costs
+    assert before == 0
+    assert after
+    assert min(after) > 0

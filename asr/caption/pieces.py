@@ -14,7 +14,8 @@ PAUSE_MS = 250  # between two words of one breath there is less
 
 @dataclass(frozen=True, slots=True)
 class PieceRule:
-    """A piece closes from `at_clause` words on at a clause or a pause; `at_most` words or `most_ms` long at its longest pause.
+    """A piece closes from `at_clause` words on at a clause or a pause; `at_most` words or `most_ms` long at the best place in its
+    second half: a clause, else the longest pause.
 
     `at_most` 0: sentences are stored whole.
     """
@@ -32,17 +33,15 @@ class PieceRule:
         if not self.at_most:
             return 0
         begins = [at for at, word in enumerate(words) if at and _begins(word, language)]
-        places = begins[min(self.at_clause, self.at_most) - 1 :]
-        for at in places:
-            if words[at - 1].text.endswith(CLAUSE) or _pause_ms(words, at) >= PAUSE_MS:
+        for at in begins[min(self.at_clause, self.at_most) - 1 :]:
+            if _is_clause(words, at) or _pause_ms(words, at) >= PAUSE_MS:
                 return at
-        if len(begins) >= self.at_most:
-            places = [at for at in places if at <= begins[self.at_most - 1]]
-        elif not begins or words[begins[-1] - 1].end_ms - words[0].start_ms < self.most_ms:
+        is_long = bool(begins) and words[begins[-1] - 1].end_ms - words[0].start_ms >= self.most_ms
+        if len(begins) < self.at_most and not is_long:
             return 0
-        else:
-            places = places or begins[-1:]
-        return max(places, key=lambda at: (_pause_ms(words, at), at))
+        places = begins[: self.at_most]
+        places = places[len(places) // 2 :]
+        return max(places, key=lambda at: (_is_clause(words, at), _pause_ms(words, at), at))
 
 
 WHOLE = PieceRule(at_most=0)
@@ -53,6 +52,10 @@ def _begins(word: Word, language: str) -> bool:
     if language in WITHOUT_SPACES:
         return word.text[:1].isalnum() and not word.text[:1].isascii()
     return word.text.startswith(" ") and word.text.strip()[:1].isalnum()
+
+
+def _is_clause(words: Sequence[Word], at: int) -> bool:
+    return words[at - 1].text.endswith(CLAUSE)
 
 
 def _pause_ms(words: Sequence[Word], at: int) -> int:

@@ -41,6 +41,12 @@ def test_a_piece_closes_at_a_clause_and_at_the_latest_after_so_many_words(pendin
     assert count(pending, WHOLE) == 0
 
 
+def test_a_long_piece_closes_at_the_last_clause_of_its_second_half():
+    rule = PieceRule(at_clause=6, at_most=8)
+    assert rule.count(sequence("and so, my friends, we go on and on then"), "en") == 8
+    assert rule.count(sequence("and so my fellow friends, we go and go"), "en") == 5
+
+
 def test_a_piece_closes_at_a_pause():
     words = [Word(500 * at, 500 * at + 400, f" w{at}", 1.0) for at in range(5)]
     assert RULE.count(words, "en") == 0

@@ -15,6 +15,7 @@ from .front_end import VadFrontEnd
 from .options import EngineOptions
 from .prompt import Prompt, Voice, talk_terms
 from .rescoring import Lexicon
+from .text import has_letters
 from .whisper import Decoded, DecodedWord, DecodeRequest, Model
 from .window import PUNCTUATION, DecodeWindow
 
@@ -169,6 +170,7 @@ class Transcriber:
     def _request(self, end_ms: int, *, final: bool, beam_size: int | None) -> DecodeRequest:
         options, window = self._options, self._window
         new_s = max(0.0, (end_ms - window.last_ms) / 1000)
+        may_end = window.begun and self._rest_ms(end_ms) < SPOKEN_REST_MS
         return DecodeRequest(
             language=options.language,
             prompt=self._prompt_tokens(),
@@ -178,9 +180,9 @@ class Transcriber:
             repetition_penalty=options.repetition_penalty,
             pad_s=options.window_pad_s,
             window_s=options.window_s,
-            penalty=partial(self._penalty, whole=final),
+            penalty=partial(self._penalty, whole=final, punctuated=window.punctuation_seen and not may_end),
             joint=self._comma if window.lacks_punctuation else (),
-            may_end=window.begun and self._rest_ms(end_ms) < SPOKEN_REST_MS,
+            may_end=may_end,
         )
 
     def _rest_ms(self, end_ms: int) -> int:
@@ -190,14 +192,17 @@ class Transcriber:
     def _prompt_tokens(self) -> tuple[int, ...]:
         return self.prompt.tokens(self._window.start_ms)
 
-    def _penalty(self, text: str, *, whole: bool) -> float:
-        """Nats that a beam loses: for unknown words, for a sentence that begins in lower case, for lost punctuation."""
+    def _penalty(self, text: str, *, whole: bool, punctuated: bool) -> float:
+        """Nats that a beam loses: for unknown words, for a sentence that begins in lower case, for lost punctuation.
+
+        Punctuation alone does not count as kept: where speech goes on, a beam that ends there has lost the words.
+        """
         lower_case = (
             self.prompt.at_sentence_start and not self._window.committed and text.lstrip()[:1].islower()
         )
         unknown = self._lexicon.penalty(text, whole=whole) if self._lexicon else 0.0
-        unpunctuated = self._window.punctuation_seen and bool(text) and text.lstrip()[:1] not in PUNCTUATION
-        return unknown + LOWER_CASE_START_NATS * lower_case + LOST_PUNCTUATION_NATS * unpunctuated
+        lost = punctuated and not (text.lstrip()[:1] in PUNCTUATION and has_letters(text))
+        return unknown + LOWER_CASE_START_NATS * lower_case + LOST_PUNCTUATION_NATS * lost
 
     def _timed(self, samples: Samples, request: DecodeRequest) -> Decoded:
         started = self._clock()

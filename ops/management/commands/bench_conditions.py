@@ -41,6 +41,9 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1, help="of turns and pauses")
         parser.add_argument("--seconds", type=float, default=180, help="length of the joined talk, about")
         parser.add_argument(
+            "--longest-turn", type=float, default=30.0, metavar="SECONDS", help="6: short prompts"
+        )
+        parser.add_argument(
             "--as-recorded", action="store_true", help="each recording for itself, not joined"
         )
         parser.add_argument(

@@ -106,7 +106,7 @@ export class Audience {
     const atEnd = this.#isAtEnd();
     for (const rest of this.#list.querySelectorAll(".rest:not(:empty)")) rest.replaceChildren();
     const before = partial && this.#captions.model.sentenceAt(...Object.values(placeOf(keyOf(partial.part, partial.index) - 1)));
-    const goesOn = before && before.ends === false && this.#rows.get(keyOf(before.part, before.index));
+    const goesOn = before?.ends === false ? this.#rows.get(keyOf(before.part, before.index)) : undefined;
     const place = goesOn?.item.querySelector(".rest") ?? this.#partial;
     this.#partial.hidden = !partial || place !== this.#partial;
     const tentative = document.createElement("span");

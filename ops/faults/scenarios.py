@@ -127,10 +127,9 @@ async def kill_web(stack: Stack, room: str, speech: Speech, fault: str) -> Fault
 
 
 async def ghost_host(stack: Stack, room: str, speech: Speech, fault: str) -> FaultRow:
-    """PostgreSQL is frozen while the host's machine dies: its host lease must not stay held; another host takes over."""
+    """PostgreSQL is frozen while the host's machine dies: its host lease must not stay held; its next machine goes on."""
     before, after = _halves(speech)
     at_ms = after[0].start_ms
-    successor = stack.host(room, lang=speech.language, target=speech.language)
 
     async def talk(host: Host) -> float:
         await host.play(before, speed=speech.speed)
@@ -141,9 +140,10 @@ async def ghost_host(stack: Stack, room: str, speech: Speech, fault: str) -> Fau
             await host.drop()
             await asyncio.sleep(FROZEN_S - 1.0)
         await until(lambda: bool(stack.session(room)["grace_until"]))
-        async with successor:
-            await successor.wait_ready()
-            await successor.play(speech.blobs(at_ms), speed=speech.speed)
+        again = stack.host(room, lang=speech.language, target=speech.language, password=host.key)
+        async with again:
+            await again.wait_ready()
+            await again.play(speech.blobs(at_ms), speed=speech.speed)
         return broke_at
 
     return await scenario(stack, room, speech, fault, talk, unsent=Unsent(at_ms, at_ms, new_recorder=True))

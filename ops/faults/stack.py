@@ -97,7 +97,7 @@ class Stack:
 
     def host_options(self, room: str, **options: Any) -> HostOptions:
         """How to become the host of a room of this stack."""
-        return HostOptions(url=self.url, room=room, password=HOST_PASSWORD, **options)
+        return HostOptions(**{"url": self.url, "room": room, "password": HOST_PASSWORD, **options})
 
     def viewer_url(self, room: str, target: str = "en") -> str:
         return f"ws://127.0.0.1:{self.port}/room/{room}/client/undefined/{target}"

@@ -1,5 +1,6 @@
 """What lies on disks of talks that are not to be kept: neither their sound nor their words, while they last and afterwards."""
 
+import contextlib
 import mmap
 import secrets
 import tempfile
@@ -34,13 +35,18 @@ def redis():
 
 def found(what, *folders):
     """Files under these folders that hold the bytes."""
-    files = [
-        path for folder in folders for path in folder.rglob("*") if path.is_file() and path.stat().st_size
-    ]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     return [path for path in files if _holds(path, what)]
 
 
 def _holds(path, what):
+    """A file that a server has just removed holds nothing any more."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return _is_in(path, what)
+    return False
+
+
+def _is_in(path, what):
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
         return whole.find(what) >= 0
 

@@ -112,6 +112,11 @@ class Host:
     ) -> None:
         await self.leave()
 
+    @property
+    def key(self) -> str:
+        """What it has been known by since it connected: another device that shows it is the same host."""
+        return self._key
+
     async def connect(self) -> None:
         """Opens a socket; a refusal shows in what is called next. Raises HostLostError."""
         await self._stop_listening()

@@ -20,7 +20,7 @@ CALLED = (
     "asr/rooms",
 )
 FOR_OUR_PAGES = {  # they have words of their own
-    "asr/rooms/messages.py", "asr/rooms/operating.py", "asr/rooms/pen.py",
+    "asr/rooms/messages.py", "asr/rooms/operating.py", "asr/rooms/pen.py", "asr/rooms/withdrawal.py",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Django's settings, made from the typed environment in env.py."""
+"""Django's settings, made from the typed environment (config/env)."""
 
 import sys
 from datetime import timedelta

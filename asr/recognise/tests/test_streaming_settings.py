@@ -1,4 +1,4 @@
-"""Any settings that config/env.py allows, any audio, any feeding: the recogniser ends, and commits each word once.
+"""Any settings that config/env/ allows, any audio, any feeding: the recogniser ends, and commits each word once.
 
 No model but in the last test: `NumberedModel` stands in for Whisper where words do not matter. It reads the number of
 every word from the audio itself, so that a word that is repeated or out of order shows.

@@ -1,4 +1,4 @@
-"""Prints docs/settings.md, every setting of config/env.py: `manage.py settings_table > docs/settings.md`."""
+"""Prints docs/settings.md, every setting of config/env/: `manage.py settings_table > docs/settings.md`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Unless `DEBUG=1`, `SECRET_KEY`, `ADMIN_PASSWORD` and one of `HOST_PASSWORD`, `HO
 `DEFAULT_SOURCE_LANG` must be one of `SOURCE_LANGS`, and `ADMIN_PASSWORD` differ from every host's password. Lists are words
 separated by spaces or commas, or JSON. Paths are relative to the working directory.
 
-Made by `manage.py settings_table` from `config/env.py`.
+Made by `manage.py settings_table` from `config/env/`.
 """
 KINDS: dict[Any, str] = {bool: "0 or 1", int: "whole number", float: "number", str: "text", Path: "path"}
 BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
@@ -52,7 +52,7 @@ def settings_page() -> str:
 
 
 def sections() -> Iterator[tuple[str, list[str]]]:
-    """Each section's heading and its settings, in the order of config/env.py."""
+    """Each section's heading and its settings, in the order of config/env/."""
     for section in Env.__bases__:
         if issubclass(section, Section):
             yield (inspect.getdoc(section) or "").partition("\n")[0].rstrip("."), list(section.model_fields)

@@ -1,0 +1,49 @@
+"""What a section of settings is made of, and where files with settings lie."""
+
+import json
+import shlex
+import stat
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+ENV_FILE = BASE_DIR / ".env"
+
+
+class EnvError(Exception):
+    """The environment lacks a value or holds a wrong one; the message names the variables."""
+
+
+def _split(value: Any) -> Any:
+    """Words separated by commas or spaces, or JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    separator = "," if "," in value else None
+    return [word.strip() for word in value.split(separator) if word.strip()]
+
+
+Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+
+
+class Section(BaseSettings):
+    """Settings that belong together; the first line of a section's own docstring heads them in docs/settings.md."""
+
+    model_config = SettingsConfigDict(env_file=ENV_FILE, extra="ignore", frozen=True, env_ignore_empty=True)
+
+
+def refuse_open_secrets(path: Path) -> None:
+    """Passwords in a file that other users of the machine may read are none. Raises EnvError."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # there is none, or it is not ours to read
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise EnvError(
+            f"Souffleur cannot start: other users may read the secrets in {path}. Mend it with:\n"
+            f"  chmod 600 {shlex.quote(str(path))}"
+        )

@@ -53,11 +53,13 @@ COLUMNS = {
     "cpu_per_audio_s": "CPU/s",
     "peak_rss_mb": "RSS MB",
     "normalized_erasure": "erasure",
+    "steady_erasure": "steady",
     "sentence_f1": "F1",
     "wer_formatted": "WER formatted",
     "stream_laal_s": "StreamLAAL",
     "long_yaal_s": "LongYAAL",
     "rtf": "RTF",
+    "durable_p95_s": "durable p95",
 }
 
 
@@ -100,7 +102,7 @@ def run_offline(talk: Talk, path: Path, *, device: str, compute_type: str, threa
     nobody = float("nan")  # reads along, and it makes segments, not sentences
     row = replace(
         row, wer=wer, cer=cer, wer_formatted=formatted, offline_wer=wer, done_after_end_s=facts.done_s,
-        normalized_erasure=nobody, sentence_f1=nobody,
+        normalized_erasure=nobody, steady_erasure=nobody, sentence_f1=nobody,
     )  # fmt: skip
     return row, text
 
@@ -151,14 +153,14 @@ def table(rows: Sequence[Row]) -> Table:
 
 def json_line(row: Row, **more: object) -> str:
     """The row as one line of JSON."""
-    return json.dumps({**row.as_dict(), **more}, allow_nan=True)
+    return json.dumps({**row.as_dict(), **more}, allow_nan=False)
 
 
 def _shown(name: str, value: object) -> str:
+    if value is None or value != value:
+        return "–"
     if not isinstance(value, float):
         return str(value)
-    if value != value:
-        return "–"
     if name in ("wer", "cer", "unchanged_share", "wer_formatted"):
         return f"{100 * value:.1f} %"
     return f"{value:.0f}" if name == "peak_rss_mb" else f"{value:.2f}"

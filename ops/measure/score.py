@@ -5,6 +5,7 @@ This is the seam for other ways to run a talk (through the whole stack, say): re
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -77,6 +78,7 @@ class Row:
     cpu_per_audio_s: float
     peak_rss_mb: float
     normalized_erasure: float
+    steady_erasure: float  # of final words alone: a view that shows nothing tentative
     sentence_f1: float
     wer_formatted: float
     stream_laal_s: float  # computation-aware, as long_yaal_s (ops/measure/latency.py)
@@ -88,8 +90,14 @@ class Row:
     )
 
     def as_dict(self) -> dict[str, object]:
-        """By name, floats rounded."""
-        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+        """By name, floats rounded; None for what was not measured (JSON knows no NaN)."""
+        return {name: _rounded(value) for name, value in asdict(self).items()}
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 4)
+    return value
 
 
 def score(talk: Talk, seen: Sequence[Seen], pieces: Sequence[FinalPiece], facts: RunFacts) -> Row:
@@ -123,6 +131,7 @@ def score(talk: Talk, seen: Sequence[Seen], pieces: Sequence[FinalPiece], facts:
         cpu_per_audio_s=facts.cpu_s / talk.seconds,
         peak_rss_mb=facts.peak_rss_mb,
         normalized_erasure=normalized_erasure(moment.shown for moment in seen),
+        steady_erasure=normalized_erasure(moment.final for moment in seen),
         sentence_f1=sentence_f1(talk.reference, whole_sentences(pieces)),
         wer_formatted=formatted_error_rate(talk.reference, final_text),
         stream_laal_s=long_form.stream_laal_s,

@@ -5,7 +5,7 @@ from django.core.management import CommandError, call_command
 
 from gateways.conference.client.viewer import Caption
 from ops.bench import load
-from ops.bench.recogniser import Reader
+from ops.bench.recogniser import CaptionsReader, ConferenceReader
 
 
 def sentence(text, index, lang="en", at_s=1.0):
@@ -17,7 +17,7 @@ def incomplete(text, at_s=1.0):
 
 
 def test_sentences_are_final_and_what_stands_behind_them_is_only_shown():
-    reader = Reader("en")
+    reader = ConferenceReader("en")
 
     reader.on_caption(1.0, incomplete("Good mor"))
     reader.on_caption(2.0, sentence("Good morning.", 0))
@@ -31,7 +31,7 @@ def test_sentences_are_final_and_what_stands_behind_them_is_only_shown():
 
 
 def test_a_sentence_that_changes_is_seen_to_change():
-    reader = Reader("en")
+    reader = ConferenceReader("en")
 
     reader.on_caption(1.0, sentence("One.", 0))
     reader.on_caption(2.0, sentence("Two.", 0))
@@ -40,11 +40,51 @@ def test_a_sentence_that_changes_is_seen_to_change():
 
 
 def test_translations_are_not_what_was_spoken():
-    reader = Reader("en")
+    reader = ConferenceReader("en")
 
     reader.on_caption(1.0, sentence("Bom dia.", 0, lang="pt"))
 
     assert reader.seen == []
+
+
+def spoken(index, text, lang="en"):
+    return {"type": "sentence", "lang": lang, "part": 1, "index": index, "text": text}
+
+
+def unfinished(index, confirmed, tentative):
+    where = {"lang": "en", "part": 1, "index": index}
+    return {"type": "partial", **where, "confirmed": confirmed, "tentative": tentative}
+
+
+def test_on_the_native_wire_confirmed_words_are_final_and_stored_ones_durable():
+    reader = CaptionsReader("en")
+    for at_s, message in enumerate(
+        (
+            unfinished(0, "Good ", "mor"),
+            spoken(0, "Good morning."),
+            unfinished(1, "", "Wel"),
+            unfinished(1, "Welcome ", "to"),
+            spoken(1, "Welcome to all."),
+            unfinished(1, "Welcome ", "late"),  # of a sentence that has come: nothing is shown of it
+            spoken(0, "Guten Morgen.", lang="de"),
+            {"type": "state", "state": "closed"},
+        )
+    ):
+        reader.take(float(at_s), message)
+
+    assert [(seen.at_s, seen.final, seen.shown) for seen in reader.words] == [
+        (0.0, "Good", "Good mor"),
+        (1.0, "Good morning.", "Good morning."),
+        (2.0, "Good morning.", "Good morning. Wel"),
+        (3.0, "Good morning. Welcome", "Good morning. Welcome to"),
+        (4.0, "Good morning. Welcome to all.", "Good morning. Welcome to all."),
+        (5.0, "Good morning. Welcome to all.", "Good morning. Welcome to all."),
+    ]
+    assert [seen.final for seen in reader.stored] == [
+        "",
+        *["Good morning."] * 3,
+        *["Good morning. Welcome to all."] * 2,
+    ]
 
 
 @pytest.mark.stack

@@ -81,7 +81,7 @@ class Command(BaseCommand):
         parser.add_argument("--seconds", type=float, default=0, help="of each talk; 0: all of it")
         parser.add_argument("--no-offline", action="store_true", help="leave out offline faster-whisper")
         parser.add_argument(
-            "--stack", action="store_true", help="also once through a whole stack, as a viewer reads it"
+            "--stack", action="store_true", help="also once through a whole stack, as viewers read it"
         )
         parser.add_argument("--text", action="store_true", help="print the final text of each run")
         parser.add_argument(
@@ -122,9 +122,9 @@ class Command(BaseCommand):
             for case in _cases(options["policy"], options["without"], base, options["backend"]):
                 shown.append(self._runs(talk, model, case, floor, options))
             if options["stack"]:
-                row = _beside(self._through_stack(talk, file, base.policy, path), floor)
-                self.stdout.write(bench.json_line(row, run=1))
-                shown.append(row)
+                for found in self._through_stack(talk, file, base.policy, path):
+                    shown.append(_beside(found, floor))
+                    self.stdout.write(bench.json_line(shown[-1], run=1))
             if floor is not None:
                 shown.append(floor)
         Console(width=200).print(bench.table(shown))
@@ -170,9 +170,10 @@ class Command(BaseCommand):
                 self.stdout.write(run.seen[-1].final if run.seen else "")
         return bench.medians(rows)
 
-    def _through_stack(self, talk: Talk, file: Path, policy: str, weights: Path) -> Row:
+    def _through_stack(self, talk: Talk, file: Path, policy: str, weights: Path) -> list[Row]:
         """One run through a stack of its own, which takes its options from the environment."""
-        blobs = list(record(read_audio(file, rate_hz=OPUS_RATE_HZ)))
+        samples = read_audio(file, rate_hz=OPUS_RATE_HZ)[: round(talk.seconds * OPUS_RATE_HZ)]
+        blobs = list(record(samples))
         environment = {
             "ASR_RECOGNISER": "whisper",
             "ASR_POLICY": policy,

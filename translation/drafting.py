@@ -13,7 +13,7 @@ from translation.stitching import alike, behind, words
 
 FIRST_WORDS: Final = 4  # spoken, before anything is translated
 STEP_WORDS: Final = 2  # more, before the next translation
-HELD_BACK_WORDS: Final = 3  # of a translation's end
+HELD_BACK_WORDS: Final = 2  # of a translation's end
 FAR_WORDS: Final = 10  # before its end: shown though the translation before has others
 CLAUSE_ENDS: Final = (",", ";", ":", "，", "；", "：", "、")
 SENTENCE_ENDS: Final = ".!?…。！？"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import psutil
+from av import AudioFrame
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
@@ -172,8 +174,7 @@ class Command(BaseCommand):
 
     def _through_stack(self, talk: Talk, file: Path, policy: str, weights: Path) -> list[Row]:
         """One run through a stack of its own, which takes its options from the environment."""
-        samples = read_audio(file, rate_hz=OPUS_RATE_HZ)[: round(talk.seconds * OPUS_RATE_HZ)]
-        blobs = list(record(samples))
+        blobs = list(record(_first(read_audio(file, rate_hz=OPUS_RATE_HZ), talk.seconds)))
         environment = {
             "ASR_RECOGNISER": "whisper",
             "ASR_POLICY": policy,
@@ -240,6 +241,15 @@ def _talks(weights: Path, options: dict[str, Any]) -> list[tuple[Path, Talk]]:
         for recording in load_recordings(path, options["language"])
     ]
     return [(file, with_pauses(talk, seed)) for file, talk in found for seed in seeds] if seeds else found
+
+
+def _first(frames: Iterable[AudioFrame], seconds: float) -> Iterator[AudioFrame]:
+    passed_s = 0.0
+    for frame in frames:
+        if passed_s >= seconds:
+            return
+        yield frame
+        passed_s += frame.samples / frame.sample_rate
 
 
 def _beside(row: Row, floor: Row | None) -> Row:

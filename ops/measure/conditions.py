@@ -1,11 +1,12 @@
-"""One talk under many conditions: clean, faster, slower, and with noise, voices, music or applause at three levels. Pure."""
+"""One talk under many conditions: clean, faster, slower, by other microphones, and with noise, voices, music or applause at three levels. Pure."""
 
 from __future__ import annotations
 
 import re
+import statistics
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 from rich.table import Table
@@ -19,13 +20,16 @@ from .talk import Talk
 LEVELS_DB = (20, 10, 5)
 DISTURBANCES = ("noise", "babble", "speaker", "music", "applause")
 SPEEDS = (0.9, 1.1)
+MICROPHONES = ("telephone", "reverberant")
 CONDITIONS = (
     "clean",
     *(f"speed-{speed}" for speed in SPEEDS),
+    *MICROPHONES,
     *(f"{name}-{level}" for name in DISTURBANCES for level in LEVELS_DB),
 )
 COLUMNS = {
     "condition": "condition",
+    "words": "words",
     "wer": "WER",
     "offline_wer": "offline",
     "ratio": "ratio",
@@ -45,6 +49,7 @@ class ConditionRow:
     """One line: the recogniser and offline faster-whisper on the same audio; latencies in seconds."""
 
     condition: str
+    words: int  # of the reference
     wer: float
     offline_wer: float | None
     ratio: float | None  # of the two; None where offline made no error, or was not run
@@ -69,6 +74,11 @@ def under(talk: Talk, condition: str, others: Sequence[Samples]) -> Talk:
     name = f"{talk.name} {condition}"
     if condition == "clean":
         return replace(talk, name=name)
+    if condition == "telephone":
+        return replace(talk, name=name, samples=noises.telephone(talk.samples))
+    if condition == "reverberant":
+        random = np.random.default_rng(zlib.crc32(condition.encode()))
+        return replace(talk, name=name, samples=noises.reverberant(talk.samples, random))
     match = _NAME.fullmatch(condition)
     if match is None or not (match["what"] == "speed" or match["what"] in DISTURBANCES):
         raise ValueError(f"No condition is called {condition!r}")
@@ -92,12 +102,29 @@ def _makers(others: Sequence[Samples]) -> dict[str, Callable[[int, np.random.Gen
     }
 
 
-def row_of(condition: str, row: Row) -> ConditionRow:
-    """The figures of a run, beside offline's that it carries."""
+def row_of(condition: str, row: Row, words: int) -> ConditionRow:
+    """The figures of a run over so many words, beside offline's that it carries."""
     ratio = row.wer / row.offline_wer if row.offline_wer else None
     return ConditionRow(
-        condition, row.wer, row.offline_wer, ratio, row.commit_p50_s, row.commit_p95_s, row.stream_laal_s, row.long_yaal_s,
+        condition, words, row.wer, row.offline_wer, ratio, row.commit_p50_s, row.commit_p95_s, row.stream_laal_s, row.long_yaal_s,
         row.invented_words, row.normalized_erasure, row.rtf,
+    )  # fmt: skip
+
+
+def summed(rows: Sequence[ConditionRow]) -> ConditionRow:
+    """Runs of one condition as one: errors over all words, invented words in all; the other figures are medians."""
+    words = sum(row.words for row in rows)
+    wer = sum(row.wer * row.words for row in rows) / words
+    offline = [row.offline_wer * row.words for row in rows if row.offline_wer is not None]
+    offline_wer = sum(offline) / words if len(offline) == len(rows) else None
+    medians = {
+        field.name: statistics.median(getattr(row, field.name) for row in rows)
+        for field in fields(ConditionRow)
+        if field.name.endswith("_s") or field.name in ("normalized_erasure", "rtf")
+    }
+    return replace(
+        rows[0], words=words, wer=wer, offline_wer=offline_wer, ratio=wer / offline_wer if offline_wer else None,
+        invented_words=sum(row.invented_words for row in rows), **medians,
     )  # fmt: skip
 
 

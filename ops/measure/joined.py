@@ -42,8 +42,14 @@ def turns(talk: Talk, random: np.random.Generator, turn_ms: tuple[int, int] = TU
     return [turn for turn in result if turn.words]
 
 
-def joined(talks: Sequence[Talk], seed: int, seconds: float, turn_ms: tuple[int, int] = TURN_MS) -> Talk:
-    """Turns of the talks' readers, who take turns at random, with pauses of 0.3 to 5 s, until it is about so long.
+def joined(
+    talks: Sequence[Talk],
+    seed: int,
+    seconds: float,
+    turn_ms: tuple[int, int] = TURN_MS,
+    pause_ms: tuple[int, int] = PAUSE_MS,
+) -> Talk:
+    """Turns of the talks' readers, who take turns at random, with pauses between them, until it is about so long.
 
     The pauses sound like the silence of who spoke before them; they are the talk's `nonspeech_ms`.
     """
@@ -61,11 +67,11 @@ def joined(talks: Sequence[Talk], seed: int, seconds: float, turn_ms: tuple[int,
         turn = waiting[reader].pop(0)
         words += [_moved(word, at_ms) for word in turn.words]
         at_ms += len(turn.samples) // SAMPLES_PER_MS
-        pause_ms = _drawn(PAUSE_MS, random)
-        pause = random.normal(0, turn.room_level, pause_ms * SAMPLES_PER_MS).astype(np.float32)
+        silent_ms = _drawn(pause_ms, random)
+        pause = random.normal(0, turn.room_level, silent_ms * SAMPLES_PER_MS).astype(np.float32)
         pieces += [turn.samples, pause]
-        pauses.append((at_ms, at_ms + pause_ms))
-        at_ms += pause_ms
+        pauses.append((at_ms, at_ms + silent_ms))
+        at_ms += silent_ms
     reference = " ".join(word.text for word in words)
     name = "+".join(talk.name for talk in talks)
     return Talk(

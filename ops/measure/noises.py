@@ -23,6 +23,10 @@ CLAPS_PER_S = 100
 CHORD_S = 1.5
 CHORDS = ((0, 4, 7, 12), (9, 12, 16, 21), (5, 9, 12, 17), (7, 11, 14, 19))  # semitones above the key's note
 KEY_HZ = 130.8
+TELEPHONE_HZ = (300.0, 3400.0)
+REVERBERATION_S = 0.4
+FIRST_ECHO_S = 0.005
+ECHOES = 0.5
 
 
 def pink_noise(count: int, random: np.random.Generator) -> Samples:
@@ -99,6 +103,26 @@ def at_speed(talk: Talk, factor: float) -> Talk:
         ),
         nonspeech_ms=tuple((round(start / factor), round(end / factor)) for start, end in talk.nonspeech_ms),
     )
+
+
+def telephone(samples: Samples) -> Samples:
+    """As a telephone passes it on: 300 to 3,400 Hz."""
+    spectrum = np.fft.rfft(samples)
+    hz = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE_HZ)
+    spectrum[(hz < TELEPHONE_HZ[0]) | (hz > TELEPHONE_HZ[1])] = 0
+    return np.fft.irfft(spectrum, len(samples)).astype(np.float32)
+
+
+def reverberant(samples: Samples, random: np.random.Generator) -> Samples:
+    """As a microphone on the table hears it in a hard room: the echoes are half as strong as the speech, and fade by 60 dB in 0.4 s."""
+    at_s = np.arange(round(REVERBERATION_S * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    echoes = random.normal(0, 1, len(at_s)) * 1000 ** (-at_s / REVERBERATION_S)
+    echoes[at_s < FIRST_ECHO_S] = 0
+    echoes *= ECHOES / np.sqrt(np.sum(np.square(echoes)))
+    echoes[0] = 1
+    size = len(samples) + len(echoes)
+    sound = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(echoes, size), size)[: len(samples)]
+    return (sound / max(1.0, float(np.abs(sound).max()))).astype(np.float32)
 
 
 def _note(semitones: int, length: int) -> Samples:

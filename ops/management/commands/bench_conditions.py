@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from asr.recognise.options import EngineOptions
 from asr.recognise.whisper import Whisper
 from asr.weights import WeightsError, find_or_fetch
 from ops.measure import bench
-from ops.measure.conditions import CONDITIONS, ConditionRow, row_of, table, under
+from ops.measure.conditions import CONDITIONS, ConditionRow, row_of, summed, table, under
 from ops.measure.differences import differences
-from ops.measure.joined import TURN_MS, joined
+from ops.measure.joined import PAUSE_MS, TURN_MS, joined
+from ops.measure.normalise import normalised
 from ops.measure.recordings import load_recordings
 from ops.measure.talk import Talk
 from ops.measure.word_times import timed
@@ -38,10 +40,24 @@ class Command(BaseCommand):
         parser.add_argument(
             "--reader", action="append", metavar="NAME", help="of the recordings, these alone"
         )
-        parser.add_argument("--seed", type=int, default=1, help="of turns and pauses")
+        parser.add_argument(
+            "--seed",
+            type=int,
+            nargs="+",
+            default=[1],
+            help="of turns and pauses; of several the errors are summed",
+        )
         parser.add_argument("--seconds", type=float, default=180, help="length of the joined talk, about")
         parser.add_argument(
             "--longest-turn", type=float, default=30.0, metavar="SECONDS", help="6: short prompts"
+        )
+        parser.add_argument(
+            "--pauses",
+            type=float,
+            nargs=2,
+            default=[each / 1000 for each in PAUSE_MS],
+            metavar=("SHORTEST", "LONGEST"),
+            help="between turns, seconds",
         )
         parser.add_argument(
             "--as-recorded", action="store_true", help="each recording for itself, not joined"
@@ -59,6 +75,13 @@ class Command(BaseCommand):
         parser.add_argument("--threads", type=int, default=1)
         parser.add_argument(
             "--virtual", action="store_true", help="skip the waiting: time is audio and CPU time"
+        )
+        parser.add_argument(
+            "--decode-s",
+            type=float,
+            default=0.0,
+            metavar="SECONDS",
+            help="simulated time on which each decode takes so long: the same on every machine",
         )
         parser.add_argument("--no-offline", action="store_true", help="leave out offline faster-whisper")
         parser.add_argument("--words", action="store_true", help="print what was heard wrongly, and when")
@@ -82,9 +105,11 @@ class Command(BaseCommand):
         for plain, talk, condition in cases:
             name = condition if len(talks) == 1 else f"{plain.name} {condition}"
             rows.append(self._measured(name, talk, model, engine, weights, options))
+        if len(options["seed"]) > 1:
+            rows += _sums(rows, [condition for _, _, condition in cases])
         title = talks[0].name if len(talks) == 1 else options["language"]
         Console(width=160).print(table(rows, title))
-        figures = {"talk": title, "seed": options["seed"], "rows": [row.as_dict() for row in rows]}
+        figures = {"talk": title, "seeds": options["seed"], "rows": [row.as_dict() for row in rows]}
         self.stdout.write(json.dumps(figures))
 
     def _talks(self, weights: Path, options: dict[str, Any]) -> tuple[list[Talk], list[Samples]]:
@@ -108,7 +133,11 @@ class Command(BaseCommand):
         turn_ms = (TURN_MS[0], round(options["longest_turn"] * 1000))
         if turn_ms[1] < turn_ms[0]:
             raise ValueError("A turn lasts a second or longer")
-        return [joined(own, options["seed"], options["seconds"], turn_ms)], others
+        pause_ms = (round(options["pauses"][0] * 1000), round(options["pauses"][1] * 1000))
+        if not 0 < pause_ms[0] <= pause_ms[1]:
+            raise ValueError("Pauses are longer than 0 s, the longest no shorter than the shortest")
+        seeds, seconds = options["seed"], options["seconds"]
+        return [joined(own, seed, seconds, turn_ms, pause_ms) for seed in seeds], others
 
     def _measured(
         self,
@@ -124,8 +153,11 @@ class Command(BaseCommand):
             floor, text = bench.run_offline(talk, weights, **_how(options))
             offline_wer = floor.wer
             self._tell_words("offline", talk, text, options)
-        row, run, _ = bench.run_case(talk, model, bench.Case(name, engine), virtual=options["virtual"])
-        found = row_of(name, replace(row, offline_wer=offline_wer))
+        row, run, _ = bench.run_case(
+            talk, model, bench.Case(name, engine), virtual=options["virtual"], decode_s=options["decode_s"]
+        )
+        words = len(normalised(talk.reference, talk.language).split())
+        found = row_of(name, replace(row, offline_wer=offline_wer), words)
         self.stdout.write(json.dumps(found.as_dict()))
         self._tell_words("live", talk, run.seen[-1].final if run.seen else "", options)
         return found
@@ -134,6 +166,14 @@ class Command(BaseCommand):
         if options["words"]:
             for each in differences(talk, text):
                 self.stdout.write(f"  {who} {each.at_s:6.1f} s  {each.said or '-'} → {each.heard or '-'}")
+
+
+def _sums(rows: Sequence[ConditionRow], conditions: Sequence[str]) -> list[ConditionRow]:
+    """Of each condition the runs of all seeds together."""
+    by_condition: dict[str, list[ConditionRow]] = {}
+    for condition, row in zip(conditions, rows, strict=True):
+        by_condition.setdefault(condition, []).append(row)
+    return [replace(summed(own), condition=f"{name}, all") for name, own in by_condition.items()]
 
 
 def _how(options: dict[str, Any]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def test_the_last_line_holds_every_condition_beside_offline(folder):
     *_, last = lines("bench_conditions", str(folder), "--condition", "applause-20")
     assert [row["condition"] for row in last["rows"]] == ["applause-20"]
     assert all(0 <= row["offline_wer"] <= 1 and row["normalized_erasure"] >= 0 for row in last["rows"])
-    assert last["seed"] == 1
+    assert last["seeds"] == [1]
 
 
 @pytest.mark.parametrize(

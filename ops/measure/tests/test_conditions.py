@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from asr.sample import SAMPLE
-from ops.measure.conditions import CONDITIONS, row_of, table, under
+from ops.measure.conditions import CONDITIONS, row_of, summed, table, under
 from ops.measure.differences import Difference, differences
-from ops.measure.noises import at_speed, speech_level
+from ops.measure.noises import at_speed, reverberant, speech_level, telephone
 from ops.measure.score import RunFacts, Seen, score
 from ops.measure.talk import ReferenceWord, Talk, read_audio
 
@@ -71,11 +71,36 @@ def test_a_condition_that_nobody_knows_is_refused(talk, others, condition):
 
 def test_a_row_tells_errors_beside_offline_s(talk):
     row = score(talk, [Seen(4.5, "Ask nought", "Ask nought")], (), RunFacts("p", 11.0, 2.0, 1.0, 3.3))
-    found = row_of("clean", replace(row, offline_wer=0.25))
+    found = row_of("clean", replace(row, offline_wer=0.25), 2)
     assert (found.wer, found.ratio) == (0.5, 2.0)
     assert found.rtf == pytest.approx(0.3)
-    assert row_of("clean", row).as_dict()["ratio"] is None
+    assert row_of("clean", row, 2).as_dict()["ratio"] is None
     assert table([found], "t").row_count == 1
+
+
+def test_several_runs_are_one_by_the_errors_of_all_their_words(talk):
+    row = score(talk, [Seen(4.5, "Ask nought", "Ask nought")], (), RunFacts("p", 11.0, 2.0, 1.0, 3.3))
+    few, many = replace(row, offline_wer=0.5), replace(row, wer=0.1, offline_wer=0.2, commit_p50_s=2.6)
+    found = summed([row_of("clean", few, 2), row_of("clean", many, 30)])
+    assert (found.words, found.wer, found.offline_wer) == (32, pytest.approx(4 / 32), pytest.approx(7 / 32))
+    assert found.ratio == pytest.approx(4 / 7)
+    assert found.commit_p50_s == pytest.approx((row.commit_p50_s + 2.6) / 2)
+    assert summed([row_of("clean", few, 2), row_of("clean", row, 30)]).offline_wer is None
+
+
+def test_a_telephone_passes_on_what_lies_in_its_band_and_nothing_else():
+    at_s = np.arange(16_000) / 16_000
+    low, middle, high = (np.sin(2 * np.pi * hz * at_s).astype(np.float32) for hz in (100, 1000, 5000))
+    assert np.abs(telephone(low + middle + high) - middle).max() < 0.01
+
+
+def test_an_echo_follows_what_was_said_and_is_weaker():
+    click = np.zeros(16_000, dtype=np.float32)
+    click[1000] = 0.5
+    found = reverberant(click, np.random.default_rng(1))
+    assert np.abs(found[:1000]).max() < 0.001
+    assert found[1000] == pytest.approx(0.5, abs=0.01)
+    assert np.sum(np.square(found[1080:])) == pytest.approx(0.25 * 0.25, rel=0.1)
 
 
 def test_differences_are_told_with_the_time_at_which_they_were_said(talk):

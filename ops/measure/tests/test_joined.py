@@ -75,6 +75,12 @@ def test_the_same_seed_gives_the_same_talk_and_another_seed_another(readers):
     assert joined(readers, 5, 60).words != joined(readers, 6, 60).words
 
 
+def test_pauses_may_be_asked_for_in_other_lengths(readers):
+    pauses = joined(readers, 2, 60, (1000, 6000), (1000, 1500)).nonspeech_ms
+    assert len(pauses) > 2
+    assert all(1000 <= end - start <= 1500 for start, end in pauses)
+
+
 def test_prompts_are_turns_that_end_in_the_first_silence_behind_their_length(readers):
     short = joined(readers, 2, 60, turn_ms=(1000, 1001))
     assert len(short.nonspeech_ms) > len(joined(readers, 2, 60, turn_ms=(9000, 9001)).nonspeech_ms)

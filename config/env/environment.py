@@ -6,6 +6,7 @@ from typing import Any, Self
 from pydantic import ValidationError, model_validator
 
 from config.env.django import DjangoEnv
+from config.env.drain import DrainEnv
 from config.env.echo import EchoEnv
 from config.env.logs import LogsEnv
 from config.env.meetings import MeetingsEnv
@@ -33,6 +34,7 @@ class Env(
     TranslationEnv,
     SpeechEnv,
     EchoEnv,
+    DrainEnv,
     LogsEnv,
 ):
     """The environment, parsed once at start-up."""

@@ -42,7 +42,9 @@ def _record(rows: Collection[Sentence], action: SentenceRevision.Action, by: Edi
     first = min(rows, key=lambda row: row.index)
     what = Action.CORRECTED if action == SentenceRevision.Action.CORRECTED else Action.REMOVED
     code, who = first.part.room.code, Actor(by.user_id, by.role)
-    record(what, code, by=who, part=first.part.number, index=first.index, sentences=len(rows))
+    # A translation alone: of its language. With what was spoken go all translations.
+    of = {} if any(row.of_version is None for row in rows) else {"lang": first.track.lang}
+    record(what, code, by=who, part=first.part.number, index=first.index, sentences=len(rows), **of)
 
 
 def forget_earlier_texts(rows: Collection[Sentence]) -> None:

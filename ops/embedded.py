@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from config.layout import DATABASE_NAME, DATABASE_ROLE, EmbeddedError, Layout, package_folder, wheel_binaries
 
@@ -31,6 +32,13 @@ souffleur "{user}" {role}
 def connect(places: Layout, *, database: str = DATABASE_NAME, **options: Any) -> psycopg.Connection:
     """A connection to the embedded PostgreSQL, as psycopg makes it."""
     return psycopg.connect(host=str(places.postgres_sockets), user=DATABASE_ROLE, dbname=database, **options)
+
+
+def create_database(places: Layout) -> None:
+    """On first use. Raises psycopg.OperationalError while the server does not answer."""
+    with connect(places, database="postgres", autocommit=True) as db:
+        if not db.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE_NAME]).fetchone():
+            db.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE_NAME)))
 
 
 def prepare_postgres(places: Layout) -> None:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from rooms.encryption import Cipher, KeyRing, key_from_secret, key_from_text, new_key
+from rooms.encryption import Cipher, KeyRing, key_for_seals, key_from_secret, key_from_text, new_key
 from rooms.locks import delete_in_order, locked
 from rooms.models import DataKey
 
@@ -61,10 +61,23 @@ def rewrap() -> int:
     return count
 
 
+def sealing_keys() -> list[bytes]:
+    """Keys that follow from the key-encryption keys: the first seals what this deployment gives out, each tells that it did."""
+    return [key_for_seals(key) for key in _key_encryption_keys()]
+
+
+def _key_encryption_keys() -> list[bytes]:
+    env = settings.ENV
+    listed = [
+        *env.encryption_keys,
+        *(env.encryption_key_file.read_text().split() if env.encryption_key_file else []),
+    ]
+    return [*map(key_from_text, listed), key_from_secret(settings.SECRET_KEY)]
+
+
 @lru_cache(maxsize=4)
 def _ring(keys: tuple[str, ...], file: Path | None, secret: str) -> KeyRing:
-    listed = [*keys, *(file.read_text().split() if file else [])]
-    return KeyRing([*map(key_from_text, listed), key_from_secret(secret)])
+    return KeyRing(_key_encryption_keys())
 
 
 def key_ring() -> KeyRing:

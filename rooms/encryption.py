@@ -96,5 +96,10 @@ def key_from_secret(secret: str) -> bytes:
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=b"souffleur key encryption").derive(secret.encode())
 
 
+def key_for_seals(key: bytes) -> bytes:
+    """A key that follows from another: it proves who wrote something, and decrypts nothing."""
+    return HKDF(SHA256(), KEY_BYTES, salt=None, info=b"souffleur seal").derive(key)
+
+
 def _fingerprint(key: bytes) -> bytes:
     return hashlib.sha256(b"fingerprint" + key).digest()[:_FINGERPRINT_BYTES]

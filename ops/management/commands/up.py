@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import os
 import signal
 import socket
@@ -12,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
 from typing import Any
 from xmlrpc.client import ServerProxy
@@ -21,16 +19,16 @@ import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from psycopg import sql
 from supervisor.xmlrpc import SupervisorTransport
 
 from asr import runtime
 from asr.recognise.backends import BackendError
 from asr.weights import WeightsError
 from config.env import EnvError, read_env
-from config.layout import DATABASE_NAME, EmbeddedError, Layout
+from config.layout import EmbeddedError, Layout
 from gateways.speech.ports import parse_ports
-from ops import embedded, leftovers
+from ops import embedded
+from ops.one_stack import keep_private, only_stack
 from ops.stack import StackPlan, app_programs, embedded_programs, write_config
 
 SERVERS_WITHIN_S = 30.0
@@ -65,14 +63,14 @@ class Command(BaseCommand):
         _override_settings(
             {name: options[option.replace("-", "_")] for option, name in SETTINGS_OPTIONS.items()}
         )
-        _keep_private(settings.VAR_DIR)
-        with _only_stack(settings.VAR_DIR):
-            try:
+        keep_private(settings.VAR_DIR, passing=settings.EMBEDDED.system_user is not None)
+        try:
+            with only_stack(settings.VAR_DIR):
                 self._run(options["host"], options["port"])
-            except KeyboardInterrupt:
-                self.stdout.write("stopped")
-            except EmbeddedError as error:
-                raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            self.stdout.write("stopped")
+        except EmbeddedError as error:
+            raise CommandError(str(error)) from error
 
     def _run(self, host: str, port: int) -> None:
         _check_port(host, port)
@@ -142,42 +140,8 @@ def _override_settings(values: dict[str, str | None]) -> None:
     os.environ.update({name.upper(): value for name, value in given.items()})
 
 
-def _keep_private(var_dir: Path) -> None:
-    """What this stack writes is for whoever runs it; PostgreSQL's user passes through."""
-    if not var_dir.exists():
-        var_dir.mkdir(parents=True)
-        var_dir.chmod(0o700 if settings.EMBEDDED.system_user is None else 0o711)
-    os.umask(0o077)
-
-
 def _as_interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _only_stack(var_dir: Path) -> Iterator[None]:
-    """One stack a var folder; what a killed one left behind is stopped first."""
-    with (var_dir / "up.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CommandError(
-                f"A stack runs in {var_dir} already; use another VAR_DIR and --port."
-            ) from None
-        os.environ[leftovers.MARK] = str(var_dir)
-        _stop_leftovers(var_dir)
-        try:
-            yield
-        finally:
-            _stop_leftovers(var_dir)
-
-
-def _stop_leftovers(var_dir: Path) -> None:
-    """Two servers on one data folder would ruin it: what does not end keeps a new stack from starting."""
-    alive = leftovers.end_stack_processes(var_dir)
-    if alive:
-        names = ", ".join(f"{process.pid} ({process.name()})" for process in alive)
-        raise CommandError(f"Processes of a stack in {var_dir} do not end: {names}")
 
 
 @contextlib.contextmanager
@@ -201,10 +165,8 @@ def _create_database(places: Layout, supervisord: subprocess.Popen[bytes]) -> No
     deadline = time.monotonic() + SERVERS_WITHIN_S
     while True:
         try:
-            with embedded.connect(places, database="postgres", autocommit=True) as db:
-                if not db.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE_NAME]).fetchone():
-                    db.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE_NAME)))
-                return
+            embedded.create_database(places)
+            return
         except psycopg.OperationalError as error:
             if supervisord.poll() is not None or time.monotonic() > deadline:
                 raise CommandError(f"PostgreSQL did not start: {error}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 MEAN_OF = 4
 RECENT_S = 30.0  # an older late sentence says nothing about the present
@@ -65,6 +65,21 @@ class SpokenClock:
             if audio_ms >= end_ms:
                 return max(0.0, self._now() - at_s)
         return 0.0
+
+    def spoken_at_s(self, end_ms: int) -> float | None:
+        """When the sound at `end_ms` was there at the latest, seconds since the epoch; None where that is no longer known.
+
+        What came up to `audio_ms` at a time had been recorded by then, and that sound so much before: audio that a page kept
+        during a break, and sent all at once, was not spoken when it came.
+        """
+        latest_s = [at_s - (audio_ms - end_ms) / 1000 for audio_ms, at_s in self._since(end_ms)]
+        return min(latest_s, default=None)
+
+    def _since(self, end_ms: int) -> Iterator[tuple[int, float]]:
+        for arrival in reversed(self._arrivals):
+            if arrival[0] < end_ms:
+                return
+            yield arrival
 
     def heard_at(self, at_s: float) -> int:
         """Up to where audio had arrived at this time; 0 where that is no longer known."""

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from asr.kinds import kind_of
+from asr.metrics import DEATHS
 from asr.models import Session
 from asr.placement import request_process
 from asr.sessions import finish_session
@@ -165,6 +166,7 @@ def start_next_generation(lease: Lease, *, died: bool = True) -> None:
             since = float("inf") if went_on else now.timestamp() - DEATHS_WITHIN_S
             session.deaths = [at for at in session.deaths if at > since]
             if died:
+                transaction.on_commit(DEATHS.labels(session.kind).inc)
                 session.deaths.append(now.timestamp())
                 session.died_at_ms = session.committed_ms
             if len(session.deaths) > MAX_DEATHS:

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from asr.kinds import SessionKind, Vocabulary
 from asr.leases import Lease, LeaseLost, held
+from asr.metrics import NO_SLOT
 from asr.models import Channel, Session
 from asr.session_keys import SessionOver, session_cipher
 from asr.sessions import begin_closing, create_session, lock_capacity
@@ -46,6 +47,7 @@ def open_session(*, kind: str, source_lang: str, options: StreamOptions = DEFAUL
     _check_language(source_lang)
     capacity = lock_capacity()
     if not capacity.left:
+        NO_SLOT.labels("stream").inc()
         raise NoCapacity("capacity", slots=capacity.slots)
     session = create_session(kind=kind, source_lang=source_lang, options=options.as_json())
     session.source_seen_at = timezone.now()

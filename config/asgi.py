@@ -21,7 +21,9 @@ connections.close_all()  # `runserver` has asked for migrations: that connection
 database.serve_web(settings.DATABASES["default"], settings.ENV)
 django_application = get_asgi_application()
 
-from config import wires  # noqa: E402  (needs the apps loaded)
+from config import metrics, wires  # noqa: E402  (needs the apps loaded)
+from config.metrics_server import serve_metrics  # noqa: E402
+from config.process_metrics import shared  # noqa: E402
 from gateways.common import background  # noqa: E402
 
 if "daphne.server" in sys.modules:  # also where Daphne was started by itself, or by `runserver`
@@ -29,6 +31,10 @@ if "daphne.server" in sys.modules:  # also where Daphne was started by itself, o
 
     daphne_http.install()
     daphne_sockets.install()
+
+metrics.begin()
+if shared.folder is not None:  # a server, and no test
+    serve_metrics(settings.ENV.metrics_port, metrics.ReadWhenAsked())
 
 
 async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:

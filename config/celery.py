@@ -31,8 +31,27 @@ def _connect_as_worker(**_: Any) -> None:
     from django.conf import settings
 
     from config import database
+    from config.process_metrics import shared
 
     database.serve_worker(settings.DATABASES["default"], settings.ENV)
+    shared.share(settings.METRICS_DIR)
+
+
+@signals.worker_ready.connect
+def _tell_metrics(**_: Any) -> None:
+    """In the parent, which has begun to fork: what its children count is in files of theirs."""
+    from django.conf import settings
+
+    from asr import metrics as of_recognisers
+    from transcripts import metrics as of_text
+
+    of_text.begin()
+    of_recognisers.begin()
+    if settings.ENV.metrics_port:
+        from config.metrics import Disks
+        from config.metrics_server import serve_metrics
+
+        serve_metrics(settings.ENV.metrics_port, Disks())
 
 
 @signals.setup_logging.connect

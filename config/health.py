@@ -90,6 +90,10 @@ class Watch:
             asked.wait(max(0.0, self._began_s + FIRST_ANSWER_WITHIN_S - self._clock()))
         return self._known
 
+    def known_now(self) -> list[str]:
+        """Names of what does not answer now."""
+        return self.known().missing(self._clock())
+
     def ask_database(self) -> None:
         """Whether it answers, and what it knows of the others."""
         was_ready = Installation.objects.exists()

@@ -24,6 +24,7 @@ DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key or "development-only-" + "x" * 40
 ALLOWED_HOSTS = ENV.allowed_hosts
 VAR_DIR: Path = ENV.var_dir.resolve()
+METRICS_DIR: Path = (ENV.metrics_dir or VAR_DIR / "metrics").resolve()
 
 INSTALLED_APPS = [
     # Django's development server then serves sockets; it installs Twisted's reactor wherever it is imported

@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SentenceChanged:
-    """Durable: a sentence is new or has a new text. `ends` False: it goes on in the next index."""
+    """Durable: a sentence is new or has a new text. `ends` False: it goes on in the next index.
+
+    `spoken_s`: where it is published for the first time, when its last sound came (seconds since the epoch), if that is known.
+    """
 
     lang: str
     version: int
@@ -25,6 +28,7 @@ class SentenceChanged:
     text: str
     of_version: int | None = None
     ends: bool = True
+    spoken_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

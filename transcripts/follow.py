@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from rooms.cancellation import is_cancelled
 from rooms.database_threads import reads, room_writes
+from rooms.metric_labels import lang_label
 from rooms.models import Room
 from transcripts.events import (
     Durable,
@@ -34,6 +35,7 @@ from transcripts.events import (
 )
 from transcripts.hub import hub
 from transcripts.live import room_group, track_group
+from transcripts.metrics import CHANGES_READ
 from transcripts.renderers import Renderer, Renderers, implied
 from transcripts.replay import Replay, lacks_removals, read_changes
 from transcripts.selectors import RoomNow, room_now
@@ -164,6 +166,7 @@ class Follower(Shared[Renderer]):
         events = await read_changes(self._room_id, self._versions, room.versions)
         for event in events:
             if event.version > self._versions.get(event.lang, 0):
+                CHANGES_READ.labels(lang_label(event.lang)).inc()
                 self._give_durable(event)
         for lang, version in room.versions.items():
             self._versions[lang] = max(version, self._versions.get(lang, 0))

@@ -15,7 +15,8 @@ from itertools import groupby
 
 from channels.layers import get_channel_layer
 
-from transcripts.events import Draft, Event, encode
+from transcripts.events import Draft, Event, SentenceChanged, encode
+from transcripts.metrics import EVENTS_LOST, passed
 
 TIMEOUT_S = 2.0  # for all that waits to be sent, not for each
 QUEUED_MOST = 10_000
@@ -67,6 +68,8 @@ class _Publisher:
     def put(self, group: str, events: Sequence[Event]) -> None:
         """Have these events sent to the group after all that was put before. The oldest go where too many wait."""
         with self._condition:
+            if (lost := len(self._queue) + len(events) - QUEUED_MOST) > 0:
+                EVENTS_LOST.labels("queue_full").inc(lost)
             self._queue.extend((group, event) for event in events)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
@@ -102,11 +105,19 @@ async def _send(batch: Sequence[tuple[str, Event]]) -> None:
     try:
         async with asyncio.timeout(TIMEOUT_S):
             for group, items in groupby(batch, key=lambda item: item[0]):
-                events = [encode(event) for _, event in items]
-                message = {"type": "hub.events", "group": group, "events": events}
+                events = [event for _, event in items]
+                message = {
+                    "type": "hub.events",
+                    "group": group,
+                    "events": [encode(event) for event in events],
+                }
                 await get_channel_layer().group_send(group, message)
+                for event in events:
+                    if isinstance(event, SentenceChanged):
+                        passed("published", event.lang, event.spoken_s)
     except Exception:
         # Whatever the transport raises: the rows are committed and every viewer notices by version.
+        EVENTS_LOST.labels("not_sent").inc(len(batch))
         logger.warning("events not published", extra={"events": len(batch), "first_group": batch[0][0]})
 
 

@@ -158,6 +158,9 @@ class Sentence(models.Model):
     )
     removed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Its text is gone.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    spoken_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When its last sound came; empty: it is not known."
+    )
     search_lang = models.CharField(
         max_length=16, blank=True, default="", editable=False,
         help_text="The track's language, by which its words are found (transcripts/search.py). Empty: not at all.",

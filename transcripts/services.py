@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 from django.db import transaction
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from rooms.locks import locked, update_in_order
 from rooms.models import Room
-from transcripts import live
+from transcripts import live, metrics
 from transcripts.encryption import create_key, to_be_encrypted
 from transcripts.events import LanguageAdded, SentenceChanged
 from transcripts.models import SPEAKER_UNKNOWN, Part, Sentence, SentenceRevision, Track
@@ -26,6 +27,7 @@ class NewSentence:
 
     `key`: what its recogniser calls it. A sentence whose key is stored already, or was, is the same one again.
     `ends` False: it goes on in the next one. `continues` False: it begins a sentence, and ends one before that was to go on.
+    `spoken_at`: when its last sound came, if that is known.
     """
 
     start_ms: int
@@ -36,6 +38,7 @@ class NewSentence:
     key: str = ""
     ends: bool = True
     continues: bool = True
+    spoken_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +114,14 @@ def add_sentences(*, part: Part, sentences: Sequence[NewSentence]) -> list[Sente
                 track=track, part=part, index=index + offset, line=line, position=position,
                 start_ms=new.start_ms, end_ms=new.end_ms, speaker=new.speaker, text=new.text,
                 version=track.version + 1 + offset, key=new.key, ends=ends, search_lang=_search_lang(part, track),
+                spoken_at=new.spoken_at,
             )
         )  # fmt: skip
         position += 1
     Sentence.objects.bulk_create(rows)
     track.version += len(rows)
     track.save(update_fields=["version"])
-    _publish(part, track, [*ended, *rows])
+    _publish(part, track, [*ended, *rows], new={row.index for row in rows})
     _wake_translation(part, corrected=False)
     return rows
 
@@ -188,7 +192,9 @@ def add_translations_by_lang(
         Track.objects.bulk_update([tracks[lang] for lang, rows in stored.items() if rows], ["version"])
     for lang, rows in stored.items():
         if rows:
-            _publish(part, tracks[lang], rows)
+            known = {index for track, index, _ in here if track == tracks[lang].pk}
+            # an empty text is that of a piece, whose translation stands before it
+            _publish(part, tracks[lang], rows, new={row.index for row in rows if row.text} - known)
     return stored
 
 
@@ -244,13 +250,15 @@ def end_part(*, part: Part) -> None:
         transaction.on_commit(send, robust=True)
 
 
-def sentence_changed(sentence: Sentence, *, part: Part, lang: str) -> SentenceChanged:
-    """The event that publishes `sentence` as it is."""
+def sentence_changed(
+    sentence: Sentence, *, part: Part, lang: str, spoken_s: float | None = None
+) -> SentenceChanged:
+    """The event that publishes `sentence` as it is; `spoken_s`: for the first time."""
     return SentenceChanged(
         lang=lang, version=sentence.version, part=part.number, broadcast=part.broadcast, index=sentence.index,
         line=sentence.line, position=sentence.position, start_ms=sentence.start_ms, end_ms=sentence.end_ms,
         speaker=sentence.speaker, text=sentence.text, of_version=sentence.of_version,
-        ends=sentence.ends,
+        ends=sentence.ends, spoken_s=spoken_s,
     )  # fmt: skip
 
 
@@ -277,10 +285,20 @@ def _translated(
             position=sources[item.index].position, start_ms=sources[item.index].start_ms,
             end_ms=sources[item.index].end_ms, speaker=sources[item.index].speaker, text=item.text,
             ends=sources[item.index].ends, version=track.version + 1 + offset, of_version=item.of_version,
-            search_lang=_search_lang(part, track),
+            search_lang=_search_lang(part, track), spoken_at=_spoken_at(item, items, sources),
         )
         for offset, item in enumerate(items)
     ]  # fmt: skip
+
+
+def _spoken_at(
+    item: Translation, items: Sequence[Translation], sources: Mapping[int, Sentence]
+) -> datetime | None:
+    """A translation of several pieces is of what was spoken last."""
+    index, empty = item.index, {other.index for other in items if not other.text}
+    while item.text and index + 1 in empty:
+        index += 1
+    return sources[index].spoken_at
 
 
 def _ended(track: Track, last: Sentence) -> list[Sentence]:
@@ -319,9 +337,22 @@ def _is_current(source: Sentence | None, item: Translation) -> bool:
     return source is not None and source.version == item.of_version
 
 
-def _publish(part: Part, track: Track, rows: Sequence[Sentence]) -> None:
-    events = [sentence_changed(row, part=part, lang=track.lang) for row in rows]
-    transaction.on_commit(partial(live.publish_track, part.room_id, track.lang, events))
+def _publish(part: Part, track: Track, rows: Sequence[Sentence], *, new: Collection[int] = ()) -> None:
+    """`new`: indexes of those that nobody has read before."""
+    events = [
+        sentence_changed(
+            row, part=part, lang=track.lang,
+            spoken_s=row.spoken_at.timestamp() if row.spoken_at and row.index in new else None,
+        )
+        for row in rows
+    ]  # fmt: skip
+    transaction.on_commit(partial(_committed, part.room_id, track.lang, events))
+
+
+def _committed(room_id: int, lang: str, events: Sequence[SentenceChanged]) -> None:
+    live.publish_track(room_id, lang, events)
+    for event in events:
+        metrics.passed("committed" if event.of_version is None else "translated", lang, event.spoken_s)
 
 
 def _wake_translation(part: Part, *, corrected: bool) -> None:

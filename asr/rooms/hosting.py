@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from asr.metrics import NO_SLOT
 from asr.models import Session
 from asr.rooms.ending import lock_open_session
 from asr.rooms.models import Pen, RoomSession
@@ -95,7 +96,10 @@ def _blocker_of_closed(room: Room) -> Blocker:
         return "do_not_record"
     if not room.published:
         return "not_published"
-    return "" if slots_taken() < max_active_rooms() else "no_slot"
+    if slots_taken() < max_active_rooms():
+        return ""
+    NO_SLOT.labels("page").inc()
+    return "no_slot"
 
 
 def _host(opened: RoomSession, identity: Identity, connection_id: str) -> HostIs:

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from asr.metrics import NO_SLOT
 from asr.models import Session
 from asr.rooms.ending import lock_open_session, publish
 from asr.rooms.journal import note
@@ -195,6 +196,7 @@ def _open(room: Room, request: HostRequest) -> RoomSession:
     lock_end(room.pk)
     capacity = lock_capacity()
     if not capacity.left:
+        NO_SLOT.labels("host").inc()
         raise NoCapacity("capacity", room=room.code, slots=capacity.slots)
     before = newest_session(room.pk)
     if before is None or room_end(room.pk).over:
@@ -209,6 +211,7 @@ def _listen(opened: RoomSession, request: HostRequest) -> RoomSession:
     lock_end(opened.room_id)
     capacity = lock_capacity()
     if not capacity.left:
+        NO_SLOT.labels("host").inc()
         raise NoCapacity("capacity", room=opened.room.code, slots=capacity.slots)
     return _replace(opened, terms=_with_consent(opened.room, request.terms), kind=Session.Kind.ROOM)
 

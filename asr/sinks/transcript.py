@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from asr.caption.captioner import CaptionEvent, Notice, PartialText, SentenceEnded, SentenceReady
 from asr.coverage import WAITS_MOST_MS, Coverage, Divided, Spoken, divide
@@ -23,6 +23,7 @@ from asr.rooms.pen_watch import PenWatch
 from asr.sinks.sink import Resume
 from transcripts import live
 from transcripts.events import Delays, Heard, HostError, Partial
+from transcripts.metrics import passed
 from transcripts.models import Part
 from transcripts.pieces import unfinished_sentence
 from transcripts.selectors import last_spoken, next_index
@@ -91,6 +92,9 @@ class TranscriptSink:
 
     def handle(self, events: Sequence[CaptionEvent], *, committed_ms: int, clock: SpokenClock) -> int:
         """Write, then publish. Raises LeaseLost."""
+        for event in events:
+            if isinstance(event, SentenceReady):
+                passed("decoded", self._part.source_lang, clock.spoken_at_s(event.end_ms))
         if self._take(events) or self._breaks or self._is_due(committed_ms):
             self._commit(committed_ms, clock)
         for event in events:
@@ -172,7 +176,7 @@ class TranscriptSink:
             divided = divide(self._waiting, coverage, heard_ms=committed_ms)
             if self._ends:
                 end_last_sentence(part=self._part)
-            add_sentences(part=self._part, sentences=[_new(one) for one in divided.given])
+            add_sentences(part=self._part, sentences=[_new(one, clock) for one in divided.given])
             if self._breaks:  # what waits is a sentence of its own, if it comes at all
                 end_last_sentence(part=self._part)
             settled_ms = _settled_ms(divided.waiting, committed_ms)
@@ -228,11 +232,12 @@ class TranscriptSink:
         live.publish_room(self._part.room_id, event)
 
 
-def _new(one: Spoken) -> NewSentence:
-    item = one.sentence
+def _new(one: Spoken, clock: SpokenClock) -> NewSentence:
+    item, spoken_s = one.sentence, clock.spoken_at_s(one.sentence.end_ms)
     return NewSentence(
         item.start_ms, item.end_ms, item.text, item.speaker, item.new_line,
         key=one.key, ends=item.ends, continues=item.continues,
+        spoken_at=None if spoken_s is None else datetime.fromtimestamp(spoken_s, UTC),
     )  # fmt: skip
 
 

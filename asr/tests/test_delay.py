@@ -68,3 +68,19 @@ def test_audio_behind_the_text_counts_from_its_first_blob():
     assert spoken.arrived_behind(250) == 2.0
     assert spoken.arrived_behind(749) == 3.0
     assert spoken.arrived_behind(750) is None
+
+
+def test_sound_in_the_middle_of_a_blob_was_spoken_before_the_blob_came():
+    spoken = SpokenClock()
+    spoken.arrived(300, 10.3)
+    assert spoken.spoken_at_s(200) == pytest.approx(10.2)
+    assert spoken.spoken_at_s(301) is None
+
+
+def test_sound_that_a_page_kept_was_not_spoken_when_it_came_all_at_once():
+    spoken = SpokenClock()
+    for number in range(100):
+        spoken.arrived(300 * (number + 1), 50.0 + number / 1000)
+    assert spoken.spoken_at_s(600) == pytest.approx(50.099 - 29.4)
+    spoken.arrived(30_300, 50.4)  # and on, as it is spoken
+    assert spoken.spoken_at_s(30_300) == pytest.approx(50.4)

@@ -23,7 +23,13 @@ def main() -> None:
     parser.add_argument("--server", choices=("uvicorn", "daphne"))
     parser.add_argument("--application", default="config.asgi:application", help="for tests")
     options = parser.parse_args()
-    server = options.server or _configured()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from django.conf import settings
+
+    from config.process_metrics import shared
+
+    shared.share(settings.METRICS_DIR)  # before anything counts
+    server = options.server or str(settings.ENV.web_server)
     run = run_daphne if server == "daphne" else run_uvicorn
     run(options.application, options.host, options.port)
 
@@ -70,13 +76,6 @@ def run_daphne(application: str, host: str, port: int) -> None:
         "-b", host, "-p", str(port), "--access-log", os.devnull, "--ping-interval", str(PING_EVERY_S),
         "--ping-timeout", str(PONG_WITHIN_S), "--websocket_timeout", "-1", application,
     ])  # fmt: skip
-
-
-def _configured() -> str:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from django.conf import settings
-
-    return str(settings.ENV.web_server)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from rooms.database_threads import reads
 from rooms.selectors import ComingTalk, title_of
 from transcripts.events import Delays, Draft, Durable, Event, Partial, SentenceChanged, SentenceRemoved
 from transcripts.follow import Follower, attach, detach
+from transcripts.metrics import passed
 from transcripts.models import RoomState
 from transcripts.selectors import RoomNow, readable_broadcasts, sentences_before
 from transcripts.sentences import keep_newest, rest_of
@@ -124,8 +125,11 @@ class RoomCaptions(Shared[Reader]):
             self._keep(event)
             self._versions[event.lang] = event.version
             text = messages.durable(event)
-            for reader in self._following(event.lang):
+            following = self._following(event.lang)
+            for reader in following:
                 reader.take(text, event.lang, event.version)
+            if following and isinstance(event, SentenceChanged):
+                passed("sent", event.lang, event.spoken_s)
             rest = (
                 isinstance(event, SentenceChanged) and self._unfinished and rest_of(self._unfinished, event)
             )

@@ -93,7 +93,7 @@ async def _stream(wanted: asked.CaptionsRequest) -> AsyncIterator[str]:
     def frame(text: str, reached: Mapping[str, int]) -> str:
         return _frame(text, reached, f"{reading.room}/" if wanted.hall else "")
 
-    outbox = Outbox(send)
+    outbox = Outbox(send, wire="captions")
     reading = Reading(Reader(wanted.lang, outbox, send_now, frame), wanted)
     beginning = background.spawn(_begin(reading, outbox))
     try:

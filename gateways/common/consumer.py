@@ -14,6 +14,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseError
 
 from gateways.common import background
+from gateways.common.metrics import SOCKETS, wire_of
 from gateways.common.outbox import QUEUED_EVENTS, Outbox, writer_of
 from rooms.errors import DomainError
 
@@ -35,11 +36,13 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Channels' entry."""
-        self._outbox = Outbox(send, write=writer_of(scope), queued_events=self.queued_events)
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._end()
+        wire = wire_of(type(self).__module__)
+        self._outbox = Outbox(send, write=writer_of(scope), queued_events=self.queued_events, wire=wire)
+        with SOCKETS.labels(wire).track_inprogress():
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                self._end()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """As Channels does, but without a hop to the database's thread for every message.

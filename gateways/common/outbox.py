@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateways.common import metrics
+
 QUEUED_EVENTS: Final = 256
 CLOSE_WITHIN_S: Final = 5.0  # what waits may take this long before the close goes ahead of it
 TRY_AGAIN_LATER: Final = 1013
@@ -63,8 +65,9 @@ class Outbox:
         write: Write | None = None,
         queued_events: int = QUEUED_EVENTS,
         close_within_s: float = CLOSE_WITHIN_S,
+        wire: str = "",
     ) -> None:
-        self._write = write
+        self._write, self._wire = write, wire
         self._send, self._queued_events, self._close_within_s = send, queued_events, close_within_s
         self._waiting: OrderedDict[str | int, Payload] = OrderedDict()  # by slot; events by their number
         self._event_count = 0
@@ -98,6 +101,8 @@ class Outbox:
         if not self._takes():
             return
         self._close = close
+        if close is TOO_SLOW:
+            metrics.TOO_SLOW.labels(self._wire).inc()
         if now:
             self._close_now()
         else:

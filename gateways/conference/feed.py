@@ -24,6 +24,7 @@ from transcripts.events import (
     SentenceRemoved,
 )
 from transcripts.follow import Follower, attach, detach
+from transcripts.metrics import passed
 from transcripts.selectors import RoomNow
 from transcripts.shared import PerLoop, Shared
 
@@ -59,6 +60,7 @@ class RoomFeed(Shared[Member]):
         self._outbox: deque[str | Control] = deque()
         self._changed = asyncio.Event()
         self._compared = asyncio.Event()
+        self._spoken: list[tuple[str, float | None]] = []  # of the sentences of the next chunk
         self._unserved: int | None = None  # the session whose audio waits for a process
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -93,6 +95,7 @@ class RoomFeed(Shared[Member]):
             return  # an older broadcast is still being finished
         elif isinstance(event, SentenceChanged):
             self._window.apply(event)
+            self._spoken.append((event.lang, event.spoken_s))
         elif isinstance(event, Partial):
             self._window.show_partial(event)
         elif isinstance(event, Delays):
@@ -146,7 +149,10 @@ class RoomFeed(Shared[Member]):
                     await self._send_to_all(item)
                 else:
                     self._control_all(item)
+            spoken, self._spoken = self._spoken, []
             await self._send_to_all(self._window.render())
+            for lang, spoken_s in spoken if self._members else ():
+                passed("sent", lang, spoken_s)
 
     async def _send_to_all(self, chunk: str) -> None:
         if chunk == self.chunk:

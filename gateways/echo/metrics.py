@@ -15,8 +15,15 @@ SECONDS: Final = Histogram(
     registry=None,
 )
 GATED: Final = Counter("souffleur_echo_gated", "Messages that RNNoise had no time for", registry=None)
-_sockets = Gauge("souffleur_echo_sockets", "Open sockets of the echo", registry=None)
-_sockets.set_function(lambda: SOCKETS.taken)
-_rnnoise = Gauge("souffleur_echo_rnnoise_streams", "Of them denoised by RNNoise", registry=None)
-_rnnoise.set_function(lambda: RNNOISE_STREAMS.taken)
+_sockets = Gauge(
+    "souffleur_echo_sockets", "Open sockets of the echo", registry=None, multiprocess_mode="livesum"
+)
+SOCKETS.told = _sockets.set
+_rnnoise = Gauge(
+    "souffleur_echo_rnnoise_streams",
+    "Of them denoised by RNNoise",
+    registry=None,
+    multiprocess_mode="livesum",
+)
+RNNOISE_STREAMS.told = _rnnoise.set
 COLLECTORS: Final = (_sockets, _rnnoise, SECONDS, GATED)

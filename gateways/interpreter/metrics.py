@@ -14,7 +14,9 @@ def _latency(name: str, description: str) -> Histogram:
 
 
 CONNECTIONS: Final = Counter("lai_ws_connections", "Sockets that were opened", registry=None)
-SESSIONS: Final = Gauge("lai_sessions_active", "Sockets whose sound is recognised", registry=None)
+SESSIONS: Final = Gauge(
+    "lai_sessions_active", "Sockets whose sound is recognised", registry=None, multiprocess_mode="livesum"
+)
 PARTIAL_MS: Final = _latency("lai_asr_partial_latency_ms", "From a word's sound to its partial")
 FINAL_MS: Final = _latency("lai_asr_final_latency_ms", "From a sentence's last sound to its text")
 MT_MS: Final = _latency("lai_mt_latency_ms", "A sentence's translation")

@@ -8,8 +8,18 @@ from prometheus_client import Counter, Gauge, Histogram
 
 _PREFIX: Final = "Skynet_Streaming_Whisper"
 
-CONNECTIONS: Final = Gauge(f"{_PREFIX}_LiveWsConnections", "Meetings that are connected now", registry=None)
-STRESS: Final = Gauge(f"{_PREFIX}_stress_level", "Meetings of WHISPER_MAX_CONNECTIONS, 0 to 1", registry=None)
+CONNECTIONS: Final = Gauge(
+    f"{_PREFIX}_LiveWsConnections",
+    "Meetings that are connected now",
+    registry=None,
+    multiprocess_mode="livesum",
+)
+STRESS: Final = Gauge(
+    f"{_PREFIX}_stress_level",
+    "Meetings of WHISPER_MAX_CONNECTIONS, 0 to 1; of the web process that has most",
+    registry=None,
+    multiprocess_mode="livemax",
+)
 CONNECTIONS_COUNTER: Final = Counter(
     f"{_PREFIX}_LiveWsConnectionsCounter", "Meetings that were ever connected", registry=None
 )

@@ -17,9 +17,11 @@ from asr.audio.recorder import NotAudioError
 from asr.recognise.options import Policy
 from asr.selectors import live_models
 from asr.stream_options import AUTO_LANG, StreamOptions
-from config import database
+from config import database, metrics
 from config.celery import publish_only
 from config.logging import OURS
+from config.metrics_server import serve_metrics
+from config.process_metrics import shared
 from gateways.speech.chosen_model import serve_another
 from gateways.speech.ports import parse_ports
 from gateways.speech.server import PortTaken, ServerOptions, serve
@@ -98,6 +100,9 @@ class Command(BaseCommand):
         except BadInput as error:
             name = OPTION_NAMES.get(str(error.parameters["option"]), error.parameters["option"])
             raise CommandError(f"--{name}: out of bounds".replace("_", "-")) from error
+        shared.share(settings.METRICS_DIR)
+        metrics.begin()
+        serve_metrics(settings.ENV.metrics_port, metrics.Disks())
         publish_only()
         database.serve_web(settings.DATABASES["default"], settings.ENV, name="souffleur speech")
         connections.close_all()

@@ -1,0 +1,62 @@
+"""/metrics of a whole stack: what its processes count together while somebody speaks and somebody reads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+from websockets.asyncio.client import connect
+
+from ops.faults.speech import ScriptedSpeech
+from ops.faults.stack import Stack
+from ops.management.commands.metrics_table import names
+
+WITHIN_S = 60
+Told = dict[tuple[str, ...], float]
+pytestmark = pytest.mark.stack
+
+
+def told(stack: Stack) -> Told:
+    text = requests.get(f"{stack.url}/metrics", timeout=WITHIN_S).text
+    samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
+    return {(s.name, *s.labels.values()): s.value for s in samples}
+
+
+async def until(stack: Stack, true: Callable[[Told], bool]) -> Told:
+    async with asyncio.timeout(WITHIN_S):
+        while not true(found := await asyncio.to_thread(told, stack)):
+            pass
+    return found
+
+
+async def test_a_word_is_followed_from_its_sound_to_its_readers_and_a_death_is_counted(
+    shared_stack: Stack, unused_rooms: Iterator[str]
+) -> None:
+    room = next(unused_rooms)
+
+    def rose(before: Told, now: Told, *key: str) -> bool:
+        return now.get(key, 0) > before.get(key, 0)
+
+    before = await asyncio.to_thread(told, shared_stack)
+    url = f"ws://127.0.0.1:{shared_stack.port}/captions/{room}?lang=en"
+    stages = [
+        ("souffleur_stage_seconds_count", "en", stage)
+        for stage in ("decoded", "committed", "published", "sent")
+    ]
+    speech = ScriptedSpeech(12.0)
+    async with shared_stack.host(room) as host, connect(url, compression=None):
+        await host.play(speech.blobs(), speed=speech.speed)
+        now = await until(shared_stack, lambda now: all(rose(before, now, *stage) for stage in stages))
+        assert now["souffleur_sockets", "captions"] >= 1
+        assert now["souffleur_rooms", "live"] >= 1
+        os.kill(shared_stack.session(room)["pid"], signal.SIGKILL)
+        now = await until(shared_stack, lambda now: rose(before, now, "souffleur_asr_deaths_total", "room"))
+        for stage in stages[:3]:  # what the process had counted that is gone
+            assert rose(before, now, *stage)
+    assert {name for name, *_ in now} <= {*names()}
+    assert shared_stack.close_room(room) == 200

@@ -154,7 +154,7 @@ class SessionProcess:
         if key == "":
             return self._open(key, self._session.source_lang) if self._kind.one_speaker else None
         opened = models.Channel.objects.filter(session_id=self._session.pk, key=key)
-        row = until_answered(opened.first, session_id=self._session.pk, wait=self._wait)
+        row = self._in_database(opened.first)
         if row is None:
             self._unknown.add(key)
             logger.warning("audio of no channel", extra={"session": self._session.pk})
@@ -162,9 +162,11 @@ class SessionProcess:
         return self._open(key, row.source_lang)
 
     def _open(self, key: str, source_lang: str) -> Channel:
-        sink = self._kind.sink(self._lease, self._session, key, self._wait)
+        sink = self._in_database(lambda: self._kind.sink(self._lease, self._session, key, self._wait))
         resume = sink.resume()
-        captioner = self._make_captioner(self._session, source_lang, resume, self._shared)
+        captioner = self._in_database(
+            lambda: self._make_captioner(self._session, source_lang, resume, self._shared)
+        )
         self._channels[key] = Channel(
             captioner,
             sink,
@@ -226,8 +228,8 @@ class SessionProcess:
         self._tick()
         self._heart.wait(seconds)
 
-    def _in_database(self, call: Callable[[], None]) -> None:
-        until_answered(call, session_id=self._lease.session_id, wait=self._wait)
+    def _in_database(self, call: Callable[[], T]) -> T:
+        return until_answered(call, session_id=self._lease.session_id, wait=self._wait)
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Try until Redis answers, as long as the lease holds."""

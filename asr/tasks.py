@@ -127,6 +127,7 @@ def _next_generation(task_id: str, exception: BaseException, args: Any = None, *
     session_id, generation = args
     if isinstance(exception, WorkerLostError):
         logger.error("ASR process died", extra={"session": session_id, "generation": generation})
+    connection.close()  # it may be what has failed
     try:
         leases.start_next_generation(leases.Lease(session_id, generation), died=not is_outage(exception))
     finally:

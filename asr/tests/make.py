@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from asr.audio_log import AudioLog
@@ -89,3 +90,15 @@ def log_of(host_lease: HostLease, redis_url: str = "") -> AudioLog:
     """The session's audio log, as its host's socket writes it."""
     cipher = session_cipher(host_lease.session_id)
     return AudioLog(redis_url or settings.REDIS_URL, str(host_lease.session_id), cipher=cipher)
+
+
+def break_connection() -> None:
+    """PostgreSQL ends this thread's connection, as its restart would."""
+    connection.ensure_connection()
+    pid = connection.connection.info.backend_pid
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+    finally:
+        other.close()

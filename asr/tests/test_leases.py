@@ -37,7 +37,7 @@ from asr.rooms.models import RoomSession
 from asr.rooms.presence import leave_as_host
 from asr.rooms.services import restart_session
 from asr.sweeps import sweep
-from asr.tests.make import TERMS, aged, join, room_session_of, served, session_of
+from asr.tests.make import TERMS, aged, break_connection, join, room_session_of, served, session_of
 from config.database import serve_worker
 from rooms.models import Room
 from rooms.outages import is_outage
@@ -360,6 +360,23 @@ def test_death_that_an_outage_caused_does_not_count(exception, deaths):
     )
     session = session_of(host_lease)
     assert (session.generation, len(session.deaths)) == (2, deaths)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_process_that_ended_by_a_broken_connection_is_followed_by_the_next_at_once():
+    host_lease = join("A")
+    served(host_lease)
+    break_connection()
+    with pytest.raises(OperationalError) as ended:
+        Session.objects.exists()
+    task_failure.send(
+        None,
+        task_id=f"session-{host_lease.session_id}-1",
+        exception=ended.value,
+        args=(host_lease.session_id, 1),
+    )
+    session = session_of(host_lease)
+    assert (session.generation, session.deaths) == (2, [])
 
 
 def test_lease_is_taken_again_by_the_process_that_never_got_the_answer():

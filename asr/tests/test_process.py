@@ -27,7 +27,7 @@ from asr.rooms.services import restart_session
 from asr.sinks.sink import Resume
 from asr.sinks.transcript import TranscriptSink
 from asr.sweeps import sweep
-from asr.tests.make import TERMS, aged, join, log_of, room_session_of, served, session_of
+from asr.tests.make import TERMS, aged, break_connection, join, log_of, room_session_of, served, session_of
 from asr.tests.real_redis import RealRedis
 from asr.watches import LOG_ENDS_WITHIN_S, STALL_S, UNDECODABLE_AFTER_S, LogEnd, StallWatch, UndecodableWatch
 from transcripts.models import Sentence, Track
@@ -405,6 +405,22 @@ class TestServing:
         close_room(host_lease.room_id)
         self.serve(host_lease, make_captioner=make_captioner)
         assert counted == [3]
+
+    def test_process_whose_connection_breaks_while_it_opens_asks_again_and_serves(self):
+        host_lease, asked = join("A"), []
+
+        def make_captioner(session, source_lang, resume, shared):
+            asked.append(session.pk)
+            if len(asked) == 1:
+                break_connection()
+            return runtime.make_captioner(session, source_lang, resume, shared)
+
+        self.said(host_lease, 2.0)
+        close_room(host_lease.room_id)
+        self.serve(host_lease, make_captioner=make_captioner)
+        assert asked == [host_lease.session_id] * 2
+        assert texts(host_lease) == ["S0001w1 s0001w2 s0001w3 s0001w4."]
+        assert session_of(host_lease).deaths == []
 
     def test_process_that_waits_for_redis_is_not_stuck(self):
         host_lease = join("A")

@@ -28,7 +28,7 @@ UNSAFE_TEXT = re.compile("[\x00\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 Recording = Literal["allowed", "forbidden", "unknown"]
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_DURATION = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?::[0-5]\d)?")
+_DURATION = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?::([0-5]\d))?")  # [days:]hours:minutes[:seconds]
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _SHORT_COLOUR = re.compile(r"#[0-9a-fA-F]{3}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
@@ -149,10 +149,10 @@ def _talk(context: _Context, raw: object, room: str) -> ScheduledTalk:
     duration = _DURATION.fullmatch(_text(event.get("duration")))
     if duration is None:
         broken(f"event {code} has no duration HH:MM")
-    days, hours, minutes = (int(group or 0) for group in duration.groups())
+    days, hours, minutes, seconds = (int(group or 0) for group in duration.groups())
     track = _text(event.get("track"))[:200]
     try:
-        ends_at = starts_at + timedelta(days=days, hours=hours, minutes=minutes)
+        ends_at = starts_at + timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     except OverflowError:
         broken(f"event {code} has an impossible date")
     return ScheduledTalk(

@@ -219,3 +219,12 @@ def test_whatever_an_event_holds_it_is_read_or_refused(fields, tracks):
 def test_whatever_bytes_come_they_are_refused_not_fatal(data):
     with pytest.raises(BadInput):
         parse_schedule(data, zone=BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"),
+    [("00:45", 2700), ("01:00:00", 86400), ("00:00:00:45", 45), ("00:01:30:20", 5420)],
+)
+def test_a_duration_is_days_hours_minutes_and_seconds_as_far_as_they_are_given(duration, seconds):
+    talk = only(event(duration=duration))
+    assert (talk.ends_at - talk.starts_at).total_seconds() == seconds

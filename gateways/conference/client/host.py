@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import requests
 from websockets.asyncio.client import ClientConnection, connect
@@ -51,7 +51,8 @@ class HostLostError(Exception):
 class HostOptions:
     """Where to, and as whom. `url` is the server's (ws, wss, http or https), a path in front of /room included.
 
-    `password`: a host's password, or a login key.
+    `password`: a host's password, or a login key. `recorder`: 32 hex digits; then each blob has a number before it, and the
+    server says what it has (decision 0051).
     """
 
     url: str
@@ -63,6 +64,7 @@ class HostOptions:
     allow_store: bool = True
     allow_client_download: bool = True
     open_timeout_s: float = 10.0
+    recorder: str = ""
 
     @property
     def address(self) -> str:
@@ -73,7 +75,9 @@ class HostOptions:
         elif "://" not in base:
             base = f"ws://{base}"
         path = "/".join(quote(part, safe="") for part in ("room", self.room, "host", self.lang, self.target))
-        return f"{base}/{path}{'?format=pcm_s16le' if self.audio_format == 'pcm' else ''}"
+        query = {"format": "pcm_s16le"} if self.audio_format == "pcm" else {}
+        query |= {"recorder": self.recorder} if self.recorder else {}
+        return f"{base}/{path}{'?' * bool(query)}{urlencode(query)}"
 
     @property
     def login_address(self) -> str:
@@ -144,7 +148,7 @@ class Host:
         finally:
             ready.cancel()
         if not self._ready.is_set():
-            listener.result()
+            _raise_of(listener)
             raise HostLostError("the server ended the connection before it was ready")
 
     async def send(self, data: bytes) -> None:
@@ -221,7 +225,7 @@ class Host:
         if left > 0:
             await asyncio.wait({listener}, timeout=left)
         if listener.done():
-            listener.result()
+            _raise_of(listener)
             raise HostLostError("the server ended the connection")
 
     async def _listen(self, socket: ClientConnection) -> None:
@@ -259,6 +263,12 @@ class Host:
         if self._listener is None:
             raise HostLostError("not connected")
         return self._listener
+
+
+def _raise_of(listener: asyncio.Task[None]) -> None:
+    """Why it has ended; one that `drop` or `leave` ended has no reason of its own."""
+    if not listener.cancelled():
+        listener.result()
 
 
 def _as_host_error(error: ConnectionClosed) -> HostRefusedError | HostLostError:

@@ -182,3 +182,20 @@ async def test_a_files_blobs_are_what_a_browser_would_send(room):
     first, *rest = room.blobs
     assert first.startswith(chromium_blobs("chromium_recording")[0][:4])
     assert not any(blob.startswith(b"\x1a\x45\xdf\xa3") for blob in rest)
+
+
+async def test_a_host_whose_connection_is_dropped_while_it_listens_is_told_so(room):
+    room.ready.set()
+    host = Host(options(room))
+    await host.connect()
+    await host.wait_ready()
+    listening = asyncio.create_task(host.listen(60))
+    await asyncio.sleep(0)  # it listens
+    await host.drop()
+    with pytest.raises(HostLostError):
+        await listening
+
+
+def test_a_page_that_numbers_its_audio_says_by_which_recorder():
+    numbered = HostOptions("ws://h:1", "DEMO", "secret", recorder="0" * 32, audio_format="pcm")
+    assert numbered.address == f"ws://h:1/room/DEMO/host/en/en?format=pcm_s16le&recorder={'0' * 32}"

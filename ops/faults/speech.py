@@ -221,13 +221,13 @@ def scripted_words(text: str) -> list[int]:
 
 
 @lru_cache(maxsize=4)
-def sound(seconds: float) -> Sequence[Blob]:
+def sound(seconds: float, *, blob_ms: int = 250) -> Sequence[Blob]:
     """A recorder's blobs of this much noise."""
     samples = np.random.default_rng(7).normal(0, 3000, int(seconds * OPUS_RATE_HZ)).astype(np.int16)
-    return recorded(samples, OPUS_RATE_HZ)
+    return recorded(samples, OPUS_RATE_HZ, blob_ms=blob_ms)
 
 
-def recorded(samples: NDArray[np.int16], rate_hz: int) -> Sequence[Blob]:
+def recorded(samples: NDArray[np.int16], rate_hz: int, *, blob_ms: int = 250) -> Sequence[Blob]:
     """Mono samples as a browser's recorder would send them."""
     resampler = AudioResampler(format="s16", layout="mono", rate=OPUS_RATE_HZ)
     frames = []
@@ -237,4 +237,4 @@ def recorded(samples: NDArray[np.int16], rate_hz: int) -> Sequence[Blob]:
         )
         frame.sample_rate = rate_hz
         frames.extend(resampler.resample(frame))
-    return list(record(iter(frames)))
+    return list(record(iter(frames), blob_ms=blob_ms))

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 
 from ops.faults.speech import ScriptedSpeech
 from ops.faults.stack import Stack
-from ops.management.commands.metrics_table import names
+from ops.management.commands.metrics_table import labels_by_name
 
 WITHIN_S = 60
 Told = dict[tuple[str, ...], float]
@@ -58,5 +58,5 @@ async def test_a_word_is_followed_from_its_sound_to_its_readers_and_a_death_is_c
         now = await until(shared_stack, lambda now: rose(before, now, "souffleur_asr_deaths_total", "room"))
         for stage in stages[:3]:  # what the process had counted that is gone
             assert rose(before, now, *stage)
-    assert {name for name, *_ in now} <= {*names()}
+    assert {name for name, *_ in now} <= labels_by_name().keys()
     assert shared_stack.close_room(room) == 200

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -12,7 +12,8 @@ from config.figures import Figure
 
 HEAD = """# Metrics
 
-`GET /metrics` of a web process, in Prometheus' text format: for this machine itself, from elsewhere with `METRICS_TOKEN` as a bearer token.
+`GET /metrics` of a web process, in Prometheus' text format: for this machine itself, from elsewhere with `METRICS_TOKEN` as a bearer token. Samples:
+`deploy/prometheus` (configuration, alert rules with their tests), `deploy/grafana` (a dashboard); what an alert asks for: [operating](operating.md#alerts).
 
 - **Several processes of one machine** count into `METRICS_DIR`, and whoever of them is asked tells the sum of all; what the dead had counted stays in it. So ask
   one process for each `METRICS_DIR` ([decision](decisions/0102-metrics-of-several-processes.md)).
@@ -47,15 +48,19 @@ def metrics_page() -> str:
     return HEAD + "".join(f"\n## {title}\n\n{_table(rows)}" for title, rows in tables)
 
 
-def names() -> Iterator[str]:
-    """Every name that a query may use."""
+def labels_by_name() -> dict[str, set[str]]:
+    """Every name that a query may use, and its labels."""
+    found = {}
     for figure in (*figures.FIGURES, *metrics.OF_MACHINE):
-        yield figure.name + ("_total" if figure.kind == "counter" else "")
+        name, _, labels, _ = _of_figure(figure)
+        found[name] = set(labels.split())
     for collector in metrics.own_collectors():
-        name, kind, *_ = _of_collector(collector)
-        yield from (
+        name, kind, labels, _ = _of_collector(collector)
+        for each in (
             (f"{name}_{part}" for part in ("bucket", "sum", "count")) if kind == "histogram" else (name,)
-        )
+        ):
+            found[each] = set(labels.split())
+    return found
 
 
 def _of_figure(figure: Figure) -> tuple[str, str, str, str]:

@@ -27,6 +27,8 @@ from rooms.people import Power
 logger = logging.getLogger(__name__)
 
 NO_LOGIN, NO_PERSON = "no_such_login", "no_such_person"  # of `make_key`, whose command has the words
+IN_USE_LEFT = timedelta(minutes=30)  # a key that somebody speaks by is good for at least half of that
+IN_USE_MOST = timedelta(hours=24)  # from when it was given: a day of a conference
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 
@@ -112,15 +114,37 @@ def identify_key(key: str) -> Identity:
     """
     if not _KEY.fullmatch(key):
         raise _wrong_key()
-    return identify_hash(key_hash(key))
+    return _identify_hash(key_hash(key))
 
 
-def identify_hash(hashed: str) -> Identity:
-    """The caller behind a key that was shown before, by its hash: whether it still holds. Raises as `identify_key`."""
+def identify_in_use(hashed: str) -> Identity:
+    """The caller behind a key by which somebody speaks now, by its hash: whether it still holds. Raises as `identify_key`.
+
+    Such a key does not run out in mid-talk: its end is moved on, IN_USE_MOST from when it was given at the latest.
+    """
     try:
-        stored = people.with_power(AccessKey.objects.filter(hash=hashed)).first()
+        stored = _stored(hashed)
     except (OperationalError, InterfaceError):
         return _remembered(hashed)
+    identity = _identity(stored, hashed)
+    if stored is not None:
+        _prolong(stored, identity)
+    return identity
+
+
+def _identify_hash(hashed: str) -> Identity:
+    try:
+        stored = _stored(hashed)
+    except (OperationalError, InterfaceError):
+        return _remembered(hashed)
+    return _identity(stored, hashed)
+
+
+def _stored(hashed: str) -> AccessKey | None:
+    return people.with_power(AccessKey.objects.filter(hash=hashed)).first()
+
+
+def _identity(stored: AccessKey | None, hashed: str) -> Identity:
     if stored is None or not secrets.compare_digest(stored.hash, hashed):
         raise _wrong_key()
     if stored.revoked_at is not None or stored.expires_at <= timezone.now():
@@ -129,6 +153,18 @@ def identify_hash(hashed: str) -> Identity:
     if power is None or not people.is_configured(stored.password_digest):
         raise _wrong_key()
     return Identity(power, stored.user_id, hashed)
+
+
+def _prolong(stored: AccessKey, identity: Identity) -> None:
+    """Move its end on, where it is near. One that was revoked meanwhile stays so."""
+    now = timezone.now()
+    expires_at = min(now + IN_USE_LEFT, stored.created_at + IN_USE_MOST)
+    if stored.expires_at > now + IN_USE_LEFT / 2 or expires_at <= stored.expires_at:
+        return
+    good = AccessKey.objects.filter(pk=stored.pk, revoked_at=None, expires_at=stored.expires_at)
+    if update_in_order(good, expires_at=expires_at):
+        stored.expires_at = expires_at
+        _remember(stored, identity)
 
 
 def identify_password(password: str, *, address: str | None = None) -> Identity:

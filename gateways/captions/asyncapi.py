@@ -45,7 +45,7 @@ TYPIST = Socket(
     from_server=typist_wire.TO_TYPIST,
     from_client=typist_wire.FROM_TYPIST,
     closes={
-        "1008 not_signed_in": "no session of a host's page, or an Origin that is not ours",
+        "1008 not_signed_in": "no session of a host's page (any more), or an Origin that is not ours",
         "1008 room_not_found": "no such room",
         "1008 do_not_record": "the speaker does not want to be recorded",
         "1008 message_unknown": "what was sent is none of the messages",

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -42,7 +43,6 @@ QUEUED_MOST = 64
 SHOWN_EVERY_S = 0.2
 YIELD_POLL_S = 0.1
 LOOK_EVERY_S = 2.0  # who has the pen, where no event said so
-SIGNED_IN_LOOKS = 15
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -60,6 +60,7 @@ class TypistConsumer(SocketConsumer):
         self._identity: Identity | None = None
         self._lease: PenLease | None = None
         self._token = ""  # of a lease that this page had
+        self._is_signed_out = False
         self._alone = False  # nothing is heard in the room: a captioner opened it
         self._todo: deque[Asked] = deque()
         self._typing: Typing | None = None
@@ -70,6 +71,8 @@ class TypistConsumer(SocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Note it; the work is done elsewhere."""
+        if self._is_signed_out:
+            return
         if not self._bucket.consume() or len(self._todo) >= QUEUED_MOST:
             self._outbox.close(TOO_MANY_MESSAGES)
             return
@@ -90,11 +93,13 @@ class TypistConsumer(SocketConsumer):
         headers = dict(self.scope["headers"])
         if not origin_allowed(headers.get(b"origin", b"").decode("latin-1")):
             raise Unauthenticated("not_signed_in")
-        await self._identify()
+        key = self.scope.get("cookies", {}).get(settings.SESSION_COOKIE_NAME, "")
+        self._identity = await handshakes(identify_session)(key)
         room = await handshakes(recordable_room)(self.scope["url_route"]["kwargs"]["room"])
         self._room_id = room.pk
         await hub().subscribe(room_group(room.pk), self._on_event)
         self._tasks = [self._work(self._work_off()), self._work(self._watch())]
+        self._work(self._watch_login(partial(identify_session, key)))
 
     async def _leave(self) -> None:
         """What had come before the end is stored all the same."""
@@ -106,14 +111,12 @@ class TypistConsumer(SocketConsumer):
             await hub().unsubscribe(room_group(self._room_id), self._on_event)
 
     async def _refuse(self, error: Exception | None) -> None:
+        if isinstance(error, Unauthenticated):
+            self._is_signed_out = True  # nothing more is written, whether or not its client answers the close
         if isinstance(error, DomainError) and not error.retry:
             self._outbox.close(Close(POLICY_VIOLATION, error.code))
         else:
             self._outbox.close(NOT_NOW)
-
-    async def _identify(self) -> None:
-        key = self.scope.get("cookies", {}).get(settings.SESSION_COOKIE_NAME, "")
-        self._identity = await handshakes(identify_session)(key)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Heard):
@@ -122,25 +125,14 @@ class TypistConsumer(SocketConsumer):
             self._changed.set()
 
     async def _watch(self) -> None:
-        """Say who has the pen, be there, and look whether this person is still signed in."""
-        looks = 0
+        """Say who has the pen, and be there."""
         while not self._ended.is_set():
             with contextlib.suppress(DatabaseError):  # a lease ends by itself
                 await self._show_holder()
-            looks += 1
-            if looks % SIGNED_IN_LOOKS == 0:
-                await self._check_signed_in()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._changed.wait()
             self._changed.clear()
-
-    async def _check_signed_in(self) -> None:
-        try:
-            await self._identify()
-        except DomainError as error:
-            if not error.retry:
-                await self._refuse(error)
 
     async def _show_holder(self) -> None:
         holder = await reads(pen_holder)(self._room_id)

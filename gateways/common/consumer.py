@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from abc import abstractmethod
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
@@ -16,8 +17,10 @@ from django.db import Error as DatabaseError
 from gateways.common import background
 from gateways.common.metrics import SOCKETS, wire_of
 from gateways.common.outbox import QUEUED_EVENTS, Outbox, writer_of
-from rooms.errors import DomainError
+from rooms.database_threads import reads
+from rooms.errors import DomainError, Unauthenticated
 
+LOGIN_LOOK_EVERY_S: Final = 2.0
 logger = logging.getLogger(__name__)
 
 
@@ -88,6 +91,23 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except Exception:
             logger.exception("socket refused")
             await self._refuse(None)
+
+    async def _watch_login(self, holds: Callable[[], object]) -> None:
+        """Until the socket ends, or the login that it was opened with does, which `holds` then says.
+
+        Raises Unauthenticated. While nobody can tell, a login holds.
+        """
+        while not self._ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOGIN_LOOK_EVERY_S):
+                    await self._ended.wait()
+                    return
+            try:
+                await reads(holds)()
+            except Unauthenticated:
+                raise
+            except (DomainError, DatabaseError):
+                continue
 
     def _end(self) -> None:
         if not self._ended.is_set():

@@ -16,7 +16,7 @@ from asr.rooms.services import recordable_room
 from gateways.common.origin import origin_allowed
 from gateways.conference import refusals
 from gateways.conference.refusals import Refused
-from rooms.access import Identity, identify, identify_hash
+from rooms.access import Identity, identify, identify_in_use
 from rooms.address import caller_address
 from rooms.consent import usable_consent
 from rooms.database_threads import handshakes
@@ -154,7 +154,7 @@ def _check_of(identity: Identity, cookies: dict[str, str], *, by_session: bool) 
     """
     if by_session:
         return partial(identify_session, cookies.get(settings.SESSION_COOKIE_NAME, ""))
-    return partial(identify_hash, identity.key) if identity.key else _nothing_to_check
+    return partial(identify_in_use, identity.key) if identity.key else _nothing_to_check
 
 
 def _as_utf8(text: str) -> str:

@@ -8,6 +8,7 @@ from gateways.deepgram import refusals, wire
 CLOSES = {
     "1000": "after CloseStream, behind `Metadata`",
     f"1008 {refusals.UNDECODABLE.reason}": "the bytes are not what was announced, or no audio that is known here",
+    f"1008 {refusals.SIGNED_OUT.reason}": "the key was revoked or is over",
     f"1008 {refusals.TOO_MANY_MESSAGES.reason}": "a flood",
     f"1008 {refusals.TOO_MUCH_AUDIO.reason}": "a flood",
     f"1011 {refusals.SILENT.reason}": "neither audio nor a message for 10 s",

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 import uuid
+from functools import partial
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -23,7 +24,8 @@ from gateways.common.speech import SpeechSession
 from gateways.deepgram import refusals, wire
 from gateways.deepgram.request import Listen, parse
 from gateways.deepgram.stream import Stream
-from rooms.errors import BadInput, DomainError
+from rooms.access import identify_in_use
+from rooms.errors import BadInput, DomainError, Unauthenticated
 
 READY_WITHIN_S: Final = (
     8.0  # clients wait for ten; while PostgreSQL is away each question to it takes seconds
@@ -80,7 +82,7 @@ class ListenConsumer(SocketConsumer):
         subprotocol, key = self._credentials()
         try:
             async with asyncio.timeout(READY_WITHIN_S):
-                await keys.identified(key)
+                identity = await keys.identified(key)
                 speech, stream = await self._open(listen)
         except TimeoutError:
             raise DomainError("not_ready", retry=True) from None
@@ -92,6 +94,7 @@ class ListenConsumer(SocketConsumer):
         self._working = [
             self._work(self._read(speech, stream)),
             self._work(self._watch(stream)),
+            self._work(self._watch_login(partial(identify_in_use, identity.key))),
         ]
 
     async def _open(self, listen: Listen) -> tuple[SpeechSession, Stream]:
@@ -114,6 +117,8 @@ class ListenConsumer(SocketConsumer):
     async def _refuse(self, error: Exception | None) -> None:
         if self._accepted:
             self._outbox.close(refusals.close_of(error))
+            if isinstance(error, Unauthenticated) and self._speech is not None:
+                self._close_stream(self._speech)  # also where the client never answers the close
             return
         refusal = refusals.of_error(error)
         logger.info("stream refused", extra={"why": error.code if isinstance(error, DomainError) else None})

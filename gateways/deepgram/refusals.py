@@ -21,6 +21,7 @@ SILENT: Final = Close(
 )
 FAILED: Final = Close(INTERNAL_ERROR, "NET-0000: the service cannot go on with this stream. Connect again.")
 AUDIO_LOST: Final = Close(INTERNAL_ERROR, "NET-0000: more audio waits than can be kept. Connect again.")
+SIGNED_OUT: Final = Close(POLICY_VIOLATION, "INVALID_AUTH: Invalid credentials.")
 TOO_MANY_MESSAGES: Final = Close(POLICY_VIOLATION, "Too many messages")
 TOO_MUCH_AUDIO: Final = Close(POLICY_VIOLATION, "Audio comes faster than it can be taken")
 
@@ -80,4 +81,4 @@ def close_of(error: Exception | None) -> Close:
     """Of an accepted socket."""
     if isinstance(error, BadInput) and error.code == "undecodable_audio":
         return UNDECODABLE
-    return FAILED
+    return SIGNED_OUT if isinstance(error, Unauthenticated) else FAILED

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -21,17 +21,22 @@ from rooms.web_session import identify_session
 SAID: Final = (True, 1, "1", "true")
 
 
-async def admit(scope: Mapping[str, Any]) -> None:
-    """Raises Unauthenticated (tokens.WORDS), Forbidden (`consent_required`), DomainError (`not_ready`)."""
+async def admit(scope: Mapping[str, Any]) -> Callable[[], object] | None:
+    """What to ask now and then whether the login still holds: of a page's session. None: a token counts when it is shown.
+
+    Raises Unauthenticated (tokens.WORDS), Forbidden (`consent_required`), DomainError (`not_ready`).
+    """
     query = parse_qs(scope.get("query_string", b"").decode("ascii", "replace"))
     token = key_in(scope["headers"]) or query.get("auth_token", [""])[0]
     said = query.get(tokens.CONSENT_CLAIM, [""])[0] in SAID
-    if not settings.ENV.bypass_authorization and (token or not await _is_host_on_our_page(scope)):
+    by_page = None if token else await _session_of_our_page(scope)
+    if by_page is None and not settings.ENV.bypass_authorization:
         claims = await tokens.verified(
             token, public_key=public_keys().get, audiences=settings.ENV.asap_pub_keys_auds
         )
         said = claims.get(tokens.CONSENT_CLAIM) in SAID
     require_consent(said=said)
+    return None if by_page is None else partial(identify_session, by_page)
 
 
 @cache
@@ -41,16 +46,16 @@ def public_keys() -> PublicKeys:
     return PublicKeys(fetcher(env.asap_pub_keys_repo_url, env.asap_pub_keys_folder))
 
 
-async def _is_host_on_our_page(scope: Mapping[str, Any]) -> bool:
-    """Whether the page at /demo/meetings asks, and whoever opened it may host."""
+async def _session_of_our_page(scope: Mapping[str, Any]) -> str | None:
+    """Its key, where the page at /demo/meetings asks, and whoever opened it may host."""
     origin = dict(scope["headers"]).get(b"origin", b"").decode("latin-1")
     key = scope.get("cookies", {}).get(settings.SESSION_COOKIE_NAME, "")
     if not origin or not key or not origin_allowed(origin):
-        return False
+        return None
     try:
         await handshakes(identify_session)(key)
     except DomainError as error:
         if error.retry:
             raise
-        return False
-    return True
+        return None
+    return str(key)

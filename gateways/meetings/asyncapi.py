@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from gateways.common.asyncapi import Socket, document
-from gateways.meetings.refusals import FAILED, NO_HEADER, NOT_BINARY
+from gateways.meetings.refusals import FAILED, NO_HEADER, NOT_BINARY, SIGNED_OUT
 from gateways.meetings.wire import Transcription
 
 
@@ -21,6 +21,7 @@ CLOSES = {
     "1000": "after the single byte 0x00: the meeting is over, and everything said is a final",
     f"{NOT_BINARY.code} {NOT_BINARY.reason}": "a text message",
     f"{NO_HEADER.code} {NO_HEADER.reason}": "no `|`, or no UTF-8",
+    f"{SIGNED_OUT.code} {SIGNED_OUT.reason}": "whoever opened the page is signed out; a token counts when it is shown",
     f"{FAILED.code} {FAILED.reason}": "the recogniser failed several times: come back",
     "1009": "a message of more than 1,000,000 bytes",
     "1012": "the server restarts: come back",

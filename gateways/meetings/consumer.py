@@ -17,7 +17,7 @@ from gateways.common.outbox import Close
 from gateways.common.speech import SpeechSession
 from gateways.meetings import admission, chunk, limits, metrics, refusals
 from gateways.meetings.meeting import Meeting
-from rooms.errors import BadInput, DomainError, NoCapacity
+from rooms.errors import BadInput, DomainError, NoCapacity, Unauthenticated
 
 LOOK_EVERY_S: Final = 0.25
 
@@ -67,7 +67,7 @@ class MeetingConsumer(SocketConsumer):
     async def _join(self) -> None:
         try:
             async with asyncio.timeout(limits.TOKEN_WITHIN_S):
-                await admission.admit(self.scope)
+                login_holds = await admission.admit(self.scope)
         except TimeoutError:
             raise DomainError("not_ready", retry=True) from None
         if len(self.connected) >= settings.ENV.whisper_max_connections:
@@ -84,6 +84,8 @@ class MeetingConsumer(SocketConsumer):
         meeting = Meeting(self._speech, self._outbox)
         self._begun = _Begun(self._speech, meeting, self._work(self._read(self._speech, meeting)))
         self._work(self._look(meeting))
+        if login_holds is not None:
+            self._work(self._watch_login(login_holds))
 
     async def _read(self, speech: SpeechSession, meeting: Meeting) -> None:
         async for text in speech.texts():
@@ -117,7 +119,9 @@ class MeetingConsumer(SocketConsumer):
     async def _refuse(self, error: Exception | None) -> None:
         if self._begun is not None:
             self._is_over = True
-            self._outbox.close(refusals.FAILED)
+            is_signed_out = isinstance(error, Unauthenticated)
+            self._outbox.close(refusals.SIGNED_OUT if is_signed_out else refusals.FAILED)
+            self._begun.speech.finish()
             return
         why = refusals.refusal(error)
         headers = {"retry-after": str(why.retry_after_s)} if why.retry_after_s else {}

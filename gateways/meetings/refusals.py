@@ -18,6 +18,7 @@ RETRY_AFTER_S: Final = 5
 OVER: Final = Close(1000, "")
 NOT_BINARY: Final = Close(1003, "Expected binary messages")
 NO_HEADER: Final = Close(1007, "Expected a header participant_id|lang in the first 60 bytes")
+SIGNED_OUT: Final = Close(1008, tokens.WORDS["expired"])
 FAILED: Final = Close(1011, INTERNAL)
 
 

@@ -6,7 +6,7 @@ from gateways.common.asyncapi import Socket, document
 from gateways.openai import wire
 
 CLOSES = {
-    "1008 invalid_api_key": "no such key, or it is worn out",
+    "1008 invalid_api_key": "no such key, or it was revoked or is over",
     "1008 missing_api_key": "neither a header nor a subprotocol has one",
     "1008 consent_required": "the server asks for `consent=1`",
     "1008 too_many_messages": "more than 200 a second, 2000 at once",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 from asr.models import Session
@@ -22,6 +23,7 @@ from gateways.openai.items import Items
 from gateways.openai.limits import MESSAGES_BURST, MESSAGES_PER_S
 from gateways.openai.refusals import Refusal
 from gateways.openai.speech import chosen
+from rooms.access import identify_in_use
 from rooms.database_threads import handshakes
 from rooms.errors import DomainError, Unauthenticated
 
@@ -62,9 +64,10 @@ class RealtimeConsumer(SocketConsumer):
         key = request.key_of(self._headers, self._protocols)
         if not key:
             raise Unauthenticated("no_credentials")
-        await identified(key)
+        identity = await identified(key)
         require_consent(said=request.said_consent(self.scope["query_string"]))
         self._joined = True
+        self._work(self._watch_login(partial(identify_in_use, identity.key)))
         if request.is_beta(self._headers, self._protocols):
             self._say(wire.TranscriptionSessionCreated(session=self._settings.shown_as_before()))
         else:
@@ -168,6 +171,8 @@ class RealtimeConsumer(SocketConsumer):
         logger.debug("socket closed", extra={"why": found.code})
         self._say(wire.Error(error=found))
         self._outbox.close(Close(refusals.kind(found.code).close, found.code))
+        if self._speech is not None:
+            self._speech.finish()  # also where the client never answers the close
 
     async def _leave(self) -> None:
         if self._reading is not None:

@@ -84,6 +84,29 @@ class TestKeys:
         assert [row.user.username for row in AccessKey.objects.all()] == ["alan"]
         assert access.identify_key(kept).power == "host"
 
+    def test_key_by_which_somebody_speaks_does_not_run_out_for_a_day(self):
+        def stored(**changes):
+            AccessKey.objects.update(**changes)
+            return AccessKey.objects.get().expires_at
+
+        key = access.login("ada's", None, ADDRESS).key
+        now, hashed = timezone.now(), access.key_hash(key)
+        far = stored(expires_at=now + timedelta(hours=1))
+        assert access.identify_in_use(hashed) == access.identify_key(key)
+        assert stored() == far  # nothing is written while there is time
+        stored(expires_at=now + timedelta(minutes=1))
+        access.identify_in_use(hashed)
+        assert stored() >= now + access.IN_USE_LEFT
+        near = stored(expires_at=now + timedelta(minutes=1), created_at=now - access.IN_USE_MOST)
+        access.identify_in_use(hashed)
+        assert stored() == near
+        stored(expires_at=now, created_at=now)
+        with pytest.raises(Unauthenticated):  # what is over stays so
+            access.identify_in_use(hashed)
+        stored(expires_at=now + timedelta(minutes=1), revoked_at=now)
+        with pytest.raises(Unauthenticated):
+            access.identify_in_use(hashed)
+
     def test_sessions_of_the_pages_that_are_over_are_swept(self):
         for hours in (-1, 1):
             Session.objects.create(

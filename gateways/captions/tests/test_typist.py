@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from gateways.captions.tests.test_captions import reader
 from gateways.common.tests.documented import check_message
-from gateways.common.tests.sessions import signed_in
+from gateways.common.tests.sessions import SIGNED_OUT, signed_in
 from gateways.conference.tests.browser import WITHIN_S, closed_room, host
 from ops.faults.stack import running_stack
 
@@ -201,6 +201,14 @@ async def test_room_without_a_host_is_opened_typed_in_and_closed(stack, room, se
         await person.send(type="close")
         await page.until(lambda message: message.get("state") == "closed")
         assert [text for *_, text in stack.sentences(room)] == ["Good morning."]
+
+
+async def test_captioner_who_is_signed_out_writes_no_more_and_reads_why(stack, room):
+    session = await asyncio.to_thread(signed_in, stack)
+    async with typist(stack, room, session=session) as person:
+        await person.until(type="pen")
+        assert await asyncio.to_thread(stack.query, SIGNED_OUT, session) == [(True,)]
+        assert await person.end() == (1008, "not_signed_in")
 
 
 async def test_who_may_not_write_here_reads_why(stack, room, session):

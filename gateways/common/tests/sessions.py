@@ -5,6 +5,11 @@ import requests
 from ops.faults.stack import HOST_PASSWORD, Stack
 
 WITHIN_S = 60.0
+WORTHLESS = (  # a key is made worthless, by its hash
+    "UPDATE rooms_accesskey SET revoked_at = now() WHERE hash = %s RETURNING true",
+    "UPDATE rooms_accesskey SET expires_at = now() WHERE hash = %s RETURNING true",
+)
+SIGNED_OUT = "DELETE FROM django_session WHERE session_key = %s RETURNING true"
 
 
 def signed_in(stack: Stack) -> str:

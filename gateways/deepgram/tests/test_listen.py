@@ -14,9 +14,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from asr.audio.opus import opus_head
 from asr.audio.webm_writer import webm_block, webm_cluster, webm_header
 from conftest import SLOTS
+from gateways.common.tests.sessions import WORTHLESS
 from gateways.conference.tests.browser import eventually
 from gateways.deepgram.tests.client import RAW, key_of, listening, noise, silence, spoken
 from gateways.deepgram.tests.test_audio import opus_packets, wav
+from rooms.access import key_hash
 
 pytestmark = pytest.mark.stack
 FREE = "SELECT count(*) = 0 FROM asr_session WHERE kind IN ('stream', 'meeting') AND state IN ('starting', 'live')"
@@ -167,6 +169,20 @@ async def test_who_may_not_or_asks_for_what_is_not_there_is_refused_before_the_s
         assert response.headers["dg-request-id"] == body["request_id"]
         assert response.headers["dg-error"] == body["err_msg"]
     assert (await asyncio.to_thread(stack.query, FREE)) == [(True,)]
+
+
+async def test_key_that_is_revoked_or_over_ends_its_stream_and_frees_its_slot(stack):
+    for worthless in WORTHLESS:
+        key = key_of(stack)
+        async with listening(stack, key, **RAW, **ALL) as client, client.kept_alive():
+            await client.speak(noise(2.5))
+            await client.until(lambda message: message.get("is_final"))
+            assert await asyncio.to_thread(stack.query, worthless, key_hash(key)) == [(True,)]
+            assert await client.end() == (1008, "INVALID_AUTH: Invalid credentials.")
+            await eventually(stack, FREE)
+        with pytest.raises(InvalidStatus):
+            async with listening(stack, key, **RAW):
+                pass
 
 
 async def test_one_more_than_there_are_slots_is_refused_and_who_goes_without_a_word_frees_one(stack, key):

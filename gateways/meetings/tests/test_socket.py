@@ -12,7 +12,7 @@ import requests
 from websockets.asyncio.client import connect
 
 from conftest import SLOTS
-from gateways.common.tests.sessions import signed_in
+from gateways.common.tests.sessions import SIGNED_OUT, signed_in
 from gateways.meetings.limits import FLUSHED_WITHIN_S, MESSAGE_BYTES
 from gateways.meetings.tests.client import (
     WITHIN_S,
@@ -127,6 +127,21 @@ async def test_page_of_ours_needs_no_token_where_a_host_has_opened_it(stack):
     for origin, value in (("https://elsewhere.example", cookie), (stack.url, "sessionid=nobody")):
         status, _ = await refused(address(stack), Origin=origin, Cookie=value)
         assert status == 401
+
+
+async def test_page_of_ours_whose_host_is_signed_out_ends_its_meeting_and_frees_its_slot(stack):
+    session = await asyncio.to_thread(signed_in, stack)
+    async with connect(
+        address(stack),
+        origin=stack.url,
+        additional_headers={"Cookie": f"sessionid={session}"},
+        open_timeout=WITHIN_S,
+    ) as socket:
+        client = Client(socket)
+        await speaking(client, "ada")
+        assert await asyncio.to_thread(stack.query, SIGNED_OUT, session) == [(True,)]
+        assert await client.end() == (1008, "Expired token.")
+        await slots_free(stack)
 
 
 async def test_one_meeting_too_many_is_refused_and_the_others_go_on(stack):

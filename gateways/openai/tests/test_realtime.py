@@ -11,11 +11,13 @@ import requests
 from openai import AsyncOpenAI
 
 from conftest import SLOTS
+from gateways.common.tests.sessions import WORTHLESS
 from gateways.openai.limits import APPEND_MESSAGE_BYTES
 from gateways.openai.tests.talker import (
     SAID,
     WITHIN_S,
     folded,
+    key_of,
     open_sessions,
     said,
     silence,
@@ -24,6 +26,7 @@ from gateways.openai.tests.talker import (
     transcriber,
     until,
 )
+from rooms.access import key_hash
 
 pytestmark = pytest.mark.stack
 
@@ -206,6 +209,17 @@ class TestWire:
         async with talker(stack, shown) as client:
             assert (await client.error())["code"] == code
             assert await client.end() == (1008, code)
+
+    async def test_key_that_is_revoked_or_over_ends_its_session_and_frees_its_slot(self, idle_stack):
+        for worthless in WORTHLESS:
+            key = key_of(idle_stack)
+            async with transcriber(idle_stack, key) as client:
+                await client.speak(sound(2.5))
+                await client.until(f"{SAID}delta")
+                assert await asyncio.to_thread(idle_stack.query, worthless, key_hash(key)) == [(True,)]
+                assert (await client.error())["code"] == "invalid_api_key"
+                assert await client.end() == (1008, "invalid_api_key")
+                await asyncio.to_thread(until, lambda: not open_sessions(idle_stack))
 
     async def test_message_that_is_too_long_ends_the_socket_and_no_other(self, stack, key):
         async with transcriber(stack, key, turn_detection=None) as other, talker(stack, key) as client:

@@ -108,6 +108,7 @@ class StateView(Schema):
     is_typed: bool
     source_lang: str
     grace_left_s: float | None
+    reserved_s: int
     delay_s: float | None
     translation_delay_s: float | None
     translation_fails: list[str]
@@ -151,7 +152,7 @@ def state(request: HttpRequest, code: str, connection: str = "", after: int = 0)
     return StateView(
         state=found.state, blocker=found.blocker, notice=found.notice, host=found.host,
         connection=found.connection_id, ready=found.ready, is_typed=found.is_typed, source_lang=found.source_lang,
-        grace_left_s=found.grace_left_s, delay_s=found.delay_s,
+        grace_left_s=found.grace_left_s, reserved_s=found.reserved_s, delay_s=found.delay_s,
         translation_delay_s=translations.delay_s if translations else None,
         translation_fails=[shown_name(lang) for lang in sorted(translations.failing)] if translations else [],
         translation_stopped=[shown_name(lang) for lang in translations.stopped] if translations else [],

@@ -25,6 +25,10 @@ def _states() -> dict[str, str]:
         "state.offline_long": _(
             "No connection for {minutes} min. Only the last minute is kept. Check the network of this device, or host from another device."
         ),
+        "state.reserved": _("The host before you may still come back."),
+        "state.reserved_hint": _(
+            "You are on air in {seconds} s unless they do. What you say until then is kept and captioned."
+        ),
         "state.stopping": _("Sending your last words…"),
         "state.stopping_hint": _("Leave this page open for a moment."),
         "state.stopped": _("Stopped"),
@@ -92,6 +96,9 @@ def _endings() -> dict[str, str]:
             "This talk begins later. Is this the right room? You can try your microphone already."
         ),
         "notice.late": _("By the schedule this talk is over. Is this the right room?"),
+        "notice.reserved": _(
+            "The host before you has just gone and may come back: for {seconds} s more the room is theirs. You can start now; you are on air when that time is over."
+        ),
         "notice.you_elsewhere": _(
             "You are hosting this room in another window or on another device. Start here to take over."
         ),

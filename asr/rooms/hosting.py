@@ -13,7 +13,7 @@ from asr.models import Session
 from asr.rooms.ending import lock_open_session
 from asr.rooms.models import Pen, RoomSession
 from asr.rooms.selectors import newest_session, open_session, room_end
-from asr.rooms.services import host_is_connected, is_own_room
+from asr.rooms.services import host_is_connected, is_own_room, reserved_s
 from asr.selectors import max_active_rooms
 from asr.sessions import begin_closing, slots_taken
 from rooms.access import Identity
@@ -31,7 +31,8 @@ class Outlook:
 
     `blocker`: why it cannot be opened now; `notice`: by the schedule it is not its time. `connection_id`: of one's own
     connection elsewhere, which may be taken over. `ready`: a process takes the audio. `stored`, `public`: of the part
-    that is being written. `is_typed`: a captioner has the pen.
+    that is being written. `is_typed`: a captioner has the pen. `reserved_s`: so long the host before may come back, and the
+    room is nobody else's.
     """
 
     state: str
@@ -46,6 +47,7 @@ class Outlook:
     grace_left_s: float | None = None
     delay_s: float | None = None
     is_typed: bool = False
+    reserved_s: int = 0
 
 
 def outlook(
@@ -68,6 +70,7 @@ def outlook(
         connection_id=opened.host_connection_id if host == "you_elsewhere" else "",
         ready=ready, source_lang=part.source_lang, stored=part.store, public=part.public,
         grace_left_s=_left_s(opened.grace_until, now), delay_s=session.delay_s if ready else None,
+        reserved_s=_reserved_s(opened, identity) if host == "away" else 0,
         is_typed=Pen.objects.filter(room=room, released_at=None, expires_at__gt=now).exists(),
     )  # fmt: skip
 
@@ -115,6 +118,11 @@ def _notice(room: Room, now: datetime) -> Notice:
     if room.starts_at is not None and now < room.starts_at - ahead:
         return "early"
     return "late" if room.ends_at is not None and now > room.ends_at else ""
+
+
+def _reserved_s(opened: RoomSession, identity: Identity) -> int:
+    is_free = opened.session.kind == Session.Kind.TYPED or identity.is_admin
+    return 0 if is_free or is_own_room(identity.key, identity.user_id, opened) else reserved_s(opened)
 
 
 def _left_s(until: datetime | None, now: datetime) -> float | None:

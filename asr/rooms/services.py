@@ -224,9 +224,8 @@ def _rejoin(opened: RoomSession, request: HostRequest) -> RoomSession:
     terms = _terms_of_rejoin(request, opened)
     is_same = is_own_room(request.key, request.terms.owner_id, opened)
     if not is_same and not request.is_admin:
-        left_s = settings.ENV.host_return_s - _gone_s(opened)
-        if left_s > 0:
-            raise Conflict("host_may_return", room=opened.room.code, seconds=math.ceil(left_s))
+        if wait_s := reserved_s(opened):
+            raise Conflict("host_may_return", room=opened.room.code, seconds=wait_s)
     elif _terms(opened.part) == (terms if is_same else replace(terms, owner_id=opened.part.owner_id)):
         if not is_same:
             _with_consent(
@@ -300,6 +299,11 @@ def is_own_room(key: str, owner_id: int | None, opened: RoomSession) -> bool:
     """The same where its host may have gone: a personal login counts also where its password itself is shown."""
     personal = opened.part.owner_id == owner_id and is_personal(owner_id)
     return personal or is_same_host(key, owner_id, opened)
+
+
+def reserved_s(opened: RoomSession) -> int:
+    """For how long the room is its host's alone, who has gone."""
+    return max(0, math.ceil(settings.ENV.host_return_s - _gone_s(opened)))
 
 
 def _gone_s(opened: RoomSession) -> float:

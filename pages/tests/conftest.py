@@ -36,8 +36,8 @@ def server_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFacto
 
 
 @contextlib.contextmanager
-def web_process(log: Path, port: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A web process as it is run in production but for TLS: its URL, and itself."""
+def web_process(log: Path, port: int, **more: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A web process as it is run in production but for TLS: its URL, and itself. `more`: of its environment."""
     from django.conf import settings
     from django.db import connection
 
@@ -46,6 +46,7 @@ def web_process(log: Path, port: int) -> Iterator[tuple[str, subprocess.Popen[by
         **os.environ, "DEBUG": "0", "HTTPS_ONLY": "0", "DATABASE_URL": database, "REDIS_URL": settings.REDIS_URL,
         "LOGIN_FAILURES_PER_MINUTE": "1000", "LOG_LEVEL": "INFO", "SOURCE_LANGS": "ar,de,en,es,fr,it,nl,pl,pt,uk",
         "HOST_RETURN_S": "0",  # nobody waits half a minute for the host before them
+        **more,
     }  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "config.servers", "--port", str(port)]

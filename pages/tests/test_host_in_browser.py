@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import wave
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,11 +19,13 @@ from asr.audio_log import AudioLog
 from asr.models import Session, Worker
 from asr.rooms.messages import send_message
 from asr.rooms.models import HostMessage, RoomSession
+from asr.rooms.presence import leave_as_host
 from asr.session_keys import session_cipher
-from asr.tests.make import slots
+from asr.tests.make import join, slots
 from ops import browser as drive
 from ops.faults.stack import HOST_PASSWORD as STACK_PASSWORD
-from pages.tests.conftest import HOST_PASSWORD, sign_in, watch
+from ops.faults.stack import free_port
+from pages.tests.conftest import HOST_PASSWORD, sign_in, watch, web_process
 from pages.tests.relay import Relay
 from rooms.models import Consent
 from rooms.tests.make import room
@@ -108,11 +111,15 @@ def host(browser, server):
     """Opens the host's page of a room, signed in, with a microphone that is allowed."""
     contexts, errors = [], []
 
-    def open_page(code="TALK1", *, url=server, password=HOST_PASSWORD, microphone=True, answers=True):
+    def open_page(
+        code="TALK1", *, url=server, password=HOST_PASSWORD, microphone=True, answers=True, clock=False
+    ):
         permissions = ["microphone"] if microphone else []
         contexts.append(drive.context(browser, url, viewport=drive.PHONE, permissions=permissions))
         page = contexts[-1].new_page()
         page.add_init_script(NOTE_BLOBS + PLUGS)
+        if clock:  # that may be put forward
+            page.clock.install()
         errors.append(watch(page))
         sign_in(page, password)
         page.goto(f"/room/{code}/host")
@@ -363,6 +370,36 @@ def test_a_second_host_is_told_who_has_the_room_and_may_start_when_it_is_free(ho
         Part.objects.count() == 2
     )  # the password is shared: whoever comes next speaks in a part of their own
     stop(second)
+
+
+def test_who_comes_while_the_host_before_may_return_reads_for_how_long_and_loses_no_word(
+    host, server, tmp_path
+):
+    gone = join("TALK1")
+    leave_as_host(room_id=gone.room_id, connection_id=gone.connection_id)
+
+    def reserved(seconds):
+        until = timezone.now() + timedelta(seconds=900 - 600 + seconds)
+        RoomSession.objects.filter(pk=gone.session_id).update(grace_until=until)
+
+    reserved(300)
+    with web_process(tmp_path / "web.log", free_port(), GRACE_S="900", HOST_RETURN_S="600") as (url, _):
+        page = host(url=url, clock=True)
+        page.locator("#notice").get_by_text("has just gone and may come back").wait_for()
+        reserved(30)
+        start(page)
+        page.get_by_role("heading", name="The host before you may still come back.").wait_for()
+        seconds = re.search(r"on air in (\d+) s", page.locator("#state-hint").inner_text())
+        assert seconds
+        assert 0 < int(seconds[1]) <= 30
+        wait_until_said(page, 1)
+        reserved(0)
+        page.clock.fast_forward(31_000)
+        page.get_by_role("heading", name="You are on air").wait_for()
+        stop(page)
+        said = recorded(page)
+    assert b"".join(entry.data for entry in heard()) == said
+    assert [part.number for part in Part.objects.order_by("pk")] == [1, 2]
 
 
 def test_a_page_that_is_loaded_again_is_the_same_host(host):

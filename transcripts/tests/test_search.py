@@ -199,3 +199,52 @@ def test_index_answers_and_rows_are_not_read_one_by_one():
         )
         plan = "\n".join(row for (row,) in cursor.fetchall())
     assert "sentence_words" in plan
+
+
+def in_pieces(code, *texts, **more):
+    """One sentence, stored in pieces."""
+    rows = said(code, *texts, **more)
+    Sentence.objects.filter(pk__in=[row.pk for row in rows[:-1]]).update(ends=False)
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("lang", "pieces", "query"),
+    [
+        ("en", ("Ask not what your", "country can do", "for you."), '"ask not what your country"'),
+        ("en", ("Ask not what your", "country can do", "for you."), "asks countries"),
+        ("de", ("Wer die Häuser", "und die Gärten", "sieht."), "Haus Garten"),
+        ("tlh", ("it's nuqneH", "tlhIngan."), "it's tlhingan"),
+        ("ja", ("今日は、はんだ", "付けについて", "お話しします。"), "はんだ付けについてお話し"),
+    ],
+)
+def test_long_sentence_is_found_as_a_whole_whichever_of_its_pieces_have_the_words(lang, pieces, query):
+    in_pieces("A", "Something else.", lang=lang)
+    in_pieces("A", *pieces, lang=lang)
+    (found,) = search(query, None).rooms
+    (hit,) = found.hits
+    assert (found.count, hit.index) == (1, 0)
+    assert "".join(text for text, _ in hit.snippet) == ("" if lang == "ja" else " ").join(pieces)
+    assert any(marked for _, marked in hit.snippet)
+
+
+def test_words_of_neighbouring_sentences_are_not_taken_for_those_of_one():
+    in_pieces("A", "A long", "sentence.")
+    said("A", "Another one.")
+    said("B", "A long one.", "A sentence.")
+    assert texts("long sentence") == {"A long sentence."}
+    assert texts("long another") == texts('"sentence another"') == set()
+    assert texts("long -sentence") == {"A long", "A long one."}
+
+
+def test_piece_that_holds_all_of_the_words_is_found_once_and_alone():
+    in_pieces("A", "Words of the first piece", "and words of the second.")
+    assert texts("first piece") == {"Words of the first piece"}
+    assert search("first piece", None).rooms[0].count == 1
+
+
+def test_query_count_does_not_depend_on_how_many_pieces_are_put_together(django_assert_max_num_queries):
+    for number in range(4):
+        in_pieces(f"R{number}", "One needle", "and another", "in the hay.")
+    with django_assert_max_num_queries(14):
+        assert len(search("needle hay", None).rooms) == 4

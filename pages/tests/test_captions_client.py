@@ -349,6 +349,44 @@ def test_whatever_a_server_says_breaks_nothing_and_fills_no_memory(page: Page, s
     assert page.evaluate("[many.first.index, many.full]") == [10_000, True]
 
 
+READ_LATER = """async () => {
+  const [{ connect }, { Reading }] = await Promise.all([import("/static/js/captions.js"), import("/static/js/reading/reading.js")]);
+  window.captions = connect({ room: "A" }, { lang: "de", pingEveryMs: 1e9 });
+  window.reading = new Reading(captions, () => ({ pace: "fast", original: "off", offset_s: 60 }));
+  window.shown = [];
+  reading.addEventListener("text", ({ detail: { changed } }) => shown.push(...changed.map((item) => item.text)));
+}"""
+ITEMS = "() => [...reading.items()].map((item) => item.text)"
+
+
+def test_who_reads_later_is_shown_each_piece_of_a_sentence_and_its_translation_when_they_are_due(
+    page: Page, server: str
+):
+    page.clock.install()
+    script = Script(page, begins(en=0, de=0))
+    page.evaluate(READ_LATER)
+    steps = (
+        sentence(1, 0, "A long one,", ends=False),
+        sentence(2, 1, "in two pieces."),
+        sentence(1, 0, "Ein langer in zwei Teilen.", lang="de", of_version=1, ends=False),
+        sentence(2, 1, "", lang="de", of_version=2),
+    )
+    for step, message in enumerate(steps):  # one each 20 s: all of it is known before the first is due
+        script.say(message)
+        known = f"captions.model.versions.{message['lang']} === {message['version']}"
+        page.evaluate(UNTIL % known, [EVENTS])
+        if step < 2:
+            page.clock.run_for(20_000)
+    assert page.evaluate(ITEMS) == []
+    page.clock.run_for(22_000)
+    assert page.evaluate(ITEMS) == ["A long one,"]
+    page.clock.run_for(20_000)
+    assert page.evaluate(ITEMS) == ["A long one, in two pieces."]
+    page.clock.run_for(20_000)
+    assert page.evaluate(ITEMS) == ["Ein langer in zwei Teilen."]
+    assert page.evaluate("shown.at(0)") == "A long one,"
+
+
 def test_what_is_shown_is_ones_own_language_where_it_is_whole_and_current(page: Page, server: str):
     script = Script(page, begins(en=0, de=0))
     client = Client(page, {"room": "A"})

@@ -25,6 +25,9 @@ export class Model {
   /** All whole sentences, in the order of reading. */
   sentences() { return this.#sentences.all(this.lang); }
 
+  /** What was said until now, to be read on its own: by who reads later. */
+  copySentences() { return this.#sentences.copy(); }
+
   /** Another language is read from now on; what was spoken stays. */
   changeLang(lang) {
     const version = this.versions[this.source_lang];

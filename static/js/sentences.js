@@ -25,6 +25,13 @@ export class Sentences {
 
   clear() { this.#order = []; }
 
+  /** The same as it is now, whatever becomes of this one. */
+  copy() {
+    const copy = new Sentences();
+    copy.#order = this.#order.map(({ part, index, tracks }) => ({ part, index, tracks: { ...tracks } }));
+    return copy;
+  }
+
   /** Drop translations: another language is read from now on. */
   dropTranslations() {
     for (const { tracks } of this.#order) for (const lang in tracks) if (!isSpoken(tracks[lang])) delete tracks[lang];

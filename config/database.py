@@ -27,6 +27,8 @@ def connection_settings(env: Env, url: str) -> dict[str, Any]:
         "connect_timeout": CONNECT_TIMEOUT_S,
         "tcp_user_timeout": int(1000 * env.database_tcp_timeout_s),  # libpq ignores it on a Unix socket
     }
+    if env.database_url and not parsed.get("PASSWORD"):
+        parsed["PASSWORD"] = env.database_password
     return {**parsed, "OPTIONS": {**options, **parsed.get("OPTIONS", {})}}
 
 

@@ -31,13 +31,20 @@ class Layout:
     home: Path  # = var, or the fallback that the database's user may enter
     fallback: Path  # a short path of our own in the temporary folder
     postgres_data: Path
-    postgres_binaries: Path
     sockets: Path
     system_user: str | None  # PostgreSQL refuses to run as root; None: as ourselves
 
     @property
     def database_url(self) -> str:
         return f"postgres://{DATABASE_ROLE}@{quote(str(self.postgres_sockets), safe='')}/{DATABASE_NAME}"
+
+    @property
+    def postgres_binaries(self) -> Path:
+        """Looked for when needed: an image has none. Raises EmbeddedError."""
+        wheel = wheel_binaries()
+        if self.system_user is None or _others_may_enter(wheel):
+            return wheel
+        return self.fallback / "postgres-bin" / "bin"
 
     @property
     def postgres_sockets(self) -> Path:
@@ -75,10 +82,7 @@ def layout(var_dir: Path) -> Layout:
     sockets = home / "sockets"
     if len(str(sockets)) + len("/pg/.s.PGSQL.5432") > SOCKET_PATH_LIMIT:
         sockets = fallback / "sockets"
-    binaries = wheel_binaries()
-    if user is not None and not _others_may_enter(binaries):
-        binaries = fallback / "postgres-bin" / "bin"
-    return Layout(home, fallback, home / "postgres", binaries, sockets, user)
+    return Layout(home, fallback, home / "postgres", sockets, user)
 
 
 def celery_url(redis_url: str) -> str:

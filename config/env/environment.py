@@ -13,6 +13,7 @@ from config.env.meetings import MeetingsEnv
 from config.env.places import PlacesEnv
 from config.env.recogniser import RecogniserEnv
 from config.env.rooms import RoomsEnv
+from config.env.secret_files import SecretFileError
 from config.env.section import ENV_FILE, EnvError, refuse_open_secrets
 from config.env.speakers import SpeakersEnv
 from config.env.speech import SpeechEnv
@@ -100,3 +101,5 @@ def read_env(*, env_file: Path = ENV_FILE, **overrides: Any) -> Env:
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise EnvError("Souffleur cannot start with this environment:\n" + "\n".join(lines)) from None
+    except SecretFileError as error:
+        raise EnvError(f"Souffleur cannot start with this environment:\n  {error}") from None

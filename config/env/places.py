@@ -12,6 +12,7 @@ class PlacesEnv(Section):
 
     var_dir: Path = Field(BASE_DIR / "var", description="Data of the embedded servers, models, logs.")
     database_url: str = Field("", description="postgres://…; empty: the embedded PostgreSQL.")
+    database_password: str = Field("", description="The password of DATABASE_URL, where that has none.")
     database_pool_size: int = Field(
         30, ge=2, description="Connections to PostgreSQL that a web process opens at most."
     )

@@ -7,7 +7,9 @@ import subprocess
 
 import pytest
 
-from config.env import BASE_DIR, EnvError, read_env
+from config.database import connection_settings
+from config.env import BASE_DIR, Env, EnvError, read_env
+from config.env.secret_files import SECRETS
 from rooms.encryption import key_as_text, new_key
 
 GOOD_KEY = "s0me-key-" * 6
@@ -15,6 +17,7 @@ GOOD = {
     "debug": False, "secret_key": GOOD_KEY, "host_password": "host-secret", "admin_password": "admin-secret",
     "host_passwords": {},
 }  # fmt: skip
+GOOD_SECRETS = {name: GOOD[name] for name in ("secret_key", "host_password", "admin_password")}
 
 
 def refused(**changes):
@@ -113,3 +116,85 @@ def test_the_lines_of_the_readme_make_a_file_that_is_accepted(tmp_path):
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
     env = read_env(debug=False, env_file=tmp_path / ".env", secret_key=GOOD_KEY)
     assert not env.https_only
+
+
+class Secrets:
+    """Files of secrets, and the environment that names them."""
+
+    def __init__(self, folder, monkeypatch):
+        self._folder, self._monkeypatch = folder, monkeypatch
+        for name in SECRETS:  # what the tests' own environment has is not these tests'
+            monkeypatch.delenv(name.upper(), raising=False)
+
+    def keep(self, name, text):
+        path = self._folder / name
+        path.write_text(text)
+        self.name(name, path)
+
+    def name(self, name, path):
+        self._monkeypatch.setenv(f"{name.upper()}_FILE", str(path))
+
+    def read(self, **more):
+        return read_env(env_file=self._folder / ".env", debug=False, **more)
+
+
+@pytest.fixture
+def secrets(tmp_path, monkeypatch):
+    return Secrets(tmp_path, monkeypatch)
+
+
+def test_secrets_come_from_the_files_that_the_environment_names(secrets):
+    secrets.keep("secret_key", f"{GOOD_KEY}\n")
+    secrets.keep("admin_password", "admin-secret\n")
+    secrets.keep("host_passwords", '{"ada": "ada-secret"}\n')
+    secrets.keep("database_password", "stored-secret\n")
+    env = secrets.read(database_url="postgres://souffleur@postgres:5432/souffleur")
+    assert (env.secret_key, env.admin_password, env.host_logins) == (
+        GOOD_KEY, "admin-secret", {"ada": "ada-secret"},
+    )  # fmt: skip
+    database = connection_settings(env, env.database_url)
+    assert (database["USER"], database["PASSWORD"]) == ("souffleur", "stored-secret")
+
+
+def test_a_password_in_the_url_of_the_database_is_the_one_that_counts(secrets):
+    secrets.keep("database_password", "stored-secret")
+    env = secrets.read(**GOOD_SECRETS, database_url="postgres://souffleur:given@postgres/souffleur")
+    assert connection_settings(env, env.database_url)["PASSWORD"] == "given"
+
+
+def test_a_file_may_be_named_in_the_env_file_too(secrets, tmp_path):
+    (tmp_path / "key").write_text(GOOD_KEY)
+    (tmp_path / ".env").write_text(f"SECRET_KEY_FILE={tmp_path / 'key'}\n")
+    (tmp_path / ".env").chmod(0o600)
+    passwords = {name: value for name, value in GOOD_SECRETS.items() if name != "secret_key"}
+    assert secrets.read(**passwords).secret_key == GOOD_KEY
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No such file"), ("", "empty"), ("\n", "empty"), ("\udcff", "no text")]
+)
+def test_a_secret_s_file_that_gives_none_is_refused_by_its_variable(secrets, tmp_path, content, said):
+    secrets.name("admin_password", tmp_path / "admin")
+    if content is not None:
+        (tmp_path / "admin").write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(EnvError, match=f"ADMIN_PASSWORD_FILE.*{said}"):
+        secrets.read()
+
+
+def test_a_secret_that_is_given_twice_is_refused_without_its_value(secrets, monkeypatch):
+    secrets.keep("admin_password", "one-secret")
+    monkeypatch.setenv("ADMIN_PASSWORD", "other-secret")
+    with pytest.raises(EnvError, match="set one of the two") as raised:
+        secrets.read()
+    assert "-secret" not in str(raised.value)
+
+
+def test_every_setting_that_is_a_secret_may_come_from_a_file():
+    named = {
+        name for name in Env.model_fields if re.search(r"password|secret|token|api_key|_url$|_keys$", name)
+    }
+    public = {
+        "schedule_url", "libretranslate_url", "chat_url", "asap_pub_keys_repo_url", "chat_tokens_per_day",
+        "encryption_keys",  # ENCRYPTION_KEY_FILE is theirs
+    }  # fmt: skip
+    assert named - public == set(SECRETS)

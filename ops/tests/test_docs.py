@@ -23,7 +23,8 @@ DOCS = (
 CODE = ("ops", "config", "rooms", "transcripts", "asr", "translation", "gateways")
 UNNAMED = {"tests", "migrations"}
 HEADINGS = {
-    "requirements.in": "## Runtime",
+    "requirements-image.in": "## Runtime",
+    "requirements.in": "## One machine",
     "requirements-torch.in": "## With torch",
     "requirements-dev.in": "## Development",
 }

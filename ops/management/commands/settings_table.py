@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 from pydantic.fields import FieldInfo
 
 from config.env import BASE_DIR, Env, Section
+from config.env.secret_files import SECRETS
 
 HEAD = """# Settings
 
@@ -21,6 +22,7 @@ are ignored. A missing secret or a value out of range stops every process at its
 `.env` that other users may read: `chmod 600 .env`.
 
 Unless `DEBUG=1`, `SECRET_KEY`, `ADMIN_PASSWORD` and one of `HOST_PASSWORD`, `HOST_PASSWORDS` must be set.
+A secret may stand in a file: where two names are given, set the second one to its path.
 `DEFAULT_SOURCE_LANG` must be one of `SOURCE_LANGS`, and `ADMIN_PASSWORD` differ from every host's password. Lists are words
 separated by spaces or commas, or JSON. Paths are relative to the working directory.
 
@@ -59,7 +61,8 @@ def sections() -> Iterator[tuple[str, list[str]]]:
 
 
 def _row(name: str, info: FieldInfo) -> str:
-    cells = [f"`{name.upper()}`", _kind(info), _default(info.default), info.description or ""]
+    file = f", `{name.upper()}_FILE`" if name in SECRETS else ""
+    cells = [f"`{name.upper()}`{file}", _kind(info), _default(info.default), info.description or ""]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -6,10 +6,10 @@ import logging
 from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
-from redis import Redis
 from redis.exceptions import RedisError
 
 from asr.models import Session
+from rooms import redis_connections
 
 TASK = "asr.tasks.serve_room"
 QUEUE = "asr"
@@ -38,7 +38,7 @@ def request_process(session_id: int, generation: int) -> None:
 def is_queued(session: Session) -> bool | None:
     """Whether the task of the present generation waits in the broker; None: the broker does not say."""
     try:
-        with Redis.from_url(
+        with redis_connections.client(
             settings.REDIS_URL, socket_timeout=BROKER_WITHIN_S, socket_connect_timeout=BROKER_WITHIN_S
         ) as broker:
             waiting = broker.lrange(QUEUE, 0, -1)

@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
+from rooms import redis_connections
 from rooms.outages import Unavailable, is_outage
 
 SOCKET_TIMEOUT_S = 5.0
@@ -34,7 +35,7 @@ def outages_as(error_type: type[Unavailable]) -> Iterator[None]:
 async def close_async_clients() -> None:
     """Closes this event loop's connections; where loops come and go (tests, commands)."""
     for client in _async_clients.pop(asyncio.get_running_loop(), {}).values():
-        await client.aclose()
+        await redis_connections.aclose(client)
 
 
 def _backoff() -> ExponentialWithJitterBackoff:
@@ -44,7 +45,7 @@ def _backoff() -> ExponentialWithJitterBackoff:
 @lru_cache(maxsize=8)
 def client(redis_url: str) -> redis.Redis:
     """One pool for each address and process (a pool notices a fork by itself)."""
-    return redis.Redis.from_url(
+    return redis_connections.client(
         redis_url,
         socket_timeout=SOCKET_TIMEOUT_S,
         socket_connect_timeout=2.0,
@@ -62,7 +63,7 @@ def async_client(redis_url: str) -> redis.asyncio.Redis:
     """One pool for each address and event loop."""
     clients = _async_clients.setdefault(asyncio.get_running_loop(), {})
     if redis_url not in clients:
-        clients[redis_url] = redis.asyncio.Redis.from_url(
+        clients[redis_url] = redis_connections.async_client(
             redis_url,
             socket_timeout=SOCKET_TIMEOUT_S,
             socket_connect_timeout=2.0,

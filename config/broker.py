@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 
-class Channel(redis.Channel):
+class _TellsOfLosses:
     """Connections of the worker's loop never connect again by themselves."""
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
@@ -25,12 +25,32 @@ class Channel(redis.Channel):
         return parameters
 
 
+class Channel(_TellsOfLosses, redis.Channel):
+    """Of one Redis."""
+
+
+class SentinelChannel(_TellsOfLosses, redis.SentinelChannel):
+    """Of the Redis that Sentinels name."""
+
+
 class Transport(redis.Transport):
     """kombu finds it by the scheme of the broker's URL."""
 
     Channel = Channel
 
 
+class SentinelTransport(redis.SentinelTransport):
+    """The same, for Sentinels."""
+
+    Channel = SentinelChannel
+
+
 def install() -> None:
     """Before the first connection."""
-    TRANSPORT_ALIASES.update({"redis": "config.broker:Transport", "rediss": "config.broker:Transport"})
+    TRANSPORT_ALIASES.update(
+        {
+            "redis": "config.broker:Transport",
+            "rediss": "config.broker:Transport",
+            "sentinel": "config.broker:SentinelTransport",
+        }
+    )

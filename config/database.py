@@ -14,6 +14,7 @@ from config.env import Env
 
 CONNECT_TIMEOUT_S = 3
 WORKERS_KEEP_S = 600
+PROBES = 3
 POOL_WAIT_S = 3.0  # for a free connection, or for PostgreSQL itself
 POOL_RETRY_S = 1.0  # then the next that wants a connection tries anew
 
@@ -23,10 +24,7 @@ def connection_settings(env: Env, url: str) -> dict[str, Any]:
     parsed: dict[str, Any] = dict(
         dj_database_url.parse(url, conn_max_age=WORKERS_KEEP_S, conn_health_checks=True)
     )
-    options = {
-        "connect_timeout": CONNECT_TIMEOUT_S,
-        "tcp_user_timeout": int(1000 * env.database_tcp_timeout_s),  # libpq ignores it on a Unix socket
-    }
+    options = {"connect_timeout": CONNECT_TIMEOUT_S, **_keepalive(env)}
     if env.database_url and not parsed.get("PASSWORD"):
         parsed["PASSWORD"] = env.database_password
     return {**parsed, "OPTIONS": {**options, **parsed.get("OPTIONS", {})}}
@@ -62,5 +60,23 @@ def _cut_off_statements(options: dict[str, Any], name: str, env: Env, *, lock_ti
     }
     given = [options["options"]] if options.get("options") else []
     cut_off = [*given, *(f"-c {key}={int(1000 * value)}" for key, value in limits.items() if value)]
+    # The server asks likewise: the connections, and the locks, of a machine that is gone would stay for hours.
+    for key, value in _keepalive(env).items():
+        if value:
+            cut_off.append(f"-c {key if key.startswith('tcp_') else f'tcp_{key}'}={value}")
     if cut_off:
         options["options"] = " ".join(cut_off)
+
+
+def _keepalive(env: Env) -> dict[str, int]:
+    """For libpq, which ignores it on a Unix socket. The time-out covers what was sent, probes what is waited for."""
+    return {"tcp_user_timeout": int(1000 * env.database_tcp_timeout_s), **_probes(env)}
+
+
+def _probes(env: Env) -> dict[str, int]:
+    """A silent peer is asked after half of the time-out, and then PROBES times; none: the system's own."""
+    if not env.database_tcp_timeout_s:
+        return {}
+    first_s = max(1, round(env.database_tcp_timeout_s / 2))
+    every_s = max(1, round(env.database_tcp_timeout_s / 2 / PROBES))
+    return {"keepalives_idle": first_s, "keepalives_interval": every_s, "keepalives_count": PROBES}

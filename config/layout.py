@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from rooms.sentinels import celery_address, sentinels_of
+
 SOCKET_PATH_LIMIT = 100  # sockaddr_un holds 108 bytes; `.s.PGSQL.5432` comes on top
 DATABASE_NAME = "souffleur"
 DATABASE_ROLE = "postgres"
@@ -86,7 +88,9 @@ def layout(var_dir: Path) -> Layout:
 
 
 def celery_url(redis_url: str) -> str:
-    """Kombu spells a Redis URL on a Unix socket its own way."""
+    """Kombu spells a Redis URL on a Unix socket, and one of Sentinels, its own way."""
+    if found := sentinels_of(redis_url):
+        return celery_address(found)
     if not redis_url.startswith("unix://"):
         return redis_url
     path, _, query = redis_url.removeprefix("unix://").partition("?")

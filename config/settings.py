@@ -16,6 +16,7 @@ from config.database import connection_settings
 from config.env import BASE_DIR, read_env
 from config.layout import celery_url, layout
 from config.logging import logging_config
+from rooms.redis_connections import CachePool, broker_options, channel_layer_host
 
 django_stubs_ext.monkeypatch()  # `admin.ModelAdmin[Room]` where the program runs, too
 
@@ -91,7 +92,7 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {
-            "hosts": [REDIS_URL],
+            "hosts": [channel_layer_host(REDIS_URL)],
             "prefix": "souffleur",
         },
     }
@@ -99,9 +100,10 @@ CHANNEL_LAYERS = {
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
+        "LOCATION": [REDIS_URL],  # Django would cut a text at its commas
         # Whoever asks the cache can do without it: once more after a broken connection, never long.
         "OPTIONS": {
+            "pool_class": CachePool,
             "socket_timeout": 1.0,
             "socket_connect_timeout": 1.0,
             "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
@@ -130,7 +132,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # dies and takes its rooms' processes with it.
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "socket_keepalive": True,
+    **broker_options(REDIS_URL),
     "visibility_timeout": int(timedelta(hours=24).total_seconds()),
     "socket_connect_timeout": 3,
     "retry_on_timeout": True,

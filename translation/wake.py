@@ -18,6 +18,8 @@ from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from rooms import redis_connections
+
 WAKE = "translation.tasks.wake"
 QUEUE = "translation"
 SENT_KEY = "souffleur:translation:woken"
@@ -74,7 +76,7 @@ def acknowledge() -> None:
 
 @functools.cache
 def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
+    return redis_connections.client(
         url,
         socket_timeout=ANSWER_WITHIN_S,
         socket_connect_timeout=ANSWER_WITHIN_S,

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from config.env.section import BASE_DIR, Section
+from rooms.sentinels import sentinels_of
 
 
 class PlacesEnv(Section):
@@ -34,4 +35,13 @@ class PlacesEnv(Section):
         ge=0,
         description="PostgreSQL's host is given up when it acknowledges nothing for this long; 0: the system's.",
     )
-    redis_url: str = Field("", description="redis://…; empty: the embedded Redis.")
+    redis_url: str = Field(
+        "",
+        description="redis://…, rediss://…, or sentinel://[user:password@]host[:port],host[:port]/service[/db]; empty: the embedded Redis.",
+    )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _sentinels_can_be_asked(cls, url: str) -> str:
+        sentinels_of(url)
+        return url

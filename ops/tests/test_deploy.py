@@ -29,9 +29,10 @@ COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if "build" in service]
 ONE_SHOT = ["migrate", "backup"]
+UNASKED = ["fluent-bit"]  # its image has no program that could ask
 PROFILES = {
     "cpu": {"asr-cpu"}, "gpu": {"asr-gpu"}, "speech": {"speech"}, "translate": {"libretranslate"},
-    "statistics": {"umami", "umami-postgres"},
+    "observe": {"prometheus", "grafana", "loki", "fluent-bit"}, "statistics": {"umami", "umami-postgres"},
     "backup": {"backup"}, "machines": {"beszel", "beszel-agent"}, "tunnel": {"cloudflared"},
 }  # fmt: skip
 SETTINGS = {name.upper() for name in Env.model_fields} | {f"{name.upper()}_FILE" for name in SECRETS}
@@ -98,7 +99,7 @@ def test_each_profile_starts_what_it_is_for_and_the_rest_runs_always() -> None:
     assert always == {"postgres", "redis", "migrate", "web", "translation", "sweeps", "beat"}
 
 
-@pytest.mark.parametrize("service", [name for name in SERVICES if name not in ONE_SHOT])
+@pytest.mark.parametrize("service", [name for name in SERVICES if name not in (*ONE_SHOT, *UNASKED)])
 def test_every_service_that_stays_has_a_health_check(service: str) -> None:
     check = SERVICES[service]["healthcheck"]
     assert check["test"]
@@ -142,7 +143,7 @@ def test_a_worker_is_asked_by_its_own_name(service: str) -> None:
     arguments = words(service)
     node, _, place = arguments[arguments.index("-n") + 1].partition("@")
     assert place == "%h"
-    assert SERVICES[service]["healthcheck"]["test"][-1].endswith(f"inspect ping -d {node}@$$HOSTNAME")
+    assert SERVICES[service]["healthcheck"]["test"][-1].endswith(f"inspect ping -t 10 -d {node}@$$(hostname)")
 
 
 @pytest.mark.parametrize("service", ["web", "asr-cpu", "asr-gpu", "backup"])
@@ -269,7 +270,7 @@ def test_data_lives_in_named_volumes_and_files_of_ours_are_only_read() -> None:
 
 def test_only_the_web_and_speech_are_reachable_and_what_watches_from_this_machine() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert set(published) == {"web", "speech", "umami", "beszel"}
+    assert set(published) == {"web", "speech", "prometheus", "grafana", "umami", "beszel"}
     assert all(
         re.match(r"\$\{\w+_ADDRESS:-127\.0\.0\.1\}:", port) for ports in published.values() for port in ports
     )

@@ -141,7 +141,7 @@ def _section(program: Program, folder: Path, *, autostart: bool) -> dict[str, st
         "redirect_stderr": "true",
         "stdout_logfile": str(folder / f"{program.name}.log"),
         "stdout_logfile_maxbytes": "10MB",
-        "stdout_logfile_backups": "1",
+        "stdout_logfile_backups": "4",  # 50 MB a process, as docker-compose.yml's
     }
     if program.user:
         section["user"] = program.user

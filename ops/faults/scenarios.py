@@ -19,7 +19,7 @@ from psycopg import Error as DatabaseError
 from asr.audio.recorder import Blob
 from gateways.conference.client.host import Host, HostLostError
 from ops.faults.speech import Speech, Unsent
-from ops.faults.stack import Stack
+from ops.faults.stack import Queries, Stack
 from ops.faults.viewer import ReconnectingViewer
 
 DONE_WITHIN_S = 60.0
@@ -209,7 +209,7 @@ async def all_heard(stack: Stack, room: str, heard_ms: int) -> None:
     await until(lambda: stack.session(room)["heard_ms"] >= heard_ms - 100)
 
 
-def all_text(stack: Stack, room: str, speech: Speech, unsent: Unsent | None = None) -> bool:
+def all_text(stack: Queries, room: str, speech: Speech, unsent: Unsent | None = None) -> bool:
     """Whether all audio sent was fed and is text, according to the session's row."""
     session = stack.session(room)
     sent_ms = speech.seconds * 1000

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,29 +35,12 @@ UP_WITHIN_S = 120.0
 POLL_S = 0.05
 
 
-class Stack:
-    """A running stack: its URL, its processes by role, rooms to use."""
+class Queries(ABC):
+    """What a drill reads from the database."""
 
-    def __init__(
-        self, folder: Path, port: int, up: subprocess.Popen[bytes], environment: dict[str, str]
-    ) -> None:
-        self.folder = folder
-        self.port = port
-        self.environment = environment  # of every process of it
-        self._up = up
-        self.keep_folder = False  # with its logs, when the stack is gone
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def pid(self, program: str) -> int:
-        """Process id of a supervised program: postgres, redis, web, asr, translation, sweeps, beat."""
-        with self._supervisor() as supervisor:
-            for info in supervisor.getAllProcessInfo():
-                if info["name"] == program:
-                    return int(info["pid"])
-        raise LookupError(program)
+    @abstractmethod
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Read this stack's own database."""
 
     def session(self, room: str) -> dict[str, Any]:
         """The newest session row of a room, with its part's sentences counted."""
@@ -81,6 +65,31 @@ class Stack:
                 room,
             )
         ]
+
+
+class Stack(Queries):
+    """A running stack: its URL, its processes by role, rooms to use."""
+
+    def __init__(
+        self, folder: Path, port: int, up: subprocess.Popen[bytes], environment: dict[str, str]
+    ) -> None:
+        self.folder = folder
+        self.port = port
+        self.environment = environment  # of every process of it
+        self._up = up
+        self.keep_folder = False  # with its logs, when the stack is gone
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def pid(self, program: str) -> int:
+        """Process id of a supervised program: postgres, redis, web, asr, translation, sweeps, beat."""
+        with self._supervisor() as supervisor:
+            for info in supervisor.getAllProcessInfo():
+                if info["name"] == program:
+                    return int(info["pid"])
+        raise LookupError(program)
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Read this stack's own database."""
@@ -189,8 +198,9 @@ def running_stack(*, rooms: list[str], **environment: str) -> Iterator[Stack]:
         "VAR_DIR": str(folder), "DEBUG": "0", "HTTPS_ONLY": "0", "SECRET_KEY": "faults-" + "k" * 50,
         "HOST_PASSWORD": HOST_PASSWORD, "ADMIN_PASSWORD": ADMIN_PASSWORD, "LOG_JSON": "0", "LOG_LEVEL": "INFO",
         "ASR_RECOGNISER": "scripted", "ASR_SLOTS": "3", "HOST_RETURN_S": "0",  # or who takes over would have to wait
-        "SCHEDULE_URL": str(_write_schedule(folder, rooms)), **environment,
+        "SCHEDULE_URL": str(folder / "schedule.json"), **environment,
     }  # fmt: skip
+    (folder / "schedule.json").write_text(schedule(rooms))
     up = subprocess.Popen(
         [sys.executable, "manage.py", "up", "--port", str(port)],
         cwd=BASE_DIR, env=env, start_new_session=True, stdout=subprocess.DEVNULL,
@@ -231,7 +241,7 @@ def _lists(stack: Stack, rooms: list[str]) -> bool:
     return {room["id"] for room in listed} >= set(rooms)
 
 
-def _write_schedule(folder: Path, rooms: list[str]) -> Path:
+def schedule(rooms: Sequence[str]) -> str:
     """Rooms as an event gets them: from a schedule, which is read at the start."""
     now = datetime.now(UTC)
     events: list[dict[str, object]] = [
@@ -250,6 +260,4 @@ def _write_schedule(folder: Path, rooms: list[str]) -> Path:
         "tracks": [],
         "days": [day],
     }
-    path = folder / "schedule.json"
-    path.write_text(json.dumps({"schedule": {"version": "1", "conference": conference}}))
-    return path
+    return json.dumps({"schedule": {"version": "1", "conference": conference}})

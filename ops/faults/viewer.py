@@ -7,22 +7,29 @@ import contextlib
 import itertools
 import time
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from gateways.conference.client.viewer import Viewer, captions
-from ops.faults.stack import Stack
 
 BACK_AFTER_S = 0.05
 CONNECT_WITHIN_S = 5.0
+
+
+class Reachable(Protocol):
+    """A stack or a cluster."""
+
+    def viewer_url(self, room: str, target: str = "en") -> str:
+        """A viewer's socket of a room."""
 
 
 @dataclass
 class ReconnectingViewer:
     """Records when each sentence came, and when anything did (monotonic seconds)."""
 
-    stack: Stack
+    stack: Reachable
     room: str
     lang: str = "en"
     viewer: Viewer = field(default_factory=Viewer)

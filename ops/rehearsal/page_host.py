@@ -9,7 +9,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from gateways.conference.client.host import Host, HostLostError, HostOptions, HostRefusedError
 
@@ -28,11 +28,13 @@ class _Kept:
 
 
 class PageHost:
-    """One page of one talk. `refusals`: reasons with which the server closed its sockets; `lost`: blobs that it could not keep."""
+    """One page of one talk. `refusals`: reasons with which the server closed its sockets; `lost`: blobs that it could not keep;
+    `breaks`: when its connections ended otherwise (monotonic seconds), and whether the server said nothing any more or they were closed."""
 
     def __init__(self, options: HostOptions) -> None:
         self.refusals: list[str] = []
         self.lost = 0
+        self.breaks: list[tuple[float, Literal["silent", "closed"]]] = []
         self.recorder = ""
         self._options = options
         self._key = ""
@@ -75,7 +77,9 @@ class PageHost:
                 self.refusals.append(error.reason)
                 pause_s = AGAIN_S
             except (HostLostError, TimeoutError):
-                pass
+                if self._taking:
+                    silent = time.monotonic() - self._said_s > SILENT_AFTER_S
+                    self.breaks.append((time.monotonic(), "silent" if silent else "closed"))
             tries = 0 if self._taking else tries + 1
             self._taking = False
             for kept in self._kept:

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from asr import runtime
 from asr.machine import cores
-from ops.faults import at_rest, races, resume_points, wires
+from ops.faults import at_rest, machines, races, resume_points, wires
 from ops.faults.chaos import chaos
 from ops.faults.scenarios import SCENARIOS, FaultRow
 from ops.faults.speech import RealSpeech, ScriptedSpeech, Speech, real_talk, sample_talk
@@ -38,7 +38,9 @@ class Command(BaseCommand):
             "names",
             nargs="*",
             metavar="NAME",
-            help=", ".join([*SCENARIOS, "races", "wires", "at-rest", "seams TALK.json …"]),
+            help=", ".join(
+                [*SCENARIOS, "races", "wires", "at-rest", "machines [MACHINE …]", "seams TALK.json …"]
+            ),
         )
         parser.add_argument(
             "--real", type=Path, metavar="TALK.json", help="this talk and the real recogniser, in real time"
@@ -60,6 +62,12 @@ class Command(BaseCommand):
             help="seams: seconds behind what waits; 0: flushed",
         )
         parser.add_argument("--processes", type=int, default=max(1, cores() // 2), help="seams: at once")
+        parser.add_argument(
+            "--redis",
+            default="",
+            metavar="SERVER",
+            help="machines: instead of the embedded Redis, for instance valkey-server",
+        )
         parser.add_argument("--title", default="", help="seams: of the room, part of the recogniser's prompt")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -67,6 +75,10 @@ class Command(BaseCommand):
             races.run_and_print(self.stdout)
         elif options["names"] == ["at-rest"]:
             at_rest.run_and_print(self.stdout)
+        elif options["names"][:1] == ["machines"]:
+            machines.run_and_print(
+                self.stdout, options["names"][1:], redis=options["redis"], keep=options["keep"]
+            )
         elif options["names"] == ["wires"]:
             wires.run_and_print(self.stdout)
         elif options["names"][:1] == ["seams"]:

@@ -1,0 +1,2 @@
+// k6's module is the WHATWG's WebSocket, and so is Node's.
+export const WebSocket = globalThis.WebSocket;

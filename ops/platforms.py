@@ -6,6 +6,7 @@ that one is left out, and it is asked again.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -26,6 +27,7 @@ PLATFORMS = {
 FILES = ("requirements.txt", "requirements-no-deps.txt", "requirements-dev.txt", "requirements-torch.txt")
 MISSING = re.compile(r"([A-Za-z0-9._-]+)==\S+ (?:has no|needs to be built)")
 WITHIN_S = 300.0
+MACOS = "15.0"  # before it Daphne's autobahn has no wheel
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==")
 
 
@@ -84,6 +86,6 @@ def _ask(lines: list[str], platform: str, python: str) -> str:
                 Path(sys.executable).with_name("uv"), "pip", "install", "--dry-run", "--no-deps", "--no-build", "--no-config",
                 "--python-platform", platform, "--python-version", python, "--target", f"{folder}/none", "-r", pins,
             ],
-            capture_output=True, text=True, timeout=WITHIN_S,
+            capture_output=True, text=True, timeout=WITHIN_S, env={**os.environ, "MACOSX_DEPLOYMENT_TARGET": MACOS},
         )  # fmt: skip
     return asked.stderr

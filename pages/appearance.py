@@ -26,10 +26,21 @@ def of_page(request: HttpRequest) -> dict[str, Any]:
         "theme": theme_of(request),
         "languages": settings.LANGUAGES,
         "identity": identity_of(request) if hasattr(request, "user") else None,
+        "statistics": _statistics(request),
         "operates": lambda: (
             hasattr(request, "user") and bool(identity_of(request)) and may_operate(request.user)
         ),
     }
+
+
+def _statistics(request: HttpRequest) -> dict[str, str] | None:
+    """The script that counts visits, where one does; who is signed in is no visitor."""
+    env = settings.ENV
+    if not env.statistics_url or (hasattr(request, "user") and identity_of(request)):
+        return None
+    return {
+        "script": f"{env.statistics_url.rstrip('/')}/script.js", "website": str(env.statistics_website_id),
+    }  # fmt: skip
 
 
 def theme_of(request: HttpRequest) -> str:

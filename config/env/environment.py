@@ -17,6 +17,7 @@ from config.env.secret_files import SecretFileError
 from config.env.section import ENV_FILE, EnvError, refuse_open_secrets
 from config.env.speakers import SpeakersEnv
 from config.env.speech import SpeechEnv
+from config.env.statistics import StatisticsEnv
 from config.env.translation import TranslationEnv
 from config.env.wires import WiresEnv
 
@@ -37,6 +38,7 @@ class Env(
     EchoEnv,
     DrainEnv,
     LogsEnv,
+    StatisticsEnv,
 ):
     """The environment, parsed once at start-up."""
 

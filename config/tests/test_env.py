@@ -63,6 +63,9 @@ def test_logins_are_the_names_that_own_what_they_hosted():
         ({"asr_policy": "alignatt"}, "ASR_POLICY=alignatt needs ASR_BACKEND=torch"),
         ({"asr_backend": "torch", "asr_compute_type": "int8"}, "ASR_COMPUTE_TYPE"),
         ({"encrypt_transcripts": True}, "ENCRYPTION_KEY_FILE"),
+        ({"statistics_url": "https://umami.example"}, "STATISTICS_WEBSITE_ID"),
+        ({"statistics_url": "umami.example"}, "STATISTICS_URL: https://HOST"),
+        ({"statistics_url": "https://umami.example; script-src *"}, "STATISTICS_URL: https://HOST"),
         ({"encryption_keys": ["too-secret"]}, "ENCRYPTION_KEYS: key 1 is"),
         ({"encryption_key_file": "/nowhere/keys"}, "ENCRYPTION_KEY_FILE cannot be read"),
     ],
@@ -194,7 +197,7 @@ def test_every_setting_that_is_a_secret_may_come_from_a_file():
         name for name in Env.model_fields if re.search(r"password|secret|token|api_key|_url$|_keys$", name)
     }
     public = {
-        "schedule_url", "libretranslate_url", "chat_url", "asap_pub_keys_repo_url", "chat_tokens_per_day",
+        "schedule_url", "statistics_url", "libretranslate_url", "chat_url", "asap_pub_keys_repo_url", "chat_tokens_per_day",
         "encryption_keys",  # ENCRYPTION_KEY_FILE is theirs
     }  # fmt: skip
     assert named - public == set(SECRETS)

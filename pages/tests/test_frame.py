@@ -2,10 +2,12 @@
 
 import contextlib
 import re
+from uuid import UUID
 
 import pytest
 from django.test import Client, RequestFactory
 
+from config.content_policy import content_policy
 from pages.failures import server_error
 from pages.tests.conftest import ADMIN_PASSWORD, HOST_PASSWORD
 
@@ -35,6 +37,34 @@ def test_the_policy_allows_nothing_inline_and_nothing_from_other_hosts(client):
     assert "default-src 'self'" in policy
     assert "unsafe" not in policy
     assert "http" not in policy
+
+
+def counted_by(settings, url="https://umami.example"):
+    """As with STATISTICS_URL set."""
+    settings.ENV = settings.ENV.model_copy(
+        update={"statistics_url": url, "statistics_website_id": UUID(int=7)}
+    )
+    settings.CONTENT_SECURITY_POLICY = content_policy(url)
+
+
+def test_nobody_counts_visits_unless_an_umami_is_named(client, settings):
+    assert "data-website-id" not in client.get("/").content.decode()
+    counted_by(settings)
+    answer = client.get("/")
+    html, policy = answer.content.decode(), answer["Content-Security-Policy"]
+    [script] = re.findall(r"<script[^>]*data-website-id[^>]*>", html)
+    assert 'src="https://umami.example/script.js"' in script
+    assert f'data-website-id="{UUID(int=7)}"' in script
+    assert 'data-exclude-search="true"' in script
+    assert "script-src 'self' https://umami.example;" in f"{policy};"
+    assert "connect-src 'self' https://umami.example;" in f"{policy};"
+    assert "unsafe" not in policy
+
+
+def test_who_is_signed_in_is_not_counted(client, settings):
+    counted_by(settings)
+    post_login(client, HOST_PASSWORD)
+    assert "data-website-id" not in client.get("/").content.decode()
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/logout", "/nowhere"])

@@ -8,6 +8,7 @@ import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
+from uuid import UUID
 
 from django.core.management.base import BaseCommand
 from pydantic.fields import FieldInfo
@@ -28,7 +29,14 @@ separated by spaces or commas, or JSON. Paths are relative to the working direct
 
 Made by `manage.py settings_table` from `config/env/`.
 """
-KINDS: dict[Any, str] = {bool: "0 or 1", int: "whole number", float: "number", str: "text", Path: "path"}
+KINDS: dict[Any, str] = {
+    bool: "0 or 1",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    Path: "path",
+    UUID: "UUID",
+}
 BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 
 

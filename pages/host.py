@@ -25,7 +25,7 @@ from rooms.models import Room
 from rooms.selectors import room_by_code, spoken_lang
 from rooms.wordings import HOST, newest_wording, wording
 from transcripts.editing import SentencePlace, correct, remove
-from translation.overview import readers_now, translations_now
+from translation.overview import readers_now, screens_now, translations_now
 
 router = Router(auth=as_host)
 
@@ -111,6 +111,7 @@ class StateView(Schema):
     reserved_s: int
     delay_s: float | None
     translation_delay_s: float | None
+    screen_s: float | None  # on the screens of who reads what is spoken
     translation_fails: list[str]
     translation_stopped: list[str]
     viewers: list[ViewersView]
@@ -154,6 +155,7 @@ def state(request: HttpRequest, code: str, connection: str = "", after: int = 0)
         connection=found.connection_id, ready=found.ready, is_typed=found.is_typed, source_lang=found.source_lang,
         grace_left_s=found.grace_left_s, reserved_s=found.reserved_s, delay_s=found.delay_s,
         translation_delay_s=translations.delay_s if translations else None,
+        screen_s=screens_now([room.pk]).get(room.pk, {}).get(found.source_lang),
         translation_fails=[shown_name(lang) for lang in sorted(translations.failing)] if translations else [],
         translation_stopped=[shown_name(lang) for lang in translations.stopped] if translations else [],
         viewers=[

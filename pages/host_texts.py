@@ -181,6 +181,7 @@ def _small() -> dict[str, str]:
             "Captions are {seconds} s late. Speak a little slower; if it stays so, tell an organiser."
         ),
         "delay.none": _("No delay known yet"),
+        "delay.screens": _("on screens after {seconds} s"),
         "translation.fails": _("Not translated at present: {langs}"),
         "translation.stopped": _("Not translated any more today, this room's quota is used up: {langs}"),
         "grace.left": _("Without you the room closes in {time}."),

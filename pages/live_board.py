@@ -17,7 +17,7 @@ from pages.live_levels import RoomFacts, lateness, level_of, problems_of
 from rooms.models import Room
 from rooms.overview import HallNow, halls_now
 from transcripts.overview import last_text_at
-from translation.overview import TranslationNow, engines_now, readers_now, translations_now
+from translation.overview import TranslationNow, engines_now, readers_now, screens_now, translations_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class _Known:
     readers: Mapping[int, Mapping[str, int]]
     translations: Mapping[int, TranslationNow]
     told: Mapping[int, HostMessage]
+    screens: Mapping[int, Mapping[str, float]]
 
 
 def board() -> dict[str, Any]:
@@ -46,6 +47,7 @@ def board() -> dict[str, Any]:
         readers,
         translations_now(readers),
         messages.newest_messages(shown),
+        screens_now(shown, now=now),
     )
     workers = workers_now(now=now)
     alive = [worker for worker in workers if worker.alive]
@@ -106,6 +108,10 @@ def _room(room: Room, known: _Known) -> dict[str, Any]:
         "delay_level": lateness(delay_s),
         "translation_s": translation_s,
         "translation_level": lateness(translation_s),
+        "screens": [
+            {"lang": lang, "name": shown_name(lang), "seconds": seconds}
+            for lang, seconds in known.screens.get(room.pk, {}).items()
+        ],
         "text_s": facts.text_s,
         "readers": [{"lang": lang, "name": shown_name(lang), "count": n} for lang, n in _most(readers)],
         "engine": {"model": session.model, "device": session.device, "worker": session.worker}

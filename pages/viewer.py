@@ -32,7 +32,7 @@ LANG_COOKIE = "captions_lang"  # the language read last, of whatever room
 # In one round trip what would take three: the page's modules and what they import.
 MODULES = [
     "js/viewer.js", "js/captions.js", "js/captions_model.js", "js/sentences.js", "js/texts.js", "js/api.js", "js/wake_lock.js",
-    *(f"js/reading/{name}.js" for name in ("announce", "captions_view", "chunks", "dialogs", "history", "items", "later", "mark", "pace", "reading", "rollup", "search", "sentence", "status", "text", "transcript", "when")),
+    *(f"js/reading/{name}.js" for name in ("announce", "captions_view", "chunks", "dialogs", "history", "items", "later", "mark", "pace", "reading", "rollup", "screen_delay", "search", "sentence", "status", "text", "transcript", "when")),
 ]  # fmt: skip
 router = Router()
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -22,16 +23,20 @@ from translation.wake import wake_up
 
 LEASE = timedelta(seconds=20)
 RENEW_EVERY_S = 6.0
+SCREENS_COUNT_FOR_S = 120.0
 Demanded = tuple[int, str]  # room, language
 logger = logging.getLogger(__name__)
 
 
 def lease(
-    holder: str, readers: Mapping[Demanded, int], drafts: Mapping[Demanded, int] = MappingProxyType({})
+    holder: str,
+    readers: Mapping[Demanded, int],
+    drafts: Mapping[Demanded, int] = MappingProxyType({}),
+    screens: Mapping[Demanded, float] = MappingProxyType({}),
 ) -> None:
     """Take or renew the leases of `holder`. Demand for languages that nobody else reads begins now.
 
-    `drafts`: how many of the readers are shown drafts.
+    `drafts`: how many of the readers are shown drafts. `screens`: how late sentences are on readers' screens, seconds.
     """
     if not readers:
         return
@@ -43,13 +48,13 @@ def lease(
         [
             Demand(
                 room_id=room_id, lang=lang, holder=holder, readers=count,
-                drafts=drafts.get((room_id, lang), 0), expires_at=now + LEASE,
+                drafts=drafts.get((room_id, lang), 0), screen_s=screens.get((room_id, lang)), expires_at=now + LEASE,
             )
             for (room_id, lang), count in sorted(readers.items())
         ],
         update_conflicts=True,
         unique_fields=["room", "lang", "holder"],
-        update_fields=["readers", "drafts", "expires_at"],
+        update_fields=["readers", "drafts", "screen_s", "expires_at"],
     )  # fmt: skip
     for room_id, lang in set(readers) - demanded:
         begin(room_id, lang)
@@ -74,8 +79,13 @@ class Readers:
         self._holder = f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._counts: Counter[Demanded] = Counter()
         self._drafts: Counter[Demanded] = Counter()  # those of them who are shown drafts
+        self._screens: dict[Demanded, tuple[float, float]] = {}  # when it was said, monotonic; seconds
         self._lock = asyncio.Lock()
         self._renewal: asyncio.Task[None] | None = None
+
+    def note_screen(self, room_id: int, lang: str, delay_s: float) -> None:
+        """So late are sentences on its readers' screens; others learn it with the next renewal."""
+        self._screens[room_id, lang] = (time.monotonic(), delay_s)
 
     async def hold(self, room_id: int, lang: str, *, drafts: bool = False) -> None:
         """One more reader. Does not fail: what PostgreSQL misses now comes with the next renewal."""
@@ -110,7 +120,10 @@ class Readers:
 
     async def _write(self, readers: dict[Demanded, int]) -> None:
         try:
-            await reads(lease)(self._holder, readers, dict(self._drafts))
+            since_s = time.monotonic() - SCREENS_COUNT_FOR_S
+            self._screens = {key: said for key, said in self._screens.items() if said[0] > since_s}
+            screens = {key: delay_s for key, (_, delay_s) in self._screens.items()}
+            await reads(lease)(self._holder, readers, dict(self._drafts), screens)
         except DatabaseError:
             logger.warning("demand not written, will try again", extra={"languages": len(readers)})
 

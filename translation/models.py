@@ -18,6 +18,11 @@ class Demand(models.Model):
     drafts = models.PositiveIntegerField(
         default=0, db_default=0, help_text="Of them those who are shown drafts of what is being said."
     )
+    screen_s = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="How late sentences are on the screens of these readers, as they say.",
+    )
     expires_at = models.DateTimeField()
 
     class Meta:

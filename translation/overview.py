@@ -45,6 +45,20 @@ def readers_now(room_ids: Collection[int], *, now: datetime | None = None) -> di
     return found
 
 
+def screens_now(room_ids: Collection[int], *, now: datetime | None = None) -> dict[int, dict[str, float]]:
+    """Room → language → seconds from a sentence's last sound until it is on a screen: of the median reader, where some report."""
+    leased = Demand.objects.filter(room_id__in=room_ids, expires_at__gt=now or timezone.now())
+    said = leased.filter(screen_s__isnull=False, readers__gt=0).order_by("room_id", "lang")
+    sums: dict[tuple[int, str], tuple[float, int]] = {}
+    for room_id, lang, screen_s, count in said.values_list("room_id", "lang", "screen_s", "readers"):
+        seconds, readers = sums.get((room_id, lang), (0.0, 0))
+        sums[room_id, lang] = (seconds + (screen_s or 0.0) * count, readers + count)
+    found: dict[int, dict[str, float]] = {}
+    for (room_id, lang), (seconds, readers) in sums.items():
+        found.setdefault(room_id, {})[lang] = round(seconds / readers, 2)
+    return found
+
+
 def translations_now(readers: dict[int, dict[str, int]]) -> dict[int, TranslationNow]:
     """Of the languages that somebody reads, as `readers_now` says. One query."""
     rows: dict[int, list[Job]] = {}

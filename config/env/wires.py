@@ -21,6 +21,11 @@ class WiresEnv(Section):
         default=[],
         description="Ports of speech over gRPC, for instance `50051 50052:older` (docs/wires/speech.md); empty: it is not started.",
     )
+    screen_report_one_in: int = Field(
+        10,
+        ge=0,
+        description="Of so many readers of a room one page says now and then how late a line was on its screen, the first five of a room always; 0: none does.",
+    )
     speech_lang: str = Field(
         "auto",
         description="Spoken language where a client of speech names none; auto: that of the first speech.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from ops.faults.speech import ScriptedSpeech
 from ops.faults.stack import Stack
@@ -34,6 +35,20 @@ async def until(stack: Stack, true: Callable[[Told], bool]) -> Told:
     return found
 
 
+async def tell_what_is_shown(reader: ClientConnection) -> None:
+    """As a page that shows each line when it comes, by the clock that it asks for."""
+    async for text in reader:
+        message = json.loads(text)
+        if message["type"] == "hello":
+            assert message["report_s"] == 30
+        if message["type"] == "sentence" and message["end_ms"] > 3000:
+            await reader.send(json.dumps({"type": "ping"}))
+            while (answer := json.loads(await reader.recv()))["type"] != "pong":
+                pass
+            shown = {"type": "shown", "at_ms": answer["server_ms"]}
+            await reader.send(json.dumps(shown | {key: message[key] for key in ("lang", "part", "index")}))
+
+
 async def test_a_word_is_followed_from_its_sound_to_its_readers_and_a_death_is_counted(
     shared_stack: Stack, unused_rooms: Iterator[str]
 ) -> None:
@@ -49,9 +64,14 @@ async def test_a_word_is_followed_from_its_sound_to_its_readers_and_a_death_is_c
         for stage in ("decoded", "committed", "published", "sent")
     ]
     speech = ScriptedSpeech(12.0)
-    async with shared_stack.host(room) as host, connect(url, compression=None):
+    async with shared_stack.host(room) as host, connect(url, compression=None) as reader:
+        telling = asyncio.create_task(tell_what_is_shown(reader))
         await host.play(speech.blobs(), speed=speech.speed)
         now = await until(shared_stack, lambda now: all(rose(before, now, *stage) for stage in stages))
+        await until(
+            shared_stack, lambda now: rose(before, now, "souffleur_mouth_to_screen_seconds_count", "en")
+        )
+        telling.cancel()
         assert now["souffleur_sockets", "captions"] >= 1
         assert now["souffleur_rooms", "live"] >= 1
         os.kill(shared_stack.session(room)["pid"], signal.SIGKILL)

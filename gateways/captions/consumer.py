@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from django.utils import timezone
+
 from gateways.captions import messages, request, wire
 from gateways.captions.reader import Reader
 from gateways.captions.reading import Reading
@@ -42,7 +44,8 @@ class CaptionsConsumer(SocketConsumer):
 
     async def _join(self) -> None:
         asked = await handshakes(_asked)(self.scope)
-        self._reading = Reading(Reader(asked.lang, self._outbox, self._send_now, _frame), asked)
+        reader = Reader(asked.lang, self._outbox, self._send_now, _frame, may_report=True)
+        self._reading = Reading(reader, asked)
         await self._reading.begin()
 
     async def _answer(self, reading: Reading, text: str) -> None:
@@ -54,8 +57,10 @@ class CaptionsConsumer(SocketConsumer):
                 await reading.resume(asked.after)
             case wire.AskHistory() as asked:
                 await reading.history(asked)
+            case wire.Shown() as told:
+                reading.shown(told)
             case wire.Ping():
-                self._outbox.show(messages.pong(), slot="pong")
+                self._outbox.show(messages.pong(timezone.now()), slot="pong")
 
     async def _send_now(self, text: str) -> None:
         await self.base_send({"type": "websocket.send", "text": text})

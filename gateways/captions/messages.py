@@ -24,12 +24,13 @@ STATES = {
 
 def hello(
     *, room: str, title: str, lang: str, there: RoomNow, versions: Mapping[str, int], delays: Mapping[str, float],
-    now: datetime, resumed: bool,
+    now: datetime, resumed: bool, report_s: int | None = None,
 ) -> str:  # fmt: skip
     """The first message, and again where a reader begins anew."""
     return _text(
         wire.Hello(
             room=room, title=title, lang=lang, resumed=resumed, versions=dict(versions), delays=wire.DelaysNow(**delays),
+            report_s=report_s,
             **_state(there, now),
         )
     )  # fmt: skip
@@ -88,9 +89,9 @@ def delays(seconds: Mapping[str, float]) -> str:
     return _text(wire.Delays.model_validate(seconds))
 
 
-def pong() -> str:
+def pong(now: datetime) -> str:
     """The answer to `ping`."""
-    return _text(wire.Pong())
+    return _text(wire.Pong(server_ms=round(1000 * now.timestamp())))
 
 
 def _state(there: RoomNow, now: datetime) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from gateways.captions.screens import Sampled
 from gateways.common.outbox import QUEUED_EVENTS, TOO_SLOW, Outbox
 
 Frame = Callable[
@@ -15,9 +16,17 @@ class Reader:
     """A socket's or an event stream's. `send_now` waits until the peer has taken it; nothing else here waits."""
 
     def __init__(
-        self, lang: str, outbox: Outbox, send_now: Callable[[str], Awaitable[None]], frame: Frame
+        self,
+        lang: str,
+        outbox: Outbox,
+        send_now: Callable[[str], Awaitable[None]],
+        frame: Frame,
+        *,
+        may_report: bool = False,
     ) -> None:
         self.lang = lang
+        self.may_report = may_report  # its wire has a way back
+        self.sampled: Sampled | None = None  # of the room that it is in
         self.holds = False  # a replay is under way: what comes waits
         self._outbox, self._send_now, self._frame = outbox, send_now, frame
         self._reached: dict[str, int] = {}

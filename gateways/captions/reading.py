@@ -68,6 +68,11 @@ class Reading:
                 before = (asked.before.part, asked.before.index)
                 await self._room.history(self._reader, before=before, count=count)
 
+    def shown(self, told: wire.Shown) -> None:
+        """A sentence was on the reader's screen."""
+        if self._room is not None and (delay_s := self._room.shown(self._reader, told)) is not None:
+            readers().note_screen(self._room.room_id, told.lang, delay_s)
+
     async def leave(self) -> None:
         """The reader is gone. A replay that it does not take any more is cut off."""
         self._left = True

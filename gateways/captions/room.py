@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 
 from django.conf import settings
 from django.utils import timezone
 
-from gateways.captions import messages
+from gateways.captions import messages, wire
+from gateways.captions.metrics import MOUTH_TO_SCREEN
 from gateways.captions.reader import Reader
+from gateways.captions.screens import REPORT_EVERY_S, Screens
 from gateways.captions.unfinished import never_taken_back
 from rooms.database_threads import reads
+from rooms.metric_labels import lang_label
 from rooms.selectors import ComingTalk, title_of
 from transcripts.events import Delays, Draft, Durable, Event, Partial, SentenceChanged, SentenceRemoved
 from transcripts.follow import Follower, attach, detach
@@ -38,7 +42,7 @@ class RoomCaptions(Shared[Reader]):
         super().__init__()
         self.code = code
         self.newest: int = settings.ENV.newest_sentences
-        self._room_id = room_id
+        self.room_id = room_id
         self._room = nothing_there(room_id)
         self._title = ""
         self._follower: Follower | None = None
@@ -49,6 +53,7 @@ class RoomCaptions(Shared[Reader]):
         self._unfinished: Partial | None = None  # the same
         self._drafts: dict[str, tuple[str, Draft]] = {}  # by track: the newest
         self._delays: dict[str, float] = {}
+        self._screens = Screens(settings.ENV.screen_report_one_in)
         self._state: object = None
 
     # --- readers
@@ -64,7 +69,7 @@ class RoomCaptions(Shared[Reader]):
             return
         async with _replays():
             replay = await self._followed().resume(missed)
-            broadcasts = await reads(readable_broadcasts)(self._room_id)
+            broadcasts = await reads(readable_broadcasts)(self.room_id)
         if not replay.whole:
             self._begin_reader(reader)
             return
@@ -82,15 +87,15 @@ class RoomCaptions(Shared[Reader]):
     async def history(self, reader: Reader, *, before: Key, count: int) -> None:
         """Give `reader` what was said before that place."""
         there, found = await reads(sentences_before)(
-            self._room_id, before=before, count=count, lang=reader.lang
+            self.room_id, before=before, count=count, lang=reader.lang
         )
         for event in found:
             await reader.send(messages.durable(event))
         await reader.send(messages.history_end(there))
 
     async def _start(self) -> None:
-        self._title = await reads(title_of)(self._room_id)
-        self._follower = await attach(self._room_id, self)
+        self._title = await reads(title_of)(self.room_id)
+        self._follower = await attach(self.room_id, self)
 
     async def _stop(self) -> None:
         follower, self._follower = self._follower, None
@@ -100,10 +105,24 @@ class RoomCaptions(Shared[Reader]):
     async def _admit(self, member: Reader) -> None:
         """What comes waits for its `replay`, which takes as long as the reader does."""
         member.start()
+        member.sampled = self._screens.choose() if member.may_report else None
         self._readers.add(member)
 
     def _dismiss(self, member: Reader) -> None:
         self._readers.discard(member)
+        self._screens.sampled -= member.sampled is not None
+        member.sampled = None
+
+    def shown(self, reader: Reader, told: wire.Shown) -> float | None:
+        """A sentence was on the reader's screen; how late such are now in that language, if that is known."""
+        if reader.sampled is None or reader.lang != told.lang:
+            return None
+        key, now_s = (told.lang, told.part, told.index), time.time()
+        delay_s = self._screens.shown(reader.sampled, key, told.at_ms / 1000, now_s)
+        if delay_s is None:
+            return None
+        MOUTH_TO_SCREEN.labels(lang_label(told.lang)).observe(delay_s)
+        return self._screens.delay_s(told.lang, now_s)
 
     # --- Renderer
 
@@ -128,8 +147,9 @@ class RoomCaptions(Shared[Reader]):
             following = self._following(event.lang)
             for reader in following:
                 reader.take(text, event.lang, event.version)
-            if following and isinstance(event, SentenceChanged):
+            if following and isinstance(event, SentenceChanged) and event.spoken_s is not None:
                 passed("sent", event.lang, event.spoken_s)
+                self._screens.sent((event.lang, event.part, event.index), event.spoken_s, time.time())
             rest = (
                 isinstance(event, SentenceChanged) and self._unfinished and rest_of(self._unfinished, event)
             )
@@ -212,6 +232,7 @@ class RoomCaptions(Shared[Reader]):
         return messages.hello(
             room=self.code, title=self._title, lang=reader.lang, there=self._room, versions=reached,
             delays=self._delays, now=timezone.now(), resumed=resumed,
+            report_s=None if reader.sampled is None else REPORT_EVERY_S,
         )  # fmt: skip
 
     def _reached(self, lang: str) -> dict[str, int]:

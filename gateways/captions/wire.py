@@ -59,6 +59,9 @@ class Hello(StateNow):
     resumed: bool
     versions: Versions = Field(description="That this beginning, or replay, reaches.")
     delays: DelaysNow
+    report_s: int | None = Field(
+        None, description="`shown` is welcome, once in so many seconds; missing: it is not."
+    )
 
 
 class Sentence(Message):
@@ -139,9 +142,10 @@ class Delays(DelaysNow):
 
 
 class Pong(Message):
-    """The connection lives."""
+    """The connection lives. With the server's clock, by which `shown` is said."""
 
     type: Literal["pong"] = "pong"
+    server_ms: int = Field(description="Since the epoch.")
 
 
 FROM_SERVER: tuple[type[Message], ...] = (
@@ -202,6 +206,16 @@ class Ping(Message):
     type: Literal["ping"]
 
 
-FROM_READER: tuple[type[Message], ...] = (ChangeLanguage, Resume, AskHistory, Ping)
-Asked = ChangeLanguage | Resume | AskHistory | Ping
+class Shown(Place):
+    """When a sentence was on the screen, by the server's clock; from a reader whose `hello` said `report_s`. Not answered."""
+
+    type: Literal["shown"]
+    lang: Lang
+    at_ms: int = Field(
+        ge=0, lt=2**53, strict=True, description="End of the frame that showed it, since the epoch."
+    )
+
+
+FROM_READER: tuple[type[Message], ...] = (ChangeLanguage, Resume, AskHistory, Ping, Shown)
+Asked = ChangeLanguage | Resume | AskHistory | Ping | Shown
 ASKED: TypeAdapter[Asked] = TypeAdapter(Annotated[Asked, Field(discriminator="type")])

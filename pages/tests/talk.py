@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -66,13 +66,19 @@ class Talk:
         end_part(part=self._part())
         self.state(RoomState.Name.CLOSED)
 
-    def say(self, *texts: str, ends: bool = True) -> list[Sentence]:
+    def say(self, *texts: str, ends: bool = True, spoken_at: datetime | None = None) -> list[Sentence]:
         """Finished sentences, as they are spoken."""
         new = []
         for text in texts:
             start_ms = self.said * SENTENCE_MS
             new.append(
-                NewSentence(start_ms=start_ms, end_ms=start_ms + SENTENCE_MS - 500, text=text, ends=ends)
+                NewSentence(
+                    start_ms=start_ms,
+                    end_ms=start_ms + SENTENCE_MS - 500,
+                    text=text,
+                    ends=ends,
+                    spoken_at=spoken_at,
+                )
             )
             self.said += 1
         return add_sentences(part=self._part(), sentences=new)

@@ -45,6 +45,16 @@ export class Captions extends EventTarget {
     this.#send(this.model.older(count));
   }
 
+  /** Ask for the server's clock: the answer is the event `pong`. */
+  ping() {
+    this.#send({ type: "ping" });
+  }
+
+  /** Say when a sentence was on the screen: {lang, part, index, at_ms}. Only where `hello` said `report_s`. */
+  shown(told) {
+    this.#send({ type: "shown", ...told });
+  }
+
   /** No more of it. */
   close() {
     this.#leaving.abort();
@@ -116,6 +126,7 @@ export class Captions extends EventTarget {
     this.#expect(this.#options.pingEveryMs, () => this.#probe());
     let message;
     try { message = data.length <= MESSAGE_MOST ? JSON.parse(data) : null; } catch { return; }
+    if (message?.type === "pong") this.dispatchEvent(new CustomEvent("pong", { detail: message }));
     if (message?.type === "hello") this.#asked = false;
     if (this.#asked) return;
     const taken = this.model.take(message);

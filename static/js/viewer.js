@@ -7,6 +7,7 @@ import { languages, share, styleSheet } from "./reading/dialogs.js";
 import { History } from "./reading/history.js";
 import { Mark, WordCursor, wordAtPoint, writeMarked } from "./reading/mark.js";
 import { Reading } from "./reading/reading.js";
+import { ScreenDelay } from "./reading/screen_delay.js";
 import { Search } from "./reading/search.js";
 import { sentenceWriter } from "./reading/sentence.js";
 import { Status } from "./reading/status.js";
@@ -52,6 +53,7 @@ reading.addEventListener("text", ({ detail: { fresh, changed, removed } }) => {
   if (fresh) ask();
 });
 reading.addEventListener("unfinished", showPassing);
+new ScreenDelay(captions, reading, () => style);
 
 function showPassing() {
   lines.show();

@@ -42,14 +42,16 @@ export class Watch extends EventTarget {
   }
 
   #showReaders() {
-    const { isReading } = this.#here(), { viewers, source_lang: spoken, delay_s: delay, translation_fails: fails, translation_stopped: stopped } = this.state;
+    const { isReading } = this.#here(), { viewers, source_lang: spoken, delay_s: delay, screen_s: shown, translation_fails: fails, translation_stopped: stopped } = this.state;
     const others = viewers.map(({ lang, name, count }) => ({ name, count: count - (isReading && lang === spoken ? 1 : 0) })).filter(({ count }) => count > 0);
     const count = others.reduce((sum, each) => sum + each.count, 0);
     const langs = others.map((each) => (others.length > 1 ? `${each.name} ${each.count}` : each.name)).join(", ");
     const who = text(["viewers.none", "viewers.one"][count] ?? "viewers.many", { count });
     element("viewers").textContent = count ? text("viewers.langs", { who, langs }) : who;
     const seconds = (delay ?? 0).toLocaleString(document.documentElement.lang, { maximumFractionDigits: delay < LATE_S ? 1 : 0 });
-    element("delay").textContent = delay ? text(delay > LATE_S ? "delay.long" : "delay", { seconds }) : text("delay.none");
+    const late = delay ? text(delay > LATE_S ? "delay.long" : "delay", { seconds }) : text("delay.none");
+    const screens = shown && text("delay.screens", { seconds: shown.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1 }) });
+    element("delay").textContent = screens ? `${late} · ${screens}` : late;
     element("typed").hidden = !this.state.is_typed;
     element("delay").classList.toggle("warn", delay > LATE_S);
     const untranslated = [["translation.fails", fails], ["translation.stopped", stopped]].filter(([, langs]) => langs.length);

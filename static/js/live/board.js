@@ -95,6 +95,7 @@ function fillFacts(card, room, isOpen) {
   fact(card, "host", isOpen, host && !host.connected ? text("host.away", { name }) : name, host && !host.connected ? "bad" : "");
   fact(card, "delay", isOpen && room.heard, delay(room.delay_s, room.delay_level, text("unknown")), room.delay_level ?? "");
   fact(card, "translation", isOpen, delay(room.translation_s, room.translation_level, text(translated ? "unknown" : "no_translation")), room.translation_level ?? "soft");
+  fact(card, "screens", isOpen && room.screens.length > 0, room.screens.map((each) => `${each.name} ${delay(each.seconds, "good")}`).join(" · "));
   fact(card, "words", isOpen, room.text_s === null ? text("words.never") : text("ago", { time: duration(room.text_s) }));
   const count = room.readers.reduce((sum, reader) => sum + reader.count, 0);
   const langs = room.readers.map((reader) => `${reader.name} ${reader.count}`).join(", ");

@@ -1,5 +1,6 @@
 /** The page's sheets: languages, the reader's style, sharing. */
 
+import { refusesTracking } from "./screen_delay.js";
 import { plain } from "./text.js";
 import { text } from "../texts.js";
 
@@ -83,6 +84,8 @@ export function share() {
 export function styleSheet({ style, change }) {
   const groups = [...document.querySelectorAll("fieldset[data-style]")];
   const fields = [...document.querySelectorAll("input[data-style]")];
+  id("measure").disabled = refusesTracking();
+  id("measure-refused").hidden = !refusesTracking();
   const show = () => {
     for (const group of groups) {
       for (const button of group.querySelectorAll("button")) {
@@ -91,7 +94,7 @@ export function styleSheet({ style, change }) {
     }
     for (const field of fields) {
       const value = style()[field.dataset.style];
-      if (field.type === "checkbox") field.checked = value;
+      if (field.type === "checkbox") field.checked = value && !field.disabled;
       else if (document.activeElement !== field || field.type === "range") field.value = value;
     }
   };
@@ -117,7 +120,7 @@ export function styleSheet({ style, change }) {
   }
   id("reset").addEventListener("click", () => {
     const first = readingStyle.checked({});
-    for (const [name, value] of Object.entries(first)) if (name !== "view" && style()[name] !== value) change(name, value);
+    for (const [name, value] of Object.entries(first)) if (!["view", "measure"].includes(name) && style()[name] !== value) change(name, value);
     show();
   });
   opens("open-style", "style", show);

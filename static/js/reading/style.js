@@ -18,6 +18,7 @@ globalThis.readingStyle = (() => {
     offset_s: range(0, 0, 180),
     announce: choice(false, true),
     awake: choice(true, false),
+    measure: choice(true, false), // see screen_delay.js
   };
 
   /** `kept` where it may be, else the beginning. */

@@ -10,7 +10,8 @@ import psycopg
 from django.contrib.auth.models import User
 
 from asr.rooms.withdrawal import carry_out_withdrawal
-from ops.backup.manifest import Erasure
+from ops.backup.database import connect
+from ops.backup.manifest import Erasure, Keys
 from rooms.audit import Actor, acting
 from rooms.consent import withdraw_consent
 from rooms.erasure import erase_person
@@ -31,6 +32,13 @@ def erasures(db: psycopg.Connection[Any]) -> list[Erasure]:
     """All that the audit log has, oldest first; read by SQL, for the snapshot is not Django's."""
     found = (_erasure(*row) for row in db.execute(FOUND).fetchall())
     return [erasure for erasure in found if erasure is not None]
+
+
+def erase_what_was_erased(newest: Keys) -> int:
+    """In the database as it is. Returns how much of it there was to do. Raises BackupError."""
+    with connect(autocommit=True) as db:
+        known = set(erasures(db))
+    return erase_again(each for each in newest.erased if each not in known)
 
 
 def erase_again(erased: Iterable[Erasure]) -> int:

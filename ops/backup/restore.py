@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from rooms.encryption import Undecryptable
 _restoring: ContextVar[bool] = ContextVar("restoring", default=False)
 ASIDE = "souffleur_before_restore"
 ONE_AT_A_TIME = 0x5E5708E
+PATIENCE_S, LOOKED_EVERY_S = 10.0, 0.2
 TABLES = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = %s"
 COMPANY = """
 SELECT coalesce(nullif(application_name, ''), 'unnamed'), count(*) FROM pg_catalog.pg_stat_activity
@@ -101,12 +103,21 @@ def check_backup(
 
 
 def restore(
-    checked: Checked, *, replace: bool = False, say: Callable[[str], None] = lambda line: None
+    checked: Checked,
+    *,
+    replace: bool = False,
+    patience_s: float = PATIENCE_S,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Restored:
-    """Bring it into this deployment's database. Raises BackupError; the database is then as it was."""
+    """Bring it into this deployment's database. Raises BackupError; the database is then as it was.
+
+    `patience_s`: for others to leave it; PostgreSQL may see late that a process was killed.
+    """
     connections.close_all()
     try:
-        with database.reachable(), database.connect(autocommit=True) as db, _only_restore(db):
+        with database.reachable(), database.connect(autocommit=True) as db:
+            db.execute("SET statement_timeout = 0")
+            _wait_until_alone(db, patience_s)
             _undo(db)
             _refuse_other_server(db, checked.manifest)
             held = database.count_rows(db)
@@ -208,19 +219,27 @@ def _refuse_other_server(db: psycopg.Connection[Any], manifest: Manifest) -> Non
             f"The backup is of PostgreSQL {manifest.server}, this server is {database.server_version(db)}: it needs {manifest.server_major} "
             "or a newer one"
         )
-    company = db.execute(COMPANY).fetchall()
-    if company:
-        who = ", ".join(f"{name} ({count})" for name, count in company)
-        raise BackupError(f"Others use this database: {who}. Stop web, workers and beat first")
 
 
-@contextlib.contextmanager
-def _only_restore(db: psycopg.Connection[Any]) -> Iterator[None]:
+def _wait_until_alone(db: psycopg.Connection[Any], patience_s: float) -> None:
+    """Nobody else is connected, and no other restore begins as long as this connection lives. Raises BackupError."""
+    deadline_s = time.monotonic() + patience_s
+    while why := _disturbed(db):
+        if time.monotonic() >= deadline_s:
+            raise BackupError(why)
+        time.sleep(LOOKED_EVERY_S)
+
+
+def _disturbed(db: psycopg.Connection[Any]) -> str:
+    """By whom; empty: by nobody."""
     [(mine,)] = db.execute("SELECT pg_try_advisory_lock(%s)", [ONE_AT_A_TIME]).fetchall()
     if not mine:
-        raise BackupError("Another restore is at this database")
-    db.execute("SET statement_timeout = 0")
-    yield
+        return "Another restore is at this database"
+    company = db.execute(COMPANY).fetchall()
+    if not company:
+        return ""
+    who = ", ".join(f"{name} ({count})" for name, count in company)
+    return f"Others use this database: {who}. Stop web, workers and beat first"
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.db import Error as DatabaseError
 from django.db import transaction
 from django.utils import timezone
@@ -16,6 +17,7 @@ from django.utils import timezone
 from asr.models import Session
 from asr.tests.make import join, served
 from config.env import Env
+from config.env.secret_files import SECRETS
 from ops.backup.chosen import chosen_settings, is_secret
 from ops.backup.database import connect
 from ops.backup.manifest import KEYS, SETTINGS, Keys, read_sealed
@@ -142,6 +144,22 @@ class TestErased:
             assert Consent.objects.get().withdrawn_at is not None
             assert not Part.objects.filter(room__code="D").exists()
 
+    def test_what_was_erased_is_erased_again_where_only_the_database_went_back(
+        self, tmp_path, empty_database
+    ):
+        said("D", "Deleted.")
+        said("S", "Stays.")
+        made = backed_up(tmp_path)
+        Part.objects.get(room__code="D").delete()
+        backed_up(tmp_path, only_keys=True)
+        with empty_database():
+            restore(
+                check_backup(made.folder, keys=None, without_keys=True)
+            )  # as PostgreSQL's log brings it back
+            assert texts() == ["Deleted.", "Stays."]
+            call_command("erase_again", str(tmp_path / KEYS))
+            assert texts() == ["Stays."]
+
     def test_what_came_again_after_an_erasure_is_not_erased(self, tmp_path, empty_database):
         said("A", "The first one.")
         Part.objects.get().room.delete()
@@ -216,6 +234,7 @@ class TestSettings:
                 assert not any(value.encode() in path.read_bytes() for value in secrets)
 
     def test_every_setting_that_says_so_is_a_secret(self):
+        assert all(is_secret(name.upper()) for name in SECRETS)
         for name, field in Env.model_fields.items():
             described = (field.description or "").lower()
             if described.startswith(

@@ -18,9 +18,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
 from config.env import BASE_DIR
+from ops.backup.database import connect
 from ops.backup.dump import make_backup
 from ops.backup.manifest import DUMP, KEYS, MANIFEST, BackupError, Keys, read_sealed, write_sealed
-from ops.backup.restore import check_backup, restore
+from ops.backup.restore import ONE_AT_A_TIME, check_backup, restore
 from ops.backup.tests.make import backed_up, contents, said, texts
 from ops.backup.tools import postgres_tool
 from rooms.data_keys import sealing_keys
@@ -215,7 +216,13 @@ class TestNotRestored:
             )
             connections.close_all()
             with other, pytest.raises(BackupError, match=r"Others use .* souffleur web \(1\)"):
-                restore(check_backup(made.folder, keys=None))
+                restore(check_backup(made.folder, keys=None), patience_s=0)
+
+    def test_while_another_restore_is_at_it(self, made, empty_database):
+        with empty_database(), connect(autocommit=True) as other:
+            other.execute("SELECT pg_advisory_lock(%s)", [ONE_AT_A_TIME])
+            with pytest.raises(BackupError, match="Another restore"):
+                restore(check_backup(made.folder, keys=None), patience_s=0)
 
     def test_all_of_it_or_the_database_is_as_it_was(self, made, empty_database):
         checked = check_backup(made.folder, keys=None)

@@ -118,6 +118,11 @@ def comes_next(room_id: int, *, now: datetime | None = None) -> ComingTalk | Non
     return coming(room)
 
 
+def code_of(room_id: int) -> str:
+    """The room's code; empty where there is no such room any more."""
+    return Room.objects.filter(pk=room_id).values_list("code", flat=True).first() or ""
+
+
 def title_of(room_id: int) -> str:
     """The talk's title; empty where there is no such room any more."""
     return Room.objects.filter(pk=room_id).values_list("title", flat=True).first() or ""

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from channels.layers import get_channel_layer
@@ -20,6 +20,8 @@ from transcripts.metrics import EVENTS_LOST, passed
 
 TIMEOUT_S = 2.0  # for all that waits to be sent, not for each
 QUEUED_MOST = 10_000
+Outlet = Callable[[int, Sequence[Event]], None]  # of a room's id and what was published
+_outlets: list[Outlet] = []
 logger = logging.getLogger(__name__)
 
 
@@ -33,9 +35,15 @@ def track_group(room_id: int, lang: str) -> str:
     return f"track.{room_id}.{lang}"
 
 
+def publish_through(outlet: Outlet) -> Callable[[], None]:
+    """Give everything that is published to `outlet`, too, which neither waits nor raises. Returns what ends that."""
+    _outlets.append(outlet)
+    return lambda: _outlets.remove(outlet)
+
+
 def publish_room(room_id: int, event: Event) -> None:
     """Tell everybody in the room, in every process. Call in `on_commit` if the event speaks of rows."""
-    _publisher.put(room_group(room_id), [event])
+    _publish(room_id, room_group(room_id), [event])
 
 
 def publish_draft(room_id: int, draft: Draft) -> None:
@@ -45,7 +53,13 @@ def publish_draft(room_id: int, draft: Draft) -> None:
 
 def publish_track(room_id: int, lang: str, events: Sequence[Event]) -> None:
     """Tell everybody who follows this track, in order and in one message."""
-    _publisher.put(track_group(room_id, lang), events)
+    _publish(room_id, track_group(room_id, lang), events)
+
+
+def _publish(room_id: int, group: str, events: Sequence[Event]) -> None:
+    _publisher.put(group, events)
+    for outlet in _outlets:
+        outlet(room_id, events)
 
 
 def flush() -> None:

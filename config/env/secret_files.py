@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource
 
 SECRETS: Final = (
     "secret_key", "host_password", "host_passwords", "admin_password", "database_url", "database_password", "redis_url",
-    "metrics_token", "libretranslate_api_key", "chat_api_key",
+    "metrics_token", "libretranslate_api_key", "chat_api_key", "centrifugo_api_key",
 )  # fmt: skip
 
 

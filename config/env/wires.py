@@ -26,6 +26,11 @@ class WiresEnv(Section):
         ge=0,
         description="Of so many readers of a room one page says now and then how late a line was on its screen, the first five of a room always; 0: none does.",
     )
+    centrifugo_url: str = Field(
+        "",
+        description="http(s)://… of a Centrifugo that gives the captions to viewers, too (docs/fan-out.md); empty: none.",
+    )
+    centrifugo_api_key: str = Field("", description="Its key of the HTTP API.")
     speech_lang: str = Field(
         "auto",
         description="Spoken language where a client of speech names none; auto: that of the first speech.",

@@ -197,7 +197,7 @@ def test_every_setting_that_is_a_secret_may_come_from_a_file():
         name for name in Env.model_fields if re.search(r"password|secret|token|api_key|_url$|_keys$", name)
     }
     public = {
-        "schedule_url", "statistics_url", "libretranslate_url", "chat_url", "asap_pub_keys_repo_url", "chat_tokens_per_day",
+        "schedule_url", "statistics_url", "libretranslate_url", "chat_url", "centrifugo_url", "asap_pub_keys_repo_url", "chat_tokens_per_day",
         "encryption_keys",  # ENCRYPTION_KEY_FILE is theirs
     }  # fmt: skip
     assert named - public == set(SECRETS)

@@ -227,7 +227,9 @@ def _row(
 
 def _noticed(rooms: Sequence[Room], lost_at: float, replaced: int) -> str:
     """Who did something about it: sweeps, hosts, viewers, and after how many seconds the first and the last."""
-    hosts = [(at - lost_at, why) for room in rooms for at, why in room.host.breaks if at > lost_at]
+    hosts = [
+        (at - lost_at, why) for room in rooms for at, why in room.host.breaks if lost_at < at < room.ended_at
+    ]
     viewers = [
         at - lost_at for room in rooms for viewer in room.viewers for at in viewer.breaks if at > lost_at
     ]

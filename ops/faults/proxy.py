@@ -38,7 +38,11 @@ def caddyfile(webs: Sequence[str]) -> str:
     """deploy/caddy/Caddyfile with these addresses, for any name, without TLS."""
     text = (DEPLOY / "caddy" / "Caddyfile").read_text()
     text = text.replace("10.0.0.11:8000 10.0.0.12:8000", " ".join(webs))
-    text = text.replace("captions.example {", f"http://:{PORT} {{\n\theader {SERVED_BY} {{upstream}}", 1)
+    text = text.replace(
+        "captions.example {",
+        f"http://:{PORT} {{\n\theader {{\n\t\t{SERVED_BY} {{upstream}}\n\t\tdefer\n\t}}",
+        1,
+    )
     text = text.replace("Host captions.example", "Host localhost")
     return "{\n\tadmin off\n}\n" + text.replace("{upstream}", "{http.reverse_proxy.upstream.hostport}")
 

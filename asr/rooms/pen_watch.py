@@ -18,6 +18,7 @@ from transcripts.models import Part
 BEHIND_S = (
     2.0  # a process whose newest audio came so long before the pen was taken had not heard what was said then
 )
+LATE_S = 4.0  # who takes the pen types what was said a moment ago; what waits longer to be text is the recogniser's
 logger = logging.getLogger(__name__)
 
 
@@ -61,9 +62,7 @@ class PenWatch:
         if pen is None or pen.yielded_at is not None:
             return
         pen.yielded_at = timezone.now()
-        newest_s = spoken.newest_at_s
-        is_behind = newest_s is None or newest_s < pen.taken_at.timestamp() - BEHIND_S
-        if pen.part_id == self._part.pk and not is_behind:
+        if pen.part_id == self._part.pk and not _is_behind(pen.taken_at.timestamp(), committed_ms, spoken):
             pen.from_ms = committed_ms
         pen.save(update_fields=["yielded_at", "from_ms"])
 
@@ -86,3 +85,11 @@ class PenWatch:
         if pen.from_ms is not None and pen.part_id == self._part.pk:
             return pen.from_ms
         return spoken.heard_at(pen.taken_at.timestamp())
+
+
+def _is_behind(taken_s: float, committed_ms: int, spoken: SpokenClock) -> bool:
+    """Whether words from before the pen was taken are still to come: not heard yet, or heard long ago and not text yet."""
+    newest_s, waits_since_s = spoken.newest_at_s, spoken.arrived_behind(committed_ms)
+    if newest_s is None or newest_s < taken_s - BEHIND_S:
+        return True
+    return waits_since_s is not None and waits_since_s < taken_s - LATE_S

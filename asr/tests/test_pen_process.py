@@ -193,6 +193,19 @@ class TestTwoWriters:
         assert room.texts == ["One two."]
         assert room.hears(said(15_000, "Three."), committed_ms=16_000, heard_ms=17_000) == (False, 15_000)
 
+    def test_words_that_waited_to_be_text_when_the_pen_was_taken_are_not_the_person_s(self):
+        room = Room()
+        now = timezone.now().timestamp()
+        room.spoken.arrived(10_000, now - 10)
+        room.spoken.arrived(18_000, now)
+        pen = take_pen(room.room_id)
+        room.sink.look()
+        assert room.sink.wants_break()
+        room.sink.handle([], committed_ms=1000, clock=room.spoken)
+        room.types(pen, "Typed.", "a")
+        room.sink.handle([said(2000, "One two.")], committed_ms=3000, clock=room.spoken)
+        assert room.texts == ["Typed.", "One two."]
+
     def test_nothing_is_written_by_a_generation_that_is_over(self):
         room = Room()
         pen = take_pen(room.room_id)

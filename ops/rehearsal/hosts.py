@@ -18,7 +18,7 @@ from ops.rehearsal.programme import Talk
 LEAD_S = 1.5  # the page is opened so long before the talk
 SENDS_LAST_S = 75.0  # behind the end of a talk: what the page keeps
 RELOADS_S = 1.5
-NOT_RECORDED_S = 3.0  # so long a host tries to open a room that must not be opened
+REFUSED_WITHIN_S = 60.0  # who tries to open a room that must not be opened
 DO_NOT_RECORD = "Audio recording not allowed"
 
 
@@ -59,14 +59,15 @@ class Spoken:
 class Spoke:
     """What a host did; times are seconds since the epoch.
 
-    `heard`: when each blob ended and how much had been recorded by then, in ms; `stretches`: of the talk, that were recorded.
+    `heard`: when each blob ended and how much had been recorded by then, in ms; `stretches`: of the talk, that were recorded;
+    `unsent`: blobs that never left the page.
     """
 
     talk: Talk
     heard: list[tuple[float, int]] = field(default_factory=list)
     stretches: list[tuple[int, int]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
-    lost_blobs: int = 0
+    unsent: int = 0
 
     @property
     def recorded_ms(self) -> int:
@@ -101,9 +102,10 @@ class TalkHost:
                     await asyncio.wait_for(self.page.drained(), SENDS_LAST_S)
                 await asyncio.sleep(self.forgotten_s)
             else:
-                await asyncio.sleep(NOT_RECORDED_S)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.page.refused.wait(), REFUSED_WITHIN_S)
         finally:
-            self.spoke.refusals, self.spoke.lost_blobs = self.page.refusals, self.page.lost
+            self.spoke.refusals, self.spoke.unsent = self.page.refusals, self.page.unsent
             await self.page.close()
             connected.cancel()
             (ended,) = await asyncio.gather(connected, return_exceptions=True)
@@ -133,6 +135,8 @@ class TalkHost:
         start_ms = 0
         while not self._is_over(talk):
             blobs = await asyncio.to_thread(self._sound.blobs, start_ms)
+            if not blobs:
+                return  # there is no more of it
             await self._record(page, talk, blobs, start_ms)
             await self._loaded.wait()
             start_ms = round((time.time() - begins_s) * 1000 * self._speed)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
+import requests
+
 from gateways.conference.client.host import Host, HostLostError, HostOptions, HostRefusedError
 
 KEPT_S, SILENT_AFTER_S = 60.0, 8.0
@@ -28,12 +30,13 @@ class _Kept:
 
 
 class PageHost:
-    """One page of one talk. `refusals`: reasons with which the server closed its sockets; `lost`: blobs that it could not keep;
+    """One page of one talk. `refusals`: reasons with which the server closed its sockets; `unsent`: blobs that never left it;
     `breaks`: when its connections ended otherwise (monotonic seconds), and whether the server said nothing any more or they were closed."""
 
     def __init__(self, options: HostOptions) -> None:
         self.refusals: list[str] = []
-        self.lost = 0
+        self.refused = asyncio.Event()
+        self.unsent = 0
         self.breaks: list[tuple[float, Literal["silent", "closed"]]] = []
         self.recorder = ""
         self._options = options
@@ -60,7 +63,7 @@ class PageHost:
         self._next += 1
         self._empty.clear()
         while now_s - self._kept[0].at_s > KEPT_S:
-            self.lost += not self._kept.popleft().sent
+            self.unsent += not self._kept.popleft().sent
 
     async def run(self) -> None:
         """Connect, and come back, until `close`."""
@@ -70,13 +73,17 @@ class PageHost:
             host = self._host
             pause_s = min(RETRY_MOST_S, RETRY_S * 2**tries) * random.uniform(0.7, 1.3)  # noqa: S311
             try:
+                if not self._key:  # a page is there when its host has signed in
+                    self._key = await asyncio.to_thread(_log_in, self._options)
+                    host = self._host = self._load()
                 await host.connect()
                 self._said_s = time.monotonic()
                 await self._serve(host)
             except HostRefusedError as error:
                 self.refusals.append(error.reason)
+                self.refused.set()
                 pause_s = AGAIN_S
-            except (HostLostError, TimeoutError):
+            except (HostLostError, TimeoutError, requests.RequestException, ValueError, KeyError):
                 if self._taking:
                     silent = time.monotonic() - self._said_s > SILENT_AFTER_S
                     self.breaks.append((time.monotonic(), "silent" if silent else "closed"))
@@ -96,8 +103,9 @@ class PageHost:
     async def reload(self, seconds: float) -> None:
         """Another page, which knows the cookies alone, records after so long: a new recorder."""
         before = self._host
-        self._key, self._connection_id = before.key or self._key, before.connection_id
+        self._connection_id = before.connection_id
         self._offline_until_s = time.monotonic() + seconds
+        self.unsent += sum(not kept.sent for kept in self._kept)
         self._kept.clear()
         self._empty.set()
         self._next = 0
@@ -140,3 +148,14 @@ class PageHost:
             self._taking = True
             if not self._kept:
                 self._empty.set()
+
+
+def _log_in(options: HostOptions) -> str:
+    """The key for a password. Raises requests.RequestException, ValueError, KeyError."""
+    answer = requests.post(
+        options.login_address,
+        json={"password": options.password, "role": None},
+        timeout=options.open_timeout_s,
+    )
+    answer.raise_for_status()
+    return str(answer.json()["key"])

@@ -36,6 +36,9 @@ def stored_sentences(stack: Stack) -> dict[str, list[StoredSentence]]:
     return found
 
 
-def failed_rooms(stack: Stack) -> set[str]:
-    """Those of which a session failed."""
-    return {room for room, _, _, state in stack.query(_SESSIONS) if state == "failed"}
+def opened_rooms(stack: Stack) -> dict[str, bool]:
+    """Those that had a session; True: one of them failed."""
+    opened: dict[str, bool] = {}
+    for room, _, _, state in stack.query(_SESSIONS):
+        opened[room] = opened.get(room, False) or state == "failed"
+    return opened

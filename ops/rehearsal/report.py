@@ -35,6 +35,7 @@ class Report:
     scores: Sequence[TalkScore]
     mishaps: Sequence[MishapRow]
     refusals: Mapping[str, Sequence[str]]
+    unsent: Mapping[str, int]
     connections: int
     holes: int
     rewritten: int
@@ -118,6 +119,6 @@ def sentences(report: Report) -> list[str]:
             said.append(
                 f"{score.code} in {report.talks[score.code].hall}: {score.words.spoken} words, {score.words.lost} lost, "
                 f"{score.words.doubled} doubled, still {score.still_s:.1f} s, the last one {score.last_s:.1f} s behind the end; "
-                f"refusals: {refusals}"
+                f"{report.unsent.get(score.code, 0)} blobs never left the page; refusals: {refusals}"
             )
     return said

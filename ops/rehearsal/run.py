@@ -21,7 +21,7 @@ from ops.rehearsal.director import Director, Happened, Stage, import_schedule
 from ops.rehearsal.hosts import DO_NOT_RECORD, Sound, Spoke, TalkHost
 from ops.rehearsal.mishaps import EVERYBODYS, Mishap
 from ops.rehearsal.programme import Programme, schedule_of
-from ops.rehearsal.record import OPEN_ROOMS, RUNNING, failed_rooms, stored_sentences
+from ops.rehearsal.record import OPEN_ROOMS, RUNNING, opened_rooms, stored_sentences
 from ops.rehearsal.report import MishapRow, Report
 from ops.rehearsal.score import CountWords, Heard, cost_s, score
 from ops.rehearsal.seen import MOMENT_S, Seen
@@ -169,7 +169,7 @@ class Crowd:
 
 
 def _report(plan: Rehearsal, stage: Stage, happened: list[Happened], seen: Seen, load: float) -> Report:
-    stored, failed = stored_sentences(stage.stack), failed_rooms(stage.stack)
+    stored, opened = stored_sentences(stage.stack), opened_rooms(stage.stack)
     spoke = {code: host.spoke for code, host in stage.hosts.items()}
     scores = []
     for code, host in spoke.items():
@@ -178,7 +178,7 @@ def _report(plan: Rehearsal, stage: Stage, happened: list[Happened], seen: Seen,
                 code, host.heard, len(host.stretches), stored.get(code, []), seen.arrivals[code],
                 [number * MOMENT_S for number in sorted(seen.spoken[code])],
                 tuple(_typed_ms(host, each) for each in happened if each.mishap.talk == code and each.typed_s),
-                session_failed=code in failed,
+                session_failed=opened.get(code, False),
             )  # fmt: skip
             scores.append(score(heard, plan.count_words(host)))
     unrecorded = [host for code, host in spoke.items() if not stage.talks[code].recorded]
@@ -188,11 +188,12 @@ def _report(plan: Rehearsal, stage: Stage, happened: list[Happened], seen: Seen,
         scores=scores,
         mishaps=[_row(plan, stage, each, seen) for each in happened],
         refusals={code: host.refusals for code, host in spoke.items()},
+        unsent={code: host.unsent for code, host in spoke.items()},
         connections=seen.connected,
         holes=sum(seen.holes.values()),
         rewritten=seen.rewritten,
         unrecorded=refused,
-        wrongly_opened=len(unrecorded) - refused,
+        wrongly_opened=sum(host.talk.code in opened for host in unrecorded),
         load=load,
     )
 

@@ -87,9 +87,9 @@ class LocalServer:
                 self.send_header("Content-Length", "0" if same else str(len(answer)))
                 if etag:
                     self.send_header("ETag", etag)
-                self.end_headers()
-                if not same:
-                    self.wfile.write(answer)
+                with contextlib.suppress(OSError):  # whoever asked has gone
+                    self.end_headers()
+                    self.wfile.write(b"" if same else answer)
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Quiet."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from asr import runtime
 from ops.faults.speech import RealSpeech, missing_words, repeated_words, sample_talk
 from ops.measure.normalise import words_of
-from ops.measure.soak import repeated
+from ops.measure.soak import PAUSE_S, repeated
 from ops.measure.talk import Talk, load_talk
 from ops.rehearsal.hosts import Noise, Sound, Spoke, Spoken
 from ops.rehearsal.score import PEN_EDGE_MS, CountWords, Heard, Words, scripted
@@ -35,8 +35,9 @@ def noise(seconds: float, *, speed: float) -> StageSound:
 def speech(folder: Path, seconds: float) -> StageSound:
     """For the real one: talk_LANG*.json of the folder, or the sample talk, again and again."""
     found = {lang: next(iter(sorted(folder.glob(f"talk_{lang}*.json"))), None) for lang in ("en", "de")}
-    talks = {lang: repeated(load_talk(path), seconds) for lang, path in found.items() if path is not None}
-    talks.setdefault("en", repeated(sample_talk(), seconds))
+    talks = {lang: load_talk(path) for lang, path in found.items() if path is not None}
+    talks.setdefault("en", sample_talk())
+    talks = {lang: repeated(talk, seconds + talk.seconds + PAUSE_S) for lang, talk in talks.items()}
 
     def count_words(spoke: Spoke) -> CountWords:
         talk = talks.get(spoke.talk.language) or talks["en"]

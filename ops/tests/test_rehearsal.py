@@ -10,14 +10,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ops.management.commands.rehearse import SAMPLE
+from ops.measure.talk import ReferenceWord, Talk
 from ops.rehearsal.mishaps import EVERYBODYS, KINDS, SUDDEN, Mishap, plan_mishaps
 from ops.rehearsal.programme import UTC, Programme, moved, programme_of, schedule_of
 from ops.rehearsal.run import Rehearsal, rehearse
 from ops.rehearsal.score import Heard, StoredSentence, cost_s, longest_pause, score, scripted
-from ops.rehearsal.stage_sound import noise
+from ops.rehearsal.stage_sound import noise, recognised
 from rooms.schedule import parse_schedule
 
 BEGAN_AT = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -125,6 +127,25 @@ def test_delay_counts_from_the_last_word_of_a_sentence_to_who_waited_for_it() ->
     text = talk.stored[0].text
     (delay,) = score(replace(talk, arrivals={(0, text): [3.0]}), scripted).delays_s
     assert delay == pytest.approx(3.0 - 1.0)  # two seconds of sound, twice as fast
+
+
+def test_of_real_speech_what_was_recorded_counts_and_not_what_was_misheard() -> None:
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    spoken = tuple(
+        ReferenceWord(word, number * 1000, number * 1000 + 900) for number, word in enumerate(words)
+    )
+    talk = Talk("counted", "en", np.zeros(160_000, np.float32), " ".join(words), spoken, ())
+
+    def counted(text: str, *stretches: tuple[int, int], **fields: Any) -> tuple[int, int, int]:
+        heard = Heard("T", [(1.0, 10_000)], 1, [StoredSentence(1, 0, 10_000, text, 3.0)], {}, [], **fields)
+        found = recognised(talk, list(stretches), heard)
+        return found.spoken, found.lost, found.doubled
+
+    assert counted("One too three for five six seven eight nine ten.", (0, 10_000)) == (10, 0, 0)
+    assert counted("One two eight nine ten.", (0, 10_000)) == (10, 5, 0)
+    assert counted("One two eight nine ten.", (0, 2000), (7000, 10_000)) == (5, 0, 0)
+    assert counted("One two three three four five six seven eight nine ten.", (0, 10_000)) == (10, 0, 1)
+    assert counted("Nine ten.", (0, 10_000), typed_ms=((0, 1000),)) == (2, 0, 0)  # six seconds more or less
 
 
 def tiny(folder: Path) -> Path:

@@ -17,6 +17,7 @@ from ops.rehearsal.stage_sound import noise, speech
 from rooms.errors import BadInput
 
 SAMPLE = Path(__file__).resolve().parents[2] / "rehearsal" / "data" / "two_days.json"
+SPEECH = Path(__file__).resolve().parents[3].parent / "shared" / "speech"
 FASTEST_SOUND = 10.0  # what the host's socket takes (docs/wires/conference.md)
 
 
@@ -47,7 +48,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--speech",
             type=Path,
-            default=Path("../shared/speech"),
+            default=SPEECH,
             help="folder of talks with known words, talk_en*.json, talk_de*.json; else the sample talk",
         )
         parser.add_argument(

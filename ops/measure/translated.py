@@ -37,13 +37,14 @@ class Shown:
 class Figures:
     """Of one reader.
 
-    `normalized_erasure`: of the words that were shown while their sentence was said, and `replaced` those that its translation took back
-    when it came, both per word of the translations. `bleu`: the sentences as they were read against their translations.
+    `normalized_erasure`: words taken back from the display per word of the translations, as Arivazhagan et al. count them: by the drafts
+    while their sentence was said (`drafts_erasure`), and by its translation when it came (`replaced`). `bleu`: the sentences as they were read against their translations.
     """
 
     word_p50_s: float
     word_p95_s: float
     normalized_erasure: float
+    drafts_erasure: float
     replaced: float
     bleu: float
     calls_per_sentence: float
@@ -67,7 +68,13 @@ def figures(shown: Sequence[Shown], spoken_ends_s: Mapping[Place, Sequence[float
     )
     bleu = _bleu(list(read.values()), [final.text for final in finals.values()])
     return Figures(
-        float(p50), float(p95), erased / words, replaced / words, bleu, calls / max(1, len(finals))
+        float(p50),
+        float(p95),
+        (erased + replaced) / words,
+        erased / words,
+        replaced / words,
+        bleu,
+        calls / max(1, len(finals)),
     )
 
 

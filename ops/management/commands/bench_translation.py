@@ -151,7 +151,7 @@ class Command(BaseCommand):
         Console(width=120).print(
             _table("read along", [{"talk": reference.name, "sentences": read.sentences, **asdict(found)}])
         )
-        wanted = ("word_p50_s", "word_p95_s", "normalized_erasure", "bleu", "calls_per_sentence")
+        wanted = ("word_p50_s", "word_p95_s", "normalized_erasure", "replaced", "bleu", "calls_per_sentence")
         self.stdout.write(json.dumps({name: round(getattr(found, name), 3) for name in wanted}))
 
     def _methods(self, path: Path, target: str) -> None:

@@ -38,7 +38,8 @@ def test_words_that_were_taken_back_count_with_all_behind_them():
         Shown(6.0, FIRST, "um dois três quatro", final=True),
     ]
     found = figures(shown, ENDS_S, calls=3)
-    assert (found.normalized_erasure, found.replaced) == (2 / 4, 3 / 4)
+    assert (found.drafts_erasure, found.replaced) == (2 / 4, 3 / 4)
+    assert found.normalized_erasure == 5 / 4
     assert found.bleu < 100
 
 

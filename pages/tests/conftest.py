@@ -24,7 +24,7 @@ from ops.faults.stack import BASE_DIR, free_port
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-STARTS_WITHIN_S = 60.0
+STARTS_WITHIN_S = 120.0
 HOST_PASSWORD, ADMIN_PASSWORD = "host-password", "admin-password"
 
 
@@ -140,7 +140,7 @@ def _wait_until_it_answers(url: str, child: subprocess.Popen[bytes], log: Path) 
     deadline = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < deadline and child.poll() is None:
         try:
-            requests.get(f"{url}/manifest.webmanifest", timeout=5)
+            requests.get(f"{url}/manifest.webmanifest", timeout=STARTS_WITHIN_S)
             return
         except requests.ConnectionError:
             time.sleep(0.05)

@@ -105,9 +105,15 @@ def lock_for_deletion(*, room_id: int, part_id: int | None = None) -> None:
     else:
         _note_deletion(room_id, part_id)
     sentences = Sentence.with_removed.filter(track__room_id=room_id)
-    list(locked((sentences.filter(part_id=part_id) if part_id else sentences).only("pk")))
-    if part_id is None:
+    if part_id is not None:
+        sentences = sentences.filter(part_id=part_id)
+    list(locked(sentences.only("pk")))
+    # Django collected what goes along before it asked for these locks: a translation that was stored meanwhile goes here.
+    if part_id is not None:
+        sentences.delete()
+    else:
         list(locked(Consent.objects.filter(room=room_id).only("pk")))  # they lose the room
+        Track.objects.filter(room_id=room_id).delete()
 
 
 def delete_parts_of(user_id: int) -> int:

@@ -1,5 +1,6 @@
 """Sentences that are taken back: what is left of them, who is told, and what does not come again."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from asr.tests.make import join, room_session_of
+from rooms.models import Room
 from transcripts.events import SentenceChanged, SentenceRemoved
 from transcripts.models import Part, PartDeletion, Sentence, Track
 from transcripts.removal import remove_sentence, remove_unstored
@@ -36,7 +38,7 @@ from translation.selectors import whole_part
 
 pytestmark = pytest.mark.django_db
 ALL = 10**6
-WITHIN_S = 30
+WITHIN_S = 120
 
 
 def said(*texts, code="A"):
@@ -187,6 +189,23 @@ def test_whoever_speaks_does_not_wait_for_a_part_that_is_being_deleted():
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("whole", [Part, Room])
+def test_translation_that_is_stored_while_its_part_or_room_is_deleted_goes_along(whole):
+    part, (row,) = said("One.")
+    translate(part, "de", row)
+    end_part(part=part)
+    gone = part if whole is Part else part.room
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            translate(part, "pt", row)
+            deletion = threads.submit(in_thread, whole.objects.get(pk=gone.pk).delete)
+            until_it_waits(deletion)  # Django has collected by then what it will delete
+        deletion.result(WITHIN_S)
+    assert not whole.objects.filter(pk=gone.pk).exists()
+    assert not Sentence.with_removed.exists()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_language_that_comes_while_a_sentence_is_removed_keeps_nothing_of_it():
     langs = ("de", "pt", "fr", "es", "it", "nl")
     for number in range(8):
@@ -241,6 +260,20 @@ def test_admin_removes_a_sentence_with_its_translations(admin_client):
 
 def correct(row):
     correct_sentence(sentence=row, text=f"corrected {row.index}")
+
+
+def until_it_waits(work):
+    """For a lock that this connection has."""
+    asked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    deadline = time.monotonic() + WITHIN_S
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(asked)
+            if cursor.fetchone() != (0,):
+                return
+            assert not work.done(), work.result()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def in_thread(call, *arguments):

@@ -190,6 +190,9 @@ def texts() -> dict[str, str]:
         "delay": _("about {seconds} s late"),
         "offset": _("{seconds} s later by choice"),
         "rate": _("{words} words a minute"),
+        "untranslated": _(
+            "No more translations today: this room's share is used up. You read what is spoken."
+        ),
         "newer": _("{count} newer lines"),
         "newer_one": _("1 newer line"),
         "to_end": _("To the newest line"),

@@ -78,11 +78,15 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Rolling means in seconds; None: nothing new of this kind. `broadcast` 0: of whichever is there."""
+    """Rolling means in seconds; None: nothing new of this kind. `broadcast` 0: of whichever is there.
+
+    `stopped`: languages into which nothing is translated any more today.
+    """
 
     transcription_s: float | None = None
     translation_s: float | None = None
     broadcast: int = 0
+    stopped: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from translation.engines.base import Engine
 from translation.engines.hints import Formality
 from translation.models import Job, RoomTranslation
 from translation.quota import QUOTA
+from translation.store import publish_delay
 from translation.wake import wake_up
 
 MOST_CHARS_PER_DAY: Final = 2_000_000_000
@@ -120,6 +121,7 @@ def try_again(room_id: int) -> None:
         stopped = Job.objects.filter(room=room_id, last_error__in=(NO_ENGINE, QUOTA), token="")
         update_in_order(stopped.filter(part=None), last_error="", seen_version=0, due_at=None)
         update_in_order(stopped.filter(part__isnull=False), last_error="", due_at=timezone.now())
+        publish_delay(room_id, at_once=True)
         wake_up.notify()
 
     transaction.on_commit(wake)

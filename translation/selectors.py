@@ -21,6 +21,7 @@ from translation import chain, circuit
 from translation.engines import codes
 from translation.models import Demand, Job, PairState, PinnedLanguage
 from translation.pacing import Key, Spoken
+from translation.quota import QUOTA
 
 OFFER_LASTS_S: Final = 3.0
 DELAY_MEAN_OF: Final = 4
@@ -174,6 +175,12 @@ def room_delay_s(room_id: int) -> float | None:
     """Seconds from sentence to translation: mean of the room's last four, or the age of what waits longer."""
     rows = Job.objects.filter(room_id=room_id, part=None).values_list("delays", "waiting_s")
     return delay_s(list(rows))
+
+
+def stopped_langs(room_id: int) -> tuple[str, ...]:
+    """Languages into which nothing of what is said there is translated any more today: the room's quota is used up."""
+    jobs = Job.objects.filter(room_id=room_id, part=None, last_error=QUOTA)
+    return tuple(jobs.order_by("lang").values_list("lang", flat=True))
 
 
 def delay_s(jobs: Sequence[tuple[list[list[float]], float]]) -> float | None:

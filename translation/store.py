@@ -36,26 +36,33 @@ def write(group: Sequence[Claim], plans: Mapping[int, Plan], results: Mapping[in
     due_s = []
     with claims.hold(group) as jobs:
         stored = _store(jobs, plans, results)
+        stopped = {pk for pk, job in jobs.items() if job.last_error == QUOTA}
         for pk, job in jobs.items():
             due_s.append(_finish(job, plans[pk], results.get(pk), stored.get(pk, [])))
         if any(stored.values()) or any(result.error for result in results.values()):
-            transaction.on_commit(partial(publish_delay, group[0].room_id))
+            changed = stopped != {pk for pk, job in jobs.items() if job.last_error == QUOTA}
+            transaction.on_commit(partial(publish_delay, group[0].room_id, at_once=changed))
     if len(jobs) < len(group):
         logger.warning("claim lost", extra={"room": group[0].room_id})
     return min((seconds for seconds in due_s if seconds is not None), default=None)
 
 
-def publish_delay(room_id: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-    """Publish how far the room's translations are behind, at most once a second: each is a chunk to every viewer."""
+def publish_delay(
+    room_id: int, *, at_once: bool = False, clock: Callable[[], float] = time.monotonic
+) -> None:
+    """Publish how far the room's translations are behind, and which have stopped for the day.
+
+    At most once a second, each is a chunk to every viewer; `at_once`: some have stopped, or go on.
+    """
     now = clock()
-    if now - _published_at.get(room_id, float("-inf")) < PUBLISH_EVERY_S:
+    if not at_once and now - _published_at.get(room_id, float("-inf")) < PUBLISH_EVERY_S:
         return
     if len(_published_at) > MAX_ROOMS_NOTED:
         _published_at.clear()
     _published_at[room_id] = now
-    delay_s = selectors.room_delay_s(room_id)
-    if delay_s is not None:
-        live.publish_room(room_id, Delays(translation_s=delay_s))
+    delay_s, stopped = selectors.room_delay_s(room_id), selectors.stopped_langs(room_id)
+    if delay_s is not None or stopped or at_once:
+        live.publish_room(room_id, Delays(translation_s=delay_s, stopped=stopped))
 
 
 def retry_failing() -> None:

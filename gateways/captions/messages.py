@@ -23,7 +23,7 @@ STATES = {
 
 
 def hello(
-    *, room: str, title: str, lang: str, there: RoomNow, versions: Mapping[str, int], delays: Mapping[str, float],
+    *, room: str, title: str, lang: str, there: RoomNow, versions: Mapping[str, int], delays: Mapping[str, Any],
     now: datetime, resumed: bool, report_s: int | None = None,
 ) -> str:  # fmt: skip
     """The first message, and again where a reader begins anew."""
@@ -84,9 +84,9 @@ def state(there: RoomNow, now: datetime) -> str:
     return _text(wire.State(**_state(there, now)))
 
 
-def delays(seconds: Mapping[str, float]) -> str:
-    """Rolling means of how late text is."""
-    return _text(wire.Delays.model_validate(seconds))
+def delays(now: Mapping[str, Any]) -> str:
+    """Rolling means of how late text is, and what is not translated any more."""
+    return _text(wire.Delays.model_validate(now))
 
 
 def pong(now: datetime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -52,7 +53,7 @@ class RoomCaptions(Shared[Reader]):
         self._partial: tuple[str, str] = ("", "")  # the newest, and its track
         self._unfinished: Partial | None = None  # the same
         self._drafts: dict[str, tuple[str, Draft]] = {}  # by track: the newest
-        self._delays: dict[str, float] = {}
+        self._delays: dict[str, Any] = {}  # as wire.DelaysNow has it
         self._screens = Screens(settings.ENV.screen_report_one_in)
         self._state: object = None
 
@@ -159,8 +160,12 @@ class RoomCaptions(Shared[Reader]):
             if event.broadcast in (0, self._room.state.broadcast):
                 self._pass_text(event)
         elif isinstance(event, Delays):
-            said = {"transcription_s": event.transcription_s, "translation_s": event.translation_s}
-            self._delays |= {name: seconds for name, seconds in said.items() if seconds is not None}
+            said = {
+                "transcription_s": event.transcription_s,
+                "translation_s": event.translation_s,
+                "stopped": event.stopped,
+            }
+            self._delays |= {name: value for name, value in said.items() if value is not None}
             self._pass_on("delays", messages.delays(self._delays))
 
     def compared(self, room: RoomNow) -> None:

@@ -38,6 +38,10 @@ class DelaysNow(Message):
 
     transcription_s: float | None = None
     translation_s: float | None = None
+    stopped: tuple[str, ...] | None = Field(
+        None,
+        description="Languages into which nothing is translated any more today: the room's quota is used up.",
+    )
 
 
 class StateNow(Message):

@@ -117,6 +117,10 @@ class Talk:
         """How late text is."""
         live.publish_room(self.room.pk, Delays(transcription_s, translation_s))
 
+    def translates_no_more(self, *langs: str) -> None:
+        """The room's quota is used up; without languages it goes on."""
+        live.publish_room(self.room.pk, Delays(stopped=langs))
+
     def _part(self) -> Part:
         assert self.part is not None
         return self.part

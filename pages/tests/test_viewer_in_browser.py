@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from ops.browser import DESKTOP, WITHIN_MS
+from ops.browser import DESKTOP, PHONE, WITHIN_MS
 from ops.faults.stack import free_port
 from pages.tests.conftest import watch, web_process
 from pages.tests.talk import SENTENCE_MS, Talk
@@ -345,6 +345,28 @@ def test_no_change_of_state_moves_the_lines(page: Page):
     expect(page.locator("#state")).to_contain_text("No connection")
     assert page.locator("#own").bounding_box() == where
     assert page.evaluate(SHIFTS) == [], "layout shift is 0"
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [("en", "No more translations today"), ("de", "Heute wird nicht mehr übersetzt")],
+)
+def test_who_reads_a_translation_that_has_stopped_for_the_day_is_told_and_waits_no_more(
+    new_context, lang, words
+):
+    talk = Talk().open()
+    talk.say("Before it stopped.")
+    own, other = (new_context(viewport=PHONE, lang=lang).new_page() for _ in range(2))
+    for page, read in ((own, "pt"), (other, "en")):
+        page.goto(f"/room/TALK?lang={read}")
+        expect(page.locator("#status")).to_have_attribute("data-state", "live")
+    talk.translates_no_more("pt")
+    expect(own.locator("#panel")).to_contain_text(words)
+    talk.say("Said behind it.")
+    expect(own.locator("#own")).to_contain_text("Said behind it.")
+    talk.translates_no_more()
+    expect(own.locator("#panel")).to_be_hidden()
+    expect(other.locator("#panel")).to_be_hidden()
 
 
 def test_the_readers_choices_are_kept_and_nothing_is_spoken_or_late_unless_asked_for(page: Page):

@@ -4,7 +4,7 @@
  */
 import { Sentences, byPlace, isCount, isLang } from "./sentences.js";
 
-const WORDS_MOST = 10_000, TRACKS_MOST = 4;
+const WORDS_MOST = 10_000, TRACKS_MOST = 4, LANGS_MOST = 200;
 const number = (value) => (Number.isFinite(value) ? value : null);
 const word = (value) => (typeof value === "string" ? value.slice(0, WORDS_MOST) : "");
 
@@ -24,6 +24,9 @@ export class Model {
 
   /** All whole sentences, in the order of reading. */
   sentences() { return this.#sentences.all(this.lang); }
+
+  /** Is nothing translated any more today, in the language that is read? */
+  get isUntranslated() { return this.lang !== this.source_lang && Boolean(this.delays.stopped?.includes(this.lang)); }
 
   /** What was said until now, to be read on its own: by who reads later. */
   copySentences() { return this.#sentences.copy(); }
@@ -61,8 +64,9 @@ export class Model {
       Object.assign(this, { state: word(state), grace_left_s: number(grace_left_s), next: next ?? null });
       if (isLang(source_lang)) this.source_lang = source_lang;
     },
-    delays: ({ transcription_s, translation_s }) => {
-      this.delays = { transcription_s: number(transcription_s), translation_s: number(translation_s) };
+    delays: ({ transcription_s, translation_s, stopped }) => {
+      const langs = Array.isArray(stopped) ? stopped.filter(isLang).slice(0, LANGS_MOST) : [];
+      this.delays = { transcription_s: number(transcription_s), translation_s: number(translation_s), stopped: langs };
     },
     versions: ({ versions }) => {
       [this.versions, this.#replaying] = [versionsOf(versions), false];

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from channels.db import database_sync_to_async as in_database
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from rooms.errors import BadInput
 from rooms.models import Room
+from transcripts.events import Delays
+from transcripts.hub import hub
+from transcripts.live import room_group
 from transcripts.services import end_part
 from translation import chain, circuit, due, quota, services
 from translation.circuit import EngineChoice, Unavailable
@@ -211,6 +216,38 @@ class TestQuota:
         assert quota.used_today(part.room_id) == 16
         services.sweep()
         assert Job.objects.get().waiting_s == 0.0
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.usefixtures("async_connections")
+    async def test_readers_are_told_when_translation_stops_for_the_day_and_when_it_goes_on(self, two):
+        told, came = list[Delays](), asyncio.Event()
+
+        def hear(event):
+            if isinstance(event, Delays):
+                told.append(event)
+                came.set()
+
+        async def until(stopped):
+            async with asyncio.timeout(60):
+                while not told or told[-1].stopped not in (stopped, list(stopped)):
+                    came.clear()
+                    await came.wait()
+
+        part = await in_database(spoken_part)()
+        await hub().subscribe(room_group(part.room_id), hear)
+        try:
+            await in_database(choose)(part.room, Chosen(engines=("scripted",), chars_per_day=20))
+            await in_database(demand)(part, "de")
+            await in_database(say)(part, "Exactly 16 chars")
+            await in_database(work_all)(part)
+            await in_database(say)(part, "Not this one.")
+            await in_database(work_all)(part)
+            await until(("de",))
+            await in_database(choose)(part.room, Chosen(engines=("scripted",), chars_per_day=500))
+            await in_database(work_all)(part)
+            await until(())
+        finally:
+            await hub().unsubscribe(room_group(part.room_id), hear)
 
     def test_raised_quota_counts_at_once(self, two, django_capture_on_commit_callbacks):
         part = spoken_part()

@@ -175,7 +175,7 @@ export class Reading extends EventTarget {
 
   /** Does this reader wait for translations? */
   #waits() {
-    return this.#style().pace === "steady" && this.#translates();
+    return this.#style().pace === "steady" && this.#translates() && !this.#model.isUntranslated;
   }
 
   /** The last sentences, where their translation may be on its way. */

@@ -109,7 +109,9 @@ export class Status extends EventTarget {
   /** What happens next: where nobody speaks. */
   #panel(shown) {
     const panel = id("panel");
-    const wanted = { waiting: 1, grace: 1, closed: 1, refused: 1 }[shown] ? this.#next(shown) : null;
+    const isUntranslated = this.#captions.model.isUntranslated && this.#style().original !== "instead";
+    const isWanted = { waiting: 1, grace: 1, closed: 1, refused: 1 }[shown] || (shown === "live" && isUntranslated);
+    const wanted = isWanted ? this.#next(shown) : null;
     const key = JSON.stringify(wanted);
     if (this.#told === key) return;
     this.#told = key;
@@ -128,6 +130,7 @@ export class Status extends EventTarget {
     const lines = [];
     if (shown === "refused") lines.push(["h2", text("refused")], ["p", text("refused_help")]);
     if (shown === "waiting") lines.push(["h2", text("waiting")], ["p", text("waiting_help")]);
+    if (shown === "live") lines.push(["p", text("untranslated")]);
     if (shown === "grace") lines.push(["h2", text("grace")], ["p", text("grace_help", { time: left(this.#graceEnds) })]);
     if (shown === "closed") {
       const before = starts && starts > new Date();

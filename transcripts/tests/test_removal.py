@@ -264,7 +264,9 @@ def correct(row):
 
 def until_it_waits(work):
     """For a lock that this connection has."""
-    asked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    asked = (
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    )
     deadline = time.monotonic() + WITHIN_S
     with connection.cursor() as cursor:
         while True:

@@ -58,6 +58,16 @@ class Channel:
         return self._captioner.heard_ms
 
     @property
+    def is_silent(self) -> bool:
+        """See `Captioner`."""
+        return self._captioner.is_silent
+
+    @property
+    def is_between_sentences(self) -> bool:
+        """See `Captioner`."""
+        return self._captioner.is_between_sentences
+
+    @property
     def delay_s(self) -> float:
         """How late text is now, seconds."""
         return self._sink.delay_s

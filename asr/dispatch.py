@@ -82,6 +82,12 @@ def _consume_for_idle_processes(pool: Any, qos: Any) -> None:
     qos.can_consume = lambda: _idle_processes(pool) > 0 and within_prefetch()
 
 
+def warm_processes(pool: Any) -> int | None:
+    """Loaded processes of Celery's `pool` that serve nobody; None in pools of another kind."""
+    processes = getattr(pool, "_pool", None)
+    return max(0, _idle_processes(processes)) if isinstance(processes, AsynPool) else None
+
+
 def _idle_processes(pool: Any) -> int:
     """Children that are up and have nothing to do, less the tasks that already wait for one."""
     return len(pool._all_inqueues) - len(pool._busy_workers) - len(pool.outbound_buffer)

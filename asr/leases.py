@@ -13,17 +13,21 @@ from functools import partial
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from asr.kinds import kind_of
 from asr.metrics import DEATHS
-from asr.models import Session
+from asr.models import Session, Worker
 from asr.placement import request_process
+from asr.selectors import taking_workers
 from asr.sessions import finish_session
 from rooms.locks import locked
 
 MAX_DEATHS = 5
 DEATHS_WITHIN_S = 300
+WARM_SAID_WITHIN = timedelta(seconds=5)  # two beats of a worker: one that was killed takes nothing
 logger = logging.getLogger(__name__)
 
 
@@ -172,23 +176,64 @@ def start_next_generation(lease: Lease, *, died: bool = True) -> None:
             if len(session.deaths) > MAX_DEATHS:
                 _fail(session)
                 return
-            session.generation += 1
-            session.worker, session.pid = "", None
-            session.beat_at = session.suspect_at = None
-            session.queued_at = now
-            session.audio_waits = False
-            session.save(
-                update_fields=[
-                    "deaths", "died_at_ms", "generation", "worker", "pid", "beat_at", "suspect_at", "queued_at", "audio_waits",
-                ]
-            )  # fmt: skip
-            transaction.on_commit(partial(request_process, session.pk, session.generation), robust=True)
+            session.save(update_fields=["deaths", "died_at_ms"])
+            _request_next(session)
             logger.warning(
                 "next generation",
                 extra={"session": session.pk, "generation": session.generation, "died": died},
             )
     except LeaseLost:
         return  # somebody else was quicker
+
+
+def move(lease: Lease, *, at_once: bool) -> bool:
+    """Give the session to the next generation, because this one's worker is to end; its text is written up to here.
+
+    False: it stays, as no other worker has a loaded process for it; `at_once`: it goes all the same, and waits for one.
+    Raises LeaseLost.
+    """
+    with held(lease) as session:
+        place = _take_place()
+        if place is None and not at_once:
+            return False
+        _request_next(session)
+        logger.info(
+            "session moves",
+            extra={"session": session.pk, "generation": session.generation, "waits": place is None},
+        )
+        return True
+
+
+def _take_place() -> Worker | None:
+    """A worker with a free slot and a loaded process for it, which is counted as taken until the worker counts again."""
+    served = (
+        Session.objects.filter(worker=OuterRef("name"), state__in=Session.RUNNING).order_by().values("worker")
+    )
+    taken = Coalesce(Subquery(served.annotate(count=Count("pk")).values("count")), 0)
+    free = (
+        taking_workers(said_within=WARM_SAID_WITHIN)
+        .filter(warm__gt=0)
+        .annotate(taken=taken)
+        .filter(slots__gt=F("taken"))
+    )
+    worker = locked(free).first()
+    if worker is not None and worker.warm:
+        worker.warm -= 1
+        worker.save(update_fields=["warm"])
+    return worker
+
+
+def _request_next(session: Session) -> None:
+    """The next generation, and a process for it. Call with the row locked."""
+    session.generation += 1
+    session.worker, session.pid = "", None
+    session.beat_at = session.suspect_at = None
+    session.queued_at = timezone.now()
+    session.audio_waits = False
+    session.save(
+        update_fields=["generation", "worker", "pid", "beat_at", "suspect_at", "queued_at", "audio_waits"]
+    )
+    transaction.on_commit(partial(request_process, session.pk, session.generation), robust=True)
 
 
 def _fail(session: Session) -> None:

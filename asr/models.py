@@ -118,6 +118,13 @@ class Worker(models.Model):
     model = models.CharField(max_length=100)
     device = models.CharField(max_length=20)
     beat_at = models.DateTimeField()
+    warm = models.PositiveIntegerField(
+        null=True,
+        help_text="Loaded processes that served nobody then; null: a worker that does not count them.",
+    )
+    drains_until = models.DateTimeField(
+        null=True, help_text="It is to end: it takes no rooms, and its own move to other workers until then."
+    )
 
     class Meta:
         ordering = ("name",)

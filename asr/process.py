@@ -15,13 +15,15 @@ from asr.audio.checkpoint import Checkpoint
 from asr.audio_log import AudioLog, AudioLogUnavailable, Entry, order
 from asr.caption.captioner import Captioner
 from asr.channel import Channel
+from asr.draining import Drain, Moment
 from asr.heart import Heart
 from asr.kinds import kind_of
-from asr.leases import Lease, LeaseLost, Progress, announce_ready, claim, finish
+from asr.leases import Lease, LeaseLost, Progress, announce_ready, claim, finish, move
 from asr.models import Session
 from asr.patience import until_answered
 from asr.recognise.counters import Counters
 from asr.recognise.prompt import SharedPrompt
+from asr.selectors import drains_until
 from asr.session_keys import SessionOver, session_cipher
 from asr.shared import Shared
 from asr.sinks.sink import Resume
@@ -46,7 +48,7 @@ class Node:
 
 
 def serve(lease: Lease, node: Node, *, make_captioner: MakeCaptioner, redis_url: str) -> None:
-    """Serve the session until it is finished, or until another generation has the lease."""
+    """Serve the session until it is finished, has moved, or another generation has the lease."""
     try:
         session = until_answered(
             lambda: claim(lease, worker=node.worker, pid=node.pid),
@@ -93,13 +95,14 @@ class SessionProcess:
         self._unknown: set[str] = set()
         self._left = Totals()
         self._log_end = LogEnd()
+        self._drain = Drain()
         self._trimmed_at = time.monotonic()
         self._audio_waits = False
         self._after = "0-0"
         self._heart = Heart(lease, self._progress(), stuck_s=settings.ENV.asr_stuck_s, beside=self._look)
 
     def run(self) -> None:
-        """Process audio until the session closes. Raises LeaseLost."""
+        """Process audio until the session closes, or moves to another worker. Raises LeaseLost."""
         self._heart.start()
         try:
             self._points = self._patiently(self._log.load_checkpoints)
@@ -107,7 +110,8 @@ class SessionProcess:
                 self._open("", self._session.source_lang)
             self._in_database(lambda: announce_ready(self._lease))
             while not self._step():
-                pass
+                if self._moves():
+                    return
             self._in_database(lambda: finish(self._lease))
         finally:
             self._heart.stop()
@@ -143,7 +147,31 @@ class SessionProcess:
         if channel is not None and entry.kind == "end" and entry.channel:
             self._leave(entry.channel)
 
+    def _moves(self) -> bool:
+        """Whether another worker goes on, behind what is written."""
+        if not self._drain.begun:
+            return False
+        channels = self._channels.values()
+        departure = self._drain.departure(
+            Moment(
+                closing=self._heart.state == Session.State.CLOSING,
+                silent=all(channel.is_silent for channel in channels),
+                between_sentences=all(channel.is_between_sentences for channel in channels),
+                unwritten_ms=max(
+                    (channel.heard_ms - channel.committed_ms for channel in channels), default=0
+                ),
+            )
+        )
+        if departure == "stays":
+            return False
+        self._trim()
+        at_once = departure == "must_move"
+        return until_answered(
+            lambda: move(self._lease, at_once=at_once), session_id=self._lease.session_id, wait=self._wait
+        )
+
     def _look(self) -> None:
+        self._drain.tell(drains_until(self._session.worker))
         for channel in tuple(self._channels.values()):
             channel.look()
 

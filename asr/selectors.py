@@ -1,7 +1,7 @@
 """Reads of sessions and workers."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import FloatField, QuerySet, Sum, Value
@@ -27,8 +27,8 @@ def counter_totals(names: Sequence[str]) -> dict[str, float]:
 
 
 def max_active_rooms() -> int:
-    """Slots of the workers that live."""
-    return _alive().aggregate(slots=Sum("slots"))["slots"] or 0
+    """Slots of the workers that live and are not about to end."""
+    return taking_workers().aggregate(slots=Sum("slots"))["slots"] or 0
 
 
 def live_workers() -> set[str]:
@@ -39,6 +39,16 @@ def live_workers() -> set[str]:
 def live_models() -> set[str]:
     """Models that the workers that live serve."""
     return set(_alive().values_list("model", flat=True))
+
+
+def taking_workers(*, said_within: timedelta = WORKER_LIVES_FOR) -> QuerySet[Worker]:
+    """Workers that live and take sessions."""
+    return Worker.objects.filter(beat_at__gt=timezone.now() - said_within, drains_until=None)
+
+
+def drains_until(worker: str) -> datetime | None:
+    """When the sessions of this worker are to be elsewhere; None: it stays."""
+    return Worker.objects.filter(name=worker).values_list("drains_until", flat=True).first()
 
 
 def _alive() -> QuerySet[Worker]:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
+from functools import partial
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
 from celery import Task, shared_task, signals
 from django.conf import settings
-from django.db import Error as DatabaseError
 from django.db import connection
-from django.utils import timezone
 
 from asr import leases, sweeps
-from asr.models import Worker
+from asr.registration import Facts, Registration
 from rooms.outages import is_outage
 from transcripts import live
 
 # asr.runtime and asr.process bring the model's libraries: imported where a room is served. Web, sweeps and
 # beat know these tasks too.
 
-WORKER_BEAT_S = 2.0
+UNREGISTERED_WITHIN_S = 3.0
 logger = logging.getLogger(__name__)
 _serves_asr = False  # set in the parent before it forks
+_registration: Registration | None = None  # of the parent
 
 
 class RoomTask(Task[[int, int], None]):
@@ -36,7 +35,7 @@ class RoomTask(Task[[int, int], None]):
 
 @shared_task(name="asr.tasks.serve_room", bind=True, base=RoomTask, acks_late=False, max_retries=0)
 def serve_room(self: Any, session_id: int, generation: int) -> None:
-    """Serve one session in this process until it closes."""
+    """Serve one session in this process until it closes, or moves to another worker."""
     from asr import runtime
     from asr.process import Node, serve
 
@@ -79,41 +78,35 @@ def _load_model(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def _register(sender: Any, **_: Any) -> None:
-    if _serves_asr:
-        slots = max(1, sender.controller.concurrency - settings.ENV.asr_spares)
-        threading.Thread(target=_keep_registered, args=(sender.hostname, slots), daemon=True).start()
-
-
-def _keep_registered(name: str, slots: int) -> None:
+    global _registration
+    if not _serves_asr:
+        return
     from asr import runtime
+    from asr.dispatch import warm_processes
 
     choice = runtime.choice()
-    pause = threading.Event()
-    while True:
-        try:
-            Worker.objects.update_or_create(
-                name=name,
-                defaults={
-                    "slots": slots,
-                    "model": choice.model,
-                    "device": choice.device,
-                    "beat_at": timezone.now(),
-                },
-            )
-        except DatabaseError:
-            logger.warning("worker not registered", extra={"worker": name})
-        finally:
-            connection.close()  # nothing may be open when a child is forked
-        pause.wait(WORKER_BEAT_S)
+    slots = max(1, sender.controller.concurrency - settings.ENV.asr_spares)
+    _registration = Registration(
+        Facts(sender.hostname, slots, choice.model, choice.device),
+        warm=partial(warm_processes, sender.pool),
+        drain_s=settings.ENV.asr_drain_s,
+    )
+    _registration.start()
 
 
 @signals.worker_shutting_down.connect
-def _unregister(sender: str | None = None, **_: Any) -> None:
-    if _serves_asr and sender:
-        try:
-            Worker.objects.filter(name=sender).delete()
-        except DatabaseError:
-            logger.warning("worker not unregistered", extra={"worker": sender})
+def _prepare_end(how: str = "", **_: Any) -> None:
+    """SIGTERM (warm): sessions move to other workers, and Celery waits for their tasks. SIGQUIT: everything ends at once."""
+    if _registration is not None:
+        _registration.drain() if how == "Warm" else _registration.end()
+
+
+@signals.worker_shutdown.connect
+def _unregister(**_: Any) -> None:
+    """Nothing is served any more."""
+    if _registration is not None:
+        _registration.end()
+        _registration.join(UNREGISTERED_WITHIN_S)
 
 
 @signals.task_failure.connect

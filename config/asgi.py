@@ -21,7 +21,7 @@ connections.close_all()  # `runserver` has asked for migrations: that connection
 database.serve_web(settings.DATABASES["default"], settings.ENV)
 django_application = get_asgi_application()
 
-from config import metrics, wires  # noqa: E402  (needs the apps loaded)
+from config import metrics, web_processes, wires  # noqa: E402  (needs the apps loaded)
 from config.metrics_server import serve_metrics  # noqa: E402
 from config.process_metrics import shared  # noqa: E402
 from gateways.common import background  # noqa: E402
@@ -48,6 +48,6 @@ application = ProtocolTypeRouter(
     {
         "http": django_application,
         "websocket": URLRouter(routes),
-        "lifespan": Lifespan(background.running),
+        "lifespan": Lifespan(background.running, started=web_processes.join),
     }
 )

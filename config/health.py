@@ -22,6 +22,7 @@ from pydantic import BaseModel
 
 from asr.selectors import max_active_rooms
 from config.models import Installation
+from gateways.common.draining import DRAINING
 from gateways.conference.audio import HELD_FOR_S
 from translation.selectors import engine_answers
 
@@ -157,6 +158,15 @@ def health(request: HttpRequest) -> JsonResponse:
     if not known.ok(now_s):
         return _answer(HealthView(status="not ready"), status=503)
     return _answer(HealthView.model_validate({"status": "ok", "degraded": known.missing(now_s)}), status=200)
+
+
+@require_GET
+def ready(request: HttpRequest) -> JsonResponse:
+    """GET /ready, for load balancers: 200, or 503 where new clients should go elsewhere. Never asked by clients: they would go, too."""
+    if DRAINING.begun:
+        return JsonResponse({"status": "draining"}, status=503)
+    is_ready = watch.known().ok(time.monotonic())
+    return JsonResponse({"status": "ready" if is_ready else "not ready"}, status=200 if is_ready else 503)
 
 
 def _answer(view: HealthView, *, status: int) -> JsonResponse:

@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 import gateways.conference.urls
 import pages.urls
 from config import wires
-from config.health import health
+from config.health import health, ready
 from config.metrics import metrics
 from pages.failures import wants_page
 from pages.language import choose_language
@@ -34,6 +34,7 @@ def login(request: HttpRequest) -> HttpResponseBase:
 
 urlpatterns = [
     path("metrics", metrics),
+    path("ready", ready),
     path("admin/", admin.site.urls),
     path("", include("config.api_docs")),
     path("", include("gateways.captions.urls")),

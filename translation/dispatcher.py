@@ -85,7 +85,7 @@ class Dispatcher:
         self._threads = ThreadPoolExecutor(each * len(names), "translation")
         self._ready = threading.Condition()
         self._woken, self._choose, self._stopped = True, True, False
-        self._wakes = 0
+        self._wakes = self._running = 0
         self._unreleased: list[Sequence[Claim]] = []  # claims that could not be ended: the database was away
         self._full = False  # something may be due that no slot was free for
         self._looked_at = 0.0
@@ -107,6 +107,13 @@ class Dispatcher:
         with self._ready:
             self._stopped = True
             self._ready.notify()
+
+    def finish(self, within_s: float) -> None:
+        """Stop, and wait for running calls; what is not done in time is another worker's."""
+        self.stop()
+        with self._ready:
+            self._ready.wait_for(lambda: not self._running, within_s)
+        claims.release_lost(worker=self._worker)
 
     def spare(self, engine: str) -> Slot | None:
         """A slot for a draft, to be given to `spared`; None where finished sentences wait, or may need it."""
@@ -166,6 +173,8 @@ class Dispatcher:
         )
         for group in taken:
             self._slots.acquire(group[0].engine)
+            with self._ready:
+                self._running += 1
             self._threads.submit(self._work, group, Slot(self._slots, group[0].engine))
         self._full = min(self._slots.free().values()) <= 0
 
@@ -183,11 +192,12 @@ class Dispatcher:
         finally:
             slot.release()
             with self._ready:
+                self._running -= 1
                 self._choose = self._choose or self._full or due_s == 0
                 self._woken = (
                     self._woken or self._wakes != wakes
                 )  # a job that was claimed could not be chosen
                 if due_s:
                     self._due_at.append(time.monotonic() + due_s)
-                self._ready.notify()
+                self._ready.notify_all()  # also `finish`
             close_old_connections()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from celery import shared_task, signals
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
@@ -61,6 +62,14 @@ def _stop(**_: Any) -> None:
         _dispatcher.stop()
     if _drafts is not None:
         _drafts.stop()
+
+
+@signals.worker_shutdown.connect
+def _finish(**_: Any) -> None:
+    """What is not finished in time goes to another worker."""
+    dispatcher = _dispatcher
+    if dispatcher is not None:
+        _quietly(lambda: dispatcher.finish(settings.ENV.translation_drain_s))
 
 
 def _serve(worker: str) -> None:

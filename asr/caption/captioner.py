@@ -151,6 +151,16 @@ class Captioner:
         return max(self._recogniser.finalised_ms, shown_ms)
 
     @property
+    def is_between_sentences(self) -> bool:
+        """Whether every word that is final stands in a sentence that has ended."""
+        return not (self._assembler.pending or self._assembler.goes_on or self._queued)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is shown that could still become a sentence."""
+        return self.is_between_sentences and not self._hypothesis
+
+    @property
     def needed_ms(self) -> int:
         """Audio before this is never needed again: the next generation is fed from here."""
         return ResumePoint(self.committed_ms).overlap_start_ms

@@ -12,7 +12,7 @@ class DrainEnv(Section):
         20.0,
         ge=0,
         le=600,
-        description="A web process sends its clients to another one, a few at a time, within this.",
+        description="A web process sends its clients to another one, a few at a time, within this; 0: all at once.",
     )
     asr_drain_s: float = Field(
         30.0,

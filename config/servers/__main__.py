@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import logging
 import os
@@ -35,11 +36,14 @@ def main() -> None:
 
 
 def run_uvicorn(application: str, host: str, port: int) -> None:
-    """Until SIGTERM or Ctrl-C; sockets are closed with 1012 then."""
+    """Until SIGTERM or Ctrl-C; sockets are closed with 1012 then (drain.py)."""
     import uvicorn
+    from django.conf import settings
 
+    from config import web_processes
     from config.servers.collector import calm_collector
     from config.servers.connections import SILENT, SILENT_MOST, SILENT_SHARE, raise_descriptors
+    from config.servers.drain import DrainingServer, Plan, refusing
     from config.servers.uvicorn_http import BoundedBodies, TimedRequests
     from config.servers.uvicorn_sockets import CaptionSocket
 
@@ -51,7 +55,7 @@ def run_uvicorn(application: str, host: str, port: int) -> None:
     # below ERROR it logs what any client can cause: bad requests, closed connections
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
-        BoundedBodies(loaded),
+        refusing(BoundedBodies(loaded)),
         host=host, port=port, loop="asyncio", http=TimedRequests, ws=CaptionSocket, interface="asgi3",
         ws_per_message_deflate=False,  # 0.3 MB per socket
         ws_ping_interval=None,  # CaptionSocket's own
@@ -59,7 +63,8 @@ def run_uvicorn(application: str, host: str, port: int) -> None:
         server_header=False, log_config=None, access_log=False, workers=1,
         timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=DRAIN_WITHIN_S,
     )  # fmt: skip
-    uvicorn.Server(config).run()
+    with contextlib.suppress(KeyboardInterrupt):
+        DrainingServer(config, plan=Plan.of(settings.ENV.web_drain_s), others_serve=web_processes.leave).run()
 
 
 def run_daphne(application: str, host: str, port: int) -> None:

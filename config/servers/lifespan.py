@@ -10,10 +10,15 @@ FINISHED_WITHIN_S = 5.0
 
 
 class Lifespan:
-    """The application of ASGI's lifespan; `running` gives the tasks that are to be finished."""
+    """The application of ASGI's lifespan; `running` gives the tasks that are to be finished, `started` is called first."""
 
-    def __init__(self, running: Callable[[], list[asyncio.Task[None]]]) -> None:
-        self._running = running
+    def __init__(
+        self,
+        running: Callable[[], list[asyncio.Task[None]]],
+        *,
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._running, self._started = running, started
 
     async def __call__(
         self,
@@ -23,6 +28,7 @@ class Lifespan:
     ) -> None:
         """Once a process."""
         await receive()
+        self._started()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if tasks := self._running():

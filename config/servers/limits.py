@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 from config import wires
-from gateways.common.limits import longest_pong_s, message_limit_bytes
+from gateways.common.limits import MessageBound, longest_pong_s, message_limit_bytes
 
 BODY_LIMIT_BYTES: Final = 96 * 1024  # more than any view reads: those refuse in their own words
 READ_OFF_FOR_S: Final = 5  # whoever is closed upon while sending never reads the answer
@@ -33,6 +33,11 @@ def longest_message_bytes(path: str) -> int:
 def pong_within_s(path: str) -> int:
     """A socket of this path is given up when it has not answered a ping for this long."""
     return longest_pong_s(path, MESSAGE_BOUNDS, PONG_WITHIN_S)
+
+
+def bound_of(path: str) -> MessageBound | None:
+    """What holds for a socket of this path beyond the ordinary."""
+    return next((bound for bound in MESSAGE_BOUNDS if bound.path.match(path)), None)
 
 
 def cut_reason(reason: str) -> str:

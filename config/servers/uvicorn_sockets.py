@@ -31,11 +31,13 @@ from config.servers.limits import (
     NORMAL,
     PONG_WITHIN_S,
     TRY_AGAIN_LATER,
+    bound_of,
     cut_reason,
     longest_message_bytes,
     pong_within_s,
 )
 from config.servers.unfinished import UNFINISHED
+from gateways.common.draining import SERVICE_RESTART
 from gateways.common.outbox import WRITE
 
 PARSED_AT_ONCE_BYTES = 16 * 1024
@@ -64,6 +66,8 @@ class CaptionSocket(WebSocketsSansIOProtocol):
     close_within_s: float = CLOSE_WITHIN_S
     keepalive_tick_s: float = 1.0
     pong_within_s: int = PONG_WITHIN_S
+    resumes: bool = True  # elsewhere, at any moment
+    _sent_away: str = ""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -87,6 +91,8 @@ class CaptionSocket(WebSocketsSansIOProtocol):
         path = unquote(event.path.partition("?")[0])
         self.conn.max_message_size = longest_message_bytes(path)
         self.pong_within_s = pong_within_s(path)
+        if bound := bound_of(path):
+            self.resumes, self._sent_away = bound.resumes, bound.sent_away
         super().handle_connect(event)
         if (
             self.response.status_code == 101 and not self.conn.extensions
@@ -172,6 +178,11 @@ class CaptionSocket(WebSocketsSansIOProtocol):
             raise ClientDisconnected from error  # closed for what its peer did, while this waited
 
     # --- how it ends
+    def leave(self) -> None:
+        """This process is to end: the peer is to come back to another one. What it sent before it reads of that still counts."""
+        if self.handshake_complete and not self.disconnected:
+            self._close(SERVICE_RESTART, self._sent_away, drain=True)
+
     def _close(self, code: int, reason: str, drain: bool) -> None:
         """At once, also before a peer that does not read: it has CLOSE_WITHIN_S to answer."""
         if self.conn.state is not State.OPEN or self.transport.is_closing():

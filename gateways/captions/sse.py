@@ -17,7 +17,8 @@ from gateways.captions import request as asked
 from gateways.captions.reader import Reader
 from gateways.captions.reading import Reading
 from gateways.common import background
-from gateways.common.outbox import TOO_SLOW, Outbox
+from gateways.common.draining import DRAINING, SERVICE_RESTART
+from gateways.common.outbox import TOO_SLOW, Close, Outbox
 from rooms.errors import DomainError, NotFound
 
 ALIVE_EVERY_S = 15.0  # a comment, so that proxies and readers see that the connection lives
@@ -98,15 +99,16 @@ async def _stream(wanted: asked.CaptionsRequest) -> AsyncIterator[str]:
     beginning = background.spawn(_begin(reading, outbox))
     try:
         yield f"retry: {RETRY_MS}\n\n"
-        while True:
-            try:
-                async with asyncio.timeout(ALIVE_EVERY_S):
-                    text = await frames.get()
-            except TimeoutError:
-                text = ": alive\n\n"
-            if text is None:
-                return
-            yield text
+        with DRAINING.leaving_by(lambda: outbox.close(Close(SERVICE_RESTART, ""))):
+            while True:
+                try:
+                    async with asyncio.timeout(ALIVE_EVERY_S):
+                        text = await frames.get()
+                except TimeoutError:
+                    text = ": alive\n\n"
+                if text is None:
+                    return
+                yield text
     finally:
         outbox.stop()
         beginning.cancel()  # a replay that nobody reads any more

@@ -18,11 +18,15 @@ class MessageBound:
     """Sockets whose path matches may send messages of `size_bytes`; all others VIEWER_MESSAGE_BYTES.
 
     `pong_within_s`: they may take so long to answer a ping, where that is longer than the server's own time.
+    `resumes` False: what they began ends with the socket, so that they are not sent to another process while it goes on.
+    `sent_away`: the reason of the close where they are, for clients that come back at once then.
     """
 
     path: re.Pattern[str]
     size_bytes: int
     pong_within_s: int = 0
+    resumes: bool = True
+    sent_away: str = ""
 
 
 def message_limit_bytes(path: str, bounds: Iterable[MessageBound]) -> int:

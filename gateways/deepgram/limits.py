@@ -7,4 +7,4 @@ from gateways.common.limits import MessageBound
 
 AUDIO_MESSAGE_BYTES: Final = 1 << 20  # five seconds of 48 kHz stereo
 
-MESSAGE_BOUNDS: Final = [MessageBound(re.compile(r"^/v1/listen/?$"), AUDIO_MESSAGE_BYTES)]
+MESSAGE_BOUNDS: Final = [MessageBound(re.compile(r"^/v1/listen/?$"), AUDIO_MESSAGE_BYTES, resumes=False)]

@@ -5,4 +5,4 @@ from typing import Final
 
 from gateways.common.limits import MessageBound
 
-MESSAGE_BOUNDS: Final = [MessageBound(re.compile(r"^/v1/transcribe/?$"), 1 << 20)]
+MESSAGE_BOUNDS: Final = [MessageBound(re.compile(r"^/v1/transcribe/?$"), 1 << 20, resumes=False)]

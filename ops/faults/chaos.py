@@ -7,7 +7,7 @@ import random
 import signal
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from psycopg import Error as DatabaseError
@@ -56,10 +56,12 @@ class PersistentHost:
         """Keep everything back for a while."""
         self._holds = holds
 
-    async def play(self, blobs: Sequence[Blob]) -> None:
-        """Send each blob when a recorder would have it, or as soon as there is a connection."""
+    async def play(self, blobs: Iterable[Blob], *, over: Callable[[], bool] = lambda: False) -> None:
+        """Send each blob when a recorder would have it, or as soon as there is a connection; until the last one, or until `over`."""
         began = time.monotonic()
         for blob in blobs:
+            if over():
+                break
             await asyncio.sleep(max(0.0, began + blob.end_ms / 1000 - time.monotonic()))
             self._waiting.append(blob)
             await self._send()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -37,12 +38,15 @@ class ReconnectingViewer:
     moments: list[float] = field(default_factory=list)
     closed_reason: str = ""
     drop_at: float | None = None
+    addresses: Sequence[str] = ()  # ws://…, of web processes, tried in turn; none: the stack's own
+    _address: int = 0
 
     async def run(self) -> None:
         """Until the room closes."""
         while not self.closed_reason:
             with contextlib.suppress(OSError, TimeoutError, ConnectionClosed, InvalidHandshake):
                 await self._once()
+            self._address += 1
             await asyncio.sleep(BACK_AFTER_S)
 
     def text(self) -> str:
@@ -62,6 +66,9 @@ class ReconnectingViewer:
 
     async def _once(self) -> None:
         url = self.stack.viewer_url(self.room, self.lang)
+        if self.addresses:
+            address = self.addresses[self._address % len(self.addresses)]
+            url = address + url[url.index("/room/") :]
         async with connect(url, compression=None, open_timeout=CONNECT_WITHIN_S) as socket:
             try:
                 async for caption in captions(socket, self.viewer):

@@ -46,6 +46,7 @@ def web_process(log: Path, port: int, **more: str) -> Iterator[tuple[str, subpro
         **os.environ, "DEBUG": "0", "HTTPS_ONLY": "0", "DATABASE_URL": database, "REDIS_URL": settings.REDIS_URL,
         "LOGIN_FAILURES_PER_MINUTE": "1000", "LOG_LEVEL": "INFO", "SOURCE_LANGS": "ar,de,en,es,fr,it,nl,pl,pt,uk",
         "HOST_RETURN_S": "0",  # nobody waits half a minute for the host before them
+        "WEB_DRAIN_S": "0",  # another one of the tests serves beside it
         **more,
     }  # fmt: skip
     url = f"http://127.0.0.1:{port}"

@@ -81,12 +81,15 @@ export class Captions extends EventTarget {
     this.#become("connecting");
   }
 
-  /** 1008 and 4000 to 4999 are answers. All else is worth coming back for: ever later, and a whole hall not at once. */
+  /** 1008 and 4000 to 4999 are answers. All else is worth coming back for: ever later, and a whole hall not at once. A server that
+   * drains sends its readers away a few at a time: they need not wait. */
   #ended(code, reason) {
     this.#drop();
     if ((code === 1008 && reason !== "too_many_messages") || code >= 4000) return this.#become("refused", reason || `${code}`);
-    const ms = Math.min(this.#options.retryMostMs, this.#options.retryMs * 2 ** this.#tries++);
-    this.#retry = setTimeout(() => this.#open(), ms * (0.5 + Math.random() * (code === 1012 || code === 1013 ? 2.5 : 0.5)));
+    const most = Math.min(this.#options.retryMostMs, this.#options.retryMs * 2 ** this.#tries++);
+    const soon = code === 1012 && reason === "draining";
+    const ms = soon ? most * 0.2 : most * (0.5 + Math.random() * (code === 1012 || code === 1013 ? 2.5 : 0.5));
+    this.#retry = setTimeout(() => this.#open(), ms);
     this.#become("offline", reason || `${code}`);
   }
 

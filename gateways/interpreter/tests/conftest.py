@@ -53,7 +53,9 @@ class Web:
 def another_web(stack: Stack, **settings: str) -> Iterator[Web]:
     port = free_port()
     command = [sys.executable, "-m", "config.servers", "--port", str(port)]
-    with subprocess.Popen(command, cwd=BASE_DIR, env={**stack.environment, **settings}) as process:
+    with subprocess.Popen(
+        command, cwd=BASE_DIR, env={**stack.environment, "WEB_DRAIN_S": "0", **settings}
+    ) as process:
         try:
             await_answer(port)
             yield Web(port, process)

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from asr import runtime
 from asr.machine import cores
-from ops.faults import at_rest, machines, races, resume_points, wires
+from ops.faults import at_rest, deploy, machines, races, resume_points, wires
 from ops.faults.chaos import chaos
 from ops.faults.scenarios import SCENARIOS, FaultRow
 from ops.faults.speech import RealSpeech, ScriptedSpeech, Speech, real_talk, sample_talk
@@ -24,6 +24,7 @@ from ops.faults.stack import Stack, running_stack
 from ops.measure.soak import repeated
 
 REAL_S = 60.0
+DEPLOY_S = 600.0  # of speech, more than a deploy takes
 ROOM = "CHAOS"
 
 
@@ -39,7 +40,15 @@ class Command(BaseCommand):
             nargs="*",
             metavar="NAME",
             help=", ".join(
-                [*SCENARIOS, "races", "wires", "at-rest", "machines [MACHINE …]", "seams TALK.json …"]
+                [
+                    *SCENARIOS,
+                    "races",
+                    "wires",
+                    "at-rest",
+                    "deploy",
+                    "machines [MACHINE …]",
+                    "seams TALK.json …",
+                ]
             ),
         )
         parser.add_argument(
@@ -81,12 +90,20 @@ class Command(BaseCommand):
             )
         elif options["names"] == ["wires"]:
             wires.run_and_print(self.stdout)
+        elif options["names"] == ["deploy"]:
+            self._deploy(options["real"])
         elif options["names"][:1] == ["seams"]:
             self._seams(options["names"][1:], options)
         elif options["chaos"] is not None:
             self._chaos(options["real"], options["chaos"], options["seed"], keep=options["keep"])
         else:
             self._faults(options["names"], options["real"], options["seconds"], keep=options["keep"])
+
+    def _deploy(self, real: Path | None) -> None:
+        speech: Speech = ScriptedSpeech(DEPLOY_S)
+        if real is not None:
+            speech = RealSpeech(repeated(real_talk(real), DEPLOY_S))
+        deploy.run_and_print(self.stdout, speech, _environment(real is not None))
 
     def _seams(self, names: list[str], options: dict[str, Any]) -> None:
         talks = tuple(Path(name) for name in names)

@@ -1,0 +1,269 @@
+"""A worker that is to end: its sessions leave at a pause, and nothing of them is lost."""
+
+from datetime import timedelta
+from threading import Event, Thread
+
+import numpy as np
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.utils import timezone
+
+from asr import runtime
+from asr.draining import ASKED_EVERY, PAUSE_UNWRITTEN_MS, Drain, Moment
+from asr.leases import Lease, LeaseLost, move, reserve
+from asr.models import Worker
+from asr.process import Node, serve
+from asr.registration import Facts, Registration
+from asr.rooms.ending import close_room
+from asr.selectors import live_workers, max_active_rooms
+from asr.tests.make import join, log_of, served, session_of, slots
+from transcripts.models import Sentence
+
+WITHIN_S = 60
+HERE, THERE = "asr@test", "asr@other"
+PAUSE = Moment(closing=False, silent=True, between_sentences=True, unwritten_ms=0)
+TALKS = Moment(closing=False, silent=False, between_sentences=False, unwritten_ms=2500)
+NEXT_SENTENCE = Moment(closing=False, silent=False, between_sentences=True, unwritten_ms=1500)
+
+
+def until(holds):
+    for _ in range(WITHIN_S * 20):
+        if holds():
+            return
+        Event().wait(0.05)
+    raise AssertionError("waited too long")
+
+
+def worker(name=THERE, *, warm=1, count=1, drains_for_s=None):
+    until_at = None if drains_for_s is None else timezone.now() + timedelta(seconds=drains_for_s)
+    values = {"slots": count, "model": "base", "device": "cpu", "beat_at": timezone.now(), "warm": warm}
+    Worker.objects.update_or_create(name=name, defaults={**values, "drains_until": until_at})
+
+
+class TestDrain:
+    def drain(self):
+        self.now = timezone.now()
+        return Drain(clock=lambda: self.now)
+
+    def after(self, drain, moment, seconds):
+        self.now += timedelta(seconds=seconds)
+        return drain.departure(moment)
+
+    def test_session_of_a_worker_that_stays_stays(self):
+        drain = self.drain()
+        assert not drain.begun
+        assert self.after(drain, PAUSE, 1000) == "stays"
+
+    def test_session_leaves_at_a_pause_where_there_is_a_place(self):
+        drain = self.drain()
+        drain.tell(self.now + timedelta(seconds=30))
+        assert self.after(drain, TALKS, 1) == "stays"
+        assert self.after(drain, PAUSE, 1) == "may_move"
+
+    def test_pause_is_one_only_when_everything_heard_is_text(self):
+        drain = self.drain()
+        drain.tell(self.now + timedelta(seconds=30))
+        begins = Moment(
+            closing=False, silent=True, between_sentences=True, unwritten_ms=PAUSE_UNWRITTEN_MS + 1
+        )
+        assert self.after(drain, begins, 1) == "stays"
+
+    def test_who_never_pauses_leaves_between_two_sentences_when_half_of_the_time_is_over(self):
+        drain = self.drain()
+        drain.tell(self.now + timedelta(seconds=30))
+        assert self.after(drain, NEXT_SENTENCE, 15) == "stays"
+        assert self.after(drain, TALKS, 1) == "stays"
+        assert self.after(drain, NEXT_SENTENCE, 1) == "may_move"
+
+    def test_at_the_end_of_the_time_it_leaves_wherever_it_is(self):
+        drain = self.drain()
+        drain.tell(self.now + timedelta(seconds=30))
+        assert self.after(drain, TALKS, 29.9) == "stays"
+        assert self.after(drain, TALKS, 0.1) == "must_move"
+
+    def test_session_that_closes_is_finished_where_it_is_as_long_as_there_is_time(self):
+        drain = self.drain()
+        drain.tell(self.now + timedelta(seconds=30))
+        closing = Moment(closing=True, silent=True, between_sentences=True, unwritten_ms=0)
+        assert self.after(drain, closing, 29.9) == "stays"
+        assert self.after(drain, closing, 0.1) == "must_move"
+
+    def test_place_is_not_asked_for_at_every_step(self):
+        drain = self.drain()
+        drain.tell(self.now + timedelta(seconds=30))
+        assert self.after(drain, PAUSE, 1) == "may_move"
+        assert self.after(drain, PAUSE, 0.1) == "stays"
+        assert self.after(drain, PAUSE, ASKED_EVERY.total_seconds()) == "may_move"
+
+    def test_being_told_again_gives_no_more_time(self):
+        drain = self.drain()
+        end = self.now + timedelta(seconds=30)
+        for _ in range(3):
+            drain.tell(end)
+            self.now += timedelta(seconds=6)
+        assert self.after(drain, NEXT_SENTENCE, 0) == "may_move"
+
+
+@pytest.mark.django_db
+class TestMove:
+    def test_session_moves_to_a_worker_with_a_loaded_process_and_nobody_died(self):
+        host_lease = join("A")
+        lease = served(host_lease)
+        worker()
+        assert move(lease, at_once=False)
+        session = session_of(host_lease)
+        assert (session.generation, session.worker, session.pid, session.deaths) == (2, "", None, [])
+        assert reserve(Lease(session.pk, 2), worker=THERE)
+
+    def test_two_sessions_do_not_count_on_one_process(self):
+        first, other = served(join("A")), join("B")
+        second = served(other)
+        worker(count=2)
+        assert move(first, at_once=False)
+        assert not move(second, at_once=False)
+        assert session_of(other).generation == 1
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"warm": 0}, {"warm": None}, {"drains_for_s": 30}, {"count": 0},
+            {"name": HERE, "count": 9, "drains_for_s": 30},
+        ],
+        ids=["loads", "counts none", "is to end", "full", "its own"],
+    )  # fmt: skip
+    def test_session_stays_where_no_other_worker_can_take_it_at_once(self, other):
+        host_lease = join("A")
+        lease = served(host_lease)
+        worker(**other)
+        assert not move(lease, at_once=False)
+        assert session_of(host_lease).generation == 1
+
+    def test_at_the_end_it_goes_and_waits_for_a_process(self):
+        host_lease = join("A")
+        assert move(served(host_lease), at_once=True)
+        assert (session_of(host_lease).generation, session_of(host_lease).worker) == (2, "")
+
+    def test_who_lost_the_lease_moves_nothing(self):
+        host_lease = join("A")
+        lease = served(host_lease)
+        worker(warm=2, count=2)
+        assert move(lease, at_once=False)
+        with pytest.raises(LeaseLost):
+            move(lease, at_once=True)
+        assert session_of(host_lease).generation == 2
+
+    def test_slots_of_a_worker_that_is_to_end_are_no_capacity_but_it_lives(self):
+        slots(3)
+        worker(count=2, drains_for_s=30)
+        assert max_active_rooms() == 3
+        assert live_workers() == {HERE, THERE}
+
+
+@pytest.mark.django_db(transaction=True)
+class TestProcess:
+    """A process whose worker is told to end in mid-talk, and its successor on another worker."""
+
+    def say(self, host_lease, seconds):
+        samples = np.random.default_rng(5).normal(0, 3000, int(seconds * 16_000)).astype("<i2")
+        log_of(host_lease).append("pcm", samples.tobytes())
+
+    def serving(self, host_lease, generation, name):
+        def run():
+            try:
+                serve(
+                    Lease(host_lease.session_id, generation), Node(name, 4711),
+                    make_captioner=runtime.make_captioner, redis_url=settings.REDIS_URL,
+                )  # fmt: skip
+            finally:
+                connections.close_all()
+
+        thread = Thread(target=run)
+        thread.start()
+        return thread
+
+    def words(self):
+        return " ".join(Sentence.objects.order_by("index").values_list("text", flat=True)).lower().split()
+
+    def expected(self, count):
+        spoken = (f"s{slot // 4 + 1:04d}w{slot % 4 + 1}" for slot in range(count))
+        return [f"{word}." if word.endswith("w4") else word for word in spoken]
+
+    def finish(self, host_lease, generation, count):
+        log_of(host_lease).append("end", b"")
+        close_room(host_lease.room_id)
+        self.serving(host_lease, generation, THERE).join(WITHIN_S)
+        assert self.words() == self.expected(count)
+        assert (session_of(host_lease).state, session_of(host_lease).deaths) == ("closed", [])
+
+    def test_session_moves_between_two_sentences_and_nothing_is_lost_or_doubled(self):
+        host_lease = join("A")
+        thread = self.serving(host_lease, 1, HERE)
+        self.say(host_lease, 4)
+        worker()
+        worker(HERE, warm=0, drains_for_s=600)
+        thread.join(WITHIN_S)
+        assert not thread.is_alive()
+        assert session_of(host_lease).generation == 2
+        assert self.words() == self.expected(8), "it left behind what was spoken"
+        self.say(host_lease, 4)
+        self.finish(host_lease, 2, 16)
+
+    def test_session_in_mid_sentence_without_another_worker_stays_until_the_end_of_the_time(self):
+        host_lease = join("A")
+        worker(HERE, warm=0, drains_for_s=600)
+        thread = self.serving(host_lease, 1, HERE)
+        self.say(host_lease, 5)
+        until(lambda: session_of(host_lease).heard_ms == 5000)
+        assert (session_of(host_lease).generation, self.words()) == (1, self.expected(8))
+        worker(HERE, warm=0, drains_for_s=0)
+        thread.join(WITHIN_S)
+        assert session_of(host_lease).generation == 2
+        self.say(host_lease, 3)
+        self.finish(host_lease, 2, 16)
+
+    def test_closing_session_is_finished_by_the_worker_that_is_to_end(self):
+        host_lease = join("A")
+        worker()
+        worker(HERE, warm=0, drains_for_s=600)
+        self.say(host_lease, 5)
+        log_of(host_lease).append("end", b"")
+        close_room(host_lease.room_id)
+        self.serving(host_lease, 1, HERE).join(WITHIN_S)
+        assert self.words() == [*self.expected(9), "s0003w2."]
+        assert (session_of(host_lease).generation, session_of(host_lease).state) == (1, "closed")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestRegistration:
+    def test_worker_says_what_is_warm_then_until_when_it_is_to_be_empty_and_goes(self):
+        registration = Registration(Facts(THERE, 2, "base", "cpu"), warm=lambda: 3, drain_s=60)
+        registration.start()
+        try:
+            until(lambda: Worker.objects.filter(name=THERE, warm=3, drains_until=None).exists())
+            registration.drain()
+            until(lambda: Worker.objects.filter(name=THERE, drains_until__gt=timezone.now()).exists())
+            drains_until = Worker.objects.get(name=THERE).drains_until
+            registration.drain()
+            until(lambda: Worker.objects.get(name=THERE).beat_at > drains_until - timedelta(seconds=58))
+            assert Worker.objects.get(name=THERE).drains_until == drains_until, (
+                "a second signal gives no more time"
+            )
+        finally:
+            registration.end()
+            registration.join(WITHIN_S)
+        assert not Worker.objects.filter(name=THERE).exists()
+
+    def test_task_that_no_process_of_an_ending_worker_took_is_another_worker_s(self):
+        host_lease = join("A")
+        lease = Lease(host_lease.session_id, 1)
+        assert reserve(lease, worker=THERE)
+        registration = Registration(Facts(THERE, 2, "base", "cpu"), warm=lambda: 0, drain_s=60)
+        registration.start()
+        try:
+            registration.drain()
+            until(lambda: session_of(host_lease).worker == "")
+            assert reserve(lease, worker=HERE)
+        finally:
+            registration.end()
+            registration.join(WITHIN_S)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from gateways.conference.client.host import Host
 from ops.faults.deploy import under_rooms
@@ -103,8 +104,13 @@ def test_web_and_recogniser_are_replaced_under_a_live_room_and_no_word_is_lost(s
     with twice(stack, ("web", "asr")) as replicas:
         ports = [each.port for each in replicas if each.program == "web"]
         first = [each for each in replicas if each.number == 1]
-        rows, words = asyncio.run(
-            under_rooms(stack, ScriptedSpeech(120), ROOMS[:1], first, ports, nothing_s=0.0)
-        )
+        with requests.get(
+            f"{stack.url}/captions/LIVE/events?lang=en", stream=True, timeout=WITHIN_S
+        ) as events:
+            rows, words = asyncio.run(
+                under_rooms(stack, ScriptedSpeech(120), ROOMS[:1], first, ports, nothing_s=0.0)
+            )
+            lines = list(events.iter_lines())
     assert (words.lost, words.doubled, words.rewritten, words.gaps) == (0, 0, 0, 0), rows
     assert [row.process for row in rows] == ["nothing", "web 1", "asr 1"]
+    assert lines[0] == b"retry: 1000", "an event stream ends in order, too: its reader comes back"

@@ -47,5 +47,7 @@ def test_migration_that_takes_something_away_is_named() -> None:
 
 
 def test_every_app_with_migrations_has_a_release() -> None:
-    ours = {app for (app, _), each in LOADER.disk_migrations.items() if not each.__module__.startswith(OTHERS)}
+    ours = {
+        app for (app, _), each in LOADER.disk_migrations.items() if not each.__module__.startswith(OTHERS)
+    }
     assert ours == set(RELEASED)

@@ -242,7 +242,8 @@ def test_refusal_is_final_and_says_why(page: Page, server: str, code: int, reaso
 
 
 @pytest.mark.parametrize(
-    ("code", "reason"), [(1012, ""), (1013, "Too slow"), (1011, ""), (1000, ""), (1008, "too_many_messages")]
+    ("code", "reason"),
+    [(1012, ""), (1012, "draining"), (1013, "Too slow"), (1011, ""), (1000, ""), (1008, "too_many_messages")],
 )
 def test_everything_else_is_worth_coming_back_for_ever_later_and_behind_what_is_known(
     page: Page, server: str, code: int, reason: str

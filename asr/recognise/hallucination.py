@@ -15,6 +15,8 @@ HOPELESS_LOG_PROBABILITY = -1.7
 TRUST = 0.3  # the middle of a gap: noise reaches 0.27, decided speech begins at 0.33 (docs/performance.md)
 HALLUCINATION_PROBABILITY = 0.75
 LATE_MS = 240
+ECHO_WORDS = 3
+SHORTEST_WORD_MS = 60  # nobody says several words faster on the mean
 
 # What Whisper writes over noise: the closing phrases of the videos in its training data. Compared when normalised.
 HALLUCINATIONS: dict[str, frozenset[str]] = {
@@ -114,6 +116,24 @@ def without_repeated(
         if heads[:size] == list(committed[-size:]) and words[size - 1].start_ms < until_ms:
             return tuple(words[size:])
     return tuple(words)
+
+
+def without_echo(
+    words: Sequence[DecodedWord], committed: Sequence[str]
+) -> tuple[tuple[DecodedWord, ...], bool]:
+    """Cut where the words only say again what the forced prefix ends with: it takes them no time, for nobody spoke.
+
+    `committed`: the last words of the prefix, normalised. Who really says something again takes as long as the first time.
+    """
+    texts = [normalised(word.text) for word in words]
+    said = {tuple(committed[at : at + ECHO_WORDS]) for at in range(len(committed) - ECHO_WORDS + 1)}
+    for at in range(len(words) - ECHO_WORDS + 1):
+        took_ms = words[at + ECHO_WORDS - 1].end_ms - words[at].start_ms
+        if took_ms < ECHO_WORDS * SHORTEST_WORD_MS and tuple(texts[at : at + ECHO_WORDS]) in said:
+            while at and words[at].start_ms - words[at - 1].start_ms < SHORTEST_WORD_MS:
+                at -= 1  # another reading of the word before
+            return tuple(words[:at]), True
+    return tuple(words), False
 
 
 def is_hallucination(words: Sequence[DecodedWord], language: str) -> bool:

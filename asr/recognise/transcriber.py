@@ -27,6 +27,7 @@ LOST_PUNCTUATION_NATS = (
     2.0  # a text without punctuation goes on without: what one pass saw should stay in the next
 )
 SPOKEN_REST_MS = 250  # speech shorter than this behind the last word may hold no further one
+ECHOED_WORDS = 20  # of the prefix, that may be said again where nobody speaks
 SPARE_TOKENS = 8  # a budget never falls below this
 
 
@@ -216,10 +217,12 @@ class Transcriber:
         return decoded
 
     def _guarded(self, decoded: Decoded, speech_end_ms: int) -> tuple[DecodedWord, ...]:
-        """Cut loops, words behind the speech, and repetitions of the text before the window."""
+        """Cut loops, words behind the speech, and repetitions of the text before."""
         words, _ = hallucination.without_loop(decoded.words)
         words, late = hallucination.without_late(words, speech_end_ms - self._window.start_ms)
         self.counters.late_words_cut += late
         if not self._window.committed:
-            words = hallucination.without_repeated(words, self.prompt.recent, REPEATED_MS)
+            return hallucination.without_repeated(words, self.prompt.recent, REPEATED_MS)
+        words, echoed = hallucination.without_echo(words, self._window.said(ECHOED_WORDS))
+        self.counters.loops_cut += echoed
         return words

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .options import Trimming
 from .recogniser import Word
-from .text import ends_sentence, has_letters
+from .text import ends_sentence, has_letters, normalised
 from .whisper import DecodedWord
 
 PUNCTUATION = tuple(",;:.!?…、，；。！？")
@@ -84,6 +84,11 @@ class DecodeWindow:
         return max(
             self.start_ms, self.utterance_start_ms, self.committed[-1].word.end_ms if self.committed else 0
         )
+
+    def said(self, count: int) -> list[str]:
+        """The last committed words, normalised, without punctuation that stands alone."""
+        texts = [normalised(each.word.text) for each in self.committed]
+        return [text for text in texts if text][-count:]
 
     @property
     def prefix(self) -> tuple[int, ...]:

@@ -1,5 +1,7 @@
 """Rules against text that was not spoken."""
 
+from dataclasses import replace
+
 import pytest
 
 from asr.recognise import hallucination
@@ -52,6 +54,24 @@ def test_repetition_of_the_text_before_the_window_is_dropped():
 def test_word_spoken_again_later_is_kept():
     words = hallucination.without_repeated(decoded("very good"), ["very"], 0)
     assert text_of(words) == "very good"
+
+
+@pytest.mark.parametrize(
+    ("again", "step_ms", "kept"),
+    [
+        ("The livery so gazed on now", 0, ""),  # "the" for "proud" took no time either
+        ("The livery so gazed on now", 40, ""),
+        ("so gazed on", 20, ""),
+        ("The livery so gazed on now", 300, "The livery so gazed on now"),  # he says it again
+        ("The lions of the south", 0, "The lions of the south"),
+        ("on now", 0, "on now"),  # two words are no echo yet
+    ],
+)
+def test_what_the_prefix_says_already_is_dropped_where_it_takes_no_time(again, step_ms, kept):
+    spoken = [replace(each, end_ms=each.start_ms + step_ms) for each in decoded(again, step_ms=step_ms)]
+    words, echoed = hallucination.without_echo(spoken, ["thy", "proud", "livery", "so", "gazed", "on", "now"])
+    assert text_of(words) == kept
+    assert echoed == (kept != again)
 
 
 def test_known_hallucination_is_dropped_only_where_confidence_is_low():

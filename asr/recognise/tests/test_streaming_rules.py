@@ -93,6 +93,23 @@ def test_loop_is_never_confirmed():
     assert recogniser.counters.loops_cut == 2
 
 
+def test_committed_words_are_not_confirmed_again_where_somebody_else_is_heard_and_the_model_repeats_them():
+    echoes = []
+
+    def echoing(seconds, request):
+        done = len(request.prefix)
+        if done >= 4:
+            echoes.append(decoded_words([f"word{n}" for n in range(done - 4, done)], 1000 * done, step_ms=0))
+            return echoes[-1]
+        return [] if echoes else numbered(seconds, request)
+
+    recogniser = StreamingRecogniser(ScriptedModel(echoing), ALWAYS_SPEECH)
+    words = [w.text for event in play(recogniser, 12) if isinstance(event, Committed) for w in event.words]
+    assert echoes
+    assert words[:4] == [" word0", " word1", " word2", " word3"]
+    assert len(words) == len(set(words))
+
+
 def test_words_behind_a_deletion_wait_for_another_pass():
     def skipping(seconds, request):
         return (

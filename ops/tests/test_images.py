@@ -88,6 +88,10 @@ def test_an_image_of_what_stays_says_how_it_is(target: str) -> None:
 def test_an_image_runs_as_nobody_in_particular_and_stops_by_sigterm(target: str) -> None:
     assert last(target, "USER") == "10001:10001"
     assert last(target, "STOPSIGNAL") == "SIGTERM"
+    steps = [name for name, _ in stage(target)]
+    assert not {"COPY", "RUN", "WORKDIR"} & set(
+        steps[steps.index("USER") :]
+    )  # or an engine gives the folder to that user
     command = json.loads(last(target, "CMD"))
     assert command[0] in ("python", "sh")
     assert command[0] != "sh" or (BASE_DIR / command[1]).is_file()

@@ -15,7 +15,7 @@ Every package that is pinned is installed from a wheel: nothing is compiled. Whe
 
 | | |
 |---|---|
-| **Run and tested** | Linux x86-64 (glibc 2.28 or newer) with Python 3.11; nothing else of this page was run, but resolved |
+| **Run and tested** | Linux x86-64 (glibc 2.28 or newer) with Python 3.11. With Python 3.13 a stack was started, answered and was backed up, with a Redis of the PATH. Nothing else of this page was run, but resolved |
 | **Every wheel is there** | Linux x86-64 and aarch64, macOS {MACOS.partition(".")[0]} or newer on arm64; Python 3.11, 3.12, 3.13, 3.14 |
 | **Not every wheel is there** | Macs with Intel processors: `script/bootstrap` says so and ends. Use a Linux container. musl (Alpine) and Windows are not looked at |
 

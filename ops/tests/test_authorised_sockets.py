@@ -27,15 +27,17 @@ from asr.rooms.models import RoomSession
 from asr.rooms.presence import leave_as_host
 from asr.tests.make import TERMS, aged, join, served, slots
 from config import wires
-from gateways.meetings.tests.signed import AUDIENCE, publish
+from gateways.meetings.tests.signed import AUDIENCE, publish, token
 from ops.authorisation import HTTP, ROLES, SOCKETS
 from ops.faults.stack import free_port
 from ops.tests.test_authorisation import GROUPS, KEYS, client_of
 from pages.tests.conftest import web_process
 from rooms import access
+from rooms.consent import Answers, record_consent
 from rooms.models import AccessKey, Hall, Room
 from rooms.tests.make import login_key, person
 from rooms.tests.make import room as make_room
+from rooms.wordings import HOST, newest_wording
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WITHIN_S = 60.0  # nothing is timed here: a busy machine may take its time
@@ -326,6 +328,123 @@ def test_each_socket_lets_in_whom_its_row_names_and_tells_the_others_why(callers
     assert let_in == {
         row.action: {*row.allowed, *([REVOKED] if row.action in strangers else [])} for row in SOCKETS
     }
+
+
+@pytest.fixture(scope="module")
+def cautious_url(django_db_setup, tmp_path_factory) -> Iterator[str]:
+    """The same where consent is required."""
+    log, keys = tmp_path_factory.mktemp("server") / "web.log", publish(tmp_path_factory.mktemp("keys"))
+    environment = {
+        "CONSENT_REQUIRED": "1", "WIRES": " ".join(wires.OPTIONAL),
+        "ASAP_PUB_KEYS_REPO_URL": str(keys), "ASAP_PUB_KEYS_AUDS": AUDIENCE,
+    }  # fmt: skip
+    with web_process(log, free_port(), **environment) as (url, _):
+        yield url
+
+
+def by_cookies(caller, said):
+    """What the conference's clients send is no recorded consent, whatever they say."""
+    with caller.host(caller.room) as socket:
+        heard(socket)
+
+
+def by_our_page(caller, said):
+    with caller.socket(f"/room/{caller.room}/host/en/en?consent={caller.consent if said else 0}") as socket:
+        assert "connection_id" in heard(socket)["info"]
+
+
+def by_deepgram(caller, said):
+    with caller.socket(f"/v1/listen?encoding=linear16&sample_rate=16000{'&consent=1' * said}"):
+        pass
+
+
+def by_realtime(caller, said):
+    with caller.socket(f"/v1/realtime{'?consent=1' * said}") as socket:
+        message = heard(socket)
+        if message["type"] == "error":
+            raise RefusedError(message["error"]["code"])
+
+
+def by_file(caller, said):
+    answer = requests.post(
+        f"{caller.url}/v1/audio/transcriptions{'?consent=1' * said}", timeout=WITHIN_S,
+        headers={"Authorization": f"Bearer {caller.key}"}, files={"file": b""}, data={"model": "whisper-1"},
+    )  # fmt: skip
+    if answer.status_code == 403:
+        raise RefusedError(answer.json()["error"]["code"])
+    assert answer.status_code == 400  # there is no sound in it
+
+
+def by_page_of_meetings(caller, said):
+    with caller.socket(f"/streaming-whisper/ws/standup{'?consent=1' * said}", bearer=False):
+        pass
+
+
+def by_token_of_meetings(caller, said):
+    shown = token(consent=True) if said else token()
+    with caller.socket(f"/streaming-whisper/ws/standup?auth_token={shown}", bearer=False):
+        pass
+
+
+def by_the_twin(caller, said):
+    audio = {"encoding": "pcm_s16le", "sample_rate_hz": 16000, "channels": 1}
+    with caller.socket(f"/v1/transcribe{'?consent=1' * said}") as socket:
+        say(socket, type="start", chunk_duration_millis=500, audio_format=audio)
+        if said:
+            eventually(lambda: Session.objects.filter(kind=Session.Kind.STREAM).count() > caller.streams)
+        else:
+            raise RefusedError(heard(socket)["message"])
+
+
+def by_the_interpreter(caller, said):
+    with caller.socket("/ws/audio") as socket:
+        say(socket, type="config", sampleRate=16000, frameSize=320, targetLang="en", consent=said)
+        message = heard(socket)
+        if message["type"] == "error":
+            raise RefusedError(message["message"])
+
+
+SPOKEN = (
+    by_cookies,
+    by_our_page,
+    by_deepgram,
+    by_realtime,
+    by_file,
+    by_page_of_meetings,
+    by_token_of_meetings,
+    by_the_twin,
+    by_the_interpreter,
+)  # fmt: skip  (over gRPC: gateways/speech/tests/test_server.py; the echo gives back what it hears, and knows no words)
+NO_CONSENT = ("onsent", "403", "Required room config cookies not found", "401")
+
+
+@dataclass(frozen=True)
+class Speaker(Caller):
+    """A host with a room of their own, and what they agreed to there."""
+
+    room: str = ""
+    consent: int = 0
+    streams: int = 0
+
+
+def test_where_consent_is_required_no_wire_hears_a_word_before_it_was_said(callers, cautious_url):
+    host = next(caller for caller in callers if caller.role == "host")
+    for speak in SPOKEN:
+        for said in (False, True):
+            before = Session.objects.count()
+            room = make_room(f"C{SPOKEN.index(speak)}{said}")
+            answers, asked = Answers(keep_text=True, public=False), newest_wording(HOST, "en")
+            agreed = record_consent(room=room, user_id=person("a host").pk, answers=answers, wording=asked)
+            speaker = Speaker(
+                "host", cautious_url, host.key, host.session, room=room.code, consent=agreed.pk,
+                streams=Session.objects.filter(kind=Session.Kind.STREAM).count(),
+            )  # fmt: skip
+            why = refusal(speak, speaker, said)
+            if said and speak is not by_cookies:
+                assert not why, (speak.__name__, why)
+            else:
+                assert any(words in why for words in NO_CONSENT), (speak.__name__, why)
+                assert Session.objects.count() == before, speak.__name__
 
 
 def test_whoever_asks_is_told_how_the_server_stands(callers, url):

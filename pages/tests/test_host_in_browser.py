@@ -389,6 +389,7 @@ def test_who_comes_while_the_host_before_may_return_reads_for_how_long_and_loses
         reserved(30)
         start(page)
         page.get_by_role("heading", name="The host before you may still come back.").wait_for()
+        assert page.locator("#notice").is_hidden()
         seconds = re.search(r"on air in (\d+) s", page.locator("#state-hint").inner_text())
         assert seconds
         assert 0 < int(seconds[1]) <= 30

@@ -41,6 +41,7 @@ function become(next) {
   element("stopped-buttons").hidden = next !== "stopped";
   element("pause").querySelector("span").textContent = text(next === "paused" ? "resume" : "pause");
   element("pause").disabled = element("stop").disabled = next === "stopping";
+  if (begun) setup.block(watch.state, false); // what was against a start, or to be known before it
   if (isOnAir) keepAwake();
   else allowSleep();
   setup.moveTo(isOnAir ? element("air-slot") : element("setup-slot"), isOnAir ? element("meter-on-air") : element("meter-slot"));

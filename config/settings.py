@@ -182,7 +182,7 @@ CORS_ALLOW_CREDENTIALS = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = ENV.https_only and not DEBUG
 SECURE_SSL_REDIRECT = ENV.https_only and not DEBUG
-SECURE_REDIRECT_EXEMPT = [r"^(backend/)?healthz?$", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [r"^(backend/)?healthz?$", r"^metrics$", r"^ready$"]
 SECURE_HSTS_SECONDS = 31_536_000 if ENV.https_only and not DEBUG else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.trust_proxy else None

@@ -12,6 +12,8 @@ import psutil
 import pytest
 import requests
 from django.core.cache import cache
+from django.http import HttpResponse
+from django.middleware.security import SecurityMiddleware
 from django.utils import timezone
 
 from asr.models import Worker
@@ -54,6 +56,15 @@ def ask(watch: health.Watch) -> health.Known:
     watch.ask_redis()
     watch.ask_database()
     return watch._known
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
+def test_who_asks_a_process_itself_is_not_sent_to_https(rf, settings, path):
+    """Proxies and probes ask without TLS, and would take the redirect for an answer, or for none."""
+    settings.SECURE_SSL_REDIRECT = True
+    middleware = SecurityMiddleware(lambda request: HttpResponse("answered"))
+    assert middleware(rf.get(path)).content == b"answered"
+    assert middleware(rf.get("/")).status_code == 301
 
 
 @pytest.mark.django_db

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -125,8 +125,12 @@ class RealSpeech:
 
     def blobs(self, start_ms: int = 0) -> Sequence[Blob]:
         """What a recorder hands over."""
+        return list(self.recording(start_ms))
+
+    def recording(self, start_ms: int = 0) -> Iterator[Blob]:
+        """The same, each encoded when it is asked for."""
         samples = self._samples[start_ms * SAMPLE_RATE_HZ // 1000 :]
-        return recorded((samples * 32767).clip(-32768, 32767).astype(np.int16), SAMPLE_RATE_HZ)
+        return recording((samples * 32767).clip(-32768, 32767).astype(np.int16), SAMPLE_RATE_HZ)
 
     def compare(self, stored: str, unsent: Unsent | None = None) -> Comparison:
         """The recogniser's own errors are no losses (committed text that vanished is counted from what viewers read)."""
@@ -229,12 +233,19 @@ def sound(seconds: float, *, blob_ms: int = 250) -> Sequence[Blob]:
 
 def recorded(samples: NDArray[np.int16], rate_hz: int, *, blob_ms: int = 250) -> Sequence[Blob]:
     """Mono samples as a browser's recorder would send them."""
+    return list(recording(samples, rate_hz, blob_ms=blob_ms))
+
+
+def recording(samples: NDArray[np.int16], rate_hz: int, *, blob_ms: int = 250) -> Iterator[Blob]:
+    """The same, each encoded when it is asked for."""
+    return record(_frames(samples, rate_hz), blob_ms=blob_ms)
+
+
+def _frames(samples: NDArray[np.int16], rate_hz: int) -> Iterator[AudioFrame]:
     resampler = AudioResampler(format="s16", layout="mono", rate=OPUS_RATE_HZ)
-    frames = []
     for start in range(0, len(samples), rate_hz // 10):
         frame = AudioFrame.from_ndarray(
             np.ascontiguousarray(samples[None, start : start + rate_hz // 10]), format="s16", layout="mono"
         )
         frame.sample_rate = rate_hz
-        frames.extend(resampler.resample(frame))
-    return list(record(iter(frames), blob_ms=blob_ms))
+        yield from resampler.resample(frame)

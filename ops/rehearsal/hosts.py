@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,7 +25,7 @@ DO_NOT_RECORD = "Audio recording not allowed"
 class Sound(Protocol):
     """What a talk sounds like; the same for every talk in a language."""
 
-    def blobs(self, start_ms: int) -> Sequence[Blob]:
+    def blobs(self, start_ms: int) -> Iterable[Blob]:
         """Of a recorder that is started at `start_ms` of the talk; its times count from there."""
 
 
@@ -35,7 +35,7 @@ class Noise:
     def __init__(self, seconds: float, *, blob_ms: int) -> None:
         self._blobs = sound(seconds, blob_ms=blob_ms)
 
-    def blobs(self, start_ms: int) -> Sequence[Blob]:
+    def blobs(self, start_ms: int) -> Iterable[Blob]:
         """From the beginning: its words are those of the part's time."""
         return self._blobs
 
@@ -45,14 +45,10 @@ class Spoken:
 
     def __init__(self, speech: RealSpeech) -> None:
         self._speech = speech
-        self._from_start: Sequence[Blob] = ()
 
-    def blobs(self, start_ms: int) -> Sequence[Blob]:
+    def blobs(self, start_ms: int) -> Iterable[Blob]:
         """From there."""
-        if start_ms:
-            return self._speech.blobs(start_ms)
-        self._from_start = self._from_start or self._speech.blobs()
-        return self._from_start
+        return self._speech.recording(start_ms)
 
 
 @dataclass
@@ -134,18 +130,17 @@ class TalkHost:
         await asyncio.sleep(max(0.0, begins_s - time.time()))
         start_ms = 0
         while not self._is_over(talk):
-            blobs = await asyncio.to_thread(self._sound.blobs, start_ms)
-            if not blobs:
+            if not await self._record(page, talk, self._sound.blobs(start_ms), start_ms):
                 return  # there is no more of it
-            await self._record(page, talk, blobs, start_ms)
             await self._loaded.wait()
             start_ms = round((time.time() - begins_s) * 1000 * self._speed)
 
-    async def _record(self, page: PageHost, talk: Talk, blobs: Sequence[Blob], start_ms: int) -> None:
-        """One recorder, until the talk is over or the page is loaded anew."""
+    async def _record(self, page: PageHost, talk: Talk, blobs: Iterable[Blob], start_ms: int) -> bool:
+        """One recorder, until the talk is over or the page is loaded anew; whether there was anything to record."""
         began_s, before_ms = time.time(), self.spoke.recorded_ms
-        ended_ms = 0
+        ended_ms, is_any = 0, False
         for blob in blobs:
+            is_any = True
             due_s = began_s + blob.end_ms / 1000 / self._speed
             await asyncio.sleep(max(0.0, due_s - time.time()))
             if not self._loaded.is_set() or self._is_over(talk):
@@ -154,6 +149,7 @@ class TalkHost:
             ended_ms = blob.end_ms
             self.spoke.heard.append((due_s, before_ms + ended_ms))
         self.spoke.stretches.append((start_ms, start_ms + ended_ms))
+        return is_any
 
     def _is_over(self, talk: Talk) -> bool:
         return time.time() >= self._at(talk.ends_s) + self.over_s

@@ -66,10 +66,10 @@ export class ScreenDelay {
   }
 
   async #report(key, lang) {
-    const shown = await painted();
+    const shown = await painted(), ahead_ms = await this.#serverAhead();
+    if (ahead_ms === null) return; // the next line may tell
     this.#notBefore = shown + this.#every_ms;
-    const ahead_ms = await this.#serverAhead();
-    if (ahead_ms !== null) this.#captions.shown({ lang, ...placeOf(key), at_ms: Math.round(shown + ahead_ms) });
+    this.#captions.shown({ lang, ...placeOf(key), at_ms: Math.round(shown + ahead_ms) });
   }
 
   /** How far the server's clock is ahead of this page's: of the answers the one that was quickest here is nearest to the truth. */

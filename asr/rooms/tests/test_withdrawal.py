@@ -1,9 +1,11 @@
 """A withdrawn consent: nothing more is heard under it, and what was made from it is gone, wherever it could be read."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -23,7 +25,7 @@ from rooms.tests.make import person, room
 from transcripts.editing import SentencePlace, correct
 from transcripts.events import SentenceRemoved
 from transcripts.models import Part, Sentence, SentenceRevision
-from transcripts.removal import remove_unstored
+from transcripts.removal import remove_unstored, take_back_parts
 from transcripts.search import search
 from transcripts.selectors import changes_between, room_now, transcript_text
 from transcripts.services import NewSentence, Translation, add_sentences, add_translations
@@ -71,6 +73,36 @@ class TestWithdrawn:
         events = changes_between(part.room_id, before, now)
         assert {(event.lang, event.index) for event in events} == {("en", 0), ("en", 1), ("de", 0)}
         assert {type(event) for event in events} == {SentenceRemoved}
+
+    def test_two_who_withdraw_at_once_leave_nothing_and_neither_fails(self):
+        _, _, part = spoken()
+        before = room_now(part.room_id).versions
+
+        def withdraw(identity):
+            try:
+                return withdraw_in_room(at(), identity)
+            except NotFound:
+                return 0
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(2) as threads:
+            done = list(threads.map(withdraw, [who("ada"), who("organiser", "admins")]))
+        assert max(done) == 1
+        assert_gone(part)
+        events = changes_between(part.room_id, before, room_now(part.room_id).versions)
+        assert len(events) == len({(event.lang, event.index) for event in events}) == 3
+
+    def test_withdrawal_whose_process_died_before_it_stopped_what_is_heard_is_finished_by_the_sweep(self):
+        host_lease, lease, part = spoken()
+        Consent.objects.filter(pk=part.consent_id).update(withdrawn_at=timezone.now())
+        take_back_parts(part.consent_id)  # so far it came
+        assert session_of(host_lease).state == Session.State.LIVE
+        sweep()
+        assert session_of(host_lease).state not in Session.RUNNING
+        with pytest.raises(LeaseLost):
+            beat(lease, PROGRESS)
+        assert_gone(part)
 
     def test_what_is_heard_stops_at_once_and_the_same_consent_opens_nothing_more(self):
         host_lease, lease, part = spoken()

@@ -35,7 +35,7 @@ class Row:
 
 HTTP: Final = (
     Row("GET /metrics", ALL, "this machine, or METRICS_TOKEN"),
-    Row("GET /health", ALL),
+    Row("GET /health", ALL), Row("GET /ready", ALL, "load balancers"),
     Row("GET /healthz", ALL, "older names of the same"),
     Row("GET /api/docs", ALL), Row("GET /api/docs/{kind}/{name}", ALL), Row("GET /api/docs/{kind}/{name}.json", ALL),
     Row("GET /captions/{code}/events", ALL), Row("GET /captions/hall/{slug}/events", ALL),

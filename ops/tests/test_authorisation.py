@@ -120,7 +120,8 @@ def is_refused(answer):
     return answer.status_code in (401, 403) or asks
 
 
-ELSEWHERE = ("GET /health",)  # asks in threads: tried in test_authorised_sockets.py, by a process of its own
+# These ask in threads: tried in test_authorised_sockets.py, by a process of its own.
+ELSEWHERE = ("GET /health", "GET /ready")
 ASYNC = [
     row for row in HTTP if " /v1/" in row.action
 ]  # these ask in other threads, which see what is committed

@@ -447,10 +447,11 @@ def test_where_consent_is_required_no_wire_hears_a_word_before_it_was_said(calle
                 assert Session.objects.count() == before, speak.__name__
 
 
-def test_whoever_asks_is_told_how_the_server_stands(callers, url):
-    (row,) = (row for row in HTTP if row.action == "GET /health")
+@pytest.mark.parametrize("path", ["health", "ready"])
+def test_whoever_asks_is_told_how_the_server_stands(callers, url, path):
+    (row,) = (row for row in HTTP if row.action == f"GET /{path}")
     answers = [
-        requests.get(f"{url}/health", cookies={"sessionid": caller.session}, timeout=WITHIN_S)
+        requests.get(f"{url}/{path}", cookies={"sessionid": caller.session}, timeout=WITHIN_S)
         for caller in callers
     ]
     assert row.allowed == frozenset(ROLES)

@@ -15,7 +15,6 @@ from asr.models import Session
 from asr.placement import kill_process
 from asr.rooms.ending import lock_room_session
 from asr.rooms.journal import note
-from asr.rooms.models import RoomSession
 from asr.sessions import stop_session
 from rooms.access import Identity
 from rooms.audit import Action, Actor, record
@@ -64,10 +63,9 @@ def carry_out_withdrawal(consent_id: int) -> None:
 
 
 def unfinished_withdrawals() -> list[int]:
-    """Consents that are withdrawn, and under which there still is text, or somebody is heard."""
+    """Consents that are withdrawn, and under which there still is text."""
     text = Exists(Sentence.objects.filter(part=OuterRef("pk")))
-    heard = Exists(RoomSession.objects.filter(part=OuterRef("pk"), session__state__in=Session.RUNNING))
-    parts = Part.objects.filter(text | heard, consent__withdrawn_at__isnull=False).order_by()
+    parts = Part.objects.filter(text, consent__withdrawn_at__isnull=False).order_by()
     return list(parts.values_list("consent", flat=True).distinct())
 
 

@@ -56,14 +56,14 @@ class Spoke:
     """What a host did; times are seconds since the epoch.
 
     `heard`: when each blob ended and how much had been recorded by then, in ms; `stretches`: of the talk, that were recorded;
-    `unsent`: blobs that never left the page.
+    `given_up`: blobs that the page had to forget.
     """
 
     talk: Talk
     heard: list[tuple[float, int]] = field(default_factory=list)
     stretches: list[tuple[int, int]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
-    unsent: int = 0
+    given_up: int = 0
 
     @property
     def recorded_ms(self) -> int:
@@ -101,8 +101,8 @@ class TalkHost:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.page.refused.wait(), REFUSED_WITHIN_S)
         finally:
-            self.spoke.refusals, self.spoke.unsent = self.page.refusals, self.page.unsent
             await self.page.close()
+            self.spoke.refusals, self.spoke.given_up = self.page.refusals, self.page.given_up
             connected.cancel()
             (ended,) = await asyncio.gather(connected, return_exceptions=True)
         if isinstance(ended, Exception):

@@ -30,13 +30,13 @@ class _Kept:
 
 
 class PageHost:
-    """One page of one talk. `refusals`: reasons with which the server closed its sockets; `unsent`: blobs that never left it;
+    """One page of one talk. `refusals`: reasons with which the server closed its sockets; `given_up`: blobs that it had to forget before the server said that it has them;
     `breaks`: when its connections ended otherwise (monotonic seconds), and whether the server said nothing any more or they were closed."""
 
     def __init__(self, options: HostOptions) -> None:
         self.refusals: list[str] = []
         self.refused = asyncio.Event()
-        self.unsent = 0
+        self.given_up = 0
         self.breaks: list[tuple[float, Literal["silent", "closed"]]] = []
         self.recorder = ""
         self._options = options
@@ -63,7 +63,8 @@ class PageHost:
         self._next += 1
         self._empty.clear()
         while now_s - self._kept[0].at_s > KEPT_S:
-            self.unsent += not self._kept.popleft().sent
+            self._kept.popleft()
+            self.given_up += 1
 
     async def run(self) -> None:
         """Connect, and come back, until `close`."""
@@ -105,7 +106,7 @@ class PageHost:
         before = self._host
         self._connection_id = before.connection_id
         self._offline_until_s = time.monotonic() + seconds
-        self.unsent += sum(not kept.sent for kept in self._kept)
+        self.given_up += len(self._kept)
         self._kept.clear()
         self._empty.set()
         self._next = 0
@@ -116,6 +117,7 @@ class PageHost:
     async def close(self) -> None:
         """The page is closed."""
         self._over = True
+        self.given_up += len(self._kept)
         await self._host.leave()
 
     def _load(self) -> Host:

@@ -35,7 +35,7 @@ class Report:
     scores: Sequence[TalkScore]
     mishaps: Sequence[MishapRow]
     refusals: Mapping[str, Sequence[str]]
-    unsent: Mapping[str, int]
+    given_up: Mapping[str, int]
     connections: int
     holes: int
     rewritten: int
@@ -119,6 +119,6 @@ def sentences(report: Report) -> list[str]:
             said.append(
                 f"{score.code} in {report.talks[score.code].hall}: {score.words.spoken} words, {score.words.lost} lost, "
                 f"{score.words.doubled} doubled, still {score.still_s:.1f} s, the last one {score.last_s:.1f} s behind the end; "
-                f"{report.unsent.get(score.code, 0)} blobs never left the page; refusals: {refusals}"
+                f"{report.given_up.get(score.code, 0)} blobs given up by its page; refusals: {refusals}"
             )
     return said

@@ -16,8 +16,9 @@ from rich.table import Table
 
 from asr import runtime
 from asr.machine import cores
-from ops.faults import at_rest, deploy, machines, races, resume_points, wires
+from ops.faults import alerts, at_rest, deploy, machines, races, resume_points, wires
 from ops.faults.chaos import chaos
+from ops.faults.prometheus import PrometheusMissing
 from ops.faults.scenarios import SCENARIOS, FaultRow
 from ops.faults.speech import RealSpeech, ScriptedSpeech, Speech, real_talk, sample_talk
 from ops.faults.stack import Stack, running_stack
@@ -47,6 +48,7 @@ class Command(BaseCommand):
                     "at-rest",
                     "deploy",
                     "machines [MACHINE …]",
+                    "alerts [ALERT …]",
                     "seams TALK.json …",
                 ]
             ),
@@ -72,6 +74,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--processes", type=int, default=max(1, cores() // 2), help="seams: at once")
         parser.add_argument(
+            "--speed", type=float, default=alerts.SPEED, help="alerts: their times are so many times shorter"
+        )
+        parser.add_argument(
             "--redis",
             default="",
             metavar="SERVER",
@@ -84,6 +89,11 @@ class Command(BaseCommand):
             races.run_and_print(self.stdout)
         elif options["names"] == ["at-rest"]:
             at_rest.run_and_print(self.stdout)
+        elif options["names"][:1] == ["alerts"]:
+            try:
+                alerts.run_and_print(self.stdout, speed=options["speed"], only=options["names"][1:])
+            except PrometheusMissing as error:
+                raise CommandError(str(error)) from error
         elif options["names"][:1] == ["machines"]:
             machines.run_and_print(
                 self.stdout, options["names"][1:], redis=options["redis"], keep=options["keep"]

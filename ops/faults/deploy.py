@@ -28,7 +28,6 @@ ROOMS = ("D1", "D2", "D3")
 NOTHING_S, SETTLED_S = 12.0, 3.0  # without any deploy, to compare with; behind each successor's start
 ENDS_WITHIN_S = 180.0
 DRAINS = {"WEB_DRAIN_S": "8", "ASR_DRAIN_S": "20"}
-STILL_MOST_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)

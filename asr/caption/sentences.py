@@ -54,7 +54,7 @@ class SentenceAssembler:
         language: str,
         *,
         punctuation_split: bool = True,
-        max_chars: int = 400,
+        max_chars: int = 240,
         pieces: PieceRule = WHOLE,
         unfinished: str = "",
     ) -> None:

@@ -58,7 +58,7 @@ class EngineOptions:
     pause_ms: int = 640  # this much silence ends an utterance
     sentence_pause_ms: int = 1800  # this much silence ends a sentence that has no full stop
     line_pause_ms: int = 3000  # this much silence starts a new line
-    max_sentence_chars: int = 400
+    max_sentence_chars: int = 240
     piece_words: int = (
         6  # a long sentence is stored in pieces: from so many words on at a clause or a pause …
     )

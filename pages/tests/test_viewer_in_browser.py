@@ -383,13 +383,15 @@ def test_the_readers_choices_are_kept_and_nothing_is_spoken_or_late_unless_asked
     page.get_by_label("Show later, by seconds").fill("170")
     page.keyboard.press("Escape")
     page.clock.install()
-    page.reload()
+    with page.expect_websocket() as connected:
+        page.reload()
     live(page)
     expect(page.locator("#own")).to_have_css("color", "rgb(255, 233, 74)")
     assert page.locator("#own").evaluate("box => getComputedStyle(box).fontSize") > size
-    talk.saying("Said now", " but")
-    talk.say("Said now, but shown later.")
-    correct_sentence(sentence=said, text="This was corrected.")
+    with connected.value.expect_event("framereceived", lambda frame: "This was corrected." in frame):
+        talk.saying("Said now", " but")
+        talk.say("Said now, but shown later.")
+        correct_sentence(sentence=said, text="This was corrected.")
     page.clock.fast_forward(100_000)
     live(page)
     expect(page.locator("#own")).not_to_contain_text("Said now")

@@ -375,9 +375,10 @@ class TestCommands:
                     each.stay()
                     await each.until(lambda each=each: each.answers)
                 await last.finish()
+                await last.until(lambda: last.text == told(2.5))  # the server knows that this is all
                 await call.hush()
                 server.terminate()
-                assert await last.status() == ("OK", "")  # it had said everything
+                assert await last.status() == ("OK", "")
                 assert await call.status() == ("UNAVAILABLE", "The server is restarting: connect again")
                 assert call.text == last.text == told(2.5)
             assert await server.wait() == 0

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -48,6 +49,17 @@ def demo(tmp_path: Path, terminal: tuple[int, int]) -> Iterator[subprocess.Popen
     process.communicate(timeout=60)
 
 
+def told_by(printed: re.Match[str] | None) -> str:
+    """What a command says that the demo printed, to somebody who has only the checkout; FILE is no audio."""
+    assert printed
+    command = printed[1].replace(".venv/bin/python", sys.executable).replace("FILE", "README.md")
+    env = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        ["env", *shlex.split(command)], cwd=BASE_DIR, env=env, capture_output=True, text=True, timeout=120, check=False
+    )  # fmt: skip
+    return done.stderr
+
+
 def test_every_address_that_it_prints_answers_to_its_password_and_enter_begins_again(
     demo: subprocess.Popen[str], terminal: tuple[int, int]
 ) -> None:
@@ -73,6 +85,9 @@ def test_every_address_that_it_prints_answers_to_its_password_and_enter_begins_a
     login = re.search(r"user (\S+), password (\S+)", closing)
     assert login
     assert "Log out" in signed_in(found["admin pages"], login[2], username=login[1]).text
+    assert "cannot be read as audio" in told_by(
+        re.search(r"^  (DEBUG=.* stream FILE .*)$", closing, re.MULTILINE)
+    )
     rooms = requests.get(found["all talks"] + "room_list", timeout=10).json()["rooms"]
     assert [room["host_connection_id"] for room in rooms if room["id"] == "DEMO"] == [""]
     os.write(terminal[0], b"\n")

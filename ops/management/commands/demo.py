@@ -166,7 +166,7 @@ The stack goes on until Ctrl-C. Open in a browser:
   admin pages      {base}/admin/  user {ADMIN}, password {admin}
   as plain text    {base}/room/{ROOM}/transcript/{lang}
 A microphone needs this machine's own browser, or https. From a file instead:
-  .venv/bin/python manage.py stream FILE --room {ROOM} --url {base} --password {host}
+  DEBUG=1 .venv/bin/python manage.py stream FILE --room {ROOM} --url {base} --password {host}
 {"Enter: the sample once more, to watch it on these pages." if sys.stdin.isatty() else ""}"""
 
 

@@ -69,3 +69,14 @@ def test_a_broken_connection_takes_along_what_was_under_way(page: Page) -> None:
         ("summary", 10),
     )
     assert broken[-1] == pytest.approx([9, 9, 200 / 3, 1])
+
+
+def test_seconds_of_delay_are_no_wider_than_a_small_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.goto("/demo/echo")
+    wide = """() => {
+      for (const [name, text] of [["delay", "1,843 ms"], ["slowest", "12,345 ms"], ["lost", "100.0 %"]])
+        document.getElementById(name).textContent = text;
+      return document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    }"""
+    assert page.evaluate(wide) == 0

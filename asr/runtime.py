@@ -80,11 +80,8 @@ def slots() -> int:
     return max(1, cores() // CORES_PER_ROOM)
 
 
-def model_folder(progress: weights.Progress | None = None, *, trust_first: bool = False) -> Path:
-    """Where the weights are; fetched if need be (`trust_first`: see weights.find_or_fetch).
-
-    Raises weights.WeightsError, backends.BackendError.
-    """
+def model_folder(progress: weights.Progress | None = None) -> Path:
+    """Where the weights are; fetched if need be. Raises weights.WeightsError, backends.BackendError."""
     env = settings.ENV
     backends.check_installed(env.asr_backend)
     if env.asr_backend == "torch":
@@ -94,7 +91,6 @@ def model_folder(progress: weights.Progress | None = None, *, trust_first: bool 
         model_dir=env.asr_model_dir,
         cache_dir=settings.VAR_DIR / "models",
         progress=progress,
-        trust_first=trust_first,
     )
 
 

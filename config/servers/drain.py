@@ -67,9 +67,16 @@ class DrainingServer(uvicorn.Server):
         self._asked_to_drain = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM drains; Ctrl-C ends it at once, also a drain."""
+        """SIGTERM drains; Ctrl-C ends it at once, also a drain.
+
+        uvicorn raises what it caught again when all is done, and the process would end as if SIGTERM had killed it (143), which
+        supervisors and Kubernetes take for a failure: it is what was asked for, and ends as such (0).
+        """
         self._asked_to_drain = sig == signal.SIGTERM
-        super().handle_exit(sig, frame)
+        if self._asked_to_drain:
+            self.should_exit = True
+        else:
+            super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: Any = None) -> None:
         """Drain, then end as uvicorn does."""

@@ -245,7 +245,7 @@ async def test_process_that_is_told_to_end_closes_its_sockets_and_waits_for_no_p
                 with pytest.raises(ConnectionClosed):
                     await reader.recv()
                 assert reader.close_code == 1012
-                await child.wait()
+                assert await child.wait() == 0, "it was asked to end, and nothing failed"
             stalled.transport.abort()
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -19,7 +19,7 @@ from asr.watches import StallWatch, UndecodableWatch
 class Channel:
     """Decoder → captioner → sink. `stepped` is called after each unit of work, and may raise to stop.
 
-    A channel that shares the audio log with others and in which nobody speaks is silent, once all that was heard is
+    `speaker_returns`: an `end` is one when nobody has come back for a moment. A channel that shares the audio log with others and in which nobody speaks is silent, once all that was heard is
     written: it needs nothing of the log, which is trimmed however long it is silent.
     """
 
@@ -31,9 +31,10 @@ class Channel:
         resume: Checkpoint | None,
         committed_ms: int,
         shares_log: bool,
+        speaker_returns: bool,
         stepped: Callable[[], None],
     ) -> None:
-        self._shares_log = shares_log
+        self._shares_log, self._speaker_returns = shares_log, speaker_returns
         self.committed_ms = committed_ms
         self._captioner = captioner
         self._sink = sink
@@ -105,7 +106,10 @@ class Channel:
         if pieces:
             self._clock.arrived(self._captioner.heard_ms, entry.arrived_s)
         self._undecodable.note_entry(bool(pieces), len(entry.data))
-        if entry.kind == "end":  # who spoke has left: nobody should wait for the last words
+        self._stall.note_entry(entry.kind)
+        if (
+            entry.kind == "end" and not self._speaker_returns
+        ):  # who spoke has left: nobody should wait for the last words
             self.flush()
             self._fall_silent()
             self._sink.ended()

@@ -30,6 +30,7 @@ class SessionKind:
     """A session of which nothing more is known; kinds that have more override what concerns them."""
 
     one_speaker = True  # all audio is one channel's, which has no key
+    speaker_returns = False  # behind an `end` into the same log: a socket that broke is no end of a sentence
     gives_words = False  # words as they are final; else sentences
     needs_process = True  # else nothing is heard, and it takes no slot
 

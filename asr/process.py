@@ -201,6 +201,7 @@ class SessionProcess:
             resume=self._points.pop(key, None),
             committed_ms=resume.committed_ms,
             shares_log=not self._kind.one_speaker,
+            speaker_returns=self._kind.speaker_returns,
             stepped=self._stepped,
         )
         return self._channels[key]

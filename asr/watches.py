@@ -10,20 +10,26 @@ LOG_ENDS_WITHIN_S = 5.0  # the gateway's process learns of a closing at once, by
 STALL_S = (
     4.0  # a page that lost its connection reconnects sooner; a shorter time would cut the current word in two
 )
+LEFT_S = 2.0  # the same, of one whose gateway says that it has gone: it is back in a moment, or it has left
 
 
 class StallWatch:
-    """Notices that a recorder which sent audio sends nothing any more. Reports each stall once."""
+    """Notices that a recorder which sent audio sends nothing any more, the sooner where it has left. Reports each stall once."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._last_at: float | None = None
+        self._left = False
+
+    def note_entry(self, kind: str) -> None:
+        """An entry came."""
+        self._left = kind == "end"
 
     def over(self, received: bool) -> bool:
-        """True once, when nothing came for STALL_S after something had."""
+        """True once, when nothing came for STALL_S (behind an `end`: LEFT_S) after something had."""
         if received:
             self._last_at = self._clock()
-        if self._last_at is None or self._clock() - self._last_at < STALL_S:
+        if self._last_at is None or self._clock() - self._last_at < (LEFT_S if self._left else STALL_S):
             return False
         self._last_at = None
         return True

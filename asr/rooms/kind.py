@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 class RoomKind(SessionKind):
     """See `SessionKind`."""
 
+    speaker_returns = True
+
     def ready(self, session: Session) -> None:
         """The host may speak."""
         room_id = _of(session).room_id

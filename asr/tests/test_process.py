@@ -29,7 +29,15 @@ from asr.sinks.transcript import TranscriptSink
 from asr.sweeps import sweep
 from asr.tests.make import TERMS, aged, break_connection, join, log_of, room_session_of, served, session_of
 from asr.tests.real_redis import RealRedis
-from asr.watches import LOG_ENDS_WITHIN_S, STALL_S, UNDECODABLE_AFTER_S, LogEnd, StallWatch, UndecodableWatch
+from asr.watches import (
+    LEFT_S,
+    LOG_ENDS_WITHIN_S,
+    STALL_S,
+    UNDECODABLE_AFTER_S,
+    LogEnd,
+    StallWatch,
+    UndecodableWatch,
+)
 from transcripts.models import Sentence, Track
 from transcripts.removal import remove_sentence
 
@@ -80,6 +88,20 @@ class TestStallWatch:
         assert not watch.over(received=True)
         clock.now += STALL_S
         assert watch.over(received=False)
+
+    def test_recorder_that_has_left_is_not_waited_for_as_long_and_may_come_back(self):
+        clock = Clock()
+        watch = StallWatch(clock=clock)
+        watch.note_entry("end")
+        assert not watch.over(received=True)
+        clock.now += LEFT_S - 0.1
+        assert not watch.over(received=False)
+        watch.note_entry("join")
+        assert not watch.over(received=True)
+        clock.now += LEFT_S
+        assert not watch.over(received=False)
+        watch.note_entry("end")
+        assert watch.over(received=False), "nothing came for longer than that by now"
 
 
 @pytest.mark.django_db
@@ -321,6 +343,26 @@ class TestServing:
         ]
         assert session_of(host_lease).state == "closed"
         assert not log.has_after("0-0")
+
+    def test_host_whose_socket_broke_and_who_is_back_goes_on_in_the_same_sentence(self):
+        host_lease = join("A")
+        self.said(host_lease, 1)
+        self.said(host_lease, 1)
+        close_room(host_lease.room_id)
+        self.serve(host_lease)
+        assert texts(host_lease) == ["S0001w1 s0001w2 s0001w3 s0001w4."]
+
+    def test_last_words_of_a_host_who_does_not_come_back_become_a_sentence_while_the_room_is_open(self):
+        host_lease = join("A")
+        self.said(host_lease, 1)
+        thread = Thread(target=lambda: (self.serve(host_lease), connections.close_all()))
+        thread.start()
+        try:
+            until(lambda: texts(host_lease) == ["S0001w1 s0001w2."])
+            assert session_of(host_lease).state == "live"
+        finally:
+            close_room(host_lease.room_id)
+            thread.join(WITHIN_S)
 
     def test_process_that_hangs_while_closing_is_replaced_and_the_next_one_finishes(self, settings):
         settings.ENV = settings.ENV.model_copy(update={"asr_stuck_s": 2.0, "asr_beat_stale_s": 2.0})

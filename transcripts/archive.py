@@ -19,7 +19,8 @@ PAGE_ENTRIES = 24
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A room with a transcript. Times in the event's zone; `spoken` and `translated` are language codes.
+    """A room with a transcript. Times in the event's zone, where an hour may come twice: compared by `timestamp()`; `spoken`
+    and `translated` are language codes.
 
     `is_private`: some of it is not for everybody. `is_open`: the room is.
     """
@@ -87,7 +88,7 @@ def readable_entries(identity: Identity | None) -> list[Entry]:
             zone = room.event.zone
             times = first_at.astimezone(zone), last_at.astimezone(zone)
             entries.append(Entry(room, *times, tuple(spoken), private))
-    return sorted(entries, key=lambda entry: (entry.first_at, entry.room.code), reverse=True)
+    return sorted(entries, key=lambda entry: (entry.first_at.timestamp(), entry.room.code), reverse=True)
 
 
 def with_details(entries: Sequence[Entry]) -> list[Entry]:
@@ -114,6 +115,6 @@ def by_day(entries: Iterable[Entry]) -> list[tuple[date, list[Entry]]]:
     for entry in entries:
         days.setdefault(entry.day, []).append(entry)
     return [
-        (day, sorted(found, key=lambda entry: (entry.first_at, entry.room.location)))
+        (day, sorted(found, key=lambda entry: (entry.first_at.timestamp(), entry.room.location)))
         for day, found in days.items()
     ]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -100,6 +101,14 @@ class TestList:
         assert titles(page(client, "/transcripts?lang=en")) == ["A"]
         assert "No transcript matches" in page(client, "/transcripts?hall=red&lang=en")
         assert "No transcript matches" in page(client, "/transcripts?day=1999-01-01")
+
+    def test_in_the_hour_that_comes_twice_the_order_is_that_of_time(self, client):
+        assert settings_event().zone.key == "Europe/Berlin"
+        for code, minute in (("AFTER", 70), ("BEFORE", 50)):  # ten past and ten to three by the clocks there
+            said(code, "One.")
+            began = datetime(2025, 10, 26, tzinfo=UTC) + timedelta(minutes=minute)
+            Part.objects.filter(room__code=code).update(started_at=began)
+        assert titles(page(client, "/transcripts")) == ["BEFORE", "AFTER"]
 
     def test_long_lists_have_pages_and_cost_the_same_queries(self, client, django_assert_num_queries):
         said("R000", "One.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -34,19 +34,20 @@ def prepare() -> None:
     """A conference at the moment of the call. For an empty database."""
 
     event = settings_event()
-    event.title, event.time_zone = talks.EVENT, _zone_of_afternoon(timezone.now().hour)
+    event.title, event.time_zone = talks.EVENT, zone_of_afternoon(timezone.now())
     event.save(update_fields=["title", "time_zone"])
     for name, slug in talks.HALLS.items():
         Hall.objects.create(event=event, name=name, slug=slug)
-    Worker.objects.create(name=WORKER, slots=9, model="base", device="cpu", beat_at=timezone.now())
+    lives = timezone.now() + timedelta(hours=1)  # until tick, however long the talks take
+    Worker.objects.create(name=WORKER, slots=9, model="base", device="cpu", beat_at=lives)
     for talk in talks.TALKS:
         _write(talk)
     tick()
 
 
-def _zone_of_afternoon(utc_hour: int) -> str:
-    """Where it is between two and three o'clock: today has a past and a future there."""
-    behind = (utc_hour - 14 + 12) % 24 - 12  # hours; POSIX counts them west of Greenwich
+def zone_of_afternoon(now: datetime) -> str:
+    """Where it is between two and three o'clock and the clocks never change: today has a past and a future there."""
+    behind = (now.astimezone(UTC).hour - 14 + 12) % 24 - 12  # hours; POSIX counts them west of Greenwich
     return f"Etc/GMT{behind:+d}" if behind else "Etc/GMT"
 
 

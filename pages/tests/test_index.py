@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from asr.tests.make import join, served
+from ops.showcase.rows import zone_of_afternoon
 from rooms.models import Event, Hall, Room
 from rooms.tests.make import person, room
 
@@ -25,11 +26,8 @@ def client(settings):
 
 @pytest.fixture(autouse=True)
 def _at_no_midnight(settings):
-    """Later today is today in some time zone at any hour of the tests."""
-    zone = (
-        "Etc/GMT+6" if timezone.now().hour < 12 else "Etc/GMT-2" if timezone.now().hour < 16 else "Etc/GMT+12"
-    )
-    Event.objects.filter(from_settings=True).update(time_zone=zone)
+    """Later today is today where it is afternoon, at any hour of the tests."""
+    Event.objects.filter(from_settings=True).update(time_zone=zone_of_afternoon(timezone.now()))
 
 
 @pytest.fixture

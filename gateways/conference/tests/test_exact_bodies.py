@@ -7,12 +7,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from rooms.models import Room
+from ops.showcase.rows import zone_of_afternoon
+from rooms.models import Event, Room
 from rooms.tests.make import room
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +82,9 @@ def test_room_list(wire: Client, settings: Any) -> None:
 
 
 def test_vote(wire: Client) -> None:
-    noon = timezone.localtime().replace(hour=12, minute=0, second=0, microsecond=0)
+    zone = zone_of_afternoon(timezone.now())  # at any hour noon is of the same day there
+    Event.objects.update(time_zone=zone)
+    noon = timezone.localtime(timezone=ZoneInfo(zone)).replace(hour=12, minute=0, second=0, microsecond=0)
     at = datetime.fromtimestamp(noon.timestamp(), UTC)
     room("TALK9X", title="Löten", starts_at=at, ends_at=at + timedelta(minutes=45), location="Saal 1",
          schedule_event={"id": 7, "url": None}, presenters=["Speaker One", "Speaker Two"])  # fmt: skip

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -14,6 +15,7 @@ from asr.models import Session
 from asr.rooms.models import RoomSession
 from asr.tests.make import bare_session
 from gateways.conference.api import MAX_BODY_BYTES
+from ops.showcase.rows import zone_of_afternoon
 from rooms.models import AccessKey, Event, Room
 from rooms.schedule import Schedule
 from rooms.services import apply_schedule
@@ -84,9 +86,9 @@ def say(at, *texts, store=True, public=True, owner="host", started_at=None):
 
 
 def today(code="TALK9X", **changes):
-    """A talk of today in the event's time zone, whatever the hour: hours away, so that no list of what is on shows it."""
-    now = timezone.localtime()
-    start = now.replace(hour=23 if now.hour < 12 else 1, minute=0)
+    """A talk of today whatever the hour, for it is afternoon where its event is; hours away, so that no list of what is on shows it."""
+    Event.objects.update(time_zone=zone_of_afternoon(timezone.now()))
+    start = timezone.now() - timedelta(hours=5)
     return room(code, **{"starts_at": start, "ends_at": start + timedelta(minutes=45), **changes})
 
 
@@ -351,8 +353,9 @@ class TestRoomList:
 
 class TestVotes:
     def test_list_is_the_golden_file(self, wire):
-        at = datetime.now(UTC).replace(hour=12, minute=5, second=0, microsecond=0)
-        Event.objects.update(time_zone="UTC")
+        zone = zone_of_afternoon(timezone.now())
+        Event.objects.update(time_zone=zone)
+        at = datetime.now(ZoneInfo(zone)).replace(hour=12, minute=5, second=0, microsecond=0)
         event = {
             "guid": "0a0a", "code": None, "id": 101, "logo": None, "date": "old", "room": None, "slug": "camp-101",
             "url": None, "title": "old", "subtitle": "", "track": None, "type": "Talk", "language": "en",

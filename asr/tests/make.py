@@ -1,7 +1,7 @@
 """Sessions for tests: rooms with hosts, workers that live, leases that are held."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -24,11 +24,16 @@ KEY = "a" * 64
 
 
 def slots(count: int) -> None:
-    """So many rooms may be open."""
+    """So many rooms may be open, by a worker that lives as long as the test takes: nothing renews its beat."""
     Worker.objects.update_or_create(
         name="asr@test",
-        defaults={"slots": count, "model": "base", "device": "cpu", "beat_at": timezone.now()},
+        defaults={"slots": count, "model": "base", "device": "cpu", "beat_at": beat_for_a_test()},
     )
+
+
+def beat_for_a_test() -> datetime:
+    """A worker's beat that is young however slowly the test goes on."""
+    return timezone.now() + timedelta(hours=1)
 
 
 def join(

@@ -17,7 +17,7 @@ from asr.process import Node, serve
 from asr.registration import Facts, Registration
 from asr.rooms.ending import close_room
 from asr.selectors import live_workers, max_active_rooms
-from asr.tests.make import join, log_of, served, session_of, slots
+from asr.tests.make import beat_for_a_test, join, log_of, served, session_of, slots
 from transcripts.models import Sentence
 
 WITHIN_S = 60
@@ -37,7 +37,7 @@ def until(holds):
 
 def worker(name=THERE, *, warm=1, count=1, drains_for_s=None):
     until_at = None if drains_for_s is None else timezone.now() + timedelta(seconds=drains_for_s)
-    values = {"slots": count, "model": "base", "device": "cpu", "beat_at": timezone.now(), "warm": warm}
+    values = {"slots": count, "model": "base", "device": "cpu", "beat_at": beat_for_a_test(), "warm": warm}
     Worker.objects.update_or_create(name=name, defaults={**values, "drains_until": until_at})
 
 

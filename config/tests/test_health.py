@@ -14,9 +14,9 @@ import requests
 from django.core.cache import cache
 from django.http import HttpResponse
 from django.middleware.security import SecurityMiddleware
-from django.utils import timezone
 
 from asr.models import Worker
+from asr.tests.make import beat_for_a_test
 from config import health
 from config.models import Installation
 from gateways.conference.audio import HELD_FOR_S
@@ -48,7 +48,9 @@ def watch(clock: Clock) -> Iterator[health.Watch]:
 
 
 def worker() -> Worker:
-    return Worker.objects.create(name="asr@here", slots=1, model="base", device="cpu", beat_at=timezone.now())
+    return Worker.objects.create(
+        name="asr@here", slots=1, model="base", device="cpu", beat_at=beat_for_a_test()
+    )
 
 
 def ask(watch: health.Watch) -> health.Known:

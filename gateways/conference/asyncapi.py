@@ -15,7 +15,7 @@ PARAMETERS = {
 BOTH = [refusals.NO_ROLE, refusals.NO_TARGET, refusals.NO_SOURCE, refusals.CLOSED, refusals.INTERNAL]
 VIEWERS = [*BOTH, refusals.NOT_ACTIVE, refusals.TOO_MANY_MESSAGES]
 HOSTS = [
-    *BOTH, refusals.NO_KEY, refusals.NO_PREFERENCES, refusals.REPLACED, refusals.TAKEN_OVER, refusals.TOO_MANY_MESSAGES,
+    *BOTH, refusals.NO_KEY, refusals.TOO_MANY_ATTEMPTS, refusals.NO_PREFERENCES, refusals.REPLACED, refusals.TAKEN_OVER, refusals.TOO_MANY_MESSAGES,
 ]  # fmt: skip
 
 

@@ -39,6 +39,9 @@ CLOSED = Refusal(UNSUPPORTED_DATA, "Room closed", "closed")
 INTERNAL = Refusal(UNSUPPORTED_DATA, "Internal server error", "internal")
 REPLACED = Refusal(NORMAL, "", "replaced")  # quietly: the same browser, or its successor, has the host lease
 TAKEN_OVER = Refusal(UNSUPPORTED_DATA, "Another host has this room now", "taken_over")
+TOO_MANY_ATTEMPTS = Refusal(
+    POLICY_VIOLATION, "Too many wrong passwords from here: wait a moment", "too_many_attempts"
+)
 TOO_MANY_MESSAGES = Refusal(POLICY_VIOLATION, "Too many messages", "too_many_messages")
 
 
@@ -62,6 +65,8 @@ def unsupported_target(lang: str) -> Refusal:
 
 def of_error(error: DomainError) -> Refusal:
     """What a service refused, in this wire's words."""
+    if error.code == TOO_MANY_ATTEMPTS.name:
+        return TOO_MANY_ATTEMPTS
     reason = words.close_reason(error)
     return INTERNAL if reason is None else Refusal(UNSUPPORTED_DATA, reason, error.code)
 

@@ -137,7 +137,9 @@ def _identity(cookies: dict[str, str], scope: dict[str, Any], *, by_session: boo
     try:
         if by_session:
             return identify_session(cookies.get(settings.SESSION_COOKIE_NAME, ""))
-        identity = identify(cookies.get("authenticated", ""), address=caller_address(peer, forwarded_for))
+        if not cookies.get("authenticated"):  # nothing was guessed: not counted
+            raise Refused(refusals.NO_KEY)
+        identity = identify(cookies["authenticated"], address=caller_address(peer, forwarded_for))
         if identity.user_id is None:
             raise DomainError("not_ready", retry=True)
         return identity

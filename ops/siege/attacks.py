@@ -4,41 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections import Counter
 from http.cookies import SimpleCookie
 
 import requests
-from grpc import aio
 
 from config.layout import layout
-from gateways.conference.client.host import Host
 from ops import embedded
 from ops.faults.stack import ADMIN_PASSWORD, HOST_PASSWORD, Stack
 from ops.siege.beside import Answered
-from ops.siege.clients import HalfMessage, counted, in_groups, login, posted, raw, socket_end
+from ops.siege.clients import (
+    ENDED_WITHIN_S,
+    HELD,
+    HalfMessage,
+    all_ended,
+    closed,
+    counted,
+    in_groups,
+    login,
+    posted,
+    raw,
+    socket_end,
+)
+from ops.siege.messages import half_messages, long_messages, tiny_messages
+from ops.siege.target import CALM, LIVE, LOCKED, MB, OTHER, Attack, Target
 
-MB = 1 << 20
-NO_SLOT = "HTTP 503"  # of a wire that says so before it accepts
 RIGHT_WITHIN_S = 2.0
-CALM, LIVE, LOCKED, OTHER = "CALM", "LIVE", "LOCKED", "OTHER"  # rooms
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is attacked. `live`: a host who speaks in LIVE; `key`: of a login that is no host of it."""
-
-    stack: Stack
-    live: Host
-    key: str
-    speech_port: int
-
-    @property
-    def sockets(self) -> str:
-        return f"ws://127.0.0.1:{self.stack.port}"
-
-
-Attack = Callable[[Target], Awaitable[Answered]]
+STAYS = "stays"
 
 
 async def takeover(target: Target) -> Answered:
@@ -130,10 +122,11 @@ async def locked_room(target: Target) -> Answered:
         refused = set(answers) == {"1003 Target language xx not supported by translation service"}
         took_s = time.monotonic() - began
         blocked = sum(not task.done() for task in waiting)
-    await asyncio.gather(*waiting)
+    later = Counter(await asyncio.gather(*waiting))
+    one_is_host = later == {STAYS: 1, "1003 Multiple hosts not allowed": 39}
     return Answered(
-        f"{blocked} wait for it; 40 beside answered in {took_s:.1f} s",
-        blocked == 40 and refused and took_s < 20,
+        f"{blocked} wait for it; 40 beside answered in {took_s:.1f} s; then one is host",
+        blocked == 40 and refused and took_s < 20 and one_is_host,
     )
 
 
@@ -143,21 +136,7 @@ async def _host_of(target: Target, room: str) -> str:
         async with asyncio.timeout(15):
             return await socket_end(f"{target.sockets}/room/{room}/host/en/en", {"Cookie": jar})
     except TimeoutError:
-        return "waits"
-
-
-async def half_messages(target: Target) -> Answered:
-    """150 viewers and 150 who say that they are hosts, each with almost 4 MB of a message."""
-    paths = [f"/captions/{CALM}?lang=en", f"/room/{CALM}/host/en/en"]
-    sockets = [HalfMessage(target.stack.port, paths[number % 2]) for number in range(300)]
-    try:
-        await asyncio.gather(*(socket.open() for socket in sockets))
-        await asyncio.gather(*(socket.send(4 * MB - 1, 4 * MB - MB // 2) for socket in sockets))
-        await asyncio.sleep(2)
-    finally:
-        for socket in sockets:
-            socket.close()
-    return Answered("300 x 3.5 MB sent, never ended", True)
+        return STAYS
 
 
 async def half_requests(target: Target) -> Answered:
@@ -166,10 +145,13 @@ async def half_requests(target: Target) -> Answered:
     for _ in range(3000):
         opened.append(await raw(target.stack.port, b"GET /health HTTP/1.1\r\nHost: localhost\r\n"))
     answer = await asyncio.to_thread(requests.get, f"{target.stack.url}/health", timeout=30)
-    closed = sum(reader.at_eof() for reader, _ in opened)
+    at_once, after = await closed(opened)
     for _, writer in opened:
         writer.transport.abort()
-    return Answered(f"{closed} closed so far; beside HTTP {answer.status_code}", answer.ok and closed > 500)
+    return Answered(
+        f"{at_once} closed at once, {after} within {ENDED_WITHIN_S:.0f} s; beside HTTP {answer.status_code}",
+        answer.ok and at_once > 500 and after == len(opened),
+    )
 
 
 async def idle_sockets(target: Target) -> Answered:
@@ -179,11 +161,15 @@ async def idle_sockets(target: Target) -> Answered:
     for socket in sockets:
         await socket.open()
     answer = await asyncio.to_thread(requests.get, f"{target.stack.url}/health", timeout=30)
+    ends, (_, after) = await asyncio.gather(all_ended(sockets), closed(silent))
     for _, writer in silent:
         writer.transport.abort()
     for socket in sockets:
         socket.close()
-    return Answered(f"2000 held; beside HTTP {answer.status_code}", answer.ok)
+    return Answered(
+        f"beside HTTP {answer.status_code}; after {ENDED_WITHIN_S:.0f} s {ends.count(HELD)} sockets and {1000 - after} connections held",
+        answer.ok and HELD not in ends and after == 1000,
+    )
 
 
 async def long_bodies(target: Target) -> Answered:
@@ -202,58 +188,6 @@ async def long_bodies(target: Target) -> Answered:
     asked = [posted(target.stack.port, path, 400 * MB, 400 * MB, kind) for path, kind in kinds.items()]
     answers = await asyncio.gather(*asked)
     return Answered(counted(answers), set(answers) <= {"HTTP 413", "HTTP 401"})
-
-
-SOCKETS: dict[str, dict[str, str]] = {
-    f"/captions/{CALM}?lang=en": {}, f"/captions/{CALM}/type": {}, f"/room/{CALM}/client/undefined/en": {},
-    f"/room/{LIVE}/host/en/en": {}, "/streaming-whisper/ws/siege?consent=1": {}, "/v1/transcribe?consent=1": {},
-    "/ws/audio": {}, "/ws-audio": {}, "/v1/realtime?consent=1": {"Authorization": "Bearer {key}"},
-    "/v1/listen?encoding=linear16&sample_rate=16000&consent=1": {"Authorization": "Token {key}"},
-}  # fmt: skip
-
-
-async def long_messages(target: Target) -> Answered:
-    """A message of 32 MB to the socket of every wire, and over gRPC."""
-
-    async def send(path: str, headers: dict[str, str]) -> str:
-        named = {name: value.format(key=target.key) for name, value in headers.items()}
-        return await socket_end(target.sockets + path, named, b"\0" * (32 * MB))
-
-    answers = await asyncio.gather(*(send(path, headers) for path, headers in SOCKETS.items()))
-    codes = [_code(answer) for answer in answers]
-    return Answered(
-        f"{counted(codes)}; gRPC {(grpc := await _long_grpc(target))}",
-        set(codes) <= {"1009", "1008", "1003", "1013", NO_SLOT} and grpc == "RESOURCE_EXHAUSTED",
-    )
-
-
-def _code(answer: str) -> str:
-    return answer if answer.startswith("HTTP") else answer.split()[0]
-
-
-async def _long_grpc(target: Target) -> str:
-    async with aio.insecure_channel(
-        f"127.0.0.1:{target.speech_port}", options=[("grpc.max_send_message_length", -1)]
-    ) as channel:
-        call = channel.stream_stream("/speech.SpeechToText/StreamingRecognize")(metadata=[("x-consent", "1")])
-        try:
-            await call.write(b"\x12\x80\x80\x80\x10" + bytes(32 * MB))
-            await call.read()
-        except aio.AioRpcError as error:
-            return str(error.code().name)
-        return str((await call.code()).name)
-
-
-async def tiny_messages(target: Target) -> Answered:
-    """5,000 messages at once on the socket of every wire."""
-
-    async def flood(path: str, headers: dict[str, str]) -> str:
-        named = {name: value.format(key=target.key) for name, value in headers.items()}
-        return await socket_end(target.sockets + path, named, ["x"] * 5000)
-
-    answers = await asyncio.gather(*(flood(path, headers) for path, headers in SOCKETS.items()))
-    codes = [_code(answer) for answer in answers]
-    return Answered(counted(codes), "no" not in codes)
 
 
 async def votes(target: Target) -> Answered:
@@ -275,7 +209,7 @@ async def votes(target: Target) -> Answered:
 
 ATTACKS: dict[str, tuple[Attack, float]] = {  # with the seconds that it may take
     "takeover": (takeover, 6), "lock-out": (lock_out, 10), "unknown rooms": (unknown_rooms, 14),
-    "locked room": (locked_room, 14), "half messages": (half_messages, 10), "half requests": (half_requests, 8),
-    "idle sockets": (idle_sockets, 10), "long bodies": (long_bodies, 14), "long messages": (long_messages, 12),
+    "locked room": (locked_room, 14), "half messages": (half_messages, 30), "half requests": (half_requests, 25),
+    "idle sockets": (idle_sockets, 30), "long bodies": (long_bodies, 14), "long messages": (long_messages, 12),
     "tiny messages": (tiny_messages, 12), "votes": (votes, 10),
 }  # fmt: skip

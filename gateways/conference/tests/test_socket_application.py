@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager
@@ -54,17 +55,19 @@ async def room() -> Room:
     return await database_sync_to_async(make)()
 
 
-def application(role: str = "host") -> WebsocketCommunicator:
-    cookies = cookie_header(host_cookies("A", key=PASSWORD))
+def application(role: str = "host", *, key: str = PASSWORD) -> WebsocketCommunicator:
+    cookies = cookie_header(host_cookies("A", key=key))
     return WebsocketCommunicator(
         URLRouter(websocket_urlpatterns), f"/room/A/{role}/en/en", headers=[(b"cookie", cookies.encode())]
     )
 
 
 @asynccontextmanager
-async def joined(role: str = "host"):
+async def joined(role: str = "host", *, address: str = ""):
     """A socket that has got its first chunk."""
     socket = application(role)
+    if address:
+        socket.scope["client"] = [address, 1]
     await socket.connect(timeout=WITHIN_S)
     while "last_n_sents" not in (await socket.receive_output(WITHIN_S))["text"]:
         pass
@@ -201,5 +204,27 @@ async def test_audio_that_waits_for_redis_when_the_room_is_closed_comes_before_t
         await RoomSession.objects.aupdate(host_seen_at=None, is_open=False)
         entries = await logged_until(lambda entries: "end" in [entry.kind for entry in entries])
         assert [entry.data for entry in entries] == [*BLOBS, b""]
+        await host.disconnect(timeout=WITHIN_S)
+    await nothing_is_held()
+
+
+async def test_who_guesses_passwords_reads_that_they_must_wait_and_who_has_none_guesses_nothing(room, env):
+    env(login_failures_per_minute=1)
+    address = f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
+
+    async def ended(password: str) -> tuple[int, str]:
+        socket = application(key=password)
+        socket.scope["client"] = [address, 1]
+        await socket.connect(timeout=WITHIN_S)
+        closed = await socket.receive_output(WITHIN_S)
+        assert closed.pop("type") == "websocket.close"
+        await socket.disconnect(timeout=WITHIN_S)
+        return closed["code"], closed["reason"]
+
+    no_key = (1008, "Authentification failed: no valid password in session cookie")
+    must_wait = (1008, "Too many wrong passwords from here: wait a moment")
+    answers = [await ended(password) for password in ("", "", "guess 1", "guess 2", "")]
+    assert answers == [no_key, no_key, no_key, must_wait, no_key]
+    async with joined(address=address) as host:
         await host.disconnect(timeout=WITHIN_S)
     await nothing_is_held()

@@ -17,9 +17,10 @@ from rich.table import Table
 from ops.bench.fanout_served import line_process
 from ops.bench.limits import raise_open_files
 from ops.faults.stack import Stack, free_port, running_stack
-from ops.siege.attacks import ATTACKS, CALM, LIVE, LOCKED, OTHER, Target
+from ops.siege.attacks import ATTACKS
 from ops.siege.beside import AttackRow, Beside
 from ops.siege.clients import login
+from ops.siege.target import CALM, LIVE, LOCKED, OTHER, Target
 
 COLUMNS = ("name", "memory_mb", "viewer_p99_s", "answer", "ok")
 
@@ -73,7 +74,7 @@ async def _warm_up() -> Any:
 
 def _environment(ports: tuple[int, int]) -> dict[str, str]:
     return {
-        "ASR_SLOTS": "3", "SPEECH_PORTS": f"{ports[0]}:current {ports[1]}:older", "SPEECH_ENGINES": "none", "HOST_RETURN_S": "30",
+        "ASR_SLOTS": "8", "SPEECH_PORTS": f"{ports[0]}:current {ports[1]}:older", "SPEECH_ENGINES": "none", "HOST_RETURN_S": "30",
         "BYPASS_AUTHORIZATION": "1", "BYPASS_AUTHORIZATION_OUTSIDE_DEBUG": "1", "LOG_LEVEL": "WARNING",
     }  # fmt: skip
 

@@ -1,0 +1,111 @@
+"""Attacks by what is said on sockets: half of it, too much of it, too often."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from grpc import aio
+
+from ops.siege.beside import Answered
+from ops.siege.clients import HalfMessage, all_ended, counted, socket_end
+from ops.siege.target import CALM, LIVE, MB, Target
+
+NO_KEY = "Authentification failed: no valid password in session cookie"
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """Sockets with a message that stays half. `ends`: what the server may end them with."""
+
+    path: str
+    sockets: int
+    longest_bytes: int
+    ends: frozenset[str]
+
+
+TOO_LONG, TOO_MUCH_IN_SUM, REFUSED, POLICY, NO_SIGN_OF_LIFE = "1009", "1013", "1003", "1008", "1011"
+HALVES = (
+    Half(f"/captions/{CALM}?lang=en", 100, 4 * MB, frozenset({TOO_LONG})),  # what it says is beyond 4 KiB
+    Half(f"/room/{CALM}/host/en/en", 100, 4 * MB, frozenset({POLICY, REFUSED, TOO_MUCH_IN_SUM})),
+    Half("/v1/transcribe?consent=1", 100, MB, frozenset({POLICY, TOO_MUCH_IN_SUM})),  # no start came
+    Half("/ws/audio", 200, MB // 4, frozenset({NO_SIGN_OF_LIFE, TOO_MUCH_IN_SUM})),
+)
+
+
+async def half_messages(target: Target) -> Answered:
+    """500 sockets of four wires, each with the greater part of a message."""
+    sent = [(half, HalfMessage(target.stack.port, half.path)) for half in HALVES for _ in range(half.sockets)]
+    sockets = [socket for _, socket in sent]
+    try:
+        await asyncio.gather(*(socket.open() for socket in sockets))
+        messages = ((socket, half.longest_bytes) for half, socket in sent)
+        await asyncio.gather(*(socket.send(size - 1, size - size // 8) for socket, size in messages))
+        ends = await all_ended(sockets)
+    finally:
+        for socket in sockets:
+            socket.close()
+    right = all(end in half.ends for (half, _), end in zip(sent, ends, strict=True))
+    return Answered(counted(ends), right and TOO_MUCH_IN_SUM in ends)
+
+
+# Of each wire: the path, and what ends a message that is too long, and too many of them at once.
+SOCKETS: dict[str, tuple[str, str]] = {
+    f"/captions/{CALM}?lang=en": ("1009", "1008 message_unknown"),
+    f"/captions/{CALM}/type": ("1008 not_signed_in", "1008 not_signed_in"),
+    f"/room/{LIVE}/client/undefined/en": ("1009", "1008 Too many messages"),
+    f"/room/{LIVE}/host/en/en": (f"1008 {NO_KEY}", f"1008 {NO_KEY}"),
+    "/streaming-whisper/ws/siege?consent=1": ("1009", "1003 Expected binary messages"),
+    "/v1/transcribe?consent=1": ("1009", "1008 Text frames must contain valid JSON messages"),
+    "/ws/audio": ("1009", "1008 too_many_messages"),
+    "/ws-audio": ("1009", "1008 too_many_messages"),
+    "/v1/realtime?consent=1": ("1009", "1008 too_many_messages"),
+    "/v1/listen?encoding=linear16&sample_rate=16000&consent=1": ("1009", "1008 Too many messages"),
+}  # fmt: skip
+KEYS = {"/v1/realtime": "Bearer", "/v1/listen": "Token"}
+
+
+async def _each_wire(target: Target, message: Any) -> list[str]:
+    async def say(path: str) -> str:
+        kind = KEYS.get(path.partition("?")[0])
+        headers = {"Authorization": f"{kind} {target.key}"} if kind else {}
+        return await socket_end(target.sockets + path, headers, message)
+
+    return list(await asyncio.gather(*(say(path) for path in SOCKETS)))
+
+
+async def long_messages(target: Target) -> Answered:
+    """A message of 32 MB to the socket of every wire, and over gRPC."""
+    answers = await _each_wire(target, b"\0" * (32 * MB))
+    grpc = await _long_grpc(target)
+    right = _as_promised(answers, [long for long, _ in SOCKETS.values()])
+    return Answered(f"{_codes(answers)}; gRPC {grpc}", right and grpc == "RESOURCE_EXHAUSTED")
+
+
+def _as_promised(answers: list[str], promised: list[str]) -> bool:
+    """Whether each begins so."""
+    return all(answer.startswith(each) for answer, each in zip(answers, promised, strict=True))
+
+
+def _codes(answers: list[str]) -> str:
+    return counted(answer.split()[0] for answer in answers)
+
+
+async def _long_grpc(target: Target) -> str:
+    async with aio.insecure_channel(
+        f"127.0.0.1:{target.speech_port}", options=[("grpc.max_send_message_length", -1)]
+    ) as channel:
+        call = channel.stream_stream("/speech.SpeechToText/StreamingRecognize")(metadata=[("x-consent", "1")])
+        try:
+            await call.write(b"\x12\x80\x80\x80\x10" + bytes(32 * MB))
+            await call.read()
+        except aio.AioRpcError as error:
+            return str(error.code().name)
+        return str((await call.code()).name)
+
+
+async def tiny_messages(target: Target) -> Answered:
+    """5,000 messages at once on the socket of every wire."""
+    answers = await _each_wire(target, ["x"] * 5000)
+    return Answered(_codes(answers), _as_promised(answers, [tiny for _, tiny in SOCKETS.values()]))

@@ -1,8 +1,4 @@
-"""One client of each wire without a room, as raw as they come: sound goes out in real time, and what is told is noted with its time.
-
-A wire's client says how it begins, how sound is wrapped, how it ends, and what of a message is text. Text is `final` where the
-wire promises never to change it, and `shown` behind that.
-"""
+"""Clients over WebSockets."""
 
 from __future__ import annotations
 
@@ -10,75 +6,27 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import grpc
-import numpy as np
-from grpc import aio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from asr.audio.samples import SAMPLE_RATE_HZ
-from gateways.speech.messages import generation
-from ops.measure.score import Seen
+from ops.wire_clients.notes import (
+    CHUNK_S,
+    LAST_WORDS_S,
+    SECOND_BYTES,
+    Notes,
+    Place,
+    all_ended,
+    all_refused,
+    in_real_time,
+)
 
-CHUNK_S = 0.1
-SECOND_BYTES = 2 * SAMPLE_RATE_HZ
 OPENS_WITHIN_S = 60.0
-LAST_WORDS_S = 60.0  # behind the end of the sound
 SILENCE_S = 3.0  # where a wire knows no end, its client falls silent, and goes when
 QUIET_S = 5.0  # nothing has come for so long
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the wires are served, and by what right."""
-
-    web_port: int
-    speech_ports: tuple[int, int]  # of the current generation, of the older one
-    key: str
-    lang: str
-    meeting_token: str = ""  # none where the stack bypasses authorisation
-
-
-@dataclass(slots=True)
-class Notes:
-    """What one speaker was told. Times are monotonic. `refused`: how the wire said no; `ended`: how it broke off."""
-
-    chunk_s: float = CHUNK_S
-    sent_s: list[float] = field(default_factory=list)  # when each chunk was sent
-    final: str = ""
-    seen: list[Seen] = field(default_factory=list)  # `at_s` since the first chunk
-    refused: str = ""
-    ended: str = ""
-    heard: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def tell(self, *, final: str = "", tentative: str = "") -> None:
-        """Text that is appended for good, and what stands behind it now."""
-        self.final += final
-        shown = f"{self.final} {tentative}".strip()
-        if not self.seen or (self.seen[-1].final, self.seen[-1].shown) != (self.final, shown):
-            began_s = self.sent_s[0] if self.sent_s else time.monotonic()
-            self.seen.append(Seen(time.monotonic() - began_s, self.final, shown))
-            self.heard.set()
-
-
-async def in_real_time(sound: bytes, notes: Notes) -> AsyncIterator[bytes]:
-    """Chunks, each when it has been spoken."""
-    size = int(notes.chunk_s * SAMPLE_RATE_HZ) * 2
-    began_s = time.monotonic()
-    for number, at in enumerate(range(0, len(sound), size), 1):
-        await asyncio.sleep(began_s + number * notes.chunk_s - time.monotonic())
-        notes.sent_s.append(time.monotonic())
-        yield sound[at : at + size]
-
-
-def noise(seconds: float) -> bytes:
-    """What the scripted recogniser hears words in."""
-    samples = np.random.default_rng(5).normal(0, 0.1, int(seconds * SAMPLE_RATE_HZ))
-    return (samples * 32767).astype("<i2").tobytes()
 
 
 class SocketClient:
@@ -136,9 +84,9 @@ class SocketClient:
                     socket.transport.abort()
         except InvalidStatus as error:
             body = (error.response.body or b"").decode("utf-8", "replace")
-            _all_refused(notes, f"HTTP {error.response.status_code} {body[:80]}")
+            all_refused(notes, f"HTTP {error.response.status_code} {body[:80]}")
         except ConnectionClosed as error:
-            _all_ended(notes, _close_of(error))
+            all_ended(notes, _close_of(error))
         return notes
 
     async def _listen(self, socket: ClientConnection, notes: list[Notes], within_s: float) -> None:
@@ -212,7 +160,7 @@ class Twin(SocketClient):
         """Confirmed pieces and the interim."""
         self.over = message["type"] == "completed"
         if message["type"] == "error":
-            _all_refused(notes, f"{message['code']}: {message['message']}")
+            all_refused(notes, f"{message['code']}: {message['message']}")
         elif message["type"] == "transcript":
             confirmed, interim = message.get("confirmed") or {}, message.get("interim") or {}
             notes[0].tell(final=confirmed.get("text", ""), tentative=interim.get("text", ""))
@@ -250,7 +198,7 @@ class Interpreter(SocketClient):
         elif message["type"] == "partial":
             notes[0].tell(tentative=message["text"])
         elif message["type"] == "error":
-            _all_refused(notes, message["message"])
+            all_refused(notes, message["message"])
 
 
 class Realtime(SocketClient):
@@ -285,7 +233,7 @@ class Realtime(SocketClient):
         if kind == "delta":
             notes[0].tell(final=message["delta"])
         elif kind == "error":
-            _all_refused(notes, f"{message['error']['code']}: {message['error']['message']}")
+            all_refused(notes, f"{message['error']['code']}: {message['error']['message']}")
 
 
 class Listen(SocketClient):
@@ -315,100 +263,5 @@ class Listen(SocketClient):
             notes[0].tell(final=f" {text}") if message["is_final"] else notes[0].tell(tentative=text)
 
 
-class Grpc:
-    """The current generation over gRPC; one speaker."""
-
-    name: ClassVar[str] = "grpc"
-    older: ClassVar[bool] = False
-
-    def __init__(self, place: Place, number: int = 0) -> None:
-        self.place = place
-
-    async def run(self, sounds: list[bytes], *, stalls: bool = False) -> list[Notes]:
-        """As SocketClient's."""
-        notes = Notes()
-        port = self.place.speech_ports[self.older]
-        async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            method, response = self._method()
-            call = channel.stream_stream(f"/speech.{method}")(metadata=[("x-consent", "1")])
-            speaking = asyncio.create_task(self._speak(call, sounds[0], notes))
-            try:
-                async with asyncio.timeout(len(sounds[0]) / SECOND_BYTES + LAST_WORDS_S):
-                    if stalls:
-                        await speaking
-                        return [notes]
-                    async for answer in call:
-                        self._take(response.FromString(answer), notes)
-            except TimeoutError:
-                notes.ended = "no end"
-            except grpc.aio.AioRpcError as error:
-                notes.refused = f"{error.code().name} {error.details()}"
-            finally:
-                speaking.cancel()
-        return [notes]
-
-    async def _speak(self, call: Any, sound: bytes, notes: Notes) -> None:
-        try:
-            for message in self._beginning():
-                await call.write(message)
-            async for chunk in in_real_time(sound, notes):
-                await call.write(self._audio(chunk))
-            await call.done_writing()
-        except (grpc.RpcError, asyncio.InvalidStateError, aio.UsageError):
-            return  # the reader says why
-
-    def _method(self) -> tuple[str, Any]:
-        return "SpeechToText/StreamingRecognize", generation("current").message("StreamingRecognizeResponse")
-
-    def _beginning(self) -> list[bytes]:
-        request = generation("current").message("StreamingRecognizeRequest")
-        config = {"chunk_duration_millis": int(CHUNK_S * 1000), "encoding": "AUDIO_ENCODING_PCM_S16LE"}
-        return [request(config=config).SerializeToString()]
-
-    def _audio(self, chunk: bytes) -> bytes:
-        request = generation("current").message("StreamingRecognizeRequest")
-        data: bytes = request(audio_chunk={"audio_bytes": chunk}).SerializeToString()
-        return data
-
-    def _take(self, answer: Any, notes: Notes) -> None:
-        notes.tell(final=answer.confirmed.text, tentative=answer.interim.text)
-
-
-class OlderGrpc(Grpc):
-    """The older generation, with its hypothesis."""
-
-    name, older = "grpc older", True
-
-    def _method(self) -> tuple[str, Any]:
-        method = "SpeechToTextWithHypothesis/StreamingRecognizeWithHypothesis"
-        return method, generation("older").message("TranscriptWithHypothesis")
-
-    def _beginning(self) -> list[bytes]:
-        return []
-
-    def _audio(self, chunk: bytes) -> bytes:
-        samples = np.frombuffer(chunk, "<i2").astype(np.float32) / 32768
-        data: bytes = generation("older").message("AudioChunk")(samples=samples).SerializeToString()
-        return data
-
-    def _take(self, answer: Any, notes: Notes) -> None:
-        notes.tell(final=answer.confirmed.text, tentative=answer.hypothesis.text)
-
-
 def _close_of(error: ConnectionClosed) -> str:
     return f"{error.rcvd.code} {error.rcvd.reason}".strip() if error.rcvd else "no close"
-
-
-def _all_refused(notes: list[Notes], how: str) -> None:
-    for each in notes:
-        each.refused = each.refused or how
-
-
-def _all_ended(notes: list[Notes], how: str) -> None:
-    for each in notes:
-        each.ended = how
-
-
-WIRES: dict[str, Callable[[Place, int], Any]] = {
-    wire.name: wire for wire in (Meetings, Grpc, OlderGrpc, Twin, Interpreter, Realtime, Listen)
-}

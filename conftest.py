@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SHARED_ROOMS = 200
 SLOTS = 4
+CONNECTED_WITHIN_S = 60
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -35,6 +36,14 @@ def _no_room_is_known_not_to_be_there() -> None:
     from rooms import known_rooms
 
     known_rooms.forget()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """On a busy machine a test's own threads may wait for a connection to PostgreSQL; deployments give up after seconds."""
+    from django.db import connections
+
+    connections.databases["default"]["OPTIONS"]["connect_timeout"] = CONNECTED_WITHIN_S
 
 
 @pytest.fixture

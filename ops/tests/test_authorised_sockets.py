@@ -72,7 +72,11 @@ class Caller:
         address = self.url.replace("http", "ws", 1) + path
         try:
             with connect(
-                address, additional_headers=headers, origin=self.url, open_timeout=WITHIN_S
+                address,
+                additional_headers=headers,
+                origin=self.url,
+                open_timeout=WITHIN_S,
+                ping_interval=None,
             ) as socket:
                 yield socket
         except InvalidStatus as error:

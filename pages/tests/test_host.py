@@ -191,7 +191,11 @@ class TestItsSocket:
         url = f"{server.replace('http', 'ws')}/room/TALK1/host/en/en?consent={consent}&recorder={'a' * 32}"
         headers = {"Cookie": f"sessionid={session}"}
         with connect(
-            url, additional_headers=headers, origin=origin or server, open_timeout=WITHIN_S
+            url,
+            additional_headers=headers,
+            origin=origin or server,
+            open_timeout=WITHIN_S,
+            ping_interval=None,
         ) as socket:
             try:
                 return json.loads(socket.recv(timeout=WITHIN_S))

@@ -158,7 +158,8 @@ def every_slot_taken(stack, key):
     with ExitStack() as held:
         for _ in range(SLOTS):
             url = f"ws://127.0.0.1:{stack.port}/v1/realtime"
-            other = held.enter_context(connect(url, additional_headers={"Authorization": f"Bearer {key}"}))
+            headers = {"Authorization": f"Bearer {key}"}
+            other = held.enter_context(connect(url, additional_headers=headers, ping_interval=None))
             other.send(json.dumps({"type": "input_audio_buffer.append", "audio": "AAAA"}))
         until(lambda: open_sessions(stack) == SLOTS)
         yield

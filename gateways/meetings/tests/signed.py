@@ -43,10 +43,10 @@ def token(
     key: Any = None,
     kid: str | None = KID,
     algorithm: str | None = "RS256",
-    for_s: float = 3600,
+    for_s: float = 86_400,
     **claims: Any,
 ) -> str:
-    """Good for an hour, as long as a run of all tests may take, unless something else is said. `claims`: None leaves one out."""
+    """Good for a day, longer than a run of all tests may take, unless something else is said. `claims`: None leaves one out."""
     now = int(time.time())
     said = {"iss": "jigasi", "aud": AUDIENCE, "iat": now, "exp": now + for_s, **claims}
     headers = {} if kid is None else {"kid": kid}

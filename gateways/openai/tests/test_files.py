@@ -138,7 +138,9 @@ class TestWire:
         until(lambda: open_sessions(idle_stack) == 1)
         waiting.close()
         until(lambda: open_sessions(idle_stack) == 0)
-        assert folded(post(idle_stack, key).json()["text"]) == said(1)
+        answer = post(idle_stack, key)
+        assert answer.status_code == 200, answer.text
+        assert folded(answer.json()["text"]) == said(1)
 
 
 class TestFaults:

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ops.backup.dump import Made, make_backup
-from ops.backup.interrupts import ended_in_order
 from ops.backup.manifest import DUMP, KEYS, BackupError
+from ops.interrupts import ended_in_order
 
 
 class Command(BaseCommand):

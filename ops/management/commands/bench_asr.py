@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import psutil
 from av import AudioFrame
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 
 from asr import checkpoints
@@ -28,6 +28,7 @@ from asr.weights import WeightsError, find_or_fetch
 from ops.bench.end_to_end import ROOM
 from ops.bench.recogniser import measure_through_stack
 from ops.faults.stack import running_stack
+from ops.interrupts import StackCommand
 from ops.measure import bench, soak, terms
 from ops.measure.pauses import with_pauses
 from ops.measure.recordings import load_recordings
@@ -40,7 +41,7 @@ OPUS_RATE_HZ = 48_000
 POLICIES: tuple[str, ...] = get_args(Policy)
 
 
-class Command(BaseCommand):
+class Command(StackCommand):
     help = "Feeds talks to the recogniser in real time; prints one table and one JSON line per run."
     requires_system_checks = []
 

@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.table import Table
 
 from ops.bench.echo import ROOM, EchoRow, measure_echo
 from ops.bench.limits import raise_open_files
 from ops.faults.stack import running_stack
+from ops.interrupts import StackCommand
 
 SUPPRESSORS = ("gate", "auto")
 
 
-class Command(BaseCommand):
+class Command(StackCommand):
     """Prints a table; the machine's noise is in it. Starts stacks of its own, without a recogniser's words."""
 
     help = __doc__ or ""

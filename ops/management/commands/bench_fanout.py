@@ -8,7 +8,6 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.table import Table
 
@@ -23,11 +22,12 @@ from ops.bench.fanout import (
 )
 from ops.bench.limits import raise_open_files
 from ops.faults.stack import running_stack
+from ops.interrupts import StackCommand
 
 REPORTED = ("server", "viewers", "cpu_ms_per_delivery", "p50_ms", "p99_ms", "idle_kb")
 
 
-class Command(BaseCommand):
+class Command(StackCommand):
     """Prints a table, and on the last line the same as JSON. Starts a stack of its own, without a recogniser's words."""
 
     help = __doc__ or ""

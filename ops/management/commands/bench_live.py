@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.table import Table
 
@@ -19,6 +18,7 @@ from asr.sample import SAMPLE
 from ops.bench.end_to_end import ROOM, LiveFigures, measure_live, talk_of
 from ops.demonstration import Talk
 from ops.faults.stack import running_stack
+from ops.interrupts import StackCommand
 
 OPUS_RATE_HZ = 48_000
 SAMPLE_REPEATS = 12  # two minutes of the sample where no talk is given
@@ -28,7 +28,7 @@ REACH = {
 }  # fmt: skip
 
 
-class Command(BaseCommand):
+class Command(StackCommand):
     """Prints a table; the machine's noise is in it. Starts a stack of its own."""
 
     help = __doc__ or ""

@@ -7,7 +7,6 @@ import asyncio
 from itertools import chain, repeat
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.table import Table
 
@@ -15,11 +14,12 @@ from asr.audio.recorder import read_audio, record
 from asr.sample import SAMPLE
 from ops.bench.servers import ROOM, ServerFigures, installed, measure_servers
 from ops.faults.stack import running_stack
+from ops.interrupts import StackCommand
 
 OPUS_RATE_HZ = 48_000
 
 
-class Command(BaseCommand):
+class Command(StackCommand):
     """Prints a table; the machine's noise is in it, the same for all. Starts a stack of its own, with scripted words."""
 
     help = __doc__ or ""

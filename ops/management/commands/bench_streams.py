@@ -9,18 +9,19 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 
 from asr.stream_options import StreamOptions
 from asr.weights import WeightsError, find_or_fetch
 from ops.bench.streams import measure_streams, run_client
 from ops.faults.stack import running_stack
+from ops.interrupts import StackCommand
 from ops.measure import bench
 from ops.measure.talk import Talk, cut, load_talk
 
 
-class Command(BaseCommand):
+class Command(StackCommand):
     help = "Opens bare streams until one is refused, plays a talk into all of them in real time, and prints one table."
     requires_system_checks = []
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +26,7 @@ from ops.bench.end_to_end import talk_of
 from ops.bench.reading_along import read_along
 from ops.bench.translation import Delays, talk
 from ops.faults.stack import Stack, running_stack
+from ops.interrupts import StackCommand
 from ops.measure.draft_methods import compared, recorded
 from ops.measure.talk import cut, load_talk
 from ops.measure.translated import figures
@@ -60,7 +61,7 @@ CHINESE = (
 Case = Callable[[], Iterator[Delays]]
 
 
-class Command(BaseCommand):
+class Command(StackCommand):
     """Prints tables and, as its last line, JSON. Cases: engines, quality, delay, live, fairness, overload."""
 
     help = __doc__ or ""

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.table import Table
 
 from ops.bench.limits import raise_open_files
 from ops.bench.wires import MEETINGS, STREAMS, measure_queueing, measure_words, place_of, slots_of
 from ops.faults.stack import free_port, running_stack
+from ops.interrupts import StackCommand
 from ops.measure.talk import Talk, load_talk
 from ops.wire_clients import WIRES
 
@@ -23,7 +23,7 @@ STALLED = 2
 ROOM = "WIRES"
 
 
-class Command(BaseCommand):
+class Command(StackCommand):
     """Prints tables; the machine's noise is in them. Starts a stack of its own.
 
     Without --real the recogniser is scripted: what is measured is who waits for whom.

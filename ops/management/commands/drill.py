@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 from rich.table import Table
 
@@ -22,6 +22,7 @@ from ops.faults.prometheus import PrometheusMissing
 from ops.faults.scenarios import SCENARIOS, FaultRow
 from ops.faults.speech import RealSpeech, ScriptedSpeech, Speech, real_talk, sample_talk
 from ops.faults.stack import Stack, running_stack
+from ops.interrupts import StackCommand
 from ops.measure.soak import repeated
 
 REAL_S = 60.0
@@ -29,7 +30,7 @@ DEPLOY_S = 600.0  # of speech, more than a deploy takes
 ROOM = "CHAOS"
 
 
-class Command(BaseCommand):
+class Command(StackCommand):
     """Tables, and one last line of JSON. Starts a stack of its own."""
 
     help = __doc__ or ""

@@ -11,9 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ops.faults.stack import BASE_DIR, Stack, free_port, running_stack
+from ops.interrupts import StackCommand
 from ops.siege.clients import login
 
 DOCUMENTS = ("conference", "captions", "openai")
@@ -25,7 +26,7 @@ not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "503"]
 WITHIN_S = 1800
 
 
-class Command(BaseCommand):
+class Command(StackCommand):
     """Prints what schemathesis says of each document, and one last line of JSON."""
 
     help = __doc__ or ""

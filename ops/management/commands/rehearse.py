@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 
+from ops.interrupts import StackCommand
 from ops.rehearsal import report as reports
 from ops.rehearsal.mishaps import KINDS, plan_mishaps
 from ops.rehearsal.programme import programme_of
@@ -21,7 +22,7 @@ SPEECH = Path(__file__).resolve().parents[3].parent / "shared" / "speech"
 FASTEST_SOUND = 10.0  # what the host's socket takes (docs/wires/conference.md)
 
 
-class Command(BaseCommand):
+class Command(StackCommand):
     """Tables, and one last line of JSON."""
 
     help = __doc__ or ""

@@ -10,9 +10,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ops.backup.interrupts import ended_in_order
 from ops.backup.manifest import KEYS, BackupError
 from ops.backup.restore import check_backup, restore
+from ops.interrupts import ended_in_order
 
 
 class Command(BaseCommand):

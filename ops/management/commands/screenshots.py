@@ -17,12 +17,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from asr.audio.recorder import read_audio
 from asr.sample import SAMPLE
 from ops import browser
 from ops.faults.stack import ADMIN_PASSWORD, BASE_DIR, HOST_PASSWORD, Stack, running_stack
+from ops.interrupts import StackCommand
 from ops.showcase.__main__ import TOLD_AGAIN_S
 from pages.shown import SHOWN, ShownPage
 
@@ -56,7 +57,7 @@ class _Look:
         return f"{self.page.name}-{self.size}-{self.theme}-{self.lang}"
 
 
-class Command(BaseCommand):
+class Command(StackCommand):
     """Looks at every page of pages/shown.py."""
 
     help = __doc__ or ""

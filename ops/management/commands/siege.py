@@ -10,13 +10,14 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 from rich.table import Table
 
 from ops.bench.fanout_served import line_process
 from ops.bench.limits import raise_open_files
 from ops.faults.stack import Stack, free_port, running_stack
+from ops.interrupts import StackCommand
 from ops.siege.attacks import ATTACKS
 from ops.siege.beside import AttackRow, Beside
 from ops.siege.clients import login
@@ -25,7 +26,7 @@ from ops.siege.target import CALM, LIVE, LOCKED, OTHER, Target
 COLUMNS = ("name", "memory_mb", "viewer_p99_s", "answer", "ok")
 
 
-class Command(BaseCommand):
+class Command(StackCommand):
     """A table, and one last line of JSON. Bounds: 100 MB more memory, half a second to the viewer at most, nothing lost."""
 
     help = __doc__ or ""

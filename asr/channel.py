@@ -59,6 +59,11 @@ class Channel:
         return self._captioner.heard_ms
 
     @property
+    def text_ms(self) -> int:
+        """See `Captioner`."""
+        return self._captioner.text_ms
+
+    @property
     def is_silent(self) -> bool:
         """See `Captioner`."""
         return self._captioner.is_silent
@@ -126,6 +131,20 @@ class Channel:
             self._fall_silent()
         if self._undecodable.expired():
             self._sink.error("undecodable_audio", problem=self._decoder.problem or "unknown")
+
+    def cut(self) -> None:
+        """What is final is written: another process goes on behind it."""
+        self._write(self._captioner.cut())
+
+    def stand_by(self) -> None:
+        """Hear, and write nothing until `take_over`."""
+        self._captioner.stand_by()
+
+    def take_over(self, sink: Sink) -> None:
+        """Go on behind what the generation before wrote; `sink` is new."""
+        resume = sink.resume()
+        self._sink, self.committed_ms = sink, resume.committed_ms
+        self._write(self._captioner.take_over(resume.committed_ms, resume.committed_text, resume.unfinished))
 
     def finish(self) -> None:
         """Nothing more comes: all of it becomes text."""

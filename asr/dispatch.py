@@ -17,7 +17,7 @@ from celery.worker.request import Request
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from asr.leases import Lease, release_reserved, reserve
+from asr.leases import Lease, awaited, release_reserved, reserve
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,8 @@ class RoomRequest(Request):
     def _is_due(self) -> bool:
         try:
             session_id, generation = self.args
-            return reserve(Lease(int(session_id), int(generation)), worker=self.hostname)
+            lease = Lease(int(session_id), int(generation))
+            return reserve(lease, worker=self.hostname) or awaited(lease) is not None
         except (TypeError, ValueError):
             logger.warning("task with wrong arguments", extra={"task": self.id})
         except DatabaseError:

@@ -31,6 +31,7 @@ class SessionKind:
 
     one_speaker = True  # all audio is one channel's, which has no key
     speaker_returns = False  # behind an `end` into the same log: a socket that broke is no end of a sentence
+    has_standby = False  # the process that is to take over reads along before (asr/standby.py)
     gives_words = False  # words as they are final; else sentences
     needs_process = True  # else nothing is heard, and it takes no slot
 

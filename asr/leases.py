@@ -20,7 +20,7 @@ from django.utils import timezone
 from asr.kinds import kind_of
 from asr.metrics import DEATHS
 from asr.models import Session, Worker
-from asr.placement import request_process
+from asr.placement import STANDS_BY, request_process
 from asr.selectors import taking_workers
 from asr.sessions import finish_session
 from rooms.locks import locked
@@ -28,6 +28,11 @@ from rooms.locks import locked
 MAX_DEATHS = 5
 DEATHS_WITHIN_S = 300
 WARM_SAID_WITHIN = timedelta(seconds=5)  # two beats of a worker: one that was killed takes nothing
+STANDBY_SAID_WITHIN = timedelta(seconds=5)
+OF_A_GENERATION = (
+    "generation", "worker", "pid", "beat_at", "suspect_at", "queued_at", "audio_waits",
+    "standby_worker", "standby_pid", "standby_at",
+)  # fmt: skip
 logger = logging.getLogger(__name__)
 
 
@@ -186,13 +191,16 @@ def start_next_generation(lease: Lease, *, died: bool = True) -> None:
         return  # somebody else was quicker
 
 
-def move(lease: Lease, *, at_once: bool) -> bool:
+def move(lease: Lease, *, at_once: bool, to_standby: bool = False) -> bool:
     """Give the session to the next generation, because this one's worker is to end; its text is written up to here.
 
-    False: it stays, as no other worker has a loaded process for it; `at_once`: it goes all the same, and waits for one.
-    Raises LeaseLost.
+    `to_standby`: a process that stands by has it at once; no audio was trimmed since it was requested. False: the session
+    stays, as no other worker has a loaded process for it; `at_once`: it goes all the same, and waits for one. Raises LeaseLost.
     """
     with held(lease) as session:
+        if to_standby and is_stood_by(session):
+            _hand_over(session)
+            return True
         place = _take_place()
         if place is None and not at_once:
             return False
@@ -202,6 +210,60 @@ def move(lease: Lease, *, at_once: bool) -> bool:
             extra={"session": session.pk, "generation": session.generation, "waits": place is None},
         )
         return True
+
+
+def request_standby(lease: Lease) -> bool:
+    """Ask for a process on another worker that reads along, to take over (asr/standby.py).
+
+    False: no other worker has a loaded process for it. Raises LeaseLost.
+    """
+    with held(lease) as session:
+        if _take_place() is None:
+            return False
+        request = partial(request_process, session.pk, session.generation + 1, name=STANDS_BY)
+        transaction.on_commit(request, robust=True)
+        return True
+
+
+def stood_by(lease: Lease) -> bool:
+    """Whether a process stands by that can take over now."""
+    session = Session.objects.filter(pk=lease.session_id, generation=lease.generation).first()
+    return session is not None and is_stood_by(session)
+
+
+def is_stood_by(session: Session) -> bool:
+    """The same of this row."""
+    return session.standby_at is not None and session.standby_at > timezone.now() - STANDBY_SAID_WITHIN
+
+
+def awaited(lease: Lease) -> Session | None:
+    """The session whose next generation this is, where its worker is to end: a process may stand by for it."""
+    ending = Worker.objects.filter(drains_until__isnull=False).values("name")
+    before = Session.objects.filter(
+        pk=lease.session_id, generation=lease.generation - 1, state__in=Session.OPEN, worker__in=ending
+    )
+    return before.first()
+
+
+def stand_by(lease: Lease, *, worker: str, pid: int) -> None:
+    """This process could take over the session's generation `lease` now. Again each second."""
+    before = Session.objects.filter(
+        pk=lease.session_id, generation=lease.generation - 1, state__in=Session.OPEN
+    )
+    before.update(standby_worker=worker, standby_pid=pid, standby_at=timezone.now())
+
+
+def _hand_over(session: Session) -> None:
+    """To the process that stands by. Call with the row locked."""
+    worker, pid = session.standby_worker, session.standby_pid
+    _begin_next(session)
+    session.worker, session.pid = worker, pid
+    session.beat_at = session.progress_at = timezone.now()
+    session.save(update_fields=[*OF_A_GENERATION, "progress_at"])
+    logger.info(
+        "session handed over",
+        extra={"session": session.pk, "generation": session.generation, "to": worker},
+    )
 
 
 def _take_place() -> Worker | None:
@@ -225,15 +287,18 @@ def _take_place() -> Worker | None:
 
 def _request_next(session: Session) -> None:
     """The next generation, and a process for it. Call with the row locked."""
+    _begin_next(session)
+    session.save(update_fields=OF_A_GENERATION)
+    transaction.on_commit(partial(request_process, session.pk, session.generation), robust=True)
+
+
+def _begin_next(session: Session) -> None:
     session.generation += 1
     session.worker, session.pid = "", None
+    session.standby_worker, session.standby_pid, session.standby_at = "", None, None
     session.beat_at = session.suspect_at = None
     session.queued_at = timezone.now()
     session.audio_waits = False
-    session.save(
-        update_fields=["generation", "worker", "pid", "beat_at", "suspect_at", "queued_at", "audio_waits"]
-    )
-    transaction.on_commit(partial(request_process, session.pk, session.generation), robust=True)
 
 
 def _fail(session: Session) -> None:

@@ -57,6 +57,12 @@ class Session(models.Model):
         default=list, blank=True, help_text="Unix times of recent deaths without any text between them."
     )
     died_at_ms = models.PositiveIntegerField(default=0, help_text="Committed up to, at the last death.")
+    # the process that reads along while the worker of this one is to end (asr/standby.py)
+    standby_worker = models.CharField(max_length=200, blank=True, default="", db_default="")
+    standby_pid = models.PositiveIntegerField(null=True, blank=True)
+    standby_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it last said that it can take over."
+    )
     # how far it is
     heard_ms = models.PositiveIntegerField(default=0)
     heard_at = models.DateTimeField(null=True, blank=True, help_text="When heard_ms last moved.")

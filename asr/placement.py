@@ -14,10 +14,11 @@ from rooms import redis_connections
 TASK = "asr.tasks.serve_room"
 QUEUE = "asr"
 BROKER_WITHIN_S = 3.0
+SERVES, STANDS_BY = "session", "standby"  # names of tasks: of one generation there may be both
 logger = logging.getLogger(__name__)
 
 
-def request_process(session_id: int, generation: int) -> None:
+def request_process(session_id: int, generation: int, *, name: str = SERVES) -> None:
     """Ask the workers on queue `asr` for a process. A dead or full broker is not an error: the sweep asks again.
 
     Asking twice does no harm: the second task is dropped before it reaches a process (asr/dispatch.py).
@@ -26,7 +27,7 @@ def request_process(session_id: int, generation: int) -> None:
         current_app.send_task(
             TASK,
             (session_id, generation),
-            task_id=f"session-{session_id}-{generation}",
+            task_id=f"{name}-{session_id}-{generation}",
             queue=QUEUE,
             retry=False,
         )
@@ -48,10 +49,11 @@ def is_queued(session: Session) -> bool | None:
 
 
 def kill_process(worker: str, task_id: str) -> None:
-    """SIGKILL the process that serves this task on this worker. Best effort."""
+    """SIGKILL the process that serves this task on this worker, also one that stood by for it. Best effort."""
     if not worker:
         return
     try:
-        current_app.control.revoke(task_id, terminate=True, signal="SIGKILL", destination=[worker])
+        names = [task_id, f"{STANDS_BY}{task_id.removeprefix(SERVES)}"]
+        current_app.control.revoke(names, terminate=True, signal="SIGKILL", destination=[worker])
     except (OperationalError, RedisError, OSError) as error:
         logger.warning("no broker, cannot revoke", extra={"task": task_id, "error": type(error).__name__})

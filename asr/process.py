@@ -15,18 +15,31 @@ from asr.audio.checkpoint import Checkpoint
 from asr.audio_log import AudioLog, AudioLogUnavailable, Entry, order
 from asr.caption.captioner import Captioner
 from asr.channel import Channel
-from asr.draining import Drain, Moment
+from asr.draining import Departure, Drain, Moment
 from asr.heart import Heart
 from asr.kinds import kind_of
-from asr.leases import Lease, LeaseLost, Progress, announce_ready, claim, finish, move
+from asr.leases import (
+    Lease,
+    LeaseLost,
+    Progress,
+    announce_ready,
+    awaited,
+    claim,
+    finish,
+    move,
+    request_standby,
+    stood_by,
+)
 from asr.models import Session
 from asr.patience import until_answered
 from asr.recognise.counters import Counters
 from asr.recognise.prompt import SharedPrompt
-from asr.selectors import drains_until
+from asr.selectors import drains_until, turn_of
 from asr.session_keys import SessionOver, session_cipher
 from asr.shared import Shared
-from asr.sinks.sink import Resume
+from asr.sinks.silent import SilentSink
+from asr.sinks.sink import Resume, Sink
+from asr.standby import Standby, StandbyOver
 from asr.watches import LogEnd
 
 TRIM_EVERY_S = 2.0
@@ -48,20 +61,26 @@ class Node:
 
 
 def serve(lease: Lease, node: Node, *, make_captioner: MakeCaptioner, redis_url: str) -> None:
-    """Serve the session until it is finished, has moved, or another generation has the lease."""
+    """Serve the session until it is finished, has moved, or another generation has the lease; stand by for it before, where it is to move."""
+
+    def claimed() -> Session:
+        return claim(lease, worker=node.worker, pid=node.pid)
+
+    def patiently(call: Callable[[], T]) -> T:
+        return until_answered(call, session_id=lease.session_id, wait=time.sleep)
+
+    before = patiently(lambda: awaited(lease))
     try:
-        session = until_answered(
-            lambda: claim(lease, worker=node.worker, pid=node.pid),
-            session_id=lease.session_id,
-            wait=time.sleep,
-        )
+        session = before or patiently(claimed)
     except LeaseLost:
         logger.info("nothing to serve", extra={"session": lease.session_id})
         return
     try:
-        cipher = until_answered(lambda: session_cipher(session.pk), session_id=session.pk, wait=time.sleep)
+        cipher = patiently(lambda: session_cipher(session.pk))
         log = AudioLog(redis_url, session.audio_key, cipher=cipher)
-        SessionProcess(lease, session, make_captioner=make_captioner, log=log).run()
+        process = SessionProcess(lease, session, make_captioner=make_captioner, log=log)
+        if before is None or process.stand_by(node):
+            process.run()
     except SessionOver:
         logger.info("nothing to serve", extra={"session": lease.session_id})
     except LeaseLost:
@@ -95,18 +114,43 @@ class SessionProcess:
         self._unknown: set[str] = set()
         self._left = Totals()
         self._log_end = LogEnd()
-        self._drain = Drain()
+        self._drain = Drain(has_standby=self._kind.has_standby)
+        self._stands_by = False
         self._trimmed_at = time.monotonic()
         self._audio_waits = False
         self._after = "0-0"
         self._heart = Heart(lease, self._progress(), stuck_s=settings.ENV.asr_stuck_s, beside=self._look)
 
+    def stand_by(self, node: Node) -> bool:
+        """Read along, and write nothing, until the generation before hands over, or has died. False: nobody needs this one any more.
+
+        Outages end it: it holds nothing.
+        """
+        self._stands_by = True
+        standby = Standby(self._lease, node.worker, node.pid)
+        try:
+            self._points = self._log.load_checkpoints()
+            channel = self._open("", self._session.source_lang)
+            while (taken := standby.taken(channel, audio_waits=self._audio_waits)) is None:
+                self._step()
+        except (StandbyOver, AudioLogUnavailable):
+            return False
+        self._session, self._stands_by = taken, False
+        self._shared.counters.raise_to(_counters_of(taken))
+        if standby.is_handed_over:
+            channel.take_over(self._in_database(lambda: self._kind.sink(self._lease, taken, "", self._wait)))
+        else:
+            self._channels.clear()
+            self._after = "0-0"
+        return True
+
     def run(self) -> None:
         """Process audio until the session closes, or moves to another worker. Raises LeaseLost."""
         self._heart.start()
         try:
-            self._points = self._patiently(self._log.load_checkpoints)
-            if self._kind.one_speaker:
+            if not self._channels:
+                self._points = self._patiently(self._log.load_checkpoints)
+            if self._kind.one_speaker and not self._channels:
                 self._open("", self._session.source_lang)
             self._in_database(lambda: announce_ready(self._lease))
             while not self._step():
@@ -162,16 +206,28 @@ class SessionProcess:
                 ),
             )
         )
-        if departure == "stays":
+        return departure != "stays" and self._depart(departure)
+
+    def _depart(self, departure: Departure) -> bool:
+        if departure == "ask_for_standby":
+            if self._in_database(lambda: request_standby(self._lease)):
+                self._drain.requested()
             return False
+        if departure == "hand_over" and not self._in_database(lambda: stood_by(self._lease)):
+            return False
+        if departure != "may_move":
+            for channel in self._channels.values():
+                channel.cut()
         self._trim()
-        at_once = departure == "must_move"
-        return until_answered(
-            lambda: move(self._lease, at_once=at_once), session_id=self._lease.session_id, wait=self._wait
-        )
+        reads_along, at_once = self._drain.awaits_standby, departure == "must_move"
+        return self._in_database(lambda: move(self._lease, at_once=at_once, to_standby=reads_along))
 
     def _look(self) -> None:
-        self._drain.tell(drains_until(self._session.worker))
+        until = drains_until(self._session.worker)
+        if until is not None and not self._drain.begun:
+            self._drain.tell(until, turn=turn_of(self._session))
+        else:
+            self._drain.tell(until)
         for channel in tuple(self._channels.values()):
             channel.look()
 
@@ -190,20 +246,22 @@ class SessionProcess:
         return self._open(key, row.source_lang)
 
     def _open(self, key: str, source_lang: str) -> Channel:
-        sink = self._in_database(lambda: self._kind.sink(self._lease, self._session, key, self._wait))
+        sink: Sink = self._in_database(lambda: self._kind.sink(self._lease, self._session, key, self._wait))
         resume = sink.resume()
         captioner = self._in_database(
             lambda: self._make_captioner(self._session, source_lang, resume, self._shared)
         )
         self._channels[key] = Channel(
             captioner,
-            sink,
+            SilentSink(resume.committed_ms) if self._stands_by else sink,
             resume=self._points.pop(key, None),
             committed_ms=resume.committed_ms,
             shares_log=not self._kind.one_speaker,
             speaker_returns=self._kind.speaker_returns,
             stepped=self._stepped,
         )
+        if self._stands_by:
+            self._channels[key].stand_by()
         return self._channels[key]
 
     def _leave(self, key: str) -> None:
@@ -223,7 +281,9 @@ class SessionProcess:
             self._trim()
 
     def _trim(self) -> None:
-        """Drop the audio that no channel needs."""
+        """Drop the audio that no channel needs. Who stands by may need it still, or it is not its own to drop."""
+        if self._stands_by or self._drain.awaits_standby:
+            return
         needed = [channel.needs_from() for channel in self._channels.values()]
         points = {key: channel.point for key, channel in self._channels.items() if channel.point is not None}
         keep_from = min(filter(None, needed), key=order, default=self._after)

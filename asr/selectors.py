@@ -51,5 +51,15 @@ def drains_until(worker: str) -> datetime | None:
     return Worker.objects.filter(name=worker).values_list("drains_until", flat=True).first()
 
 
+def turn_of(session: Session) -> float:
+    """0 for the first of its worker's sessions, towards 1 for the last one."""
+    served = list(
+        Session.objects.filter(worker=session.worker, state__in=Session.RUNNING)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    return served.index(session.pk) / len(served) if session.pk in served else 0.0
+
+
 def _alive() -> QuerySet[Worker]:
     return Worker.objects.filter(beat_at__gt=timezone.now() - WORKER_LIVES_FOR)

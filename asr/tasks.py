@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from asr import leases, sweeps
+from asr.placement import SERVES, STANDS_BY
 from asr.registration import Facts, Registration
 from rooms.outages import is_outage
 from transcripts import live
@@ -115,7 +116,7 @@ def _next_generation(task_id: str, exception: BaseException, args: Any = None, *
 
     An exception that says "not now" is no death of the process's own making.
     """
-    if not str(task_id).startswith("session-") or not args:
+    if not str(task_id).startswith((SERVES, STANDS_BY)) or not args:
         return
     session_id, generation = args
     if isinstance(exception, WorkerLostError):

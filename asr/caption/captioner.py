@@ -112,9 +112,17 @@ class Captioner:
     ) -> None:
         self._make = make_recogniser
         self._options = options
-        self._resume: ResumePoint | None = ResumePoint(start_ms, committed_text) if start_ms else None
-        self._recogniser = make_recogniser(self._resume.overlap_start_ms if self._resume else start_ms)
         self._begun = False
+        self._held: list[Word] | None = None  # final words, while another captioner gives text out
+        self._hypothesis: tuple[Word, ...] = ()
+        self._queued: list[CaptionEvent] = []
+        self.language = options.language
+        self._go_on(start_ms, committed_text, unfinished, line)
+        self._recogniser = make_recogniser(self._resume.overlap_start_ms if self._resume else start_ms)
+
+    def _go_on(self, start_ms: int, committed_text: str, unfinished: str, line: int) -> None:
+        options = self._options
+        self._resume: ResumePoint | None = ResumePoint(start_ms, committed_text) if start_ms else None
         self._assembler = SentenceAssembler(
             options.language,
             punctuation_split=options.punctuation_split,
@@ -126,10 +134,7 @@ class Captioner:
         self._committed_ms = start_ms
         self._last_end_ms: int | None = start_ms if line else None
         self._partial = PartialText(start_ms, "")
-        self._hypothesis: tuple[Word, ...] = ()
-        self._queued: list[CaptionEvent] = []
         self.line = line
-        self.language = options.language
 
     @property
     def heard_ms(self) -> int:
@@ -213,7 +218,43 @@ class Captioner:
         emitted.extend(self._changed_partial())
         return emitted
 
+    def cut(self) -> list[CaptionEvent]:
+        """What is final is given out, as a piece of a sentence that goes on: another captioner takes over behind it."""
+        emitted, self._queued = self._queued, []
+        emitted.extend(self._emit(self._assembler.cut()))
+        emitted.extend(self._changed_partial())
+        return emitted
+
+    def stand_by(self) -> None:
+        """Hear and decode, and give nothing out, until `take_over`."""
+        self._held = []
+
+    def take_over(self, start_ms: int, committed_text: str, unfinished: str) -> list[CaptionEvent]:
+        """Go on behind what another captioner gave out meanwhile, up to `start_ms`; what of it was heard here, too, is left out."""
+        words, self._held = tuple(self._held or ()), None
+        self._queued = []
+        self._go_on(start_ms, committed_text, unfinished, 1 if committed_text else 0)
+        hypothesis, self._hypothesis = self._hypothesis, ()
+        emitted = self._commit(words)
+        self._hypothesis = self._behind_resume(hypothesis)
+        return [*emitted, *self._changed_partial()]
+
+    def _hold(self, events: list[Event], held: list[Word]) -> None:
+        for event in events:
+            if isinstance(event, Committed):
+                held.extend(event.words)
+            if isinstance(event, LanguageFound):
+                self.language = event.code
+            elif not isinstance(event, Unexplained | UtteranceBegin):
+                self._hypothesis = event.words if isinstance(event, Hypothesis) else ()
+
+    def _behind_resume(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
+        return words[self._resume.count_before(words) :] if self._resume else words
+
     def _caption_events(self, events: list[Event]) -> list[CaptionEvent]:
+        if self._held is not None:
+            self._hold(events, self._held)
+            return []
         emitted: list[CaptionEvent] = self._queued
         self._queued = []
         for event in events:
@@ -221,9 +262,7 @@ class Captioner:
                 self._hypothesis = ()
                 emitted.extend(self._commit(event.words))
             elif isinstance(event, Hypothesis):
-                self._hypothesis = event.words[
-                    self._resume.count_before(event.words) if self._resume else 0 :
-                ]
+                self._hypothesis = self._behind_resume(event.words)
             elif isinstance(event, Reset):
                 self._hypothesis = ()
                 emitted.append(Notice("recogniser_reset", event.at_ms))
@@ -264,7 +303,7 @@ class Captioner:
         resume = self._resume
         if resume is None:
             return words
-        words = words[resume.count_before(words) :]
+        words = self._behind_resume(words)
         if words:
             self._resume = None
             words = tuple(word.not_before(resume.at_ms) for word in words)
@@ -318,6 +357,8 @@ class Captioner:
         return tuple(takewhile(lambda word: word.probability >= least, self._hypothesis))
 
     def _changed_partial(self) -> list[CaptionEvent]:
+        if self._held is not None:
+            return []
         committed_text = "".join(word.text for word in self._assembler.pending)
         supposed = self._supposed()
         whole = committed_text + "".join(word.text for word in supposed)

@@ -95,6 +95,12 @@ class SentenceAssembler:
         """
         return [self._pop_sentence(len(self._words))] if self._words or self._goes_on else []
 
+    def cut(self) -> list[CompletedSentence]:
+        """Everything pending becomes a piece of its sentence, which goes on; nothing where sentences are stored whole."""
+        if not self._words or not self._pieces.at_most:
+            return []
+        return [self._pop_sentence(len(self._words), ends=False)]
+
     def break_off(self) -> list[CompletedSentence]:
         """The same, because another writer goes on: what comes next begins a sentence."""
         done = self.finish()

@@ -33,6 +33,11 @@ class Counters:
     resets: int = 0
     shed_level: int = 0
 
+    def raise_to(self, others: Counters) -> None:
+        """Fall behind these in nothing: both counted the same stretch."""
+        for name, value in asdict(others).items():
+            setattr(self, name, max(getattr(self, name), value))
+
     def as_dict(self) -> dict[str, float]:
         """Every counter by name."""
         return dict(asdict(self))

@@ -39,6 +39,7 @@ class RoomKind(SessionKind):
     """See `SessionKind`."""
 
     speaker_returns = True
+    has_standby = True
 
     def ready(self, session: Session) -> None:
         """The host may speak."""

@@ -10,14 +10,25 @@ from django.db import connections
 from django.utils import timezone
 
 from asr import runtime
-from asr.draining import ASKED_EVERY, PAUSE_UNWRITTEN_MS, Drain, Moment
-from asr.leases import Lease, LeaseLost, move, reserve
+from asr.draining import ASKED_EVERY, PAUSE_UNWRITTEN_MS, STANDBY_WITHIN, Drain, Moment
+from asr.leases import (
+    STANDBY_SAID_WITHIN,
+    Lease,
+    LeaseLost,
+    awaited,
+    move,
+    request_standby,
+    reserve,
+    stand_by,
+    start_next_generation,
+    stood_by,
+)
 from asr.models import Worker
 from asr.process import Node, serve
 from asr.registration import Facts, Registration
 from asr.rooms.ending import close_room
 from asr.selectors import live_workers, max_active_rooms
-from asr.tests.make import beat_for_a_test, join, log_of, served, session_of, slots
+from asr.tests.make import aged, beat_for_a_test, join, log_of, served, session_of, slots
 from transcripts.models import Sentence
 
 WITHIN_S = 60
@@ -42,9 +53,9 @@ def worker(name=THERE, *, warm=1, count=1, drains_for_s=None):
 
 
 class TestDrain:
-    def drain(self):
+    def drain(self, *, has_standby=False):
         self.now = timezone.now()
-        return Drain(clock=lambda: self.now)
+        return Drain(has_standby=has_standby, clock=lambda: self.now)
 
     def after(self, drain, moment, seconds):
         self.now += timedelta(seconds=seconds)
@@ -105,6 +116,41 @@ class TestDrain:
         assert self.after(drain, NEXT_SENTENCE, 0) == "may_move"
 
 
+class TestDrainWithStandby:
+    drain, after = TestDrain.drain, TestDrain.after
+
+    def test_process_that_stands_by_is_asked_for_at_once_and_has_the_session_in_the_middle_of_speech(self):
+        drain = self.drain(has_standby=True)
+        drain.tell(self.now + timedelta(seconds=30))
+        assert self.after(drain, TALKS, 1) == "ask_for_standby"
+        assert self.after(drain, TALKS, 1) == "ask_for_standby", "there was no place"
+        assert not drain.awaits_standby
+        drain.requested()
+        assert drain.awaits_standby
+        assert self.after(drain, TALKS, 1) == "hand_over"
+        assert self.after(drain, PAUSE, 1) == "hand_over"
+
+    def test_sessions_of_a_worker_leave_one_after_the_other(self):
+        drain = self.drain(has_standby=True)
+        drain.tell(self.now + timedelta(seconds=30), turn=2 / 3)
+        assert self.after(drain, TALKS, 9.9) == "stays"
+        assert self.after(drain, TALKS, 0.1) == "ask_for_standby"
+
+    def test_pause_is_waited_for_where_nobody_has_caught_up_in_time(self):
+        drain = self.drain(has_standby=True)
+        drain.tell(self.now + timedelta(seconds=60))
+        drain.requested()
+        assert self.after(drain, TALKS, STANDBY_WITHIN.total_seconds()) == "stays"
+        assert not drain.awaits_standby
+        assert self.after(drain, PAUSE, 1) == "may_move"
+
+    def test_at_the_end_of_the_time_it_leaves_all_the_same(self):
+        drain = self.drain(has_standby=True)
+        drain.tell(self.now + timedelta(seconds=3))
+        drain.requested()
+        assert self.after(drain, TALKS, 3) == "must_move"
+
+
 @pytest.mark.django_db
 class TestMove:
     def test_session_moves_to_a_worker_with_a_loaded_process_and_nobody_died(self):
@@ -153,6 +199,48 @@ class TestMove:
             move(lease, at_once=True)
         assert session_of(host_lease).generation == 2
 
+    def ending(self, room="A"):
+        host_lease = join(room)
+        lease = served(host_lease)
+        worker(HERE, warm=0, count=9, drains_for_s=30)
+        worker()
+        return host_lease, lease
+
+    def test_process_that_stands_by_has_the_session_at_once(self):
+        host_lease, lease = self.ending()
+        following = Lease(lease.session_id, 2)
+        assert request_standby(lease)
+        assert not request_standby(lease), "its process is taken"
+        assert awaited(following) is not None
+        assert not stood_by(lease)
+        stand_by(following, worker=THERE, pid=99)
+        assert stood_by(lease)
+        assert move(lease, at_once=False, to_standby=True)
+        session = session_of(host_lease)
+        assert (session.generation, session.worker, session.pid, session.deaths) == (2, THERE, 99, [])
+        assert awaited(following) is None
+        assert awaited(Lease(session.pk, 3)) is None, "its worker stays"
+        assert (session.standby_worker, session.standby_pid, session.standby_at) == ("", None, None)
+
+    def test_process_that_stood_by_and_has_not_said_so_for_some_time_gets_nothing(self):
+        host_lease, lease = self.ending()
+        stand_by(Lease(lease.session_id, 2), worker=THERE, pid=99)
+        aged(host_lease, standby_at=STANDBY_SAID_WITHIN.total_seconds())
+        assert not stood_by(lease)
+        assert move(lease, at_once=False, to_standby=True)
+        assert session_of(host_lease).pid is None
+
+    def test_nobody_stands_by_for_a_session_whose_worker_stays(self):
+        lease = served(join("A"))
+        worker()
+        assert awaited(Lease(lease.session_id, 2)) is None
+
+    def test_who_says_too_late_that_it_stands_by_is_not_believed(self):
+        host_lease, lease = self.ending()
+        start_next_generation(lease)
+        stand_by(Lease(lease.session_id, 2), worker=THERE, pid=99)
+        assert session_of(host_lease).standby_pid is None
+
     def test_slots_of_a_worker_that_is_to_end_are_no_capacity_but_it_lives(self):
         slots(3)
         worker(count=2, drains_for_s=30)
@@ -182,6 +270,11 @@ class TestProcess:
         thread.start()
         return thread
 
+    def asked(self):
+        """Whether a process was requested, of a worker that goes on beating."""
+        Worker.objects.filter(name=THERE).update(beat_at=timezone.now())
+        return Worker.objects.get(name=THERE).warm == 0
+
     def words(self):
         return " ".join(Sentence.objects.order_by("index").values_list("text", flat=True)).lower().split()
 
@@ -189,25 +282,57 @@ class TestProcess:
         spoken = (f"s{slot // 4 + 1:04d}w{slot % 4 + 1}" for slot in range(count))
         return [f"{word}." if word.endswith("w4") else word for word in spoken]
 
-    def finish(self, host_lease, generation, count):
+    def finish(self, host_lease, process, count):
         log_of(host_lease).append("end", b"")
         close_room(host_lease.room_id)
-        self.serving(host_lease, generation, THERE).join(WITHIN_S)
+        process.join(WITHIN_S)
         assert self.words() == self.expected(count)
         assert (session_of(host_lease).state, session_of(host_lease).deaths) == ("closed", [])
 
-    def test_session_moves_between_two_sentences_and_nothing_is_lost_or_doubled(self):
+    def test_session_is_handed_over_in_the_middle_of_a_sentence_and_nothing_is_lost_or_doubled(self):
         host_lease = join("A")
-        thread = self.serving(host_lease, 1, HERE)
-        self.say(host_lease, 4)
+        first = self.serving(host_lease, 1, HERE)
+        self.say(host_lease, 5)
         worker()
         worker(HERE, warm=0, drains_for_s=600)
-        thread.join(WITHIN_S)
-        assert not thread.is_alive()
-        assert session_of(host_lease).generation == 2
-        assert self.words() == self.expected(8), "it left behind what was spoken"
-        self.say(host_lease, 4)
-        self.finish(host_lease, 2, 16)
+        until(self.asked)
+        second = self.serving(host_lease, 2, THERE)
+        first.join(WITHIN_S)
+        assert not first.is_alive()
+        session = session_of(host_lease)
+        assert (session.generation, session.worker) == (2, THERE)
+        assert self.words() == self.expected(8), "what was not final is the next one's"
+        self.say(host_lease, 3)
+        self.finish(host_lease, second, 16)
+
+    def test_process_that_stands_by_takes_over_from_one_that_has_died(self):
+        host_lease = join("A")
+        lease = served(host_lease)
+        self.say(host_lease, 5)
+        worker()
+        worker(HERE, warm=0, count=9, drains_for_s=600)
+        second = self.serving(host_lease, 2, THERE)
+        until(lambda: session_of(host_lease).standby_pid)
+        assert self.words() == [], "it writes nothing meanwhile"
+        start_next_generation(lease)
+        until(lambda: session_of(host_lease).worker == THERE)
+        self.say(host_lease, 3)
+        log_of(host_lease).append("end", b"")
+        close_room(host_lease.room_id)
+        second.join(WITHIN_S)
+        assert self.words() == self.expected(16)
+
+    def test_process_that_stands_by_for_a_session_that_closes_ends(self):
+        host_lease = join("A")
+        served(host_lease)
+        worker()
+        worker(HERE, warm=0, count=9, drains_for_s=600)
+        second = self.serving(host_lease, 2, THERE)
+        until(lambda: session_of(host_lease).standby_pid)
+        close_room(host_lease.room_id)
+        second.join(WITHIN_S)
+        assert not second.is_alive()
+        assert session_of(host_lease).generation == 1
 
     def test_session_in_mid_sentence_without_another_worker_stays_until_the_end_of_the_time(self):
         host_lease = join("A")
@@ -220,7 +345,7 @@ class TestProcess:
         thread.join(WITHIN_S)
         assert session_of(host_lease).generation == 2
         self.say(host_lease, 3)
-        self.finish(host_lease, 2, 16)
+        self.finish(host_lease, self.serving(host_lease, 2, THERE), 16)
 
     def test_closing_session_is_finished_by_the_worker_that_is_to_end(self):
         host_lease = join("A")

@@ -18,14 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Exists, OuterRef, QuerySet, Value
+from django.db.models.functions import Cast, Concat
 
 from rooms import data_keys
 from rooms.encryption import Cipher, Undecryptable
+from rooms.models import DataKey
 
 if TYPE_CHECKING:
     from transcripts.models import Part
 
 MARK = "\x01"
+KEY_PREFIX = "part:"
 CIPHERS_KEPT = 512
 KEPT_S = 60.0  # then a key that was destroyed opens nothing in this process either
 logger = logging.getLogger(__name__)
@@ -52,9 +56,15 @@ def destroy_keys(part_ids: Collection[int]) -> int:
     return data_keys.destroy([key_name(part_id) for part_id in part_ids])
 
 
+def with_key(parts: QuerySet[Part]) -> QuerySet[Part]:
+    """Those that are encrypted, and readable."""
+    name = Concat(Value(KEY_PREFIX), Cast(OuterRef("pk"), models.CharField()))
+    return parts.filter(Exists(DataKey.objects.filter(name=name)), encrypted=True)
+
+
 def key_name(part_id: int) -> str:
     """As data_keys has it."""
-    return f"part:{part_id}"
+    return f"{KEY_PREFIX}{part_id}"
 
 
 def encrypted(text: str, part_id: int) -> str:

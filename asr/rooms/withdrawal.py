@@ -22,6 +22,7 @@ from rooms.consent import withdraw_consent
 from rooms.errors import NotFound
 from rooms.locks import locked
 from rooms.models import Consent, Room
+from transcripts.encryption import with_key
 from transcripts.models import Part, Sentence
 from transcripts.removal import take_back_parts
 
@@ -63,9 +64,10 @@ def carry_out_withdrawal(consent_id: int) -> None:
 
 
 def unfinished_withdrawals() -> list[int]:
-    """Consents that are withdrawn, and under which there still is text."""
+    """Consents that are withdrawn, and under which there still is text, or a key of text that copies of the database have."""
     text = Exists(Sentence.objects.filter(part=OuterRef("pk")))
-    parts = Part.objects.filter(text, consent__withdrawn_at__isnull=False).order_by()
+    withdrawn = Part.objects.filter(consent__withdrawn_at__isnull=False)
+    parts = (withdrawn.filter(text) | with_key(withdrawn.exclude(ended_at=None))).order_by()
     return list(parts.values_list("consent", flat=True).distinct())
 
 

@@ -12,6 +12,7 @@ from ops.siege.beside import Answered
 from ops.siege.clients import HalfMessage, all_ended, counted, socket_end
 from ops.siege.target import CALM, LIVE, MB, Target
 
+CUT_OFF = "1006"
 NO_KEY = "Authentification failed: no valid password in session cookie"
 
 
@@ -79,13 +80,19 @@ async def long_messages(target: Target) -> Answered:
     """A message of 32 MB to the socket of every wire, and over gRPC."""
     answers = await _each_wire(target, b"\0" * (32 * MB))
     grpc = await _long_grpc(target)
-    right = _as_promised(answers, [long for long, _ in SOCKETS.values()])
-    return Answered(f"{_codes(answers)}; gRPC {grpc}", right and grpc == "RESOURCE_EXHAUSTED")
+    # Who takes longer than five seconds to send it all is cut off, and never reads the close.
+    others = _not_as_promised(answers, [(long, CUT_OFF) for long, _ in SOCKETS.values()])
+    return Answered(f"{_codes(answers)}; gRPC {grpc}{others}", not others and grpc == "RESOURCE_EXHAUSTED")
 
 
-def _as_promised(answers: list[str], promised: list[str]) -> bool:
-    """Whether each begins so."""
-    return all(answer.startswith(each) for answer, each in zip(answers, promised, strict=True))
+def _not_as_promised(answers: list[str], promised: list[tuple[str, ...]]) -> str:
+    """Which wires' answers begin otherwise; empty: none."""
+    wrong = [
+        f"{path.partition('?')[0]}: {answer}"
+        for path, answer, each in zip(SOCKETS, answers, promised, strict=True)
+        if not answer.startswith(each)
+    ]
+    return "; but " + ", ".join(wrong) if wrong else ""
 
 
 def _codes(answers: list[str]) -> str:
@@ -108,4 +115,5 @@ async def _long_grpc(target: Target) -> str:
 async def tiny_messages(target: Target) -> Answered:
     """5,000 messages at once on the socket of every wire."""
     answers = await _each_wire(target, ["x"] * 5000)
-    return Answered(_codes(answers), _as_promised(answers, [tiny for _, tiny in SOCKETS.values()]))
+    others = _not_as_promised(answers, [(tiny,) for _, tiny in SOCKETS.values()])
+    return Answered(f"{_codes(answers)}{others}", not others)

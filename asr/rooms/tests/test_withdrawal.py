@@ -150,6 +150,15 @@ class TestWithdrawn:
         sweep()
         assert not Sentence.objects.exists()
 
+    def test_keys_of_text_go_with_the_sweep_too_where_nothing_else_was_left(self):
+        host_lease, _, part = spoken(store=False)
+        Consent.objects.update(withdrawn_at=timezone.now())
+        take_back_parts(part.consent_id)  # so far it came: the part had not ended, and kept its key
+        finish_session(session_of(host_lease))
+        assert DataKey.objects.filter(name=f"part:{part.pk}").exists()
+        sweep()
+        assert not DataKey.objects.exists()
+
     def test_doing_it_again_changes_nothing(self):
         _, _, part = spoken()
         withdraw_in_room(at(), who("ada"))

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from asr import runtime
 from asr.machine import cores
-from ops.faults import alerts, at_rest, deploy, machines, races, resume_points, wires
+from ops.faults import alerts, at_rest, deploy, machines, races, resume_points, wires, withdrawal
 from ops.faults.chaos import chaos
 from ops.faults.prometheus import PrometheusMissing
 from ops.faults.scenarios import SCENARIOS, FaultRow
@@ -47,6 +47,7 @@ class Command(StackCommand):
                     "races",
                     "wires",
                     "at-rest",
+                    "withdrawal",
                     "deploy",
                     "machines [MACHINE …]",
                     "alerts [ALERT …]",
@@ -88,6 +89,8 @@ class Command(StackCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["names"] == ["races"]:
             races.run_and_print(self.stdout)
+        elif options["names"] == ["withdrawal"]:
+            withdrawal.run_and_print(self.stdout)
         elif options["names"] == ["at-rest"]:
             at_rest.run_and_print(self.stdout)
         elif options["names"][:1] == ["alerts"]:

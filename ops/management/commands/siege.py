@@ -75,7 +75,7 @@ async def _warm_up() -> Any:
 
 def _environment(ports: tuple[int, int]) -> dict[str, str]:
     return {
-        "ASR_SLOTS": "8", "SPEECH_PORTS": f"{ports[0]}:current {ports[1]}:older", "SPEECH_ENGINES": "none", "HOST_RETURN_S": "30",
+        "ASR_SLOTS": "6", "SPEECH_PORTS": f"{ports[0]}:current {ports[1]}:older", "SPEECH_ENGINES": "none", "HOST_RETURN_S": "30",
         "BYPASS_AUTHORIZATION": "1", "BYPASS_AUTHORIZATION_OUTSIDE_DEBUG": "1", "LOG_LEVEL": "WARNING",
     }  # fmt: skip
 

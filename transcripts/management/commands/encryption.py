@@ -41,7 +41,9 @@ class Command(BaseCommand):
             count = data_keys.rewrap()
         except Undecryptable as error:
             raise CommandError("A key was wrapped by one that is in neither setting: add that one") from error
-        self.stdout.write(f"{count} keys wrapped anew. The other keys of the settings may go.")
+        self.stdout.write(
+            f"{count} keys wrapped anew. The other keys of the settings may go when every process runs with this one in front."
+        )
 
     def _encrypt(self, options: dict[str, Any]) -> None:
         self.stdout.write(f"{encrypt_stored()} parts encrypted.")

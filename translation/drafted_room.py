@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from channels.db import database_sync_to_async
@@ -34,9 +34,9 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """What a call gave (None: nothing), and how long it took."""
+    """What a call gave, in the order of its texts (empty: nothing), and how long it took."""
 
-    text: str | None
+    texts: tuple[str, ...]
     seconds: float
 
 
@@ -49,7 +49,8 @@ class Begun:
     stored: str
 
 
-Call = Callable[[Route, str, str, str], Awaitable[Drafted | None]]  # text, source, target; None: not now
+# Texts, source, target; None: not now.
+Call = Callable[[Route, Sequence[str], str, str], Awaitable[Drafted | None]]
 
 
 class DraftedRoom:
@@ -137,11 +138,11 @@ class DraftedRoom:
         wanted = drafting.due(*_halves(begun, partial))
         if wanted is None:
             return 0.0
-        drafted = await self._call(route, wanted.text, partial.lang, lang)
+        drafted = await self._call(route, wanted.versions, partial.lang, lang)
         if drafted is None:
             return BUSY_RETRY_S
         before = drafting.shown
-        drafting.take(wanted, drafted.text or "")
+        drafting.take(wanted, drafted.texts)
         logger.debug("drafted", extra={"room": self._room_id, "lang": lang, "of_chars": wanted.chars})
         if drafting.shown != before and self._goes_on(begun):
             self._publish(lang, begun, drafting.shown, partial.broadcast)
@@ -165,15 +166,12 @@ class DraftedRoom:
         return self._draftings[lang][1]
 
     def _publish(self, lang: str, begun: Begun, shown: DraftText, broadcast: int) -> None:
-        """None of it is taken back before the sentence has come: it is confirmed."""
+        """All of it may still be said otherwise: none of it is confirmed."""
         part, index = begun.place
         live.publish_draft(
             self._room_id,
-            Draft(
-                lang, part, index, begun.start_ms, shown.of_chars, shown.text,
-                broadcast=broadcast, confirmed_chars=len(shown.text),
-            ),
-        )  # fmt: skip
+            Draft(lang, part, index, begun.start_ms, shown.of_chars, shown.text, broadcast=broadcast),
+        )
 
 
 def _halves(begun: Begun, partial: Partial) -> tuple[str, str]:

@@ -1,36 +1,43 @@
-"""The draft of one unfinished sentence: what of it is translated when, and what of the translation is shown. Pure.
+"""The draft of one unfinished sentence: what of it is translated when, and what of the translations is shown. Pure.
 
-Whatever was shown stays until the sentence's translation comes: it is continued by the words that two translations in a row agree on, a
-few before the end of the newer one (those change most), and by words far before its end anyway. Why so: docs/performance.md.
+The same words are translated in two versions, as if a clause ended there and as if somebody broke off there. What both say alike depends
+little on what is said next, and is shown. Where neither goes on with what is shown, nothing is added; where that lasts, it is replaced,
+early: what the sentence's translation says otherwise in its beginning takes back all that stands behind it. Why so: docs/performance.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from translation.stitching import alike, behind, words
+from translation.stitching import same_beginning, words
 
 FIRST_WORDS: Final = 4  # spoken, before anything is translated
 STEP_WORDS: Final = 2  # more, before the next translation
-HELD_BACK_WORDS: Final = 2  # of a translation's end
-FAR_WORDS: Final = 10  # before its end: shown though the translation before has others
+HELD_BACK_WORDS: Final = 1  # of a translation's end
+FAR_WORDS: Final = 12  # before its end: shown though the other version has others
+CONTRADICTED_WORDS: Final = 5  # spoken since neither version says what is shown: it is replaced
 CLAUSE_ENDS: Final = (",", ";", ":", "，", "；", "：", "、")
-SENTENCE_ENDS: Final = ".!?…。！？"
 LONGEST_CHARS: Final = 2000
+_UNFINISHED: Final = (",", " ...")
 
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """The first `chars` characters of the sentence, which are confirmed, and `text`: with what is likely to follow them."""
+    """The first `chars` characters of the sentence, which are confirmed, and `text`: with what is likely to follow them.
+
+    `versions`: what is to be translated.
+    """
 
     text: str
     chars: int
+    versions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DraftText:
-    """A draft as it is shown, of the sentence's first `of_chars` characters; none of it is taken back."""
+    """A draft as it is shown, of the sentence's first `of_chars` characters."""
 
     text: str = ""
     of_chars: int = 0
@@ -42,7 +49,7 @@ class Drafting:
     def __init__(self) -> None:
         self.shown = DraftText()
         self._asked_words = 0
-        self._before: list[str] | None = None  # the last translation
+        self._contradicted_from: int | None = None  # spoken words, when neither version said it any more
 
     def due(self, confirmed: str, tentative: str) -> Prefix | None:
         """What is to be translated now; None: too little is new. `tentative` is context: nothing is shown of it."""
@@ -52,27 +59,30 @@ class Drafting:
         closes = new > 0 and confirmed.endswith(CLAUSE_ENDS)
         if count < FIRST_WORDS or (new < STEP_WORDS and not closes) or len(confirmed) > LONGEST_CHARS:
             return None
-        return Prefix(confirmed + tentative.rstrip(), len(confirmed))
+        text = confirmed + tentative.rstrip()
+        return Prefix(text, len(confirmed), tuple(text + mark for mark in _UNFINISHED))
 
-    def take(self, prefix: Prefix, translation: str) -> None:
-        """The translation of what was due."""
-        spoken = words(prefix.text[: prefix.chars])
-        self._asked_words = len(spoken)
-        newer = words(_unended(translation, prefix.text))
-        before, self._before = self._before, newer
-        if before is None or not newer:
+    def take(self, prefix: Prefix, translations: Sequence[str]) -> None:
+        """The translations of the versions of what was due."""
+        spoken = len(words(prefix.text[: prefix.chars]))
+        self._asked_words = spoken
+        versions, shown = [words(each) for each in translations], words(self.shown.text)
+        if not versions or not all(versions):
             return
-        shown = words(self.shown.text)
-        at, at_before = behind(shown, newer), behind(shown, before)
-        end = round(len(newer) * len(spoken) / len(words(prefix.text)))  # of what is confirmed
-        agreed = min(alike(newer[at:], before[at_before:]), end - HELD_BACK_WORDS - at)
-        count = max(agreed, end - FAR_WORDS - at)
-        if count > 0:
-            self.shown = DraftText("".join([*shown, *newer[at : at + count]]).strip(), prefix.chars)
+        newer = max(versions, key=lambda each: same_beginning(shown, each))
+        same = same_beginning(shown, newer)
+        end = round(len(newer) * spoken / len(words(prefix.text))) - HELD_BACK_WORDS  # of what is confirmed
+        agreed = min(same_beginning(newer, each) for each in versions)
+        count = max(min(agreed, end), end - FAR_WORDS)
+        if same == min(len(shown), len(newer)):
+            self._contradicted_from = None
+            if count > len(shown):
+                self._show(newer[:count], prefix)
+        elif self._contradicted_from is None:
+            self._contradicted_from = spoken
+        elif spoken - self._contradicted_from >= CONTRADICTED_WORDS:
+            self._contradicted_from = None
+            self._show(newer[: max(count, same + 1)], prefix)
 
-
-def _unended(translation: str, spoken: str) -> str:
-    """Without the full stop that a model puts behind a sentence that has not ended."""
-    if spoken.rstrip()[-1:] in SENTENCE_ENDS:
-        return translation
-    return translation.rstrip().rstrip(SENTENCE_ENDS)
+    def _show(self, translated: Sequence[str], prefix: Prefix) -> None:
+        self.shown = DraftText("".join(translated).strip(), prefix.chars)

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -137,7 +137,7 @@ class DraftLane:
             found[room_id] = (drafts.source_lang, langs)
         return found
 
-    async def _call(self, route: Route, text: str, source: str, target: str) -> Drafted | None:
+    async def _call(self, route: Route, texts: Sequence[str], source: str, target: str) -> Drafted | None:
         """Translate now; None: the engine has better things to do."""
         name = route.engine.name
         if time.monotonic() < self._paused_until.get(name, 0.0):
@@ -146,19 +146,19 @@ class DraftLane:
         if slot is None:
             return None
         try:
-            work = partial(self._translated, route, text, source, target)
+            work = partial(self._translated, route, texts, source, target)
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._spared(slot)
 
-    def _translated(self, route: Route, text: str, source: str, target: str) -> Drafted:
+    def _translated(self, route: Route, texts: Sequence[str], source: str, target: str) -> Drafted:
         """In a thread. A failure is nobody's business but a time that the engine names: then nobody is to call it."""
         began = time.monotonic()
-        outcome = translate(route.engine, [text], source, target, cache=NOT_KEPT, context=route.context)
+        outcome = translate(route.engine, texts, source, target, cache=NOT_KEPT, context=route.context)
         if outcome.error is not None and not outcome.answered:
             self._paused_until[route.engine.name] = time.monotonic() + PAUSE_S
             self._note_named_time(EngineChoice(route.engine, source, target), outcome.error)
-        return Drafted(outcome.texts[0], time.monotonic() - began)
+        return Drafted(tuple(text or "" for text in outcome.texts), time.monotonic() - began)
 
     @staticmethod
     def _note_named_time(choice: EngineChoice, error: EngineError) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from translation.drafting import SENTENCE_ENDS
 from translation.pacing import Spoken
 from translation.stitching import bare, behind, words
 
 FIRST_MOST_CHARS: Final = 300
+SENTENCE_ENDS: Final = ".!?…。！？"
 CLOSING: Final = "\"'”’»)]"
 
 

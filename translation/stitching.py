@@ -1,7 +1,6 @@
-"""Where what is shown of a translation goes on in a newer one. Pure.
+"""What two translations of a sentence have in common, as far as it was said: word by word. Pure.
 
-A sentence model that gets more of a sentence translates its beginning anew, with other words here and there. What is shown stays; what
-it is followed by begins where the newer translation has got as far.
+A sentence model that gets more of a sentence translates its beginning anew, with other words here and there.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import takewhile
 
 # Scripts that are written without spaces: Thai, Lao, Khmer, kana, Chinese characters. There each letter counts as a word.
 _UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -49,3 +49,9 @@ def alike(one: Sequence[str], other: Sequence[str]) -> int:
     while count < min(len(one), len(other)) and bare(one[count]) == bare(other[count]):
         count += 1
     return count
+
+
+def same_beginning(one: Sequence[str], other: Sequence[str]) -> int:
+    """With how many words both begin that look the same: case and punctuation count, as they do for who reads them."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0].strip() == pair[1].strip(), pairs))

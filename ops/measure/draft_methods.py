@@ -1,30 +1,24 @@
-"""Ways to translate a sentence while it is said, compared on what the recogniser told of a talk: no stack, no waiting.
-
-A method says what is translated when, and what is shown of it; the one that is used is translation/drafting.py.
-"""
+"""Ways to translate a sentence while it is said (draft_policies.py), compared on what the recogniser told of a talk: no stack, no waiting."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Protocol
 
 from asr.caption.captioner import Captioner, CaptionEvent, PartialText, SentenceEnded, SentenceReady
 from asr.recognise.options import EngineOptions
 from asr.recognise.recogniser import Recogniser
 from asr.recognise.streaming import StreamingRecogniser
 from asr.recognise.whisper import Whisper
-from translation.drafting import CLAUSE_ENDS, Drafting, Prefix
-from translation.stitching import alike, words
 
+from .draft_policies import METHODS, Method
 from .replay import Clock, VirtualClock, replay
 from .talk import Talk
 from .translated import Figures, Place, Shown, figures, spoken_ends_s
 
 CALL_S = 0.1  # of an engine
 TO_VIEWER_S = 0.05
-CLAUSE_WORDS = 5
 Translate = Callable[[str], str]
 
 
@@ -76,91 +70,6 @@ class Recorder(Captioner):
         return events
 
 
-class Method(Protocol):
-    """Of one sentence. As `Drafting`."""
-
-    def due(self, confirmed: str, tentative: str) -> Prefix | None:
-        """What is to be translated now."""
-
-    def take(self, prefix: Prefix, translation: str) -> None:
-        """Its translation."""
-
-    @property
-    def text(self) -> str:
-        """What is shown."""
-
-
-class Continued(Drafting):
-    """The one that is used."""
-
-    @property
-    def text(self) -> str:
-        """What is shown."""
-        return self.shown.text
-
-
-class Whole:
-    """Nothing before the sentence is over."""
-
-    text = ""
-
-    def due(self, confirmed: str, tentative: str) -> Prefix | None:
-        """Never."""
-        return None
-
-    def take(self, prefix: Prefix, translation: str) -> None:
-        """Never."""
-
-
-class Retranslated:
-    """Each longer beginning anew: all of it, or what two in a row agree on."""
-
-    def __init__(self, *, agreed: bool = False) -> None:
-        self.text, self._agreed, self._before, self._chars = "", agreed, list[str](), 0
-
-    def due(self, confirmed: str, tentative: str) -> Prefix | None:
-        """Whenever more is confirmed."""
-        return Prefix(confirmed, len(confirmed)) if len(confirmed) > self._chars else None
-
-    def take(self, prefix: Prefix, translation: str) -> None:
-        """It replaces what was shown."""
-        newer, before, self._chars = words(translation), self._before, prefix.chars
-        self._before = newer
-        self.text = "".join(newer[: alike(newer, before)] if self._agreed else newer).strip()
-
-
-class Clauses:
-    """Stretches translated by themselves and kept: to the end of a clause, or `every` so many words."""
-
-    def __init__(self, *, every: int = 0) -> None:
-        self.text, self._every, self._chars = "", every, 0
-
-    def due(self, confirmed: str, tentative: str) -> Prefix | None:
-        """The next stretch that is whole."""
-        new, chars = words(confirmed[self._chars :]), self._chars
-        for count, word in enumerate(new, 1):
-            chars += len(word)
-            if count == self._every or (
-                not self._every and count >= CLAUSE_WORDS and word.endswith(CLAUSE_ENDS)
-            ):
-                return Prefix(confirmed[self._chars : chars].strip(), chars)
-        return None
-
-    def take(self, prefix: Prefix, translation: str) -> None:
-        """It is appended."""
-        self.text, self._chars = f"{self.text} {translation}".strip(), prefix.chars
-
-
-METHODS: dict[str, Callable[[], Method]] = {
-    "whole sentences": Whole,
-    "every prefix": Retranslated,
-    "what two agree on": lambda: Retranslated(agreed=True),
-    "clauses, kept": Clauses,
-    "every 8 words, kept": lambda: Clauses(every=8),
-    "agreed on, kept, continued": Continued,
-}
-
-
 def recorded(talk: Talk, model: Whisper) -> list[SaidSentence]:
     """How the recogniser tells a talk, by a virtual clock."""
     options, clock = replace(EngineOptions(), language=talk.language), VirtualClock()
@@ -207,5 +116,5 @@ def _drafts(sentence: SaidSentence, method: Method, translate: Translate) -> Ite
         prefix = method.due(said.confirmed, said.tentative) if said.at_s >= busy_until_s else None
         if prefix is not None:
             busy_until_s = said.at_s + CALL_S
-            method.take(prefix, translate(prefix.text))
+            method.take(prefix, [translate(text) for text in prefix.versions])
             yield busy_until_s + TO_VIEWER_S, method.text

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from ops.measure.draft_methods import CALL_S, METHODS, TO_VIEWER_S, Said, SaidSentence, simulated
+from ops.measure.draft_methods import CALL_S, TO_VIEWER_S, Said, SaidSentence, simulated
+from ops.measure.draft_policies import CONTINUED_HELD_BACK_WORDS, METHODS
 from translation.drafting import HELD_BACK_WORDS
 
 WORDS = [f"word{number}" for number in range(20)]
@@ -41,8 +42,12 @@ def test_stretches_are_translated_once_and_kept():
     assert texts("clauses, kept") == []
 
 
-def test_the_used_method_shows_only_what_stays():
-    found = texts("agreed on, kept, continued")
-    assert found[-1].split() == WORDS[: 18 - HELD_BACK_WORDS]
+@pytest.mark.parametrize(
+    ("name", "held_back"),
+    [("agreed on, kept, continued", CONTINUED_HELD_BACK_WORDS), ("what two versions say", HELD_BACK_WORDS)],
+)
+def test_what_an_engine_never_says_otherwise_is_never_taken_back(name, held_back):
+    found = texts(name)
+    assert found[-1].split() == WORDS[: 18 - held_back]
     for before, after in itertools.pairwise(found):
         assert after.startswith(before)

@@ -281,8 +281,9 @@ export class Reading extends EventTarget {
   }
 
   #ofSentence(sentence) {
-    const asSpoken = this.#style().original === "instead";
-    return sentenceItem(sentence, { asSpoken, lang: this.#translates() ? this.#model.lang : null, draft: this.#draft });
+    const { original, pace } = this.#style();
+    const draft = pace === "steady" ? null : this.#draft; // it may be taken back
+    return sentenceItem(sentence, { asSpoken: original === "instead", lang: this.#translates() ? this.#model.lang : null, draft });
   }
 
   /** Is this of a sentence that nobody has finished? */

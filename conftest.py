@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 SHARED_ROOMS = 200
 SLOTS = 4
 CONNECTED_WITHIN_S = 60
+LONG = ("model", "stack", "browser")  # marks of files, the longest first
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With workers (pytest -n), what takes longest comes first: the model, then stacks."""
+    """With workers (pytest -n), what takes longest comes first: the model, stacks, browsers."""
     if hasattr(config, "workerinput"):
         items.sort(key=_haste)
 
@@ -27,7 +28,7 @@ def _haste(item: pytest.Item) -> int:
     """Of the item's whole file: workers take files."""
     module = item.getparent(pytest.Module)
     marks = {mark.name for mark in module.iter_markers()} if module else set()
-    return 0 if "model" in marks else 1 if "stack" in marks else 2
+    return next((place for place, mark in enumerate(LONG) if mark in marks), len(LONG))
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.db import connection
 from django.utils import timezone
+from redis import Redis
 
 from asr.tests.real_redis import RealRedis
 from transcripts import live
@@ -70,6 +71,11 @@ class Workers:
                 command, cwd=BASE_DIR, env=self.env, stdout=log, stderr=log, start_new_session=True
             )
         until(lambda: EngineState.objects.filter(answered_at__isnull=False).exists(), within_s=60)
+
+    @property
+    def pid(self) -> int | None:
+        """None: it is not there any more."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def kill(self) -> None:
         """SIGKILL, with the beat that it forked."""
@@ -356,6 +362,33 @@ def test_after_a_restart_of_redis_translations_and_drafts_go_on(workers, broker,
     figure("Redis restarted", "all there", until(translated(part, 3), within_s=60.0))
     assert asyncio.run(drafted(broker.url, part, 3)).index == 3
     assert len(read(part, "de")) == 3, "drafts are stored nowhere"
+
+
+def test_while_redis_is_full_drafts_are_given_up_and_nothing_finished_and_all_goes_on_when_it_has_room(
+    workers, broker, speaker, tmp_path
+):
+    part = spoken_part()
+    demand(part, "de")
+    Demand.objects.update(drafts=1)
+    speaker.say(part, "One.")
+    until(translated(part, 1))
+    assert asyncio.run(drafted(broker.url, part, 1)).text.startswith("[de] word0")
+    process = workers.pid
+    with Redis.from_url(broker.url) as redis:
+        redis.config_set(
+            "maxmemory", 1
+        )  # it answers, but takes nothing: without eviction, as it is configured
+        assert speaker.say(part, "Two.") < 5.0
+        until(lambda: "rooms of drafts not read" in (tmp_path / "worker.log").read_text())
+        assert speaker.say(part, "Three.") < 5.0
+        assert len(read(part, "en")) == 3
+        figure("Redis full", "translated meanwhile", until(translated(part, 3), within_s=60.0))
+        redis.config_set("maxmemory", 0)
+    speaker.say(part, "Four.")
+    figure("Redis full", "all there", until(translated(part, 4), within_s=60.0))
+    assert asyncio.run(drafted(broker.url, part, 4)).index == 4
+    assert len(read(part, "de")) == 4, "drafts are stored nowhere"
+    assert workers.pid == process
 
 
 def test_without_a_broker_a_commit_neither_waits_nor_fails(workers, broker, speaker):

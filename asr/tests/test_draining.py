@@ -270,11 +270,6 @@ class TestProcess:
         thread.start()
         return thread
 
-    def asked(self):
-        """Whether a process was requested, of a worker that goes on beating."""
-        Worker.objects.filter(name=THERE).update(beat_at=timezone.now())
-        return Worker.objects.get(name=THERE).warm == 0
-
     def words(self):
         return " ".join(Sentence.objects.order_by("index").values_list("text", flat=True)).lower().split()
 
@@ -295,7 +290,7 @@ class TestProcess:
         self.say(host_lease, 5)
         worker()
         worker(HERE, warm=0, drains_for_s=600)
-        until(self.asked)
+        until(lambda: not Worker.objects.get(name=THERE).warm)  # a process was requested
         second = self.serving(host_lease, 2, THERE)
         first.join(WITHIN_S)
         assert not first.is_alive()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import requests
@@ -20,8 +21,9 @@ from ops.faults.native_viewer import NativeViewer
 from ops.faults.races import Output
 from ops.faults.replicas import Replica, of_stack, replace_one, twice
 from ops.faults.scenarios import TAIL_MS, until
+from ops.faults.speaker import Speaker
 from ops.faults.speech import RealSpeech, Speech, Unsent
-from ops.faults.stack import HOST_PASSWORD, Stack, running_stack
+from ops.faults.stack import HOST_PASSWORD, Stack, free_port, running_stack
 from ops.faults.viewer import ReconnectingViewer
 
 ROOMS = ("D1", "D2", "D3")
@@ -32,13 +34,16 @@ DRAINS = {"WEB_DRAIN_S": "8", "ASR_DRAIN_S": "20"}
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """What one process's replacement was like. `still_*`: the longest time without anything new at any viewer of that wire."""
+    """What one process's replacement was like. `still_*`: the longest time without anything new at any viewer of that wire, and for
+    whoever speaks over gRPC (None: nobody does).
+    """
 
     process: str
     ended_s: float
     ready_s: float
     still_conference_s: float
     still_native_s: float
+    still_speech_s: float | None
     moved: int  # sessions that went to another generation meanwhile
 
 
@@ -157,13 +162,18 @@ def still_s(moments: Iterable[float], began: float, ended: float) -> float:
 
 
 async def deploy(
-    stack: Stack, rooms: Sequence[LiveRoom], replicas: Sequence[Replica], *, nothing_s: float
+    stack: Stack,
+    rooms: Sequence[LiveRoom],
+    replicas: Sequence[Replica],
+    *,
+    speaker: Speaker | None,
+    nothing_s: float,
 ) -> list[Replaced]:
-    """Replace each process under these rooms, which are open by now."""
+    """Replace each process under these rooms, which are open by now, and under somebody who speaks over gRPC."""
     rows = []
     began = time.monotonic()
     await asyncio.sleep(nothing_s)
-    rows.append(_row("nothing", rooms, began, time.monotonic(), 0.0, 0.0, 0))
+    rows.append(_row("nothing", rooms, speaker, began, 0.0, 0.0, 0))
     for replica in replicas:
         generations = sum(room.generation() for room in rooms)
         began = time.monotonic()
@@ -171,13 +181,21 @@ async def deploy(
         ready = time.monotonic()
         await asyncio.sleep(SETTLED_S)
         moved = sum(room.generation() for room in rooms) - generations
-        rows.append(_row(replica.name, rooms, began, time.monotonic(), ended - began, ready - ended, moved))
+        rows.append(_row(replica.name, rooms, speaker, began, ended - began, ready - ended, moved))
     return rows
 
 
 def _row(
-    name: str, rooms: Sequence[LiveRoom], began: float, now: float, ended_s: float, ready_s: float, moved: int
+    name: str,
+    rooms: Sequence[LiveRoom],
+    speaker: Speaker | None,
+    began: float,
+    ended_s: float,
+    ready_s: float,
+    moved: int,
 ) -> Replaced:
+    now = time.monotonic()
+
     def longest(viewers: Iterable[ReconnectingViewer | NativeViewer]) -> float:
         return round(max(still_s(each.moments, began, now) for each in viewers), 2)
 
@@ -187,6 +205,7 @@ def _row(
         round(ready_s, 1),
         longest(each for room in rooms for each in room.conference),
         longest(each for room in rooms for each in room.native),
+        None if speaker is None else round(still_s(speaker.moments, began, now), 2),
         moved,
     )
 
@@ -199,20 +218,44 @@ async def under_rooms(
     ports: Sequence[int],
     *,
     nothing_s: float,
+    speech_ports: Sequence[int] = (),
 ) -> tuple[list[Replaced], Words]:
-    """Open rooms of these codes, where the same is spoken; replace everything; close them."""
+    """Open rooms of these codes, where the same is spoken; replace everything; close them.
+
+    `ports`: of web processes; `speech_ports`: of servers over gRPC, to which somebody speaks meanwhile.
+    """
     key = await asyncio.to_thread(_login, stack)
     blobs = await asyncio.to_thread(speech.blobs)
     rooms = [LiveRoom(stack, code, speech, blobs, ports, key) for code in codes]
+    speaker = Speaker([f"127.0.0.1:{port}" for port in speech_ports]) if speech_ports else None
     try:
         await asyncio.gather(*(room.open() for room in rooms))
-        rows = await deploy(stack, rooms, replicas, nothing_s=nothing_s)
-        words = await asyncio.gather(*(room.close() for room in rooms))
+        async with _speaking(speaker):
+            rows = await deploy(stack, rooms, replicas, speaker=speaker, nothing_s=nothing_s)
+        words = list(await asyncio.gather(*(room.close() for room in rooms)))
     finally:
         for room in rooms:
             room.cancel()
+    if speaker is not None:
+        words.append(Words(speaker.lost, speaker.doubled, 0, 0, 0))
     each = [asdict(one) for one in words]
     return rows, Words(**{name: sum(one[name] for one in each) for name in each[0]})
+
+
+@contextlib.asynccontextmanager
+async def _speaking(speaker: Speaker | None) -> AsyncIterator[None]:
+    """Somebody speaks over gRPC meanwhile; what they said last is confirmed before it ends."""
+    if speaker is None:
+        yield
+        return
+    talk = asyncio.create_task(speaker.run())
+    try:
+        await until(lambda: bool(speaker.moments))
+        yield
+        speaker.stop()
+        await talk
+    finally:
+        talk.cancel()
 
 
 def _login(stack: Stack) -> str:
@@ -224,18 +267,33 @@ def run_and_print(output: Output, speech: Speech, environment: dict[str, str]) -
     """`manage.py drill deploy`."""
     real = isinstance(speech, RealSpeech)
     with (
-        running_stack(rooms=list(ROOMS), ASR_SLOTS="3", **DRAINS, **environment) as stack,
+        running_stack(
+            rooms=list(ROOMS),
+            ASR_SLOTS=str(len(ROOMS) + (not real)),
+            SPEECH_PORTS=str(free_port()),
+            **DRAINS,
+            **environment,
+        ) as stack,
         twice(stack) as replicas,
     ):
         ports = [each.port for each in replicas if each.program == "web"]
+        speech_ports = [] if real else [each.port for each in replicas if each.program == "speech"]
+        everything = [*replicas, of_stack(stack, "beat")]
         rows, words = asyncio.run(
             under_rooms(
-                stack, speech, ROOMS, [*replicas, of_stack(stack, "beat")], ports, nothing_s=NOTHING_S
+                stack,
+                speech,
+                ROOMS,
+                everything,
+                ports,
+                nothing_s=NOTHING_S,
+                speech_ports=speech_ports,
             )
         )
     Console(width=120).print(_table(rows))
     replaced = rows[1:]
     still = max(max(row.still_conference_s, row.still_native_s) for row in replaced)
+    spoken = [row.still_speech_s for row in replaced if row.still_speech_s is not None]
     output.write(
         json.dumps(
             {
@@ -243,6 +301,7 @@ def run_and_print(output: Output, speech: Speech, environment: dict[str, str]) -
                 "rooms": len(ROOMS),
                 "real": real,
                 "still_s": still,
+                "still_speech_s": max(spoken, default=None),
                 **asdict(words),
             }
         )
@@ -257,9 +316,10 @@ def _table(rows: Sequence[Replaced]) -> Table:
         "successor after",
         "still (conference)",
         "still (native)",
+        "still (gRPC)",
         "sessions moved",
     ):
         table.add_column(heading)
     for row in rows:
-        table.add_row(*(str(value) for value in asdict(row).values()))
+        table.add_row(*("–" if value is None else str(value) for value in asdict(row).values()))
     return table

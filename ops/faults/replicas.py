@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ from ops.stack import app_programs
 
 READY_WITHIN_S = 120.0
 POLL_S = 0.1
-TWICE = ("web", "asr", "translation", "sweeps")  # beat is one
+SPEECH_PORTS = "SPEECH_PORTS"
+TWICE = ("web", "speech", "asr", "translation", "sweeps")  # beat is one; speech where a stack has it
 
 
 @dataclass(slots=True)
@@ -31,6 +33,7 @@ class Replica:
     number: int
     command: list[str] = field(default_factory=list)
     port: int = 0
+    settings: dict[str, str] = field(default_factory=dict)  # that differ from the stack's
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,7 +56,11 @@ class Replica:
         if self.command:
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
-                    self.command, cwd=BASE_DIR, env=self.stack.environment, stdout=log, stderr=log
+                    self.command,
+                    cwd=BASE_DIR,
+                    env={**self.stack.environment, **self.settings},
+                    stdout=log,
+                    stderr=log,
                 )
 
     def end(self, within_s: float) -> None:
@@ -91,6 +98,11 @@ class Replica:
                 with contextlib.suppress(requests.RequestException):
                     return requests.get(f"http://127.0.0.1:{self.port}/ready", timeout=2).ok
                 return False
+            case "speech":
+                with contextlib.suppress(OSError):
+                    socket.create_connection(("127.0.0.1", self.port), 2).close()
+                    return True
+                return False
             case "asr":
                 return warm(self.stack, self.worker) >= int(self.stack.environment["ASR_SLOTS"])
             case _:
@@ -114,7 +126,8 @@ def warm(stack: Stack, worker: str) -> int:
 
 def of_stack(stack: Stack, program: str) -> Replica:
     """The stack's own."""
-    return Replica(stack, program, 1, port=stack.port)
+    port = int(stack.environment[SPEECH_PORTS].split()[0]) if program == "speech" else stack.port
+    return Replica(stack, program, 1, port=port)
 
 
 def second(stack: Stack, program: str) -> Replica:
@@ -123,16 +136,19 @@ def second(stack: Stack, program: str) -> Replica:
     slots, spares = int(stack.environment["ASR_SLOTS"]), int(stack.environment.get("ASR_SPARES", "1"))
     planned = {
         each.name: each.command
-        for each in app_programs(host="127.0.0.1", port=port, slots=slots, spares=spares)
+        for each in app_programs(
+            host="127.0.0.1", port=port, slots=slots, spares=spares, speech_ports=[str(port)]
+        )
     }
     command = [word.replace("@%%h", "2@%h") for word in planned[program]]
-    return Replica(stack, program, 2, command, port)
+    return Replica(stack, program, 2, command, port, {SPEECH_PORTS: str(port)} if program == "speech" else {})
 
 
 @contextlib.contextmanager
 def twice(stack: Stack, programs: tuple[str, ...] = TWICE) -> Iterator[list[Replica]]:
     """Two of each of these, ready; the second ones are gone afterwards."""
-    replicas = [make(stack, program) for program in programs for make in (of_stack, second)]
+    there = [each for each in programs if each != "speech" or stack.environment.get(SPEECH_PORTS)]
+    replicas = [make(stack, program) for program in there for make in (of_stack, second)]
     try:
         for replica in replicas:
             replica.start()

@@ -15,7 +15,7 @@ from gateways.conference.client.host import Host
 from ops.faults.deploy import under_rooms
 from ops.faults.replicas import Replica, of_stack, twice
 from ops.faults.speech import ScriptedSpeech
-from ops.faults.stack import Stack, running_stack
+from ops.faults.stack import Stack, free_port, running_stack
 
 pytestmark = pytest.mark.stack
 WITHIN_S = 120.0
@@ -25,7 +25,9 @@ ROOMS = ["LIVE", "ALONE", "KILLED"]
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with running_stack(rooms=ROOMS, ASR_SLOTS="1", WEB_DRAIN_S="2", ASR_DRAIN_S=str(DRAIN_S)) as running:
+    with running_stack(
+        rooms=ROOMS, ASR_SLOTS="2", WEB_DRAIN_S="2", ASR_DRAIN_S=str(DRAIN_S), SPEECH_PORTS=str(free_port())
+    ) as running:
         yield running
 
 
@@ -100,17 +102,22 @@ async def test_process_that_is_killed_while_its_worker_drains_is_followed_by_the
     assert lost_and_doubled(stack, "KILLED", talked) == (0, 0)
 
 
-def test_web_and_recogniser_are_replaced_under_a_live_room_and_no_word_is_lost(stack: Stack) -> None:
-    with twice(stack, ("web", "asr")) as replicas:
+def test_web_speech_and_recogniser_are_replaced_under_a_live_room_and_no_word_is_lost(stack: Stack) -> None:
+    with twice(stack, ("web", "speech", "asr")) as replicas:
+        speech_ports = [each.port for each in replicas if each.program == "speech"]
         ports = [each.port for each in replicas if each.program == "web"]
         first = [each for each in replicas if each.number == 1]
         with requests.get(
             f"{stack.url}/captions/LIVE/events?lang=en", stream=True, timeout=WITHIN_S
         ) as events:
             rows, words = asyncio.run(
-                under_rooms(stack, ScriptedSpeech(120), ROOMS[:1], first, ports, nothing_s=0.0)
-            )
+                under_rooms(
+                    stack, ScriptedSpeech(240), ROOMS[:1], first, ports,
+                    nothing_s=0.0, speech_ports=speech_ports,
+                )
+            )  # fmt: skip
             lines = list(events.iter_lines())
     assert (words.lost, words.doubled, words.rewritten, words.gaps) == (0, 0, 0, 0), rows
-    assert [row.process for row in rows] == ["nothing", "web 1", "asr 1"]
+    assert [row.process for row in rows] == ["nothing", "web 1", "speech 1", "asr 1"]
+    assert all(row.still_speech_s is not None for row in rows)
     assert lines[0] == b"retry: 1000", "an event stream ends in order, too: its reader comes back"

@@ -1,7 +1,8 @@
 """The end of a web process on SIGTERM: unready first, then its clients leave a few at a time, then it ends.
 
 Another process must be there to take them: where there is none, waiting helps nobody, and the successor is there the sooner.
-Three stretches: load balancers notice; who can resume leaves, evenly spread; who cannot (a stream whose session ends with its socket) may finish.
+Four stretches: load balancers notice; who can resume leaves, evenly spread; who cannot (a stream whose session ends with its socket) may finish; who
+has not is told the rest of what was heard, and closed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from gateways.common.draining import DRAINING
 
 NOTICED_SHARE: Final = 0.25
 SPREAD_SHARE: Final = 0.5
+LAST_WORDS_SHARE: Final = 0.5  # of what is left: until then a stream may go on
 LOOK_S: Final = 0.1
 RETRY_AFTER_S: Final = 1
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
@@ -92,7 +94,10 @@ class DrainingServer(uvicorn.Server):
         spread = noticed + self._plan.spread_s
         await self._wait_until(noticed)
         await self._send_away(self._who_can_resume(), until=spread)
-        await self._wait_until(spread + self._plan.finished_s, streams_end=True)
+        ends = spread + self._plan.finished_s
+        await self._wait_until(ends - LAST_WORDS_SHARE * self._plan.finished_s, streams_end=True)
+        DRAINING.finish()
+        await self._wait_until(ends, streams_end=True)
 
     def _sockets(self) -> list[CaptionSocket]:
         return [each for each in self.server_state.connections if isinstance(each, CaptionSocket)]

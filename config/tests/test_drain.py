@@ -122,6 +122,28 @@ async def test_stream_that_ends_with_its_socket_may_finish():
         await until(lambda: not thread.is_alive())
 
 
+async def test_stream_that_goes_on_is_told_the_rest_before_it_is_closed():
+    async def tells_the_rest(scope, receive, send):
+        if scope["type"] == "lifespan":
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        asked = asyncio.Event()
+        with DRAINING.finishing_by(asked.set):
+            await asked.wait()
+            await send({"type": "websocket.send", "text": "the rest"})
+            await send({"type": "websocket.close", "code": 1012})
+            await receive()
+
+    with serving(tells_the_rest, plan=Plan(0, 0.1, 1.0)) as (url, server, thread):
+        stream = await connect(url + STREAM)
+        server.handle_exit(signal.SIGTERM, None)
+        async with asyncio.timeout(WITHIN_S):
+            assert await stream.recv() == "the rest"
+        assert (await ended(stream))[0] == 1012
+        await until(lambda: not thread.is_alive())
+
+
 async def test_everything_that_a_host_sent_before_it_knew_of_the_end_is_taken():
     app, sent = Counting(), 0
     with serving(app) as (url, server, thread):

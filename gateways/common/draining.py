@@ -16,6 +16,7 @@ class Draining:
     def __init__(self) -> None:
         self.begun = False  # new clients are refused, and load balancers told so
         self._leave: dict[int, Callable[[], None]] = {}
+        self._finish: dict[int, Callable[[], object]] = {}
         self._registered = 0
 
     @contextmanager
@@ -27,6 +28,21 @@ class Draining:
             yield
         finally:
             del self._leave[number]
+
+    @contextmanager
+    def finishing_by(self, finish: Callable[[], object]) -> Iterator[None]:
+        """`finish` is called where a stream that ends with its socket has to: what was heard becomes text first. It must not wait."""
+        number = self._registered = self._registered + 1
+        self._finish[number] = finish
+        try:
+            yield
+        finally:
+            del self._finish[number]
+
+    def finish(self) -> None:
+        """Streams that are still here end."""
+        for finish in tuple(self._finish.values()):
+            finish()
 
     def clients(self) -> list[Callable[[], None]]:
         """How each of those that are here now is sent away; it may have gone by then."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateways.common import metrics
+from gateways.common.draining import SERVICE_RESTART
 
 QUEUED_EVENTS: Final = 256
 CLOSE_WITHIN_S: Final = 5.0  # what waits may take this long before the close goes ahead of it
@@ -40,6 +41,7 @@ class Close:
 
 
 TOO_SLOW: Final = Close(TRY_AGAIN_LATER, "Too slow")
+RESTARTS: Final = Close(SERVICE_RESTART, "")
 
 
 def writer_of(scope: Mapping[str, Any]) -> Write | None:

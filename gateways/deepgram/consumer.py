@@ -19,7 +19,7 @@ from gateways.common.consent import require_consent
 from gateways.common.consumer import SocketConsumer
 from gateways.common.denial import deny
 from gateways.common.limits import TokenBucket
-from gateways.common.outbox import Close
+from gateways.common.outbox import RESTARTS, Close
 from gateways.common.speech import SpeechSession
 from gateways.deepgram import refusals, wire
 from gateways.deepgram.request import Listen, parse
@@ -44,6 +44,8 @@ logger = logging.getLogger(__name__)
 class ListenConsumer(SocketConsumer):
     """One client."""
 
+    has_last_words = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._request_id = str(uuid.uuid4())
@@ -51,6 +53,7 @@ class ListenConsumer(SocketConsumer):
         self._speech: SpeechSession | None = None
         self._stream: Stream | None = None
         self._closing = False  # the client has said everything
+        self._last_close = Close(NORMAL, "")
         self._heard_at_s = time.monotonic()
         self._messages = TokenBucket(rate_per_s=MESSAGES_PER_S, burst=MESSAGES_BURST)
         self._bytes = TokenBucket(rate_per_s=BYTES_PER_S, burst=BYTES_BURST)
@@ -113,6 +116,12 @@ class ListenConsumer(SocketConsumer):
             task.cancel()
         if self._speech is not None:
             await self._speech.close()
+
+    async def _drain(self) -> None:
+        """As if the client had asked for the end of its stream, but for the close's code."""
+        if self._speech is not None and not self._closing:
+            self._last_close = RESTARTS
+            self._close_stream(self._speech)
 
     async def _refuse(self, error: Exception | None) -> None:
         if self._accepted:
@@ -184,7 +193,7 @@ class ListenConsumer(SocketConsumer):
             return
         for message in stream.finish():
             self._send(message)
-        self._outbox.close(Close(NORMAL, ""))
+        self._outbox.close(self._last_close)
 
     async def _watch(self, stream: Stream) -> None:
         """What is due because nothing came."""

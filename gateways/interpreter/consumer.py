@@ -15,7 +15,7 @@ from gateways.common import background
 from gateways.common.consent import require_consent
 from gateways.common.consumer import SocketConsumer
 from gateways.common.limits import TokenBucket
-from gateways.common.outbox import TRY_AGAIN_LATER, Close
+from gateways.common.outbox import RESTARTS, TRY_AGAIN_LATER, Close
 from gateways.interpreter import limits, metrics, wire
 from gateways.interpreter.interpreter import SPEECH_SLOT, Audience, Interpreter
 from gateways.interpreter.room import InterpreterRoom, Shared
@@ -32,6 +32,8 @@ NOT_NOW = Close(TRY_AGAIN_LATER, "not_now")
 class InterpreterConsumer(SocketConsumer):
     """One client. Its session is opened by its first sound: who only listens takes no slot."""
 
+    has_last_words = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._member = secrets.token_hex(8)
@@ -44,6 +46,7 @@ class InterpreterConsumer(SocketConsumer):
         self._interpreter: Interpreter | None = None
         self._watch: SoundWatch | None = None
         self._silence: asyncio.TimerHandle | None = None
+        self._drains = False  # nothing more is heard
         self._told: set[str] = set()  # errors that are said once, until it is mended
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -120,6 +123,8 @@ class InterpreterConsumer(SocketConsumer):
 
     # --- sound
     def _hear(self, data: bytes) -> None:
+        if self._drains:
+            return
         if self._format is None or self._audience is None or self._watch is None:
             self._say_once("config_missing")
             return
@@ -151,6 +156,13 @@ class InterpreterConsumer(SocketConsumer):
         self._await_silence()
 
     # --- its end
+    async def _drain(self) -> None:
+        """What was said is still for this client and its room, translated."""
+        self._drains = True
+        if self._interpreter is not None:
+            await self._interpreter.leave()
+        self._outbox.close(RESTARTS)
+
     async def _leave(self) -> None:
         if self._silence is not None:
             self._silence.cancel()

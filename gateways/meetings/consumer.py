@@ -13,7 +13,7 @@ from asr.models import Session
 from asr.stream_options import StreamOptions
 from gateways.common.consumer import SocketConsumer
 from gateways.common.denial import deny
-from gateways.common.outbox import Close
+from gateways.common.outbox import RESTARTS, Close
 from gateways.common.speech import SpeechSession
 from gateways.meetings import admission, chunk, limits, metrics, refusals
 from gateways.meetings.meeting import Meeting
@@ -36,6 +36,7 @@ class MeetingConsumer(SocketConsumer):
 
     connected: ClassVar[set[MeetingConsumer]] = set()  # of this process
     queued_events = limits.QUEUED_REPLIES
+    has_last_words = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -115,6 +116,10 @@ class MeetingConsumer(SocketConsumer):
                 await asyncio.wait({begun.reading})
         begun.meeting.end()
         self._outbox.close(close)
+
+    async def _drain(self) -> None:
+        if self._begun is not None and not self._is_over:
+            self._finish(self._begun, RESTARTS)
 
     async def _refuse(self, error: Exception | None) -> None:
         if self._begun is not None:

@@ -16,7 +16,7 @@ from gateways.common.consent import require_consent
 from gateways.common.consumer import SocketConsumer
 from gateways.common.keys import identified
 from gateways.common.limits import TokenBucket
-from gateways.common.outbox import Close
+from gateways.common.outbox import RESTARTS, Close
 from gateways.common.speech import SpeechSession
 from gateways.openai import models, refusals, request, settings, wire
 from gateways.openai.items import Items
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 class RealtimeConsumer(SocketConsumer):
     """One client. Its session begins with its first audio: until then everything may still be set."""
 
+    has_last_words = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._settings = settings.SessionSettings(wire.new_id("sess"))
@@ -40,7 +42,7 @@ class RealtimeConsumer(SocketConsumer):
         self._speech: SpeechSession | None = None
         self._reading: asyncio.Task[None] | None = None
         self._position_ms = 0.0  # of audio that was taken
-        self._joined = self._over = False
+        self._joined = self._over = self._drains = False
         self._bucket = TokenBucket(rate_per_s=MESSAGES_PER_S, burst=MESSAGES_BURST)
 
     async def connect(self) -> None:
@@ -53,7 +55,7 @@ class RealtimeConsumer(SocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """One event after the other."""
-        if self._over or not self._joined:
+        if self._over or self._drains or not self._joined:
             return
         if not self._bucket.consume():
             await self._refuse(Refusal("too_many_messages"))
@@ -173,6 +175,14 @@ class RealtimeConsumer(SocketConsumer):
         self._outbox.close(Close(refusals.kind(found.code).close, found.code))
         if self._speech is not None:
             self._speech.finish()  # also where the client never answers the close
+
+    async def _drain(self) -> None:
+        """Its last item is completed, then the client is told to try again."""
+        self._drains = True
+        if self._speech is not None:
+            self._speech.finish()
+        else:
+            self._outbox.close(RESTARTS)
 
     async def _leave(self) -> None:
         if self._reading is not None:

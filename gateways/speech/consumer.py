@@ -17,6 +17,7 @@ from gateways.common.outbox import TRY_AGAIN_LATER, Close
 from gateways.speech import twin_messages
 from gateways.speech.refusals import (
     INTERNAL,
+    RESTARTING,
     Code,
     Refusal,
     Refused,
@@ -50,6 +51,7 @@ class TranscribeConsumer(SocketConsumer):
     """One client."""
 
     expected = (Refused, DomainError)
+    has_last_words = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -140,6 +142,11 @@ class TranscribeConsumer(SocketConsumer):
         self._outbox.put(twin_messages.error(code, refusal.message))
         self._outbox.close(Close(close, refusal.message))
         await self._give_back()  # also where the client never answers the close
+
+    async def _drain(self) -> None:
+        self._expect(None)
+        if not self._over:
+            await self._hear_no_more(RESTARTING)
 
     async def _leave(self) -> None:
         self._expect(None)

@@ -27,10 +27,10 @@ class Minute:
     rss_mb: float
 
 
-def repeated(talk: Talk, seconds: float) -> Talk:
+def repeated(talk: Talk, seconds: float, *, pause_s: float = PAUSE_S) -> Talk:
     """The talk again and again, with a pause after each, until it lasts `seconds`."""
-    times = max(1, round(seconds / (talk.seconds + PAUSE_S)))
-    pause = np.zeros(int(PAUSE_S * SAMPLE_RATE_HZ), dtype=np.float32)
+    times = max(1, round(seconds / (talk.seconds + pause_s)))
+    pause = np.zeros(int(pause_s * SAMPLE_RATE_HZ), dtype=np.float32)
     one = np.concatenate([talk.samples, pause])
     length_ms = len(one) * 1000 // SAMPLE_RATE_HZ
     words = tuple(

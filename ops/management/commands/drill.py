@@ -27,6 +27,7 @@ from ops.measure.soak import repeated
 
 REAL_S = 60.0
 DEPLOY_S = 600.0  # of speech, more than a deploy takes
+BREATH_S = 0.5  # between a talk's end and its beginning: a longer pause would count as stillness
 ROOM = "CHAOS"
 
 
@@ -116,7 +117,7 @@ class Command(StackCommand):
     def _deploy(self, real: Path | None) -> None:
         speech: Speech = ScriptedSpeech(DEPLOY_S)
         if real is not None:
-            speech = RealSpeech(repeated(real_talk(real), DEPLOY_S))
+            speech = RealSpeech(repeated(real_talk(real), DEPLOY_S, pause_s=BREATH_S))
         deploy.run_and_print(self.stdout, speech, _environment(real is not None))
 
     def _seams(self, names: list[str], options: dict[str, Any]) -> None:

@@ -110,6 +110,8 @@ def test_soak_repeats_a_talk_with_pauses_and_draws_its_delay():
     long = soak.repeated(talk(), 180)
     assert long.seconds == pytest.approx(180, abs=5)
     assert len(long.nonspeech_ms) == long.reference.count("fine")
+    breathless = soak.repeated(talk(), 180, pause_s=0.5)
+    assert {end - start for start, end in breathless.nonspeech_ms} == {500}
     times = len(long.nonspeech_ms)
     points = soak.minutes(
         long, [Seen(200.0, " ".join(["one fine day"] * times), "")], [(1.0, 50.0), (70.0, 60.0)]

@@ -32,6 +32,7 @@ from ops.leftovers import stack_processes
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 HOST_PASSWORD, ADMIN_PASSWORD = "drill-host", "drill-admin"
 UP_WITHIN_S = 400.0  # beside much other work; a tenth of it on an idle machine
+ENDS_WITHIN_S = 120.0
 POLL_S = 0.05
 
 
@@ -175,7 +176,7 @@ class Stack(Queries):
         """Ctrl-C; returns the seconds until everything was gone."""
         began = time.monotonic()
         self._up.send_signal(signal.SIGINT)
-        self._up.wait(30)
+        self._up.wait(ENDS_WITHIN_S)
         return time.monotonic() - began
 
     @contextlib.contextmanager

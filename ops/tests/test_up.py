@@ -19,6 +19,7 @@ from ops.faults.stack import BASE_DIR, HOST_PASSWORD, Stack, free_port, running_
 from ops.leftovers import SERVERS
 
 pytestmark = pytest.mark.stack
+WITHIN_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def up(stack_folder: Path, port: int, **environment: str) -> subprocess.Complete
     env = {**os.environ, "VAR_DIR": str(stack_folder), **environment}
     return subprocess.run(
         [sys.executable, "manage.py", "up", "--port", str(port)],
-        cwd=BASE_DIR, env=env, capture_output=True, text=True, timeout=60,
+        cwd=BASE_DIR, env=env, capture_output=True, text=True, timeout=WITHIN_S,
     )  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def test_a_second_stack_in_the_same_folder_is_refused(stack: Stack) -> None:
     refused = up(stack.folder, free_port())
     assert refused.returncode == 1
     assert "runs in" in refused.stderr
-    assert requests.get(f"{stack.url}/health", timeout=5).ok
+    assert requests.get(f"{stack.url}/health", timeout=WITHIN_S).ok
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
@@ -71,13 +72,15 @@ def test_missing_secrets_are_named_and_their_values_never_shown(tmp_path: Path) 
 
 def test_two_stacks_do_not_disturb_each_other_and_ctrl_c_leaves_nothing_behind(stack: Stack) -> None:
     with running_stack(rooms=["R2"]) as other:
-        rooms = {room["id"] for room in requests.get(f"{other.url}/room_list", timeout=5).json()["rooms"]}
+        rooms = {
+            room["id"] for room in requests.get(f"{other.url}/room_list", timeout=WITHIN_S).json()["rooms"]
+        }
         assert rooms == {"R2"}
         processes = other.processes()
         assert len(processes) > 8
         other.stop()
         assert not [process for process in processes if lives(process)]
-    rooms = {room["id"] for room in requests.get(f"{stack.url}/room_list", timeout=5).json()["rooms"]}
+    rooms = {room["id"] for room in requests.get(f"{stack.url}/room_list", timeout=WITHIN_S).json()["rooms"]}
     assert rooms == {"R1"}
 
 

@@ -223,7 +223,9 @@ async def test_backlog_of_a_process_is_a_chunk_whenever_it_moves_by_a_second():
     )()
     async with following(host_lease, socket):
         for waiting_s, told_s in ((0.5, 0), (3.0, 3), (3.4, 3), (12.0, 12)):
-            await database_sync_to_async(sink.note_backlog)(time.time() - waiting_s)
+            await database_sync_to_async(
+                lambda waiting_s=waiting_s: sink.note_backlog(time.time() - waiting_s)
+            )()
             await socket.until(lambda told_s=told_s: socket.chunks[-1]["transcription_delay"] >= told_s)
         delays_s = [chunk["transcription_delay"] for chunk in socket.chunks]
         assert sum(3 <= delay_s < 4 for delay_s in delays_s) == 1

@@ -13,6 +13,7 @@ import requests
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from config.servers.limits import PONG_WITHIN_S
 from gateways.common.tests.documented import check_message
 from gateways.echo.limits import MESSAGE_BYTES
 
@@ -81,7 +82,7 @@ async def sockets_open(stack):
 
 
 async def until_all_are_gone(stack):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WITHIN_S):
         while await sockets_open(stack):
             pass
 
@@ -195,7 +196,7 @@ async def test_no_more_clients_than_there_may_be_and_a_place_is_free_again_when_
         async with client(stack) as late:
             assert await late.closed() == (1013, "capacity")
         clients[0].socket.transport.abort()  # without a close
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PONG_WITHIN_S):  # before a ping could tell
             while await sockets_open(stack) == 100:
                 pass
         async with client(stack) as late:

@@ -110,7 +110,8 @@ def test_torch_that_is_missing_is_named_with_the_command_that_installs_it(tmp_pa
     ran = subprocess.run(command, cwd=BASE_DIR, env=environment, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 1
     assert (
-        ran.stderr.strip() == "CommandError: ASR_BACKEND=torch needs: pip install -r requirements-torch.txt"
+        ran.stderr.strip()
+        == "CommandError: ASR_BACKEND=torch needs what requirements-torch.txt pins: docs/deployment.md, Torch"
     )
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Name = Literal["ctranslate2", "torch"]
 NAMES: tuple[str, ...] = get_args(Name)
 STEP_MS = 20  # of the encoder's output
-NEEDS = "ASR_BACKEND=torch needs: pip install -r requirements-torch.txt"
+NEEDS = "ASR_BACKEND=torch needs what requirements-torch.txt pins: docs/deployment.md, Torch"
 
 
 class BackendError(Exception):

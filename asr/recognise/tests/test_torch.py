@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.model,
     pytest.mark.skipif(
         not all(map(importlib.util.find_spec, ("torch", "transformers"))),
-        reason="NEEDS torch: pip install -r requirements-torch.txt",
+        reason="NEEDS torch: docs/deployment.md, Torch",
     ),
 ]
 

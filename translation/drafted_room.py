@@ -18,8 +18,12 @@ from translation import selectors
 from translation.context import Context
 from translation.drafting import Drafting, DraftText
 from translation.engines.base import Engine
+from translation.engines.hints import TakesHints
+from translation.fragments import is_unfinished
+from translation.selectors import SaidBefore
 
 BUSY_RETRY_S = 0.1
+LINE_PAUSE_MS = 3000  # as a recogniser begins another line: what is said behind that does not go on with what was said before
 Place = tuple[int, int]  # part, index
 logger = logging.getLogger(__name__)
 
@@ -42,11 +46,15 @@ class Drafted:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The sentence that is being said: the place and the time of its first piece, and the text of those that are stored."""
+    """The sentence that is being said: the place and the time of its first piece, and the text of those that are stored.
+
+    `before`: the sentence before it, where that has no end: then they are translated together.
+    """
 
     place: Place
     start_ms: int
     stored: str
+    before: str = ""
 
 
 # Texts, source, target; None: not now.
@@ -103,13 +111,10 @@ class DraftedRoom:
             place = (partial.part, partial.index)
             try:
                 read = database_sync_to_async(selectors.said_before)
-                pieces = await read(self._room_id, part=partial.part, index=partial.index)
+                said = await read(self._room_id, part=partial.part, index=partial.index)
             except DatabaseError:
                 return  # with the next words
-            begun = Begun(place, partial.start_ms, "")
-            if pieces:
-                stored = joined((piece.text for piece in pieces), partial.lang)
-                begun = Begun((partial.part, pieces[0].index), pieces[0].start_ms, stored)
+            begun = _begun(partial, said)
             self._begun = (place, begun)
             if self._partial is not None and place == (self._partial.part, self._partial.index):
                 self._draft_all()
@@ -162,7 +167,8 @@ class DraftedRoom:
     def _drafting(self, lang: str, begun: Begun) -> Drafting:
         """Of this sentence."""
         if lang not in self._draftings or self._draftings[lang][0] != begun.place:
-            self._draftings[lang] = (begun.place, Drafting())
+            takes_hints = isinstance(self._routes[lang].engine, TakesHints)
+            self._draftings[lang] = (begun.place, Drafting("" if takes_hints else begun.before))
         return self._draftings[lang][1]
 
     def _publish(self, lang: str, begun: Begun, shown: DraftText, broadcast: int) -> None:
@@ -172,6 +178,18 @@ class DraftedRoom:
             self._room_id,
             Draft(lang, part, index, begun.start_ms, shown.of_chars, shown.text, broadcast=broadcast),
         )
+
+
+def _begun(partial: Partial, said: SaidBefore) -> Begun:
+    first, stored = (partial.index, partial.start_ms), ""
+    if said.pieces:
+        first = said.pieces[0].index, said.pieces[0].start_ms
+        stored = joined((piece.text for piece in said.pieces), partial.lang)
+    before = joined((piece.text for piece in said.sentence), partial.lang)
+    is_near = bool(said.sentence) and first[1] - said.sentence[-1].end_ms < LINE_PAUSE_MS
+    return Begun(
+        (partial.part, first[0]), first[1], stored, before if is_near and is_unfinished(before) else ""
+    )
 
 
 def _halves(begun: Begun, partial: Partial) -> tuple[str, str]:

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from translation.fragments import own_part
 from translation.stitching import same_beginning, words
 
 FIRST_WORDS: Final = 4  # spoken, before anything is translated
 STEP_WORDS: Final = 2  # more, before the next translation
-HELD_BACK_WORDS: Final = 1  # of a translation's end
+HELD_BACK_WORDS: Final = 2  # of a translation's end
 FAR_WORDS: Final = 12  # before its end: shown though the other version has others
 CONTRADICTED_WORDS: Final = 5  # spoken since neither version says what is shown: it is replaced
 CLAUSE_ENDS: Final = (",", ";", ":", "，", "；", "：", "、")
@@ -27,7 +28,7 @@ _UNFINISHED: Final = (",", " ...")
 class Prefix:
     """The first `chars` characters of the sentence, which are confirmed, and `text`: with what is likely to follow them.
 
-    `versions`: what is to be translated.
+    `versions`: what is to be translated, behind what was said before where that had not ended, and that alone first while it is not known.
     """
 
     text: str
@@ -44,10 +45,12 @@ class DraftText:
 
 
 class Drafting:
-    """One sentence in one language."""
+    """One sentence in one language. `before`: the one before it, if that had not ended: both are translated together then (fragments.py)."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: str = "") -> None:
         self.shown = DraftText()
+        self._before = before
+        self._before_reads = ""
         self._asked_words = 0
         self._contradicted_from: int | None = None  # spoken words, when neither version said it any more
 
@@ -60,13 +63,16 @@ class Drafting:
         if count < FIRST_WORDS or (new < STEP_WORDS and not closes) or len(confirmed) > LONGEST_CHARS:
             return None
         text = confirmed + tentative.rstrip()
-        return Prefix(text, len(confirmed), tuple(text + mark for mark in _UNFINISHED))
+        behind = f"{self._before} {text}" if self._before else text
+        versions = tuple(behind + mark for mark in _UNFINISHED)
+        alone = (self._before,) if self._before and not self._before_reads else ()
+        return Prefix(text, len(confirmed), (*alone, *versions))
 
     def take(self, prefix: Prefix, translations: Sequence[str]) -> None:
         """The translations of the versions of what was due."""
         spoken = len(words(prefix.text[: prefix.chars]))
         self._asked_words = spoken
-        versions, shown = [words(each) for each in translations], words(self.shown.text)
+        versions, shown = [words(each) for each in self._own_parts(translations)], words(self.shown.text)
         if not versions or not all(versions):
             return
         newer = max(versions, key=lambda each: same_beginning(shown, each))
@@ -83,6 +89,17 @@ class Drafting:
         elif spoken - self._contradicted_from >= CONTRADICTED_WORDS:
             self._contradicted_from = None
             self._show(newer[: max(count, same + 1)], prefix)
+
+    def _own_parts(self, translations: Sequence[str]) -> Sequence[str]:
+        """Of both sentences the second. Where nobody can tell where it begins it is translated alone from now on, as it will be in the end."""
+        if not self._before or not all(translations):
+            return translations
+        alone, versions = translations[: -len(_UNFINISHED)], translations[-len(_UNFINISHED) :]
+        self._before_reads = alone[0] if alone else self._before_reads
+        parts = [own_part(["", self._before_reads, both]) or "" for both in versions]
+        if not all(parts):
+            self._before = ""
+        return parts
 
     def _show(self, translated: Sequence[str], prefix: Prefix) -> None:
         self.shown = DraftText("".join(translated).strip(), prefix.chars)

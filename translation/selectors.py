@@ -25,6 +25,7 @@ from translation.quota import QUOTA
 
 OFFER_LASTS_S: Final = 3.0
 DELAY_MEAN_OF: Final = 4
+PIECES_MOST: Final = 20  # of a sentence that was said before: a longer one is not looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +123,26 @@ def drafts_wanted() -> dict[int, DraftsWanted]:
     return {room_id: DraftsWanted(source, frozenset(langs)) for room_id, (source, langs) in rooms.items()}
 
 
-def said_before(room_id: int, *, part: int, index: int) -> list[Sentence]:
-    """The pieces that are stored of the sentence that goes on at this place, in order; none where one begins there."""
+@dataclass(frozen=True, slots=True)
+class SaidBefore:
+    """What is stored of the sentence that goes on at a place, in order (nothing where one begins there), and of the one before it."""
+
+    pieces: list[Sentence]
+    sentence: list[Sentence]
+
+
+def said_before(room_id: int, *, part: int, index: int) -> SaidBefore:
+    """What is stored before this place, where a sentence is being said."""
     found = Part.objects.filter(room_id=room_id, number=part).first()
-    pieces = unfinished_sentence(found) if found is not None else []
-    return [piece for piece in pieces if piece.index < index and piece.removed_at is None]
+    if found is None:
+        return SaidBefore([], [])
+    pieces = [
+        piece for piece in unfinished_sentence(found) if piece.index < index and piece.removed_at is None
+    ]
+    first = pieces[0].index if pieces else index
+    newest = list(_spoken([found]).filter(index__lt=first).order_by("-index")[:PIECES_MOST])
+    more = list(itertools.takewhile(lambda piece: not piece.ends, newest[1:]))
+    return SaidBefore(pieces, [*reversed(more), *newest[:1]] if newest and newest[0].ends else [])
 
 
 def newest_window(room_id: int, lang: str, *, newest: int) -> SentenceWindow:

@@ -11,6 +11,7 @@ from asr.recognise.options import EngineOptions
 from asr.recognise.recogniser import Recogniser
 from asr.recognise.streaming import StreamingRecogniser
 from asr.recognise.whisper import Whisper
+from translation.fragments import asked_for, is_unfinished, own_part
 
 from .draft_policies import METHODS, Method
 from .replay import Clock, VirtualClock, replay
@@ -95,18 +96,20 @@ def compared(
 
 
 def simulated(
-    sentences: Sequence[SaidSentence], make: Callable[[], Method], translate: Translate
+    sentences: Sequence[SaidSentence], make: Callable[[str], Method], translate: Translate
 ) -> tuple[list[Shown], int]:
-    """What a reader saw, and how many calls were made; one at a time, of the newest words."""
+    """What a reader saw, and how many calls were made; one at a time, of the newest words. A sentence behind one without an end is translated with it."""
     shown: list[Shown] = []
-    calls = 0
+    calls, before = 0, ""
     for index, sentence in enumerate(each for each in sentences if each.text):
-        drafts = list(_drafts(sentence, make(), translate))
+        drafts = list(_drafts(sentence, make(before), translate))
         calls += len(drafts) + 1
         final_s = sentence.ended_s + CALL_S + TO_VIEWER_S
         place: Place = (1, index)
         shown += [Shown(at_s, place, text) for at_s, text in drafts if at_s < final_s and text]
-        shown.append(Shown(final_s, place, translate(sentence.text), final=True))
+        final = own_part([translate(text) for text in asked_for(sentence.text, before)])
+        shown.append(Shown(final_s, place, final or "", final=True))
+        before = sentence.text if is_unfinished(sentence.text) else ""
     return shown, calls
 
 

@@ -133,12 +133,13 @@ def _unended(translation: str, spoken: str) -> str:
     return translation.rstrip().rstrip(SENTENCE_ENDS)
 
 
-METHODS: dict[str, Callable[[], Method]] = {
-    "whole sentences": Whole,
-    "every prefix": Retranslated,
-    "what two agree on": lambda: Retranslated(agreed=True),
-    "clauses, kept": Clauses,
-    "every 8 words, kept": lambda: Clauses(every=8),
-    "agreed on, kept, continued": Continued,
+METHODS: dict[str, Callable[[str], Method]] = {  # by the sentence before, where that has no end
+    "whole sentences": lambda _: Whole(),
+    "every prefix": lambda _: Retranslated(),
+    "what two agree on": lambda _: Retranslated(agreed=True),
+    "clauses, kept": lambda _: Clauses(),
+    "every 8 words, kept": lambda _: Clauses(every=8),
+    "agreed on, kept, continued": lambda _: Continued(),
+    "what two versions say, alone": lambda _: Versions(),
     "what two versions say": Versions,
 }

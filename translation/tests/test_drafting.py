@@ -46,7 +46,8 @@ def take(
     """The first `count` words are confirmed, and translated like this; `second`: the other version, where it is another."""
     prefix = drafting.due(said(count), tentative)
     assert prefix is not None
-    drafting.take(prefix, [first, first if second is None else second])
+    alone = prefix.versions[:-2]  # of a sentence before it that had not ended
+    drafting.take(prefix, [*alone, first, first if second is None else second])
     return drafting.shown.text
 
 
@@ -96,7 +97,7 @@ def test_a_word_in_other_letters_or_with_a_comma_is_another_word():
 
 def test_nothing_is_added_or_taken_back_where_neither_version_goes_on_with_what_is_shown():
     drafting = Drafting()
-    shown = take(drafting, 4, "Medimos quanto tempo dura cada")
+    shown = take(drafting, 4, "Medimos quanto tempo dura cada um")
     assert shown == "Medimos quanto tempo dura"
     for count in range(6, 6 + CONTRADICTED_WORDS, STEP_WORDS):
         assert take(drafting, count, "Nós medimos quanto tempo dura cada pedido e") == shown
@@ -146,6 +147,41 @@ def test_what_is_likely_to_follow_helps_to_translate_and_is_not_shown():
     translated = "um dois três quatro cinco seis sete oito"
     assert len(take(Drafting(), 8, translated).split()) == 8 - HELD_BACK_WORDS
     assert len(take(Drafting(), 8, translated, tentative=" and so on").split()) == 6 - HELD_BACK_WORDS
+
+
+def test_behind_a_sentence_without_an_end_its_own_part_of_both_is_shown():
+    drafting = Drafting("You must not")
+    first = drafting.due(said(8), "")
+    assert first is not None
+    behind_it = f"You must not {said(8)}"
+    assert first.versions == ("You must not", f"{behind_it},", f"{behind_it} ...")
+    assert (first.text, first.chars) == (said(8), len(said(8)))
+    drafting.take(
+        first,
+        [
+            "Você não deve.",
+            "Não deve medir quanto tempo leva aqui,",
+            "Não deve medir quanto tempo demora aqui...",
+        ],
+    )
+    assert drafting.shown.text == "medir quanto tempo"
+    then = drafting.due(said(10), "")
+    assert then is not None
+    assert len(then.versions) == 2, "what is said before it is known"
+    drafting.take(
+        then, ["Não deve medir quanto tempo leva isso tudo,", "Não deve medir quanto tempo leva isso tudo..."]
+    )
+    assert drafting.shown.text == "medir quanto tempo leva"
+
+
+def test_where_its_own_part_cannot_be_told_a_sentence_is_translated_alone_from_then_on():
+    drafting = Drafting("You must not")
+    assert take(drafting, 4, "Outra coisa mesmo assim", "Outra coisa") == ""
+    then = drafting.due(said(8), "")
+    assert then is not None
+    assert then.versions == (f"{said(8)},", f"{said(8)} ...")
+    drafting.take(then, ["Medimos quanto tempo leva isso,", "Medimos quanto tempo leva isso..."])
+    assert drafting.shown.text == "Medimos quanto tempo"
 
 
 def test_a_call_that_did_not_give_both_versions_changes_nothing():

@@ -39,7 +39,7 @@ class Talk:
     def __init__(self, part: Part) -> None:
         self.part, self.drafts = part, list[Draft]()
         self._came = asyncio.Event()
-        self.index = 0
+        self.index, self.start_ms = 0, 900
 
     def hear(self, event: Event) -> None:
         if isinstance(event, Draft):
@@ -52,7 +52,7 @@ class Talk:
         live.publish_room(
             self.part.room_id,
             Partial(
-                self.part.source_lang, self.part.number, 900, f"{confirmed} perhaps", self.index,
+                self.part.source_lang, self.part.number, self.start_ms, f"{confirmed} perhaps", self.index,
                 broadcast=self.part.broadcast, confirmed_chars=len(confirmed),
             ),
         )  # fmt: skip
@@ -73,6 +73,7 @@ class Talk:
                 await self._came.wait()
         except TimeoutError:
             return
+        self._came.clear()  # who waited for it would not wait for the next one
 
 
 @asynccontextmanager
@@ -178,6 +179,25 @@ async def test_a_sentence_that_is_stored_in_pieces_is_drafted_from_its_first_one
         assert {(each.index, each.start_ms) for each in talk.drafts} == {(1, 2000)}
         whole = "A long one that is said " + " ".join(WORDS)
         assert whole[talk.drafts[-1].of_chars] == " "
+
+
+async def test_behind_a_sentence_without_an_end_the_next_one_is_drafted_as_it_will_be_translated():
+    part = await in_database(spoken_part)()
+    await in_database(say)(part, "Before.", "You must", "not", goes_on=(1,))
+    await read(part, "de")
+    async with talking(part) as talk, lane(await dispatching()):
+        talk.index, talk.start_ms = 3, 6_500
+        await talk.say_until_drafted(12, {"de"})
+        assert talk.drafts[-1].text.startswith("word0 word1"), "its own part of both"
+        assert talk.drafts[-1].of_chars <= len(" ".join(WORDS[:12])), "of its own words"
+        await in_database(say)(part, "It ended.", "So")
+        talk.index, talk.start_ms = 5, 20_000
+        await talk.say_until_drafted(12, {"de"})
+        assert talk.drafts[-1].text.startswith("[de] word0"), "a long pause lies between"
+        await in_database(say)(part, "That is all.")
+        talk.index, talk.start_ms = 6, 12_500
+        await talk.say_until_drafted(12, {"de"})
+        assert talk.drafts[-1].text.startswith("[de] word0"), "the one before had ended"
 
 
 async def test_a_room_with_a_quota_keeps_it_for_what_is_finished():

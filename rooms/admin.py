@@ -14,14 +14,14 @@ from rooms import access
 from rooms.admin_events import EventAdmin, HallAdmin, say_result
 from rooms.admin_export import Exported
 from rooms.admin_filters import LastImportFilter, RoomFilter, ScheduleStateFilter
-from rooms.audit import Actor
+from rooms.audit import Actor, acting
 from rooms.consent import withdraw_consent
 from rooms.errors import BadInput
 from rooms.locks import update_in_order
 from rooms.models import AccessKey, AuditEntry, Consent, Room, Vote
 from rooms.schedule_import import import_schedules
 from rooms.selectors import votes_for
-from rooms.services import request_stop_recording
+from rooms.services import delete_rooms, request_stop_recording
 from rooms.words import schedule_words
 
 __all__ = [
@@ -117,6 +117,15 @@ class RoomAdmin(Exported, admin.ModelAdmin[Room]):
         super().save_model(request, obj, form, change)
         if obj.do_not_record and "do_not_record" in form.changed_data:
             request_stop_recording(obj)
+
+    def delete_model(self, request: HttpRequest, obj: Room) -> None:
+        """While others read; the audit log says who did it."""
+        self.delete_queryset(request, Room.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
+        """The same, for each that was ticked."""
+        with acting(Actor(request.user.pk, "admin")):
+            delete_rooms(queryset)
 
     def get_urls(self) -> list[URLPattern]:
         """One address more: reading the schedule."""

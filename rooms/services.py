@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import Q
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from rooms.errors import Conflict
@@ -19,6 +19,7 @@ from rooms.selectors import votable_room
 from rooms.signals import stop_recording_requested
 
 FEW_TALKS = 2  # so many may vanish unasked, however small the schedule is
+DELETION_TRIES = 3
 SCHEDULE_LOCK = 0x5C4ED  # one import at a time, whoever started it
 _COPIED = ("title", "abstract", "track", "colour", "location", "starts_at", "ends_at", "language")
 _WRITTEN = (*_COPIED, "hall", "presenters", "do_not_record", "published", "schedule_event", "in_schedule")
@@ -243,3 +244,20 @@ def _update_room(
 
 def _values(room: Room) -> dict[str, object]:
     return {name: getattr(room, name) for name in _WRITTEN}
+
+
+def delete_rooms(rooms: QuerySet[Room]) -> None:
+    """With all that belongs to them, also what comes between Django's collecting and its deleting: a reader, a translation.
+
+    Raises IntegrityError: something came each time.
+    """
+    keys = list(rooms.values_list("pk", flat=True))
+    for tries_left in reversed(range(DELETION_TRIES)):
+        try:
+            with transaction.atomic():
+                Room.objects.filter(pk__in=keys).delete()
+                connection.check_constraints()  # now: behind this nobody can refer to them any more
+                return
+        except IntegrityError:
+            if not tries_left:
+                raise

@@ -420,11 +420,19 @@ class TestServing:
             """The process's end."""
 
         class DyingCaptioner(Captioner):
+            def poll(self):
+                self.live()
+                return super().poll()
+
             def flush_steps(self):
+                self.live()
                 for events in super().flush_steps():
                     yield events
-                    if self.committed_ms > 2000:
-                        raise Died
+                    self.live()
+
+            def live(self):
+                if self.committed_ms > 2000:
+                    raise Died
 
         with pytest.raises(Died):
             self.serve(host_lease, make_captioner=captioner_of(DyingCaptioner))

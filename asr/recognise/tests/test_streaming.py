@@ -58,18 +58,19 @@ def test_final_text_is_in_order_and_never_rewritten_for_any_cutting(model, cuts,
     captioner = Captioner(lambda start_ms: StreamingRecogniser(model, options, start_ms), options)
     seen, sentences, confirmed_text, at = [], [], "", 0
     pieces = [*cuts, 12_000 - min(12_000, sum(cuts))]
-    events = []
+    given_out = []  # together: behind a piece of a sentence comes what is confirmed beyond it
     for length in pieces:
         captioner.feed(at, talk.samples[at * 16 : (at + length) * 16])
         at += length
-        events.extend(captioner.poll())
-    events.extend(captioner.flush())
-    for event in events:
-        if isinstance(event, SentenceReady):
-            sentences.append(event)
-            confirmed_text = ""
-        elif isinstance(event, PartialText):
-            confirmed_text = event.text[: event.confirmed_chars]
+        given_out.append(captioner.poll())
+    given_out.extend(captioner.flush_steps())
+    for events in given_out:
+        for event in events:
+            if isinstance(event, SentenceReady):
+                sentences.append(event)
+                confirmed_text = ""
+            elif isinstance(event, PartialText):
+                confirmed_text = event.text[: event.confirmed_chars]
         seen.append(Seen(0.0, " ".join([*(s.text for s in sentences), confirmed_text]), ""))
     assert rewrites(seen) == 0
     assert all(a.end_ms <= b.start_ms for a, b in pairwise(sentences))

@@ -24,6 +24,7 @@ from gateways.common.tests.loops import run
 from ops.faults.speech import WORD_MS, scripted_words
 from ops.wire_clients import WIRES, Notes, Place, noise
 from rooms import access
+from translation.speech.synthesiser import synthesiser
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WITHIN_S = 120.0
@@ -100,6 +101,7 @@ def test_client_that_still_speaks_is_told_what_was_heard_before_its_socket_is_cl
             heard = await session_that(state=Session.State.CLOSED)
         finally:
             speaking.cancel()
+            await synthesiser().close()  # the interpreter has begun a process that speaks
         await client.socket.disconnect(timeout=WITHIN_S)
         return code, scripted_words(client.notes.final), heard.heard_ms
 

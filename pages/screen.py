@@ -69,7 +69,14 @@ class ScreenForm(forms.Form):
     )  # fmt: skip
     pace = forms.ChoiceField(
         label=gettext_lazy("New words"),
-        choices=[("steady", gettext_lazy("Steady")), ("fast", gettext_lazy("Fast"))],
+        choices=[
+            ("drafts", gettext_lazy("Steady, with drafts")),
+            ("steady", gettext_lazy("Steady")),
+            ("fast", gettext_lazy("Fast")),
+        ],
+        help_text=gettext_lazy(
+            "Steady shows only words that never change: a translation when its sentence is over. Drafts of it come seconds earlier, in grey; some of their words change."
+        ),
     )
     between = forms.ChoiceField(
         label=gettext_lazy("Between talks"), choices=[("next", gettext_lazy("What comes next")), ("nothing", gettext_lazy("Nothing"))]
@@ -86,7 +93,7 @@ class ScreenForm(forms.Form):
 
 HALL = {
     "lang": SPOKEN, "lang2": "", "lines": 4, "size": 7, "margin": 5, "align": "middle", "ink": "#ffffff", "paper": "#000000",
-    "opacity": 100, "font": "sans", "pace": "steady", "between": "next",
+    "opacity": 100, "font": "sans", "pace": "drafts", "between": "next",
 }  # fmt: skip
 OVERLAY = {**HALL, "lines": 2, "size": 5.5, "align": "bottom", "opacity": 70, "between": "nothing"}
 

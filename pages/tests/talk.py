@@ -102,13 +102,13 @@ class Talk:
             translations=[Translation(index=sentence.index, text=text, of_version=sentence.version)],
         )
 
-    def drafting(self, lang: str, confirmed: str, tentative: str = "") -> None:
-        """A translation of the unfinished sentence."""
+    def drafting(self, lang: str, confirmed: str, tentative: str = "", *, index: int | None = None) -> None:
+        """A translation of the unfinished sentence; `index`: of its first piece, where some of it is stored."""
         part = self._part()
         live.publish_room(
             self.room.pk,
             Draft(
-                lang=lang, part=part.number, index=self.said, start_ms=self.said * SENTENCE_MS, of_chars=1,
+                lang=lang, part=part.number, index=self.said if index is None else index, start_ms=self.said * SENTENCE_MS, of_chars=1,
                 text=confirmed + tentative, confirmed_chars=len(confirmed), broadcast=part.broadcast,
             ),
         )  # fmt: skip

@@ -18,6 +18,11 @@ from rooms.seed import settings_event
 
 pytestmark = pytest.mark.browser
 PROJECTOR = {"width": 1280, "height": 720}
+EVER_SHOWN = """() => {
+  window.everShown = [];
+  const box = [...document.querySelectorAll(".rollup")].at(-1);
+  new MutationObserver(() => window.everShown.push(box.textContent)).observe(box, {childList: true, subtree: true, characterData: true});
+}"""
 
 
 @pytest.fixture
@@ -59,6 +64,41 @@ def test_a_halls_screen_goes_from_talk_to_talk_without_a_hand(screen: Page, hall
     expect(spoken).not_to_contain_text("first talk")
     expect(spoken.locator(".sentence")).to_have_attribute("lang", "de")
     expect(screen.locator("#between")).to_be_hidden()
+
+
+def test_a_translation_stands_on_a_screen_while_it_is_spoken_and_what_is_spoken_only_when_it_is_certain(
+    screen: Page, new_context, hall: Hall
+):
+    talk = talk_in(hall, "TALK", -5).open()
+    strict = new_context(viewport=PROJECTOR).new_page()
+    strict.goto("/hall/saal-1?lang=pt&pace=steady")
+    screen.goto("/hall/saal-1?lang2=pt")
+    spoken, translated = screen.locator(".rollup").first, screen.locator(".rollup").last
+    (before,) = talk.say("Before.")
+    talk.translate(before, "pt", "Antes.")
+    for box in (translated, strict.locator(".rollup")):
+        expect(box).to_have_text("Antes. ")
+    screen.evaluate(EVER_SHOWN)
+    talk.saying("We print,", " and")
+    expect(spoken).to_have_text("Before. We print, ")
+    talk.drafting("pt", "", "Imprimimos")
+    expect(translated).to_have_text("Antes. Imprimimos ")
+    expect(translated.locator(".tentative")).to_have_text(["", "Imprimimos "])
+    (first,) = talk.say("We print,", ends=False)
+    talk.saying("and we are", " made")
+    talk.drafting("pt", "", "Imprimimos, e nós", index=first.index)
+    expect(translated).to_have_text("Antes. Imprimimos, e nós ")
+    (last,) = talk.say("and we are made of lead.")
+    talk.saying("Then it", " is")
+    talk.drafting("pt", "", "Então")
+    expect(translated).to_have_text("Antes. Imprimimos, e nós Então ")
+    assert strict.locator(".rollup").inner_text() == "Antes."
+    talk.translate(first, "pt", "Imprimimos, e somos de chumbo.")
+    talk.translate(last, "pt", "")
+    expect(translated).to_have_text("Antes. Imprimimos, e somos de chumbo. Então ")
+    expect(strict.locator(".rollup")).to_have_text("Antes. Imprimimos, e somos de chumbo. ")
+    shown = screen.evaluate("window.everShown")
+    assert not [text for text in shown if "We print" in text], "what is spoken is for who reads it"
 
 
 def test_a_screen_that_was_set_up_before_its_hall_begins_by_itself(screen: Page):

@@ -193,7 +193,7 @@ def test_a_steady_reader_of_a_translation_waits_for_the_whole_of_a_long_sentence
     with arrives("We print,"):
         (first,) = talk.say("We print,", ends=False)
     with arrives("Imprimimos, e"):
-        talk.drafting("pt", "", "Imprimimos, e nós")
+        talk.drafting("pt", "", "Imprimimos, e nós", index=first.index)
     page.clock.run_for(9_000)
     with arrives("of lead."):
         (last,) = talk.say("and we are made of lead.")

@@ -31,7 +31,7 @@ class Pane {
     const style = { pace: look.pace, original: spoken ? "instead" : "off", offset_s: 0 };
     this.captions = connect(place, { lang: spoken ? any_lang : box.dataset.lang, retryMostMs: 10_000 });
     this.reading = new Reading(this.captions, () => style);
-    this.rollup = new RollUp(box, { steady: () => look.pace === "steady" });
+    this.rollup = new RollUp(box, { steady: () => look.pace !== "fast" });
     this.reading.addEventListener("text", ({ detail }) => this.#text(detail));
     this.reading.addEventListener("unfinished", () => this.#show());
     this.captions.addEventListener("hello", ({ detail }) => {

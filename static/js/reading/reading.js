@@ -1,5 +1,6 @@
 /** From what the client knows to what this reader is shown: as it is read, at this reader's pace, behind their offset.
  *
+ * The pace says what is shown of words that may still change: "fast" all, "drafts" those of a translation alone, "steady" none.
  * Events: "text", detail {fresh, changed: [item], removed: [key]} (items.js); "unfinished" (see `unfinished`), behind each "text", too;
  * "page": all sentences of a page of older text were told.
  */
@@ -48,18 +49,18 @@ export class Reading extends EventTarget {
 
   /** What is being said: an item whose text stands, with a `tentative` tail; or null. A sentence that goes on is all of it, under its own key. */
   get unfinished() {
-    const steady = this.#style().pace === "steady";
+    const steady = this.#style().pace !== "fast";
     const partial = this.#partial;
     if (!this.#translates()) return partial && this.#joined(unfinishedItem(partial, { steady }), (sentence) => this.#ofSentence(sentence));
-    const draft = this.#draft;
-    if (draft && this.#isUnfinished(draft)) return unfinishedItem(draft, { steady });
+    const draft = this.#shownDraft;
+    if (draft && this.#isUnfinished(draft)) return unfinishedItem(draft, { steady: false });
     if (!partial || steady || this.#held.size) return null;
     return this.#joined({ ...unfinishedItem(partial, { steady }), pending: true }, (sentence) => this.#ofSentence(sentence));
   }
 
   /** What was spoken and is unfinished: for the original beside a translation. */
   get spoken() {
-    const words = this.#partial && unfinishedItem(this.#partial, { steady: this.#style().pace === "steady" });
+    const words = this.#partial && unfinishedItem(this.#partial, { steady: this.#style().pace !== "fast" });
     return words && this.#joined(words, (sentence) => sentenceItem(sentence, { asSpoken: true, lang: null }));
   }
 
@@ -86,7 +87,7 @@ export class Reading extends EventTarget {
 
   /** Every item that is to be shown, in reading order. */
   *items() {
-    const limit = Math.min(...this.#held.keys());
+    const limit = this.#limit;
     for (const sentence of this.#sentences()) {
       const item = this.#ofSentence(sentence);
       if (item.key < limit && !this.#behind.has(item.key)) yield item;
@@ -173,9 +174,23 @@ export class Reading extends EventTarget {
     if (this.#ahead) this.#takePartial(this.#ahead);
   }
 
+  /** The draft, where it is read: some of it may be taken back. */
+  get #shownDraft() {
+    return this.#style().pace === "steady" ? null : this.#draft;
+  }
+
+  /** From here on nothing is shown: a translation is waited for, of which no draft is read. */
+  get #limit() {
+    const isRead = (key) => {
+      const draft = this.#shownDraft, sentence = draft && this.#sentenceAt(draft.part, draft.index);
+      return sentence && keyOf(sentence.part, sentence.index) === key;
+    };
+    return Math.min(...[...this.#held.keys()].filter((key) => !isRead(key)));
+  }
+
   /** Does this reader wait for translations? */
   #waits() {
-    return this.#style().pace === "steady" && this.#translates() && !this.#model.isUntranslated;
+    return this.#style().pace !== "fast" && this.#translates() && !this.#model.isUntranslated;
   }
 
   /** The last sentences, where their translation may be on its way. */
@@ -252,7 +267,7 @@ export class Reading extends EventTarget {
 
   #flush() {
     if (this.#fresh) return;
-    const limit = Math.min(...this.#held.keys());
+    const limit = this.#limit;
     const keys = [...[...this.#dirty].slice(0, CHANGES_AT_ONCE), ...this.#behind];
     for (const key of keys) this.#dirty.delete(key);
     this.#behind.clear();
@@ -281,9 +296,8 @@ export class Reading extends EventTarget {
   }
 
   #ofSentence(sentence) {
-    const { original, pace } = this.#style();
-    const draft = pace === "steady" ? null : this.#draft; // it may be taken back
-    return sentenceItem(sentence, { asSpoken: original === "instead", lang: this.#translates() ? this.#model.lang : null, draft });
+    const asSpoken = this.#style().original === "instead";
+    return sentenceItem(sentence, { asSpoken, lang: this.#translates() ? this.#model.lang : null, draft: this.#shownDraft });
   }
 
   /** Is this of a sentence that nobody has finished? */

@@ -16,7 +16,6 @@ from django.db.models import Count as Rows
 from django.db.models import Q, Sum
 from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -27,6 +26,7 @@ from asr.rooms.overview import SessionNow, sessions_now
 from asr.selectors import WORKER_LIVES_FOR, counter_totals, max_active_rooms
 from asr.sessions import slots_taken
 from pages.live_board import board
+from rooms import redis_connections
 from rooms.metric_labels import lang_label
 from translation.models import Demand, EngineState, Job
 from translation.overview import engines_now
@@ -136,7 +136,7 @@ def from_database() -> Iterator[Metric]:
 
 def from_redis() -> Iterator[Metric]:
     """Nothing where it does not answer in time."""
-    client = Redis.from_url(
+    client = redis_connections.client(
         settings.REDIS_URL,
         socket_timeout=REDIS_WITHIN_S,
         socket_connect_timeout=REDIS_WITHIN_S,

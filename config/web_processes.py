@@ -7,8 +7,9 @@ import threading
 import uuid
 from typing import Final
 
-from redis import Redis
 from redis.exceptions import RedisError
+
+from rooms import redis_connections
 
 KEY: Final = "config:web-processes"
 RENEWED_EVERY_S: Final = 1.0
@@ -21,7 +22,7 @@ class WebProcess:
     """This one among the others. Times are Redis's own."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis = Redis.from_url(
+        self._redis = redis_connections.client(
             redis_url, socket_timeout=ANSWERED_WITHIN_S, socket_connect_timeout=ANSWERED_WITHIN_S
         )
         self._name = uuid.uuid4().hex

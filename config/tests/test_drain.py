@@ -9,14 +9,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import uvicorn
-from django.conf import settings
 from redis import Redis
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from asr.tests.real_redis import RealRedis
 from config.servers.drain import DrainingServer, Plan, refusing
 from config.servers.uvicorn_http import TimedRequests
 from config.servers.uvicorn_sockets import CaptionSocket
@@ -198,18 +200,16 @@ def test_client_that_is_no_socket_leaves_as_it_said_and_only_while_it_is_here():
 
 
 def test_web_process_knows_whether_another_one_takes_clients():
-    with Redis.from_url(settings.REDIS_URL) as redis:
-        redis.delete(KEY)
-        first, second = WebProcess(settings.REDIS_URL), WebProcess(settings.REDIS_URL)
+    with TemporaryDirectory() as folder, RealRedis(Path(folder)) as own, Redis.from_url(own.url) as redis:
+        first, second = WebProcess(own.url), WebProcess(own.url)
         first.renew()
         second.renew()
         assert first.leave()
         first.renew()
         assert not second.leave(), "who has left is not renewed"
         redis.zadd(KEY, {"killed": redis.time()[0] - LIVES_FOR_S - 1})
-        third = WebProcess(settings.REDIS_URL)
+        third = WebProcess(own.url)
         assert not third.leave()
-        redis.delete(KEY)
 
 
 def test_redis_that_does_not_say_delays_no_end():

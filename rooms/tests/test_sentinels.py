@@ -16,7 +16,9 @@ from asr.redis_clients import async_client, client, close_async_clients
 from asr.tests.real_redis import binary
 from config.celery import app
 from config.env import EnvError, read_env
+from config.figures import from_redis
 from config.layout import celery_url
+from config.web_processes import WebProcess
 from ops.faults.stack import free_port
 from rooms.outages import is_outage
 from rooms.redis_connections import CachePool, aclose, broker_options, channel_layer_host
@@ -135,9 +137,12 @@ def watched(tmp_path):
         yield running
 
 
-def test_every_part_goes_on_with_the_new_master(watched):
+def test_every_part_goes_on_with_the_new_master(watched, settings):
     cache = RedisCache([watched.url], {"OPTIONS": {"pool_class": CachePool, "socket_timeout": 1.0}})
     logs = client(watched.url)
+    web, other = WebProcess(watched.url), WebProcess(watched.url)
+    settings.REDIS_URL = watched.url
+    assert list(from_redis()), "metrics"
     cache.set("known", "before")
     logs.set("log", "before")
     with app.connection(celery_url(watched.url), transport_options=broker_options(watched.url)) as broker:
@@ -146,6 +151,7 @@ def test_every_part_goes_on_with_the_new_master(watched):
         watched.kill_master()
         assert within(lambda: cache.set("known", "after") or cache.get("known")) == "after"
         assert within(lambda: logs.set("log", "after"))
+        assert within(lambda: other.renew() or web.leave()), "it knows of the other one"
     with app.connection(celery_url(watched.url), transport_options=broker_options(watched.url)) as broker:
         queue = broker.SimpleQueue("orders")
         queue.put("after")

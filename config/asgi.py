@@ -25,6 +25,7 @@ from config import metrics, web_processes, wires  # noqa: E402  (needs the apps 
 from config.metrics_server import serve_metrics  # noqa: E402
 from config.process_metrics import shared  # noqa: E402
 from gateways.common import background  # noqa: E402
+from rooms import key_holders  # noqa: E402
 
 if "daphne.server" in sys.modules:  # also where Daphne was started by itself, or by `runserver`
     from config.servers import daphne_http, daphne_sockets
@@ -35,6 +36,7 @@ if "daphne.server" in sys.modules:  # also where Daphne was started by itself, o
 metrics.begin()
 if shared.folder is not None:  # a server, and no test
     serve_metrics(settings.ENV.metrics_port, metrics.ReadWhenAsked())
+    key_holders.announce("web")
 
 
 async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -38,6 +38,14 @@ def _connect_as_worker(**_: Any) -> None:
 
 
 @signals.worker_ready.connect
+def _tell_keys(sender: Any, **_: Any) -> None:
+    """In the parent, for its children, too."""
+    from rooms import key_holders
+
+    key_holders.announce(f"worker {sender.hostname}")
+
+
+@signals.worker_ready.connect
 def _tell_metrics(**_: Any) -> None:
     """In the parent, which has begun to fork: what its children count is in files of theirs."""
     from django.conf import settings

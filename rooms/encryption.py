@@ -54,6 +54,11 @@ class KeyRing:
         self._by_fingerprint = {_fingerprint(key): Cipher(key) for key in keys}
         self._first = _fingerprint(keys[0])
 
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of its keys, in hexadecimal; that of the one that wraps is the first."""
+        return tuple(fingerprint.hex() for fingerprint in self._by_fingerprint)
+
     def wrap(self, key: bytes, name: str) -> bytes:
         """`name`: whose key it is; it is unwrapped under no other name."""
         return self._first + self._by_fingerprint[self._first].encrypt(key, name)

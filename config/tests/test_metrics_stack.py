@@ -6,16 +6,20 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import ClientConnection, connect
 
+from config.layout import layout
 from ops.faults.speech import ScriptedSpeech
 from ops.faults.stack import Stack
 from ops.management.commands.metrics_table import labels_by_name
+from rooms.key_holders import KeyHolder, holders
 
 WITHIN_S = 60
 Told = dict[tuple[str, ...], float]
@@ -47,6 +51,21 @@ async def tell_what_is_shown(reader: ClientConnection) -> None:
                 pass
             shown = {"type": "shown", "at_ms": answer["server_ms"]}
             await reader.send(json.dumps(shown | {key: message[key] for key in ("lang", "part", "index")}))
+
+
+def test_every_process_says_which_keys_it_has(shared_stack: Stack, settings: Any) -> None:
+    settings.REDIS_URL = layout(shared_stack.folder).redis_url
+    deadline = time.monotonic() + WITHIN_S
+    expected = {"web", "asr", "translation", "sweeps"}
+    while (said := {_role(each): each.fingerprints for each in holders()}).keys() < expected:
+        assert time.monotonic() < deadline, said
+    assert said.keys() == expected
+    assert len(set(said.values())) == 1
+    assert all(said.values())
+
+
+def _role(holder: KeyHolder) -> str:
+    return holder.name.removeprefix("worker ").partition(" ")[0].partition("@")[0]
 
 
 async def test_a_word_is_followed_from_its_sound_to_its_readers_and_a_death_is_counted(

@@ -1,5 +1,6 @@
 """A process of an event whose transcripts are encrypted: python -m transcripts.tests.keyed_process CODE …
 
+It says which keys it has, as those of a deployment do.
 In the first room it speaks, beginning a new part (and key) now and then; in every room it reads, searches and downloads, each in a thread. It
 says "ready" when all of them have done so once, goes on until its input ends, and then prints {"said", "looked", "faults"}.
 """
@@ -23,6 +24,10 @@ def main() -> None:
     django.setup()
     from django.db import connection
 
+    from rooms import key_holders
+
+    key_holders.renew(key_holders.this_process("test"))
+    key_holders.announce("test")
     codes = sys.argv[1:]
     said, looked, faults = [0], [0, 0, 0], list[str]()
     over = threading.Event()

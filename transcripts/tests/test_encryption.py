@@ -214,7 +214,7 @@ class TestCommand:
         call_command("encryption", "status")
         assert "1 encrypted (0 of them without their key), 0 not" in capsys.readouterr().out
 
-    def test_keys_are_wrapped_anew(self, env, encrypting, settings, capsys):
+    def test_keys_are_wrapped_anew(self, env, encrypting, own_redis, settings, capsys):
         said("A", "Good morning.")
         env(encryption_keys=[key_as_text(new_key()), *settings.ENV.encryption_keys])
         call_command("encryption", "rotate")

@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
+from redis import Redis
 
+from rooms import data_keys, key_holders
 from rooms.encryption import key_as_text, new_key
 from rooms.models import DataKey
 from rooms.tests.make import room
@@ -25,7 +27,7 @@ from transcripts.models import Sentence
 pytestmark = pytest.mark.django_db(transaction=True)
 WITHIN_S = 300
 KEYS = 6
-OLD, NEW = key_as_text(new_key()), key_as_text(new_key())
+OLD, NEW, UNKNOWN = (key_as_text(new_key()) for _ in range(3))
 KNOWS_BOTH, WRAPS_BY_THE_NEW, NEW_ALONE = [OLD, NEW], [NEW, OLD], [NEW]
 
 
@@ -77,6 +79,7 @@ def rotated(capsys: pytest.CaptureFixture[str]) -> int:
     return int(capsys.readouterr().out.split(maxsplit=1)[0])
 
 
+@pytest.mark.usefixtures("own_redis")
 def test_nothing_is_unreadable_or_lost_while_keys_are_wrapped_anew_beside_talks_that_go_on(env, capsys):
     for code in "ABC":
         room(code)
@@ -84,6 +87,10 @@ def test_nothing_is_unreadable_or_lost_while_keys_are_wrapped_anew_beside_talks_
     with running(KNOWS_BOTH, "A") as first, running(WRAPS_BY_THE_NEW, "B") as second:
         first.ready()
         second.ready()
+        env(encryption_keys=[UNKNOWN, *WRAPS_BY_THE_NEW])
+        with pytest.raises(CommandError, match=r"not known to: test .*, test "):
+            call_command("encryption", "rotate")
+        env(encryption_keys=WRAPS_BY_THE_NEW)
         wrapped_by_the_old = 0
         while wrapped_by_the_old < KEYS:  # the first goes on wrapping by it
             wrapped_by_the_old += rotated(capsys)
@@ -99,3 +106,30 @@ def test_nothing_is_unreadable_or_lost_while_keys_are_wrapped_anew_beside_talks_
         assert texts == {f"Sentence number {number}." for number in range(count)}
     assert at_rest().unreadable == at_rest().plain == 0
     assert DataKey.objects.count() == at_rest().encrypted
+
+
+def test_a_rotation_waits_for_who_lacks_the_key_and_not_for_who_is_gone(env, own_redis, capsys):
+    env(encryption_keys=[OLD])
+    data_keys.create("part:1")
+    old = key_holders.this_process("old")
+    key_holders.renew(old)
+    env(encryption_keys=WRAPS_BY_THE_NEW)
+    key_holders.renew(key_holders.this_process("new"))
+    with pytest.raises(CommandError, match=f"not known to: {old.name}. Restart"):
+        call_command("encryption", "rotate")
+    with Redis.from_url(own_redis.url) as redis:
+        for member, at in redis.zrange(key_holders.KEY, 0, -1, withscores=True):
+            if member.startswith(b"old"):
+                redis.zadd(key_holders.KEY, {member: at - key_holders.LIVES_FOR_S - 1})
+    assert rotated(capsys) == 1
+
+
+def test_a_rotation_that_cannot_ask_says_so_and_may_be_done_anyway(env, own_redis, capsys):
+    env(encryption_keys=[OLD])
+    data_keys.create("part:1")
+    env(encryption_keys=WRAPS_BY_THE_NEW)
+    own_redis.stop()
+    with pytest.raises(CommandError, match="--anyway"):
+        call_command("encryption", "rotate")
+    call_command("encryption", "rotate", "--anyway")
+    assert capsys.readouterr().out.startswith("1 keys")

@@ -27,6 +27,7 @@ from gateways.speech.ports import parse_ports
 from gateways.speech.server import PortTaken, ServerOptions, serve
 from gateways.speech.servicer import Terms
 from gateways.speech.warm_up import WarmUpFailed, warm_up
+from rooms import key_holders
 from rooms.errors import BadInput
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -103,6 +104,7 @@ class Command(BaseCommand):
         shared.share(settings.METRICS_DIR)
         metrics.begin()
         serve_metrics(settings.ENV.metrics_port, metrics.Disks())
+        key_holders.announce("speech")
         publish_only()
         database.serve_web(settings.DATABASES["default"], settings.ENV, name="souffleur speech")
         connections.close_all()

@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from redis.exceptions import RedisError
 
-from rooms import data_keys
+from rooms import data_keys, key_holders
 from rooms.audit import Actor, acting
 from rooms.encryption import Undecryptable
 from transcripts.at_rest import at_rest, encrypt_stored
@@ -20,7 +21,10 @@ class Command(BaseCommand):
         """What is to be done."""
         actions = parser.add_subparsers(dest="action", required=True)
         actions.add_parser("status", help="how many parts are encrypted")
-        actions.add_parser("rotate", help="wrap every key by the first one of ENCRYPTION_KEYS")
+        rotate = actions.add_parser("rotate", help="wrap every key by the first one of ENCRYPTION_KEYS")
+        rotate.add_argument(
+            "--anyway", action="store_true", help="though a running process has not said that it has this key"
+        )
         actions.add_parser("encrypt", help="encrypt what was stored before ENCRYPT_TRANSCRIPTS was set")
         shred = actions.add_parser("shred", help="delete parts with their keys: older backups are unreadable")
         shred.add_argument("room", help="the room's code")
@@ -37,6 +41,8 @@ class Command(BaseCommand):
         )
 
     def _rotate(self, options: dict[str, Any]) -> None:
+        if not options["anyway"]:
+            _refuse_while_some_lack_the_key()
         try:
             count = data_keys.rewrap()
         except Undecryptable as error:
@@ -61,3 +67,17 @@ class Command(BaseCommand):
                 part.delete()
         encrypted = sum(part.encrypted for part in parts)
         self.stdout.write(f"{len(parts)} parts deleted, {encrypted} of them with a key of their own.")
+
+
+def _refuse_while_some_lack_the_key() -> None:
+    """They could read nothing that is wrapped by it. Raises CommandError."""
+    first = data_keys.key_ring().fingerprints[0]
+    try:
+        lacking = [each.name for each in key_holders.holders() if first not in each.fingerprints]
+    except (RedisError, OSError) as error:
+        raise CommandError("Redis does not say which keys running processes have (--anyway)") from error
+    if lacking:
+        raise CommandError(
+            f"The first key is not known to: {', '.join(lacking)}. Restart them with it in ENCRYPTION_KEYS, and wait for"
+            f" {key_holders.LIVES_FOR_S:.0f} s (--anyway: they will read no transcript that is encrypted)."
+        )

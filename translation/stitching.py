@@ -43,14 +43,6 @@ def behind(shown: Sequence[str], newer: Sequence[str]) -> int:
     return min(len(new), at + sum(word not in new[:at] for word in old[last.a + last.size :]))
 
 
-def alike(one: Sequence[str], other: Sequence[str]) -> int:
-    """With how many equal words both begin."""
-    count = 0
-    while count < min(len(one), len(other)) and bare(one[count]) == bare(other[count]):
-        count += 1
-    return count
-
-
 def same_beginning(one: Sequence[str], other: Sequence[str]) -> int:
     """With how many words both begin that look the same: case and punctuation count, as they do for who reads them."""
     pairs = zip(one, other, strict=False)

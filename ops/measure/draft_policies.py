@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from translation.drafting import CLAUSE_ENDS, FIRST_WORDS, STEP_WORDS, Drafting, Prefix
 from translation.fragments import SENTENCE_ENDS
-from translation.stitching import alike, behind, words
+from translation.stitching import bare, behind, same_beginning, words
 
 CLAUSE_WORDS: Final = 5
 CONTINUED_HELD_BACK_WORDS: Final = 2
@@ -64,7 +64,7 @@ class Retranslated:
         """It replaces what was shown."""
         newer, before, self._chars = words(translations[0]), self._before, prefix.chars
         self._before = newer
-        self.text = "".join(newer[: alike(newer, before)] if self._agreed else newer).strip()
+        self.text = "".join(newer[: _alike(newer, before)] if self._agreed else newer).strip()
 
 
 class Clauses:
@@ -116,7 +116,7 @@ class Continued:
         shown = words(self.text)
         at, at_before = behind(shown, newer), behind(shown, before)
         end = round(len(newer) * spoken / len(words(prefix.text)))
-        agreed = min(alike(newer[at:], before[at_before:]), end - CONTINUED_HELD_BACK_WORDS - at)
+        agreed = min(_alike(newer[at:], before[at_before:]), end - CONTINUED_HELD_BACK_WORDS - at)
         count = max(agreed, end - CONTINUED_FAR_WORDS - at)
         if count > 0:
             self.text = "".join([*shown, *newer[at : at + count]]).strip()
@@ -143,3 +143,8 @@ METHODS: dict[str, Callable[[str], Method]] = {  # by the sentence before, where
     "what two versions say, alone": lambda _: Versions(),
     "what two versions say": Versions,
 }
+
+
+def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """With how many words both begin, whatever their case and punctuation."""
+    return same_beginning([bare(word) for word in one], [bare(word) for word in other])

@@ -13,7 +13,7 @@ from translation.drafting import (
     STEP_WORDS,
     Drafting,
 )
-from translation.stitching import alike, behind, same_beginning, words
+from translation.stitching import behind, same_beginning, words
 
 SPOKEN = [
     "we",
@@ -235,6 +235,5 @@ def test_a_text_goes_on_behind_the_last_words_that_both_have():
     assert behind(["o", "grande", "prédio"], ["o", "prédio", "grande", "fica"]) == 3
     assert behind(["o", "prédio", "alto"], ["este", "prédio", "fica", "aqui"]) == 3
     assert behind(["um", "dois"], ["three"]) == 1
-    assert alike(["Um", "dois,"], ["um", "dois", "três"]) == 2
     assert same_beginning(["um", " dois"], ["um", "dois", "três"]) == 2
     assert same_beginning(["um", "dois,"], ["um", "dois"]) == 1

@@ -22,7 +22,6 @@ import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.db import connection
 from django.utils import timezone
-from redis import Redis
 
 from asr.tests.real_redis import RealRedis
 from transcripts import live
@@ -374,16 +373,12 @@ def test_while_redis_is_full_drafts_are_given_up_and_nothing_finished_and_all_go
     until(translated(part, 1))
     assert asyncio.run(drafted(broker.url, part, 1)).text.startswith("[de] word0")
     process = workers.pid
-    with Redis.from_url(broker.url) as redis:
-        redis.config_set(
-            "maxmemory", 1
-        )  # it answers, but takes nothing: without eviction, as it is configured
+    with broker.full():  # it answers, but takes nothing: without eviction, as it is configured
         assert speaker.say(part, "Two.") < 5.0
         until(lambda: "rooms of drafts not read" in (tmp_path / "worker.log").read_text())
         assert speaker.say(part, "Three.") < 5.0
         assert len(read(part, "en")) == 3
         figure("Redis full", "translated meanwhile", until(translated(part, 3), within_s=60.0))
-        redis.config_set("maxmemory", 0)
     speaker.say(part, "Four.")
     figure("Redis full", "all there", until(translated(part, 4), within_s=60.0))
     assert asyncio.run(drafted(broker.url, part, 4)).index == 4

@@ -1,4 +1,7 @@
-"""Whoever is asked to end puts things back first: SIGTERM and SIGHUP are as Ctrl-C, also where a shell has begun the command in the background."""
+"""Whoever is asked to end puts things back first: SIGTERM and SIGHUP are as Ctrl-C, also where a shell has begun the command in the background.
+
+Where nohup has begun it, SIGHUP ends nothing.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,9 @@ def ended_in_order() -> Iterator[None]:
     handlers = {
         signal.SIGINT: signal.default_int_handler,  # which asyncio knows: it cancels its tasks in their order
         signal.SIGTERM: _interrupt,
-        signal.SIGHUP: _interrupt,
     }
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        handlers[signal.SIGHUP] = _interrupt
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -55,12 +56,21 @@ def test_command_that_is_ended_while_its_stack_runs_leaves_nothing(folder: Path)
     assert stack_processes(stack) == []
 
 
+@contextlib.contextmanager
+def begun_with(hang_up: signal.Handlers) -> Iterator[None]:
+    """Whatever began the tests: nohup ignores SIGHUP."""
+    before = signal.signal(signal.SIGHUP, hang_up)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_each_way_to_end_puts_things_back_and_asking_twice_does_not_keep_it_from_that(
     number: signal.Signals,
 ) -> None:
     put_back = []
-    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
 
     def interrupted() -> None:
         with ended_in_order():
@@ -70,7 +80,21 @@ def test_each_way_to_end_puts_things_back_and_asking_twice_does_not_keep_it_from
                 os.kill(os.getpid(), signal.SIGTERM if number != signal.SIGINT else 0)
                 put_back.append(number)
 
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert put_back == [number]
-    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+    with begun_with(signal.SIG_DFL):
+        before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+        assert put_back == [number]
+        assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+
+
+def test_what_nohup_began_outlives_its_terminal_and_can_be_ended_nevertheless() -> None:
+    outlived = []
+    with begun_with(signal.SIG_IGN):
+        with contextlib.suppress(KeyboardInterrupt), ended_in_order():
+            os.kill(os.getpid(), signal.SIGHUP)
+            outlived.append(signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGTERM)
+            outlived.append(signal.SIGTERM)
+        assert outlived == [signal.SIGHUP]
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

@@ -14,7 +14,7 @@ from ops.siege.clients import HalfMessage, all_ended, counted, socket_end
 from ops.siege.target import CALM, LIVE, MB, Target
 
 CUT_OFF = "1006"
-NO_KEY = "Authentification failed: no valid password in session cookie"
+TOO_LONG, TOO_MUCH_IN_SUM, REFUSED, POLICY, NO_SIGN_OF_LIFE = "1009", "1013", "1003", "1008", "1011"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,6 @@ class Half:
     ends: frozenset[str]
 
 
-TOO_LONG, TOO_MUCH_IN_SUM, REFUSED, POLICY, NO_SIGN_OF_LIFE = "1009", "1013", "1003", "1008", "1011"
 HALVES = (
     Half(f"/captions/{CALM}?lang=en", 100, 4 * MB, frozenset({TOO_LONG})),  # what it says is beyond 4 KiB
     Half(f"/room/{CALM}/host/en/en", 100, 4 * MB, frozenset({POLICY, REFUSED, TOO_MUCH_IN_SUM})),
@@ -52,30 +51,45 @@ async def half_messages(target: Target) -> Answered:
     return Answered(counted(ends), right and TOO_MUCH_IN_SUM in ends)
 
 
-# Of each wire: the path, and what ends a message that is too long, and too many of them at once.
-SOCKETS: dict[str, tuple[str, str]] = {
-    f"/captions/{CALM}?lang=en": ("1009", "1008 message_unknown"),
-    f"/captions/{CALM}/type": ("1008 not_signed_in", "1008 not_signed_in"),
-    f"/room/{LIVE}/client/undefined/en": ("1009", "1008 Too many messages"),
-    f"/room/{LIVE}/host/en/en": (f"1008 {NO_KEY}", f"1008 {NO_KEY}"),
-    "/streaming-whisper/ws/siege?consent=1": ("1009", "1003 Expected binary messages"),
-    "/v1/transcribe?consent=1": ("1009", "1008 Text frames must contain valid JSON messages"),
-    "/ws/audio": ("1009", "1008 too_many_messages"),
-    "/ws-audio": ("1009", "1008 too_many_messages"),
-    "/v1/realtime?consent=1": ("1009", "1008 too_many_messages"),
-    "/v1/listen?encoding=linear16&sample_rate=16000&consent=1": ("1009", "1008 Too many messages"),
-}  # fmt: skip
-MANY = {"/ws-audio": 20_000}
-KEYS = {"/v1/realtime": "Bearer", "/v1/listen": "Token"}
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A socket. `long`, `many`: what ends a message that is too long, and too many of them at once.
+
+    `key`: the kind of a key in its header, where it takes one. `messages`: more than it takes at once and in the time that a slow machine reads.
+    """
+
+    path: str
+    long: str
+    many: str
+    key: str = ""
+    messages: int = 5_000
 
 
-async def _each_wire(target: Target, message_for: Callable[[str], Any]) -> list[str]:
-    async def say(path: str) -> str:
-        kind = KEYS.get(path.partition("?")[0])
-        headers = {"Authorization": f"{kind} {target.key}"} if kind else {}
-        return await socket_end(target.sockets + path, headers, message_for(path))
+TOO_MANY_MESSAGES = f"{POLICY} too_many_messages"
+SIGNED_OUT, NO_KEY = (
+    f"{POLICY} not_signed_in",
+    f"{POLICY} Authentification failed: no valid password in session cookie",
+)
+SOCKETS = (
+    Wire(f"/captions/{CALM}?lang=en", TOO_LONG, f"{POLICY} message_unknown"),
+    Wire(f"/captions/{CALM}/type", SIGNED_OUT, SIGNED_OUT),
+    Wire(f"/room/{LIVE}/client/undefined/en", TOO_LONG, f"{POLICY} Too many messages"),
+    Wire(f"/room/{LIVE}/host/en/en", NO_KEY, NO_KEY),
+    Wire("/streaming-whisper/ws/siege?consent=1", TOO_LONG, f"{REFUSED} Expected binary messages"),
+    Wire("/v1/transcribe?consent=1", TOO_LONG, f"{POLICY} Text frames must contain valid JSON messages"),
+    Wire("/ws/audio", TOO_LONG, TOO_MANY_MESSAGES),
+    Wire("/ws-audio", TOO_LONG, TOO_MANY_MESSAGES, messages=20_000),  # 4,000, and 400 a second, are allowed
+    Wire("/v1/realtime?consent=1", TOO_LONG, TOO_MANY_MESSAGES, "Bearer"),
+    Wire("/v1/listen?encoding=linear16&sample_rate=16000&consent=1", TOO_LONG, f"{POLICY} Too many messages", "Token"),
+)  # fmt: skip
 
-    return list(await asyncio.gather(*(say(path) for path in SOCKETS)))
+
+async def _each_wire(target: Target, message_for: Callable[[Wire], Any]) -> list[str]:
+    async def say(wire: Wire) -> str:
+        headers = {"Authorization": f"{wire.key} {target.key}"} if wire.key else {}
+        return await socket_end(target.sockets + wire.path, headers, message_for(wire))
+
+    return list(await asyncio.gather(*(say(wire) for wire in SOCKETS)))
 
 
 async def long_messages(target: Target) -> Answered:
@@ -83,15 +97,15 @@ async def long_messages(target: Target) -> Answered:
     answers = await _each_wire(target, lambda _: b"\0" * (32 * MB))
     grpc = await _long_grpc(target)
     # Who takes longer than five seconds to send it all is cut off, and never reads the close.
-    others = _not_as_promised(answers, [(long, CUT_OFF) for long, _ in SOCKETS.values()])
+    others = _not_as_promised(answers, [(wire.long, CUT_OFF) for wire in SOCKETS])
     return Answered(f"{_codes(answers)}; gRPC {grpc}{others}", not others and grpc == "RESOURCE_EXHAUSTED")
 
 
 def _not_as_promised(answers: list[str], promised: list[tuple[str, ...]]) -> str:
     """Which wires' answers begin otherwise; empty: none."""
     wrong = [
-        f"{path.partition('?')[0]}: {answer}"
-        for path, answer, each in zip(SOCKETS, answers, promised, strict=True)
+        f"{wire.path.partition('?')[0]}: {answer}"
+        for wire, answer, each in zip(SOCKETS, answers, promised, strict=True)
         if not answer.startswith(each)
     ]
     return "; but " + ", ".join(wrong) if wrong else ""
@@ -115,7 +129,7 @@ async def _long_grpc(target: Target) -> str:
 
 
 async def tiny_messages(target: Target) -> Answered:
-    """5,000 messages at once on the socket of every wire; more where 4,000 and 400 a second are allowed, which a slow machine reads in time."""
-    answers = await _each_wire(target, lambda path: ["x"] * MANY.get(path, 5000))
-    others = _not_as_promised(answers, [(tiny,) for _, tiny in SOCKETS.values()])
+    """5,000 messages at once on the socket of every wire, and 20,000 where more are allowed."""
+    answers = await _each_wire(target, lambda wire: ["x"] * wire.messages)
+    others = _not_as_promised(answers, [(wire.many,) for wire in SOCKETS])
     return Answered(f"{_codes(answers)}{others}", not others)

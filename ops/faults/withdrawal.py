@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import psutil
@@ -22,10 +21,9 @@ from ops.faults.scenarios import POLL_S, until
 from ops.faults.speech import ScriptedSpeech
 from ops.faults.stack import ADMIN_PASSWORD, Stack, running_stack
 from ops.faults.viewer import ReconnectingViewer
+from ops.pages_login import signed_in
 
 DELETED_WITHIN_S = 60.0
-REACHED_WITHIN_S = 60.0
-TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +96,9 @@ async def withdraw(
     """Speak in each room, withdraw, kill everybody who deletes where its stop holds it up, and wait until nothing is left."""
     async with contextlib.AsyncExitStack() as opened:
         watches = await asyncio.gather(*(_spoken(stack, room, opened) for room in rooms))
-        with _organiser(stack) as organiser:
+        with await asyncio.to_thread(signed_in, stack.url, ADMIN_PASSWORD) as organiser:
             began = time.monotonic()
-            await asyncio.to_thread(_withdraw_and_kill, stack, rooms, organiser)
-        before = {room: _left(stack, room) for room in rooms}
+            before = await asyncio.to_thread(_withdraw_and_kill, stack, rooms, organiser, within_s)
 
         async def gone(room: str) -> float:
             await until(lambda: not any(_left(stack, room).values()), within_s)
@@ -135,8 +132,10 @@ async def _spoken(stack: Stack, room: str, opened: contextlib.AsyncExitStack) ->
     return watch
 
 
-def _withdraw_and_kill(stack: Stack, rooms: Mapping[str, str], organiser: requests.Session) -> None:
-    """Nobody gets further than the locks before all of them are dead."""
+def _withdraw_and_kill(
+    stack: Stack, rooms: Mapping[str, str], organiser: requests.Session, within_s: float
+) -> dict[str, dict[str, int]]:
+    """What is left of each room when all who delete are dead; nobody gets further than the locks before that is counted."""
     headers = {"X-CSRFToken": organiser.cookies["csrftoken"]}
     with embedded.connect(layout(stack.folder)) as held:
         for room, stop in rooms.items():
@@ -144,42 +143,22 @@ def _withdraw_and_kill(stack: Stack, rooms: Mapping[str, str], organiser: reques
         for room in rooms:
             with contextlib.suppress(requests.RequestException):  # it is killed before it can answer
                 url = f"{stack.url}/api/host/{room}/withdraw"
-                organiser.post(url, headers=headers, timeout=(REACHED_WITHIN_S, 1))
-        deadline = time.monotonic() + REACHED_WITHIN_S
+                organiser.post(url, headers=headers, timeout=(within_s, 1))
+        deadline = time.monotonic() + within_s
         for room, stop in rooms.items():
             while not stack.query(STOPS[stop].reached, room):
                 if time.monotonic() > deadline:
                     raise TimeoutError(stop)
                 time.sleep(POLL_S)
-        _kill(stack, "web", "sweeps")
-
-
-def _kill(stack: Stack, *programs: str) -> None:
-    """With all of their processes, at once."""
-    killed = []
-    for program in programs:
-        parent = psutil.Process(stack.pid(program))
-        killed += [parent, *parent.children(recursive=True)]
-    for process in killed:
-        process.suspend()
-    for process in killed:
-        process.kill()
-    psutil.wait_procs(killed, timeout=10)
+        dead = [process for program in ("web", "sweeps") for process in stack.freeze(program)]
+        for process in dead:
+            process.kill()
+        psutil.wait_procs(dead, timeout=within_s)
+        return {room: _left(stack, room) for room in rooms}
 
 
 def _left(stack: Stack, room: str) -> dict[str, int]:
     return {what: int(stack.query(sql, room)[0][0]) for what, sql in LEFT.items()}
-
-
-@contextlib.contextmanager
-def _organiser(stack: Stack) -> Iterator[requests.Session]:
-    """Signed in on the pages."""
-    with requests.Session() as session:
-        form = session.get(f"{stack.url}/login/form", timeout=30)
-        token = TOKEN.search(form.text)
-        fields = {"password": ADMIN_PASSWORD, "csrfmiddlewaretoken": token[1] if token else ""}
-        session.post(f"{stack.url}/login/form", data=fields, timeout=30).raise_for_status()
-        yield session
 
 
 def run_and_print(out: Output) -> None:

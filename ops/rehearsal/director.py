@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from gateways.conference.client.host import HostLostError, HostRefusedError
 from ops.faults.scenarios import kill_asr_child, kill_program
 from ops.faults.stack import BASE_DIR, HOST_PASSWORD, Stack
+from ops.pages_login import signed_in
 from ops.rehearsal.hosts import TalkHost
 from ops.rehearsal.mishaps import Mishap
 from ops.rehearsal.programme import Programme, Talk, moved, schedule_of
@@ -154,7 +155,7 @@ class Director:
 
     async def _type(self, mishap: Mishap, happened: Happened) -> None:
         """A person types one sentence and stops."""
-        session = await asyncio.to_thread(_signed_in, self._stage.stack)
+        session = await asyncio.to_thread(_session_of_host, self._stage.stack)
         url = f"ws://127.0.0.1:{self._stage.stack.port}/captions/{mishap.talk}/type"
         name, text = secrets.token_hex(8), f"Typed by a person at {mishap.at_s:.0f} seconds."
         began_s = time.time()
@@ -232,13 +233,6 @@ async def _stored(
             await send(sentence)
 
 
-def _signed_in(stack: Stack) -> str:
-    """A host's session of our pages. Raises requests.RequestException, KeyError."""
-    with requests.Session() as session:
-        form = session.get(f"{stack.url}/login/form", timeout=10)
-        token = form.text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
-        session.post(
-            f"{stack.url}/login/form", data={"password": HOST_PASSWORD, "csrfmiddlewaretoken": token},
-            headers={"Referer": stack.url}, timeout=10, allow_redirects=False,
-        )  # fmt: skip
+def _session_of_host(stack: Stack) -> str:
+    with signed_in(stack.url, HOST_PASSWORD) as session:
         return str(session.cookies["sessionid"])

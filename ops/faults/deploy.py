@@ -250,7 +250,8 @@ async def _speaking(speaker: Speaker | None) -> AsyncIterator[None]:
         return
     talk = asyncio.create_task(speaker.run())
     try:
-        await until(lambda: bool(speaker.moments))
+        if not await until(lambda: bool(speaker.moments)):
+            raise TimeoutError("nobody is heard over gRPC")
         yield
         speaker.stop()
         await talk

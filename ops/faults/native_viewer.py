@@ -30,7 +30,6 @@ class NativeViewer:
     moments: list[float] = field(default_factory=list)
     rewrites: int = 0
     closed_reason: str = ""
-    breaks: int = 0  # connections that ended
     _versions: dict[str, int] = field(default_factory=dict)
     _whole: bool = False
     _confirmed: tuple[Place, str] = ((0, 0), "")
@@ -42,7 +41,6 @@ class NativeViewer:
             with contextlib.suppress(OSError, TimeoutError, ConnectionClosed, InvalidHandshake):
                 await self._once()
             self._address += 1  # the next one
-            self.breaks += 1
             await asyncio.sleep(BACK_AFTER_S)
 
     def texts(self) -> list[str]:

@@ -26,7 +26,7 @@ TWICE = ("web", "speech", "asr", "translation", "sweeps")  # beat is one; speech
 
 @dataclass(slots=True)
 class Replica:
-    """The second of a program. `number` 1 is the stack's own, which supervisord starts again when it has ended."""
+    """One of two of a program. `number` 1 is the stack's own, which supervisord starts again when it has ended."""
 
     stack: Stack
     program: str
@@ -45,11 +45,6 @@ class Replica:
     def pid(self) -> int:
         """Its main process's."""
         return self.stack.pid(self.program) if self._process is None else self._process.pid
-
-    @property
-    def address(self) -> str:
-        """Of a web process."""
-        return f"ws://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """The second one; the first is supervisord's."""

@@ -60,6 +60,14 @@ class WordsRow:
     ended: str
 
 
+def wires_environment(speech_ports: tuple[int, int], lang: str = "en") -> dict[str, str]:
+    """Of a stack on which every wire is served, without voices."""
+    return {
+        "SPEECH_PORTS": f"{speech_ports[0]}:current {speech_ports[1]}:older", "SPEECH_LANG": lang, "SPEECH_ENGINES": "none",
+        "BYPASS_AUTHORIZATION": "1", "BYPASS_AUTHORIZATION_OUTSIDE_DEBUG": "1",
+    }  # fmt: skip
+
+
 def place_of(stack: Stack, lang: str, speech_ports: tuple[int, int]) -> Place:
     """Signed in as a host."""
     answer = requests.post(f"{stack.url}/login", json={"password": HOST_PASSWORD, "role": "host"}, timeout=30)

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from config.layout import layout
 from ops import embedded
-from ops.bench.wires import place_of
+from ops.bench.wires import place_of, wires_environment
 from ops.faults.races import Output
 from ops.faults.speech import ScriptedSpeech, scripted_words
 from ops.faults.stack import Stack, free_port, running_stack
@@ -84,11 +84,7 @@ def search(folders: Iterable[Path], what: bytes) -> list[Path]:
 def run_and_print(out: Output) -> None:
     """A stack of its own; a table, and one line of JSON."""
     ports = (free_port(), free_port())
-    environment = {
-        "SPEECH_PORTS": f"{ports[0]}:current {ports[1]}:older", "SPEECH_LANG": "en", "SPEECH_ENGINES": "none",
-        "BYPASS_AUTHORIZATION": "1", "BYPASS_AUTHORIZATION_OUTSIDE_DEBUG": "1", "ASR_SLOTS": str(len(WIRES) + 1),
-    }  # fmt: skip
-    with running_stack(rooms=[ROOM], **environment) as stack:
+    with running_stack(rooms=[ROOM], ASR_SLOTS=str(len(WIRES) + 1), **wires_environment(ports)) as stack:
         unkept = asyncio.run(speak(stack, place_of(stack, "en", ports)))
         before = _rows(stack, "before the room closes", unkept)
         over(stack)

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 from rich.table import Table
 
-from ops.bench.wires import place_of
+from ops.bench.wires import place_of, wires_environment
 from ops.faults.races import Output
 from ops.faults.speech import WORD_MS, scripted_words
 from ops.faults.stack import Stack, free_port, running_stack
@@ -113,12 +113,8 @@ async def _again(place: Place, wire: str) -> bool:
 def run_and_print(out: Output) -> None:
     """A stack of its own; a table, and one line of JSON."""
     ports = (free_port(), free_port())
-    environment = {
-        "SPEECH_PORTS": f"{ports[0]}:current {ports[1]}:older", "SPEECH_LANG": "en", "SPEECH_ENGINES": "none",
-        "BYPASS_AUTHORIZATION": "1", "BYPASS_AUTHORIZATION_OUTSIDE_DEBUG": "1", "ASR_SLOTS": str(len(WIRES) + 2),
-    }  # fmt: skip
     rows: list[WireFault] = []
-    with running_stack(rooms=["WIRES"], **environment) as stack:
+    with running_stack(rooms=["WIRES"], ASR_SLOTS=str(len(WIRES) + 2), **wires_environment(ports)) as stack:
         place = place_of(stack, "en", ports)
         for fault in FAULTS:
             rows += asyncio.run(through(stack, place, fault))

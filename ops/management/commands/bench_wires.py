@@ -13,7 +13,15 @@ from rich.console import Console
 from rich.table import Table
 
 from ops.bench.limits import raise_open_files
-from ops.bench.wires import MEETINGS, STREAMS, measure_queueing, measure_words, place_of, slots_of
+from ops.bench.wires import (
+    MEETINGS,
+    STREAMS,
+    measure_queueing,
+    measure_words,
+    place_of,
+    slots_of,
+    wires_environment,
+)
 from ops.faults.stack import free_port, running_stack
 from ops.interrupts import StackCommand
 from ops.measure.talk import Talk, load_talk
@@ -21,6 +29,7 @@ from ops.wire_clients import WIRES
 
 STALLED = 2
 ROOM = "WIRES"
+QUIET = {"LOG_LEVEL": "WARNING"}
 
 
 class Command(StackCommand):
@@ -48,7 +57,7 @@ class Command(StackCommand):
 
 def _scripted(seconds: float) -> list[Any]:
     ports, slots = (free_port(), free_port()), STREAMS + MEETINGS + STALLED
-    environment = _environment(ports, "en") | {"ASR_SLOTS": str(slots), "ASR_SPARES": "0", "WHISPER_MAX_CONNECTIONS": str(slots)}  # fmt: skip
+    environment = wires_environment(ports) | QUIET | {"ASR_SLOTS": str(slots), "ASR_SPARES": "0", "WHISPER_MAX_CONNECTIONS": str(slots)}  # fmt: skip
     rows: list[Any] = []
     for stalled in (False, True):
         with running_stack(rooms=[ROOM], **environment) as stack:  # each with processes that are warm
@@ -62,19 +71,12 @@ def _real(options: dict[str, Any]) -> list[Any]:
     talk, ports = load_talk(options["real"]), (free_port(), free_port())
     if options["seconds"]:
         talk = _beginning(talk, options["seconds"])
-    environment = _environment(ports, talk.language) | {
+    environment = wires_environment(ports, talk.language) | QUIET | {
         "ASR_RECOGNISER": "whisper", "ASR_MODEL_DIR": str(settings.VAR_DIR / "models"), "ASR_SLOTS": str(options["slots"]),
     }  # fmt: skip
     with running_stack(rooms=[ROOM], **environment) as stack:
         place, slots = place_of(stack, talk.language, ports), slots_of(stack)
         return [asyncio.run(measure_words(place, wire, talk, slots)) for wire in options["wires"]]
-
-
-def _environment(ports: tuple[int, int], lang: str) -> dict[str, str]:
-    return {
-        "SPEECH_PORTS": f"{ports[0]}:current {ports[1]}:older", "SPEECH_LANG": lang, "LOG_LEVEL": "WARNING",
-        "BYPASS_AUTHORIZATION": "1", "BYPASS_AUTHORIZATION_OUTSIDE_DEBUG": "1", "SPEECH_ENGINES": "none",
-    }  # fmt: skip
 
 
 def _beginning(talk: Talk, seconds: float) -> Talk:

@@ -16,10 +16,11 @@ from rich.table import Table
 
 from ops.bench.fanout_served import line_process
 from ops.bench.limits import raise_open_files
+from ops.bench.wires import wires_environment
 from ops.faults.stack import Stack, free_port, running_stack
 from ops.interrupts import StackCommand
 from ops.siege.attacks import ATTACKS
-from ops.siege.beside import AttackRow, Beside
+from ops.siege.beside import Answered, AttackRow, Beside
 from ops.siege.clients import login
 from ops.siege.target import CALM, LIVE, LOCKED, OTHER, Target
 
@@ -41,7 +42,12 @@ class Command(StackCommand):
             raise CommandError(f"unknown: {', '.join(unknown)}; known: {', '.join(ATTACKS)}")
         raise_open_files()
         ports = (free_port(), free_port())
-        with running_stack(rooms=[CALM, LIVE, LOCKED, OTHER], **_environment(ports)) as stack:
+        environment = wires_environment(ports) | {
+            "ASR_SLOTS": "6",
+            "HOST_RETURN_S": "30",
+            "LOG_LEVEL": "WARNING",
+        }
+        with running_stack(rooms=[CALM, LIVE, LOCKED, OTHER], **environment) as stack:
             rows = asyncio.run(self._all(stack, names, ports[0]))
         Console(width=150).print(_table(rows))
         said = [{column: getattr(row, column) for column in COLUMNS} for row in rows]
@@ -67,17 +73,8 @@ class Command(StackCommand):
                 return rows
 
 
-async def _warm_up() -> Any:
-    from ops.siege.beside import Answered
-
+async def _warm_up() -> Answered:
     return Answered("", True)
-
-
-def _environment(ports: tuple[int, int]) -> dict[str, str]:
-    return {
-        "ASR_SLOTS": "6", "SPEECH_PORTS": f"{ports[0]}:current {ports[1]}:older", "SPEECH_ENGINES": "none", "HOST_RETURN_S": "30",
-        "BYPASS_AUTHORIZATION": "1", "BYPASS_AUTHORIZATION_OUTSIDE_DEBUG": "1", "LOG_LEVEL": "WARNING",
-    }  # fmt: skip
 
 
 def _table(rows: list[AttackRow]) -> Table:

@@ -11,13 +11,14 @@ import logging
 from typing import Any
 
 from celery import bootsteps
-from celery.concurrency.asynpool import AsynPool
 from celery.worker import state
 from celery.worker.request import Request
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from asr import tasks
 from asr.leases import Lease, awaited, release_reserved, reserve
+from asr.pool import OneTaskEach
 
 logger = logging.getLogger(__name__)
 
@@ -72,23 +73,22 @@ class IdleProcessesOnly(bootsteps.StartStopStep):
             logger.warning("no database, tasks stay taken", extra={"worker": parent.hostname})
         finally:
             connection.close()
-        if isinstance(parent.pool._pool, AsynPool):
-            _consume_for_idle_processes(parent.pool._pool, parent.task_consumer.channel.qos)
+        pool, qos = parent.pool._pool, parent.task_consumer.channel.qos
+        if isinstance(pool, OneTaskEach):
+            within_prefetch = qos.can_consume
+            qos.can_consume = lambda: pool.idle_processes() > 0 and within_prefetch()
 
 
-def _consume_for_idle_processes(pool: Any, qos: Any) -> None:
-    # A child that has served its room is about to end: it never counts as idle again.
-    pool._mark_worker_as_available = lambda fd: None
-    within_prefetch = qos.can_consume
-    qos.can_consume = lambda: _idle_processes(pool) > 0 and within_prefetch()
+class DrainedFirst(bootsteps.StartStopStep):
+    """However a worker comes to its end, its rooms leave it: Celery says so by a signal where a signal ends it, not by
+    `celery control shutdown` nor where it cannot go on."""
+
+    def close(self, parent: Any) -> None:
+        """Before the pool waits for its processes."""
+        tasks.drain()
 
 
 def warm_processes(pool: Any) -> int | None:
     """Loaded processes of Celery's `pool` that serve nobody; None in pools of another kind."""
     processes = getattr(pool, "_pool", None)
-    return max(0, _idle_processes(processes)) if isinstance(processes, AsynPool) else None
-
-
-def _idle_processes(pool: Any) -> int:
-    """Children that are up and have nothing to do, less the tasks that already wait for one."""
-    return len(pool._all_inqueues) - len(pool._busy_workers) - len(pool.outbound_buffer)
+    return max(0, processes.idle_processes()) if isinstance(processes, OneTaskEach) else None

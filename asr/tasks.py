@@ -98,8 +98,16 @@ def _register(sender: Any, **_: Any) -> None:
 @signals.worker_shutting_down.connect
 def _prepare_end(how: str = "", **_: Any) -> None:
     """SIGTERM (warm): sessions move to other workers, and Celery waits for their tasks. SIGQUIT: everything ends at once."""
+    if how == "Warm":
+        drain()
+    elif _registration is not None:
+        _registration.end()
+
+
+def drain() -> None:
+    """In the parent: this worker's sessions move to others."""
     if _registration is not None:
-        _registration.drain() if how == "Warm" else _registration.end()
+        _registration.drain()
 
 
 @signals.worker_shutdown.connect

@@ -15,6 +15,7 @@ broker.install()
 app = Celery("souffleur")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.steps["worker"].add("asr.dispatch:DrainedFirst")
 app.steps["consumer"].add("asr.dispatch:IdleProcessesOnly")
 
 

@@ -122,6 +122,7 @@ CELERY_TASK_ROUTES = {
     "asr.tasks.serve_room": {"queue": "asr"},
     "translation.tasks.*": {"queue": "translation"},
 }
+CELERY_WORKER_POOL = "asr.pool:RoomPool"  # where a worker is started with -P prefork: on the queue "asr"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = None
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 120.0  # a child loads its model before it says that it is up

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from socket import gethostname
 from typing import Any
 
 import pytest
@@ -15,12 +18,12 @@ from gateways.conference.client.host import Host
 from ops.faults.deploy import under_rooms
 from ops.faults.replicas import Replica, of_stack, twice
 from ops.faults.speech import ScriptedSpeech
-from ops.faults.stack import Stack, free_port, running_stack
+from ops.faults.stack import BASE_DIR, Stack, free_port, running_stack
 
 pytestmark = pytest.mark.stack
 WITHIN_S = 120.0
 DRAIN_S = 4
-ROOMS = ["LIVE", "ALONE", "KILLED"]
+ROOMS = ["LIVE", "SIGNALLED", "TOLD", "KILLED"]
 
 
 @pytest.fixture(scope="module")
@@ -39,32 +42,53 @@ async def until(holds: Callable[[], Any]) -> Any:
     return value
 
 
+def by_signal(stack: Stack, parent: int) -> None:
+    stack.kill(parent, signal.SIGTERM)
+
+
+def by_remote_control(stack: Stack, parent: int) -> None:
+    """Celery ends as it does where it cannot go on: without a word to anybody."""
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "config",
+        "control",
+        "shutdown",
+        "-d",
+        f"asr@{gethostname()}",
+    ]
+    subprocess.run(
+        command, cwd=BASE_DIR, env=stack.environment, check=False, capture_output=True
+    )  # nobody answers
+
+
+@pytest.mark.parametrize(("end", "room"), [(by_signal, "SIGNALLED"), (by_remote_control, "TOLD")])
 async def test_room_that_no_other_worker_can_take_is_captioned_until_the_end_of_the_time(
-    stack: Stack,
+    stack: Stack, end: Callable[[Stack, int], None], room: str
 ) -> None:
     own = of_stack(stack, "asr")
     await asyncio.to_thread(own.wait_ready)
     parent = own.pid
     talked = ScriptedSpeech(24)
-    async with Host(stack.host_options("ALONE")) as host:
+    async with Host(stack.host_options(room)) as host:
         await host.wait_ready()
         talk = asyncio.create_task(host.play(talked.blobs(), speed=talked.speed))
-        served = await until(lambda: (now := stack.session("ALONE"))["committed_ms"] and now)
-        stack.kill(parent, signal.SIGTERM)
+        served = await until(lambda: (now := stack.session(room))["committed_ms"] and now)
+        await asyncio.to_thread(end, stack, parent)
         await until(lambda: drains(stack, own))
         stack.kill(parent, signal.SIGTERM)  # impatience changes nothing
-        mark = stack.session("ALONE")["committed_ms"]
-        went_on = await until(lambda: (now := stack.session("ALONE"))["committed_ms"] > mark and now)
+        mark = stack.session(room)["committed_ms"]
+        went_on = await until(lambda: (now := stack.session(room))["committed_ms"] > mark and now)
         assert (went_on["pid"], went_on["generation"]) == (served["pid"], served["generation"])
-        moved = await until(
-            lambda: (now := stack.session("ALONE"))["generation"] > served["generation"] and now
-        )
+        moved = await until(lambda: (now := stack.session(room))["generation"] > served["generation"] and now)
         assert moved["generation"] == served["generation"] + 1
         await talk
-    await until(lambda: stack.session("ALONE")["committed_ms"] >= 23_000)
-    await asyncio.to_thread(stack.close_room, "ALONE")
-    await until(lambda: stack.session("ALONE")["state"] == "closed")
-    assert lost_and_doubled(stack, "ALONE", talked) == (0, 0)
+    await until(lambda: stack.session(room)["committed_ms"] >= 23_000)
+    await asyncio.to_thread(stack.close_room, room)
+    await until(lambda: stack.session(room)["state"] == "closed")
+    assert lost_and_doubled(stack, room, talked) == (0, 0)
 
 
 def lost_and_doubled(stack: Stack, room: str, talked: ScriptedSpeech) -> tuple[int, int]:

@@ -214,7 +214,8 @@ def test_who_comes_late_can_read_everything_since_the_start(page: Page):
     live(page)
     until(
         page,
-        "document.getElementById('scroller').scrollTop = 0, document.querySelector('.chunk').dataset.first === '10000000'",
+        "document.getElementById('scroller').scrollTop = 0,"
+        "document.querySelectorAll('.chunk[data-first=\"10000000\"] .sentence').length === 20",  # a chunk is 20 sentences
     )
     read = page.evaluate(READ_THROUGH)
     assert read == said

@@ -11,6 +11,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from asr.audio.recorder import Blob
 from gateways.common.tests.documented import check_message
@@ -88,12 +89,16 @@ class Browser:
 @asynccontextmanager
 async def browser(stack: Stack, path: str, cookies: dict[str, str] | None = None, **headers: str):
     """A socket at `path`, closed in order at the end."""
-    async with connect(
+    socket = await connect(
         f"ws://127.0.0.1:{stack.port}{path}",
         additional_headers={"Cookie": cookie_header(cookies), **headers} if cookies else headers,
         max_size=None, compression=None, open_timeout=WITHIN_S,
-    ) as socket:  # fmt: skip
+    )  # fmt: skip
+    try:
         yield Browser(socket)
+    finally:
+        if socket.state is not State.CLOSED:  # asyncio cannot always abort twice (agronholm/anyio#1250)
+            await socket.close()
 
 
 def cookie_header(cookies: dict[str, str]) -> str:

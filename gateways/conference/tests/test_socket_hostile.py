@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.protocol import State
 
 from gateways.conference.tests.browser import browser, host, host_cookies, watcher
 
@@ -188,6 +189,8 @@ async def flood(page, message, count):
     end = asyncio.create_task(page.end())
     try:
         for _ in range(count):
+            if page.socket.state is not State.OPEN:
+                break
             await page.socket.send(message)
             await asyncio.sleep(
                 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SHARED_ROOMS = 200
 SLOTS = 4
 CONNECTED_WITHIN_S = 60
+LOGGED = 60  # lines of each program, where a test failed
 LONG = ("model", "stack", "browser")  # marks of files, the longest first
 
 
@@ -29,6 +30,19 @@ def _haste(item: pytest.Item) -> int:
     module = item.getparent(pytest.Module)
     marks = {mark.name for mark in module.iter_markers()} if module else set()
     return next((place for place, mark in enumerate(LONG) if mark in marks), len(LONG))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where a test failed that ran beside a stack, its report ends with what the stack's programs logged."""
+    report = yield
+    if report.failed:
+        for stack in getattr(item, "funcargs", {}).values():
+            if isinstance(stack, Stack):
+                report.sections.extend((f"log of {name}", text) for name, text in stack.last_logged(LOGGED))
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -167,6 +168,12 @@ class Stack(Queries):
     def log(self, program: str) -> str:
         """What a program has logged."""
         return (self.folder / "run" / f"{program}.log").read_text(errors="replace")
+
+    def last_logged(self, lines: int) -> Iterator[tuple[str, str]]:
+        """(program, its last lines) of every program that has logged something."""
+        for log in sorted((self.folder / "run").glob("*.log")):
+            if last := deque(log.read_text(errors="replace").splitlines(), maxlen=lines):
+                yield log.stem, "\n".join(last)
 
     def processes(self) -> list[psutil.Process]:
         """Every process of this stack."""

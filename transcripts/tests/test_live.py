@@ -69,9 +69,9 @@ async def test_no_commit_waits_for_a_silent_redis_and_news_go_on_when_it_answers
         for version in range(50):
             live.publish_track(ROOM, LANG, removed(version))
             live.publish_room(ROOM, RoomClosed(1))
-        assert time.monotonic() - began < live.TIMEOUT_S  # each waited for that long
+        assert time.monotonic() - began < 10 * live.TIMEOUT_S  # of 100 each waited for that long
         await asyncio.to_thread(live.flush)
-        assert time.monotonic() - began < 10 * live.TIMEOUT_S
+        assert time.monotonic() - began < 50 * live.TIMEOUT_S
     last = removed(99)
     async with asyncio.timeout(20):
         while last[0] not in came:

@@ -17,8 +17,9 @@ from asr.sessions import finish_session
 from rooms.locks import locked
 
 ASKED_AGAIN_AFTER = timedelta(seconds=5)  # asked for, not taken and not in the queue: the broker lost it
-# Taken by a worker that lives: its next process may load its model first.
-STARTED_WITHIN = timedelta(minutes=3)
+# Taken by a worker that lives, for a process that had loaded its model. Should that have died, the next may take longer: then its
+# task is another.
+STARTED_WITHIN = timedelta(seconds=30)
 WAITING_REPORTED_AFTER = timedelta(seconds=5)
 PAUSED_AFTER = timedelta(seconds=6)  # three sweeps are missing
 GIVEN_UP_AFTER = timedelta(minutes=10)  # closing, and no process takes it: nobody waits for its text any more

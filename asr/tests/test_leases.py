@@ -243,13 +243,25 @@ class TestSweep:
     ):
         host_lease = join("A")
         reserve(Lease(host_lease.session_id, 1), worker="asr@test")
-        aged(host_lease, queued_at=600, beat_at=60)
+        aged(host_lease, queued_at=600, beat_at=25)
         sweep()
         assert session_of(host_lease).generation == 1
         Worker.objects.update(beat_at=timezone.now() - timedelta(seconds=11))
         sweep()
         assert (session_of(host_lease).generation, session_of(host_lease).deaths) == (2, [])
         assert waiting(broker) == []
+
+    def test_task_that_a_live_worker_takes_too_long_over_is_followed_by_the_next_generation_s(self, broker):
+        host_lease = join("A")
+        first = session_of(host_lease).task_id
+        reserve(Lease(host_lease.session_id, 1), worker="asr@test")
+        aged(host_lease, queued_at=600, beat_at=31)
+        sweep()
+        session = session_of(host_lease)
+        assert (session.generation, session.deaths, session.worker) == (2, [], "")
+        assert not reserve(Lease(host_lease.session_id, 1), worker="asr@test")
+        assert reserve(Lease(host_lease.session_id, 2), worker="asr@test")
+        assert session.task_id != first
 
     def test_task_that_a_worker_lost_is_sent_again(self, broker):
         host_lease, other = join("A"), join("B")

@@ -19,7 +19,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-WITHIN_S = 20.0
+WITHIN_S = 120.0  # a second, on a machine that does nothing else
 _var = Path(tempfile.mkdtemp(prefix="souffleur-tests-"))
 _var.chmod(0o711)  # PostgreSQL's user passes through
 _processes: list[subprocess.Popen[bytes]] = []

@@ -45,9 +45,9 @@ def test_the_engine_of_the_drill_translates_until_it_is_away() -> None:
     engine = Engine()
     engine.start()
     asked = {"q": ["Good morning"], "source": "en", "target": "de"}
-    answer = requests.post(f"{engine.url}/translate", json=asked, timeout=10)
+    answer = requests.post(f"{engine.url}/translate", json=asked, timeout=60)
     assert answer.json() == {"translatedText": ["[de] Good morning"]}
-    assert "de" in requests.get(f"{engine.url}/languages", timeout=10).json()[0]["targets"]
+    assert "de" in requests.get(f"{engine.url}/languages", timeout=60).json()[0]["targets"]
     engine.stop()
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"{engine.url}/languages", timeout=10)
+        requests.get(f"{engine.url}/languages", timeout=60)

@@ -40,7 +40,7 @@ class Checkout:
 
     def bootstrap(self, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["script/bootstrap"], cwd=self.folder, capture_output=True, text=True, timeout=30,
+            ["script/bootstrap"], cwd=self.folder, capture_output=True, text=True, timeout=120,
             env={**os.environ, "PYTHON": str(self.python), **environment}, check=False,
         )  # fmt: skip
 

@@ -151,7 +151,7 @@ def test_a_mac_with_an_intel_processor_is_told_so_before_anything_is_made(tmp_pa
     uname.chmod(0o755)
     shutil.copytree(BASE_DIR / "script", tmp_path / "script")
     done = subprocess.run(
-        ["script/bootstrap"], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False,
+        ["script/bootstrap"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
     )  # fmt: skip
     assert done.returncode == 1

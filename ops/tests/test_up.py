@@ -110,7 +110,7 @@ def test_what_a_killed_stack_left_behind_is_ended_by_the_next_start(stack: Stack
         assert not [process for process in left if lives(process)]
         assert len(redis_servers(first.folder)) == 1
         again.send_signal(2)
-        again.wait(20)
+        again.wait(WITHIN_S)
         again.stdout.close()
         assert not first.processes()
         assert not redis_servers(first.folder)

@@ -32,6 +32,7 @@ def login(request: HttpRequest) -> HttpResponseBase:
     return answer
 
 
+admin.site.site_header = admin.site.site_title = "Souffleur"
 urlpatterns = [
     path("metrics", metrics),
     path("ready", ready),

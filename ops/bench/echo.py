@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
@@ -20,6 +22,9 @@ from ops.faults.stack import BASE_DIR, Stack
 
 READERS, PING_EVERY_S = 10, 0.6  # of captions; they may ask twice a second
 ROOM = "ECHO"
+NOBODY: dict[str, Any] = {"sent": 0, "lost": 0, "in_order": True} | dict.fromkeys(
+    ("p50_ms", "p95_ms", "p99_ms", "max_ms"), math.nan
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +56,19 @@ async def measure_echo(
         said = (await crowd.communicate())[0] if crowd is not None else b""
         pongs_ms = await asking
         cores = (cpu_s_of(web) - before_s) / (time.monotonic() - began_s)
-    came = json.loads(said) if said else dict.fromkeys(("sent", "lost"), 0)
-    if came.get("in_order") is False:
+    if crowd is not None and crowd.returncode:
+        raise RuntimeError("the clients failed")
+    came = json.loads(said) if said else NOBODY
+    if not came["in_order"]:
         raise RuntimeError("answers out of their order")
-    p50, p95, p99, most = (float(came.get(name, "nan")) for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms"))
     return EchoRow(
-        suppressor, clients, came["sent"], came["lost"], p50, p95, p99, most, cores,
-        quantile(pongs_ms, 0.50), quantile(pongs_ms, 0.99),
-    )  # fmt: skip
+        suppressor,
+        clients,
+        **{name: value for name, value in came.items() if name != "in_order"},
+        cores=cores,
+        captions_p50_ms=quantile(pongs_ms, 0.50),
+        captions_p99_ms=quantile(pongs_ms, 0.99),
+    )
 
 
 async def _start_crowd(

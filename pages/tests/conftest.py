@@ -10,7 +10,9 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -22,7 +24,7 @@ from ops import browser as drive
 from ops.faults.stack import BASE_DIR, free_port
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 STARTS_WITHIN_S = 120.0
 HOST_PASSWORD, ADMIN_PASSWORD = "host-password", "admin-password"
@@ -116,6 +118,21 @@ def page(new_context: NewContext) -> Iterator[Page]:
     assert not errors, errors
 
 
+def pause(page: Page) -> None:
+    """From before it is opened its clock stands still, unless it is moved: nobody waits in vain on a slow machine."""
+    now = datetime.now(UTC)
+    page.clock.install(time=now)
+    page.clock.pause_at(now + timedelta(seconds=1))
+
+
+def shows(page: Page, box: Locator, text: str) -> None:
+    """Waits until a box of a page whose clock stands still has this text; its clock moves by milliseconds, for frames to be painted."""
+    deadline = time.monotonic() + drive.WITHIN_MS / 1000
+    while (there := (box.text_content() or "").strip()) != text:
+        assert time.monotonic() < deadline, there
+        page.clock.run_for(2)
+
+
 def watch(page: Page) -> list[str]:
     """The list that grows with each error of the page's scripts and each refusal of its policy."""
     errors: list[str] = []
@@ -136,7 +153,6 @@ def sign_in(page: Page, password: str = HOST_PASSWORD) -> None:
 
 
 def _wait_until_it_answers(url: str, child: subprocess.Popen[bytes], log: Path) -> None:
-    import time
 
     deadline = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < deadline and child.poll() is None:

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from ops.browser import DESKTOP, PHONE, WITHIN_MS
 from ops.faults.stack import free_port
-from pages.tests.conftest import watch, web_process
+from pages.tests.conftest import pause, shows, watch, web_process
 from pages.tests.talk import SENTENCE_MS, Talk
 from transcripts.models import Sentence, Track
 from transcripts.services import correct_sentence
@@ -182,10 +182,11 @@ def test_a_steady_reader_of_a_translation_waits_for_the_whole_of_a_long_sentence
     (before,) = talk.say("Before.")
     talk.translate(before, "pt", "Antes.")
     choose(page, pace="steady")
-    page.clock.install()
+    pause(page)
     with page.expect_websocket() as socket:
         page.goto("/room/TALK?lang=pt")
-    live(page)
+    own = page.locator("#own")
+    shows(page, own, "Antes.")
 
     def arrives(text):
         return socket.value.expect_event("framereceived", lambda frame: text in str(frame))
@@ -198,11 +199,10 @@ def test_a_steady_reader_of_a_translation_waits_for_the_whole_of_a_long_sentence
     with arrives("of lead."):
         (last,) = talk.say("and we are made of lead.")
     page.clock.run_for(9_000)
-    assert page.locator("#own").inner_text() == "Antes."
+    assert own.inner_text() == "Antes."
     talk.translate(first, "pt", "Imprimimos, e somos de chumbo.")
     talk.translate(last, "pt", "")
-    page.clock.run_for(1000)
-    expect(page.locator("#own")).to_have_text("Antes. Imprimimos, e somos de chumbo. ")
+    shows(page, own, "Antes. Imprimimos, e somos de chumbo.")
 
 
 def test_who_comes_late_can_read_everything_since_the_start(page: Page):

@@ -112,9 +112,8 @@ class Channel:
             self._clock.arrived(self._captioner.heard_ms, entry.arrived_s)
         self._undecodable.note_entry(bool(pieces), len(entry.data))
         self._stall.note_entry(entry.kind)
-        if (
-            entry.kind == "end" and not self._speaker_returns
-        ):  # who spoke has left: nobody should wait for the last words
+        # who spoke has left: nobody should wait for the last words
+        if entry.kind == "end" and not self._speaker_returns:
             self.flush()
             self._fall_silent()
             self._sink.ended()

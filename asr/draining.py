@@ -13,9 +13,8 @@ from typing import Literal
 
 from django.utils import timezone
 
-PAUSE_UNWRITTEN_MS = (
-    1000  # heard, and neither text nor known to be silence: what the search for speech is behind by
-)
+# heard, and neither text nor known to be silence: what the search for speech is behind by
+PAUSE_UNWRITTEN_MS = 1000
 ASKED_EVERY = timedelta(seconds=0.5)
 STANDBY_WITHIN = timedelta(seconds=15)  # it has caught up by then, or a pause is waited for
 Departure = Literal["stays", "ask_for_standby", "hand_over", "may_move", "must_move"]

@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 UNDECODABLE_AFTER_S = 5.0
 LOG_ENDS_WITHIN_S = 5.0  # the gateway's process learns of a closing at once, by the row within 2 s
-STALL_S = (
-    4.0  # a page that lost its connection reconnects sooner; a shorter time would cut the current word in two
-)
+# a page that lost its connection reconnects sooner; a shorter time would cut the current word in two
+STALL_S = 4.0
 LEFT_S = 2.0  # the same, of one whose gateway says that it has gone: it is back in a moment, or it has left
 
 

@@ -66,9 +66,8 @@ class SentenceAssembler:
         self._given_chars = len(unfinished)  # of the sentence that goes on
         self._goes_on = bool(unfinished)
         self._capitals = language not in _DOTTED_I
-        self.begins = (
-            self._capitals
-        )  # the next sentence is one, not the rest of one that was cut or broken off
+        # the next sentence is one, not the rest of one that was cut or broken off
+        self.begins = self._capitals
 
     @property
     def pending(self) -> tuple[Word, ...]:

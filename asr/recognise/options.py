@@ -59,9 +59,8 @@ class EngineOptions:
     sentence_pause_ms: int = 1800  # this much silence ends a sentence that has no full stop
     line_pause_ms: int = 3000  # this much silence starts a new line
     max_sentence_chars: int = 240
-    piece_words: int = (
-        6  # a long sentence is stored in pieces: from so many words on at a clause or a pause …
-    )
+    # a long sentence is stored in pieces: from so many words on at a clause or a pause …
+    piece_words: int = 6
     piece_words_most: int = 14  # … at the latest (0: whole) …
     piece_most_ms: int = 3500  # … or when it is so long: in some languages words are long
     shown_probability: float = 0.7  # words that are not final are shown up to the first less probable one

@@ -26,9 +26,8 @@ from .whisper import DecodedWord, Model
 from .window import DecodeWindow, split_punctuation
 
 LONGEST_WINDOW_MS = 28_000  # of the 30 s that fit the model
-HORIZON_SLACK_MS = (
-    6_000  # the gate never runs further than this past the length at which the window is trimmed
-)
+# the gate never runs further than this past the length at which the window is trimmed
+HORIZON_SLACK_MS = 6_000
 FORCED_CUT_MS = 10_000  # this much speech without a committed word is cut at its quietest place
 EARLY_PAUSE_MS = 220  # silence after which a pass does not wait for its step
 BLOCKED_PREFIX_MS = 1200  # this much speech behind the prefix without a word: the prefix blocks the decoder

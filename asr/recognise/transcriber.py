@@ -23,9 +23,8 @@ LOOP_PENALTY = 1.15  # for the retry where the model looped; it costs short func
 REPEATED_MS = 300  # words from before the window repeated this early in it are dropped
 CONTEXT_DOUBT = 0.3  # speech in the context lowers the no-speech probability: words must be this much surer
 LOWER_CASE_START_NATS = 1.0  # a lower-case start leads to another reading: "and saw my" for "And so, my"
-LOST_PUNCTUATION_NATS = (
-    2.0  # a text without punctuation goes on without: what one pass saw should stay in the next
-)
+# a text without punctuation goes on without: what one pass saw should stay in the next
+LOST_PUNCTUATION_NATS = 2.0
 SPOKEN_REST_MS = 250  # speech shorter than this behind the last word may hold no further one
 ECHOED_WORDS = 20  # of the prefix, that may be said again where nobody speaks
 SPARE_TOKENS = 8  # a budget never falls below this

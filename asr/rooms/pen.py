@@ -75,10 +75,8 @@ def take_pen(room_id: int, *, token: str = "") -> PenLease:
     if pen is not None and pen.expires_at > now:
         if not token or pen.token != token:
             raise Conflict("pen_taken")
-        pen.token, pen.expires_at = (
-            str(uuid.uuid4()),
-            now + timedelta(seconds=PEN_S),
-        )  # an older tab has it no more
+        pen.token = str(uuid.uuid4())  # an older tab has it no more
+        pen.expires_at = now + timedelta(seconds=PEN_S)
         pen.save(update_fields=["token", "expires_at"])
         return PenLease(room_id, pen.pk, pen.token)
     if pen is not None:

@@ -15,9 +15,8 @@ from asr.rooms.pen import end_expired_pen
 from rooms.outages import DATABASE_OUTAGES
 from transcripts.models import Part
 
-BEHIND_S = (
-    2.0  # a process whose newest audio came so long before the pen was taken had not heard what was said then
-)
+# a process whose newest audio came so long before the pen was taken had not heard what was said then
+BEHIND_S = 2.0
 LATE_S = 4.0  # who takes the pen types what was said a moment ago; what waits longer to be text is the recogniser's
 logger = logging.getLogger(__name__)
 

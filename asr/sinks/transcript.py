@@ -99,9 +99,8 @@ class TranscriptSink:
             self._commit(committed_ms, clock)
         for event in events:
             if isinstance(event, PartialText):
-                self._partial = (
-                    event  # the last one holds: words of those before it may be in these sentences
-                )
+                # the last one holds: words of those before it may be in these sentences
+                self._partial = event
             elif isinstance(event, Notice):
                 fields = {"session": self._lease.session_id, "code": event.code}
                 logger.warning("recogniser notice", extra=fields)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-FULL_AFTER: Final = (
-    100  # each of some 7,000 new objects: a socket is 125, so garbage of at most about 100 MB waits
-)
+# each of some 7,000 new objects: a socket is 125, so garbage of at most about 100 MB waits
+FULL_AFTER: Final = 100
 
 
 def calm_collector() -> None:

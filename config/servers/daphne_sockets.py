@@ -102,9 +102,8 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
             self.transport.abortConnection()
 
     def _read_on(self) -> None:
-        closed = (
-            self.state != self.STATE_OPEN and not self._draining
-        )  # then nothing is kept, and its answer is awaited
+        # once closed nothing is kept, and its answer is awaited
+        closed = self.state != self.STATE_OPEN and not self._draining
         if self.application_queue.qsize() > UNTAKEN_AGAIN and not closed:
             self.transport.reactor.callLater(RESUME_POLL_S, self._read_on)
         else:
@@ -161,9 +160,8 @@ class CaptionSocket(WebSocketProtocol):  # type: ignore[misc]
         self.writable.set()
 
     def _sendAutoPing(self) -> None:
-        if (
-            self.autoPingTimeoutCall is None
-        ):  # or a late answer to the first would stop the time of the second alone
+        # one at a time: a late answer to the first would stop the time of the second alone
+        if self.autoPingTimeoutCall is None:
             super()._sendAutoPing()
 
     def _close_with(self, code: int, reason: str) -> None:

@@ -43,9 +43,8 @@ from gateways.common.outbox import WRITE
 PARSED_AT_ONCE_BYTES = 16 * 1024
 UNTAKEN_MESSAGES = 256
 SILENT_FOR_S = 0.5
-UNSENT_BYTES = (
-    16 * 1024
-)  # the kernel would take 2.6 MB for a slow peer: minutes of states that nobody wants any more
+# the kernel would take 2.6 MB for a slow peer: minutes of states that nobody wants any more
+UNSENT_BYTES = 16 * 1024
 END_OF_REQUEST = b"\r\n\r\n"
 
 
@@ -94,9 +93,8 @@ class CaptionSocket(WebSocketsSansIOProtocol):
         if bound := bound_of(path):
             self.resumes, self._sent_away = bound.resumes, bound.sent_away
         super().handle_connect(event)
-        if (
-            self.response.status_code == 101 and not self.conn.extensions
-        ):  # deflate has a state for each socket
+        # deflate has a state for each socket
+        if self.response.status_code == 101 and not self.conn.extensions:
             self._extensions()[WRITE] = self.write_message
             self._scope_offers_write = True
 

@@ -19,9 +19,8 @@ SENTENCES_KEPT: Final = 64
 SAMPLES_KEPT: Final = 64
 COUNTS_FOR_S: Final = 120.0
 LATE_MOST_S: Final = 60.0
-CLOCKS_DIFFER_S: Final = (
-    1.0  # a page knows the server's clock to half of its way there and back, two seconds at most
-)
+# a page knows the server's clock to half of its way there and back, two seconds at most
+CLOCKS_DIFFER_S: Final = 1.0
 Key = tuple[str, int, int]  # language, part, index
 
 

@@ -31,9 +31,8 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     channel_layer_alias = ""  # the hub subscribes for all sockets of the process
     expected: tuple[type[Exception], ...] = (DomainError,)  # errors that say something to the client
     queued_events: int = QUEUED_EVENTS  # of a client that does not read
-    has_last_words = (
-        False  # its session ends with it: what was heard becomes text before the process ends (`_drain`)
-    )
+    # its session ends with it: what was heard becomes text before the process ends (`_drain`)
+    has_last_words = False
     _outbox: Outbox  # everything but the handshake's answer goes through it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

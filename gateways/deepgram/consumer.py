@@ -27,9 +27,8 @@ from gateways.deepgram.stream import Stream
 from rooms.access import identify_in_use
 from rooms.errors import BadInput, DomainError, Unauthenticated
 
-READY_WITHIN_S: Final = (
-    8.0  # clients wait for ten; while PostgreSQL is away each question to it takes seconds
-)
+# clients wait for ten; while PostgreSQL is away each question to it takes seconds
+READY_WITHIN_S: Final = 8.0
 IDLE_S: Final = 10.0  # without audio or a message
 LOOK_EVERY_S: Final = 0.2
 # A browser sends 4 to 50 messages a second, a file that is sent at once many more.

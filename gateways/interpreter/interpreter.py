@@ -143,9 +143,8 @@ class Interpreter:
                 self._say(self._finals.speech(started=text.data["state"] == "started"))
             case "closed":
                 self._say(self._finals.ended())
-                if (
-                    not self._over
-                ):  # failed; or closed because PostgreSQL did not know that its client is there
+                # failed; or closed because PostgreSQL did not know that its client is there
+                if not self._over:
                     raise DomainError(
                         "recogniser_failed", retry=text.data.get("state") != Session.State.FAILED
                     )

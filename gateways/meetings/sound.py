@@ -12,9 +12,8 @@ from asr.audio.samples import SAMPLE_RATE_HZ
 
 SAMPLE_BYTES: Final = 2
 BYTES_PER_MS: Final = SAMPLE_BYTES * SAMPLE_RATE_HZ // 1000
-PAUSED_MS: Final = (
-    500  # what comes later than this after what it follows was spoken later: a client left silence out
-)
+# what comes later than this after what it follows was spoken later: a client left silence out
+PAUSED_MS: Final = 500
 PAUSES_KEPT: Final = 1000
 AROUND_MS: Final = 200  # word times are not exact
 

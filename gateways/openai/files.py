@@ -24,9 +24,8 @@ from gateways.openai.refusals import Refusal
 from rooms.database_threads import stream_rows
 from rooms.errors import DomainError
 
-AHEAD_MS: Final = (
-    60_000  # so much is fed beyond what is recognised: what a client that goes away leaves behind
-)
+# so much is fed beyond what is recognised: what a client that goes away leaves behind
+AHEAD_MS: Final = 60_000
 LOOK_EVERY_S: Final = 0.5
 FORMAT: Final = RawFormat()
 logger = logging.getLogger(__name__)

@@ -92,9 +92,8 @@ def finish(captioner):
 
 GERMAN = EngineOptions(language="de")
 STRETCH_MS = 24_000
-PIECE_MS = (
-    1000  # a pass costs a second and more where other tests run: shorter pieces would show nothing else
-)
+# a pass costs a second and more where other tests run: shorter pieces would show nothing else
+PIECE_MS = 1000
 
 
 def captioner_from(model, start_ms, line=0):

@@ -33,6 +33,7 @@ OF_A_GENERATION = (
     "generation", "worker", "pid", "beat_at", "suspect_at", "queued_at", "audio_waits",
     "standby_worker", "standby_pid", "standby_at",
 )  # fmt: skip
+OF_PROGRESS = ("heard_ms", "committed_ms", "audio_waits", "delay_s", "counters")
 logger = logging.getLogger(__name__)
 
 
@@ -129,25 +130,16 @@ def beat(lease: Lease, progress: Progress) -> str:
         if progress.heard_ms != session.heard_ms:
             session.heard_at = now
         session.beat_at, session.suspect_at = now, None
-        session.heard_ms, session.audio_waits = progress.heard_ms, progress.audio_waits
-        session.committed_ms = max(session.committed_ms, progress.committed_ms)
-        session.delay_s = progress.delay_s
-        session.counters = progress.counters
-        session.save(
-            update_fields=[
-                "beat_at",
-                "suspect_at",
-                "heard_ms",
-                "heard_at",
-                "committed_ms",
-                "audio_waits",
-                "delay_s",
-                "counters",
-                "progress_at",
-            ]
-        )
+        _note_progress(session, progress)
+        session.save(update_fields=["beat_at", "suspect_at", "heard_at", "progress_at", *OF_PROGRESS])
         kind_of(session).beaten(session)
         return session.state
+
+
+def _note_progress(session: Session, progress: Progress) -> None:
+    session.heard_ms, session.audio_waits = progress.heard_ms, progress.audio_waits
+    session.committed_ms = max(session.committed_ms, progress.committed_ms)
+    session.delay_s, session.counters = progress.delay_s, progress.counters
 
 
 def is_stale(session: Session) -> bool:
@@ -156,9 +148,12 @@ def is_stale(session: Session) -> bool:
     return session.beat_at is not None and session.beat_at < limit
 
 
-def finish(lease: Lease) -> None:
-    """All audio of a closing session is text: end it. Raises LeaseLost."""
+def finish(lease: Lease, progress: Progress | None = None) -> None:
+    """All audio of a closing session is text: end it. `progress`: how far it came behind the last beat. Raises LeaseLost."""
     with held(lease) as session:
+        if progress is not None:
+            _note_progress(session, progress)
+            session.save(update_fields=OF_PROGRESS)
         finish_session(session)
 
 

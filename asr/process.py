@@ -156,7 +156,7 @@ class SessionProcess:
             while not self._step():
                 if self._moves():
                     return
-            self._in_database(lambda: finish(self._lease))
+            self._in_database(lambda: finish(self._lease, self._progress()))
         finally:
             self._heart.stop()
         try:

@@ -344,6 +344,25 @@ class TestServing:
         assert session_of(host_lease).state == "closed"
         assert not log.has_after("0-0")
 
+    def test_session_that_has_ended_says_all_that_was_heard_also_behind_the_last_beat(self):
+        host_lease, claimed = join("A"), []
+        self.said(host_lease, 4.5)
+        close_room(host_lease.room_id)
+
+        class LateCaptioner(Captioner):
+            def feed(self, start_ms, samples):
+                if not claimed:
+                    claimed.append(session_of(host_lease).beat_at)
+                    until(lambda: session_of(host_lease).beat_at > claimed[0])
+                return super().feed(start_ms, samples)
+
+        def make_captioner(session, source_lang, resume, shared):
+            return LateCaptioner(ScriptedRecogniser, runtime.engine_options(session, source_lang))
+
+        self.serve(host_lease, make_captioner=make_captioner)
+        session = session_of(host_lease)
+        assert (session.state, session.heard_ms, session.committed_ms) == ("closed", 4500, 4500)
+
     def test_host_whose_socket_broke_and_who_is_back_goes_on_in_the_same_sentence(self):
         host_lease = join("A")
         self.said(host_lease, 1)

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from django.conf import settings
@@ -122,18 +123,16 @@ class SessionProcess:
         self._heart = Heart(lease, self._progress(), stuck_s=settings.ENV.asr_stuck_s, beside=self._look)
 
     def stand_by(self, node: Node) -> bool:
-        """Read along, and write nothing, until the generation before hands over, or has died. False: nobody needs this one any more.
-
-        Outages end it: it holds nothing.
-        """
+        """Read along, and write nothing, until the generation before hands over, or has died. False: nobody needs this one any more."""
         self._stands_by = True
         standby = Standby(self._lease, node.worker, node.pid)
         try:
-            self._points = self._log.load_checkpoints()
+            self._points = self._patiently(self._log.load_checkpoints)
             channel = self._open("", self._session.source_lang)
-            while (taken := standby.taken(channel, audio_waits=self._audio_waits)) is None:
+            take = partial(standby.taken, channel)
+            while (taken := self._in_database(lambda: take(audio_waits=self._audio_waits))) is None:
                 self._step()
-        except (StandbyOver, AudioLogUnavailable):
+        except StandbyOver:
             return False
         self._session, self._stands_by = taken, False
         self._shared.counters.raise_to(_counters_of(taken))

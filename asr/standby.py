@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from django.db import Error as DatabaseError
-
 from asr.channel import Channel
 from asr.leases import Lease, LeaseLost, claim, stand_by
 from asr.models import Session
@@ -35,27 +33,29 @@ class Standby:
         self._lease, self._worker, self._pid, self._clock = lease, worker, pid, clock
         self._began = clock()
         self._said_at: float | None = None
-        self.is_handed_over = False  # else it took what was nobody's
+        self.is_handed_over = True  # else it took what was nobody's
 
     def taken(self, channel: Channel, *, audio_waits: bool) -> Session | None:
-        """The session, once this process has it. Raises StandbyOver."""
-        try:
-            return self._taken(channel, audio_waits=audio_waits)
-        except (LeaseLost, DatabaseError) as error:
-            raise StandbyOver from error
-
-    def _taken(self, channel: Channel, *, audio_waits: bool) -> Session | None:
+        """The session, once this process has it. May be asked again when PostgreSQL was away. Raises StandbyOver."""
         session = Session.objects.filter(pk=self._lease.session_id).first()
-        if session is None or self._clock() - self._began > MOST_S:
+        if session is None:
             raise StandbyOver
         if session.generation == self._lease.generation:
-            self.is_handed_over = session.pid is not None
-            return claim(self._lease, worker=self._worker, pid=self._pid)
-        if session.generation > self._lease.generation or session.state not in Session.OPEN:
+            return self._claimed(session)
+        is_over = session.generation > self._lease.generation or session.state not in Session.OPEN
+        if is_over or self._clock() - self._began > MOST_S:
             raise StandbyOver
         if not audio_waits and channel.text_ms >= session.committed_ms:
             self._say_ready()
         return None
+
+    def _claimed(self, session: Session) -> Session:
+        if session.pid is None:
+            self.is_handed_over = False
+        try:
+            return claim(self._lease, worker=self._worker, pid=self._pid)
+        except LeaseLost as error:
+            raise StandbyOver from error
 
     def _say_ready(self) -> None:
         now = self._clock()

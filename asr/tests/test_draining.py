@@ -1,4 +1,4 @@
-"""A worker that is to end: its sessions leave at a pause, and nothing of them is lost."""
+"""A worker that is to end: its sessions go to who reads along, or leave at a pause, and nothing of them is lost."""
 
 from datetime import timedelta
 from threading import Event, Thread
@@ -10,6 +10,7 @@ from django.db import connections
 from django.utils import timezone
 
 from asr import runtime
+from asr.caption.captioner import Captioner
 from asr.draining import ASKED_EVERY, PAUSE_UNWRITTEN_MS, STANDBY_WITHIN, Drain, Moment
 from asr.leases import (
     STANDBY_SAID_WITHIN,
@@ -25,10 +26,11 @@ from asr.leases import (
 )
 from asr.models import Worker
 from asr.process import Node, serve
+from asr.recognise.scripted import ScriptedRecogniser
 from asr.registration import Facts, Registration
 from asr.rooms.ending import close_room
 from asr.selectors import live_workers, max_active_rooms
-from asr.tests.make import aged, beat_for_a_test, join, log_of, served, session_of, slots
+from asr.tests.make import aged, beat_for_a_test, break_connection, join, log_of, served, session_of, slots
 from transcripts.models import Sentence
 
 WITHIN_S = 60
@@ -214,6 +216,7 @@ class TestMove:
         assert awaited(following) is not None
         assert not stood_by(lease)
         stand_by(following, worker=THERE, pid=99)
+        aged(host_lease, standby_at=-3600)  # however slowly the test goes on
         assert stood_by(lease)
         assert move(lease, at_once=False, to_standby=True)
         session = session_of(host_lease)
@@ -256,12 +259,12 @@ class TestProcess:
         samples = np.random.default_rng(5).normal(0, 3000, int(seconds * 16_000)).astype("<i2")
         log_of(host_lease).append("pcm", samples.tobytes())
 
-    def serving(self, host_lease, generation, name):
+    def serving(self, host_lease, generation, name, make_captioner=runtime.make_captioner):
         def run():
             try:
                 serve(
                     Lease(host_lease.session_id, generation), Node(name, 4711),
-                    make_captioner=runtime.make_captioner, redis_url=settings.REDIS_URL,
+                    make_captioner=make_captioner, redis_url=settings.REDIS_URL,
                 )  # fmt: skip
             finally:
                 connections.close_all()
@@ -316,6 +319,37 @@ class TestProcess:
         close_room(host_lease.room_id)
         second.join(WITHIN_S)
         assert self.words() == self.expected(16)
+
+    def test_process_that_stands_by_takes_over_though_its_connection_breaks_at_that_moment(self):
+        host_lease = join("A")
+        lease = served(host_lease)
+        self.say(host_lease, 5)
+        worker()
+        worker(HERE, warm=0, count=9, drains_for_s=600)
+        breaks, waits, goes_on = Event(), Event(), Event()
+
+        class BreakingCaptioner(Captioner):
+            def poll(self):
+                if breaks.is_set():
+                    breaks.clear()
+                    waits.set()
+                    goes_on.wait(WITHIN_S)
+                    break_connection()
+                return super().poll()
+
+        def make_captioner(session, source_lang, resume, shared):
+            return BreakingCaptioner(ScriptedRecogniser, runtime.engine_options(session, source_lang))
+
+        second = self.serving(host_lease, 2, THERE, make_captioner)
+        until(lambda: session_of(host_lease).standby_pid)
+        breaks.set()
+        assert waits.wait(WITHIN_S)
+        aged(host_lease, standby_at=-3600)
+        assert move(lease, at_once=False, to_standby=True)
+        assert session_of(host_lease).pid == 4711
+        goes_on.set()
+        self.say(host_lease, 3)
+        self.finish(host_lease, second, 16)
 
     def test_process_that_stands_by_for_a_session_that_closes_ends(self):
         host_lease = join("A")

@@ -18,7 +18,7 @@ class DrainEnv(Section):
         30.0,
         ge=0,
         le=3600,
-        description="Rooms move to other workers at a pause in speech, and at the latest after this.",
+        description="Rooms move to other workers, to processes that read along until they have caught up, and at the latest after this.",
     )
     translation_drain_s: float = Field(
         10.0,

@@ -31,8 +31,6 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     channel_layer_alias = ""  # the hub subscribes for all sockets of the process
     expected: tuple[type[Exception], ...] = (DomainError,)  # errors that say something to the client
     queued_events: int = QUEUED_EVENTS  # of a client that does not read
-    # its session ends with it: what was heard becomes text before the process ends (`_drain`)
-    has_last_words = False
     _outbox: Outbox  # everything but the handshake's answer goes through it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,19 +42,15 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Channels' entry."""
         wire = wire_of(type(self).__module__)
         self._outbox = Outbox(send, write=writer_of(scope), queued_events=self.queued_events, wire=wire)
-        with SOCKETS.labels(wire).track_inprogress(), self._told_of_the_end():
+        drained = DRAINING.finishing_by(lambda: self._work(self._drain()))
+        with SOCKETS.labels(wire).track_inprogress(), drained:
             try:
                 await super().__call__(scope, receive, send)
             finally:
                 self._end()
 
-    def _told_of_the_end(self) -> contextlib.AbstractContextManager[None]:
-        if not self.has_last_words:
-            return contextlib.nullcontext()
-        return DRAINING.finishing_by(lambda: self._work(self._drain()))
-
     async def _drain(self) -> None:
-        """This process is to end: hear no more, tell the rest, and close the socket. Where it `has_last_words`."""
+        """This process is to end, and the session with its socket: hear no more, tell the rest, close. Who can resume has left by now."""
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """As Channels does, but without a hop to the database's thread for every message.

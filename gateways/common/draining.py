@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Final
 
 SERVICE_RESTART: Final = 1012
+_Registered = dict[object, Callable[[], object]]
 
 
 class Draining:
@@ -15,29 +16,16 @@ class Draining:
 
     def __init__(self) -> None:
         self.begun = False  # new clients are refused, and load balancers told so
-        self._leave: dict[int, Callable[[], None]] = {}
-        self._finish: dict[int, Callable[[], object]] = {}
-        self._registered = 0
+        self._leave: _Registered = {}
+        self._finish: _Registered = {}
 
-    @contextmanager
-    def leaving_by(self, leave: Callable[[], None]) -> Iterator[None]:
+    def leaving_by(self, leave: Callable[[], object]) -> AbstractContextManager[None]:
         """`leave` is called once when its client is to come back elsewhere. It must not wait."""
-        number = self._registered = self._registered + 1
-        self._leave[number] = leave
-        try:
-            yield
-        finally:
-            del self._leave[number]
+        return _registered(self._leave, leave)
 
-    @contextmanager
-    def finishing_by(self, finish: Callable[[], object]) -> Iterator[None]:
+    def finishing_by(self, finish: Callable[[], object]) -> AbstractContextManager[None]:
         """`finish` is called where a stream that ends with its socket has to: what was heard becomes text first. It must not wait."""
-        number = self._registered = self._registered + 1
-        self._finish[number] = finish
-        try:
-            yield
-        finally:
-            del self._finish[number]
+        return _registered(self._finish, finish)
 
     def finish(self) -> None:
         """Streams that are still here end."""
@@ -46,11 +34,21 @@ class Draining:
 
     def clients(self) -> list[Callable[[], None]]:
         """How each of those that are here now is sent away; it may have gone by then."""
-        return [partial(self._send_away, number) for number in self._leave]
+        return [partial(self._send_away, key) for key in self._leave]
 
-    def _send_away(self, number: int) -> None:
-        if leave := self._leave.get(number):
+    def _send_away(self, key: object) -> None:
+        if leave := self._leave.get(key):
             leave()
+
+
+@contextmanager
+def _registered(callbacks: _Registered, callback: Callable[[], object]) -> Iterator[None]:
+    key = object()
+    callbacks[key] = callback
+    try:
+        yield
+    finally:
+        del callbacks[key]
 
 
 DRAINING: Final = Draining()

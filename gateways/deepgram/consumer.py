@@ -43,8 +43,6 @@ logger = logging.getLogger(__name__)
 class ListenConsumer(SocketConsumer):
     """One client."""
 
-    has_last_words = True
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._request_id = str(uuid.uuid4())

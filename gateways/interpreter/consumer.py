@@ -32,8 +32,6 @@ NOT_NOW = Close(TRY_AGAIN_LATER, "not_now")
 class InterpreterConsumer(SocketConsumer):
     """One client. Its session is opened by its first sound: who only listens takes no slot."""
 
-    has_last_words = True
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._member = secrets.token_hex(8)

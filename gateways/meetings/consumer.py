@@ -36,7 +36,6 @@ class MeetingConsumer(SocketConsumer):
 
     connected: ClassVar[set[MeetingConsumer]] = set()  # of this process
     queued_events = limits.QUEUED_REPLIES
-    has_last_words = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -33,8 +33,6 @@ logger = logging.getLogger(__name__)
 class RealtimeConsumer(SocketConsumer):
     """One client. Its session begins with its first audio: until then everything may still be set."""
 
-    has_last_words = True
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._settings = settings.SessionSettings(wire.new_id("sess"))

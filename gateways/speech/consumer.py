@@ -51,7 +51,6 @@ class TranscribeConsumer(SocketConsumer):
     """One client."""
 
     expected = (Refused, DomainError)
-    has_last_words = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

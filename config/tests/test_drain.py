@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 import pytest
 import uvicorn
 from redis import Redis
-from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from asr.tests.real_redis import RealRedis
@@ -23,6 +22,7 @@ from config.servers.drain import DrainingServer, Plan, refusing
 from config.servers.uvicorn_http import TimedRequests
 from config.servers.uvicorn_sockets import CaptionSocket
 from config.tests.conftest import until_it_listens
+from config.tests.sockets import connect
 from config.web_processes import KEY, LIVES_FOR_S, WebProcess
 from gateways.common.draining import DRAINING, Draining
 from ops.faults.stack import free_port

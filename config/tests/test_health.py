@@ -164,7 +164,7 @@ def asked(stack: Stack, *, until: list[str] | None = None) -> requests.Response:
     deadline = time.monotonic() + WITHIN_S
     while True:
         with contextlib.suppress(requests.ConnectionError):  # web begins again
-            answer = requests.get(f"{stack.url}/health", timeout=10)
+            answer = requests.get(f"{stack.url}/health", timeout=WITHIN_S)
             if until is None or answer.json().get("degraded", []) == until:
                 return answer
             assert answer.status_code == 200, answer.json()

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
 from config.layout import layout
+from config.tests.sockets import connect
 from ops.faults.speech import ScriptedSpeech
 from ops.faults.stack import Stack
 from ops.management.commands.metrics_table import labels_by_name

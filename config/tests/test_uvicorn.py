@@ -12,7 +12,6 @@ import sys
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
-from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close, Frame, Opcode
 
@@ -22,10 +21,11 @@ from config.servers.uvicorn_http import BoundedBodies, TimedRequests
 from config.servers.uvicorn_sockets import CaptionSocket
 from config.tests.conftest import until_it_listens
 from config.tests.flooding import application
+from config.tests.sockets import connect
 from gateways.common.outbox import Outbox, writer_of
 from ops.faults.stack import BASE_DIR, free_port
 
-WITHIN_S = 30
+WITHIN_S = 60
 
 
 class Hurried(TimedRequests):

@@ -43,7 +43,7 @@ class Peer:
         return True
 
     async def gets(self, *expected):
-        async with asyncio.timeout(20), self._changed:
+        async with asyncio.timeout(60), self._changed:
             await self._changed.wait_for(lambda: len(self.got) >= len(expected))
         assert self.got == list(expected)
 

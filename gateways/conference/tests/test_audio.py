@@ -16,7 +16,7 @@ from gateways.conference.audio import AudioWriter, Report
 from gateways.conference.recorder import RecorderHeader
 from rooms.encryption import Cipher, new_key
 
-WITHIN_S = 20
+WITHIN_S = 60
 HEAD = b"\x1a\x45\xdf\xa3header\x1f\x43\xb6\x75cluster"
 
 

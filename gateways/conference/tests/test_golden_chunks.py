@@ -23,7 +23,7 @@ from transcripts.services import NewSentence, Translation, add_sentences, add_tr
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GOLDEN = Path(__file__).parent / "golden" / "chunks.jsonl"
-WITHIN_S = 30
+WITHIN_S = 60
 ODD = 'He said: "solder – für alle", \\ </script> \u2028 \t 🙂'
 
 

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from asr.audio.tests.recordings import as_wav, tones
 from conftest import SLOTS
 from gateways.conference.tests.browser import (
+    WITHIN_S,
     browser,
     closed_room,
     host,
@@ -140,7 +141,7 @@ async def test_pages_of_strangers_cannot_use_a_host_s_cookies(stack, room):
 
 async def test_login_key_works_as_the_password_does(stack, room):
     answer = await asyncio.to_thread(
-        requests.post, f"{stack.url}/login", json={"password": "drill-host"}, timeout=10
+        requests.post, f"{stack.url}/login", json={"password": "drill-host"}, timeout=WITHIN_S
     )
     async with host(stack, room, key=answer.json()["key"]) as page:
         await page.ready()

@@ -91,7 +91,7 @@ def texts_in(page: Browser, lang: str) -> list[str]:
 def key_of(stack: Stack, who: str) -> dict[str, str]:
     if not who:
         return {}
-    answer = requests.post(f"{stack.url}/login", json={"password": who, "role": None}, timeout=10)
+    answer = requests.post(f"{stack.url}/login", json={"password": who, "role": None}, timeout=WITHIN_S)
     return {"key": answer.json()["key"]}
 
 
@@ -101,22 +101,24 @@ def login_key(stack: Stack, who: str) -> str:
 
 def transcript(stack: Stack, room: str, who: str) -> str:
     """The text as `who` (a password) may read it; empty where that is nothing."""
-    answer = requests.post(f"{stack.url}/room/{room}/transcript/en", json=key_of(stack, who), timeout=10)
+    answer = requests.post(
+        f"{stack.url}/room/{room}/transcript/en", json=key_of(stack, who), timeout=WITHIN_S
+    )
     return answer.text if answer.ok else ""
 
 
 def listed_transcripts(stack: Stack, who: str) -> list[dict]:
-    return requests.post(f"{stack.url}/transcript_list", json=key_of(stack, who), timeout=10).json()
+    return requests.post(f"{stack.url}/transcript_list", json=key_of(stack, who), timeout=WITHIN_S).json()
 
 
 def listed(stack: Stack, room: str) -> dict:
-    rooms = requests.get(f"{stack.url}/room_list", timeout=10).json()["rooms"]
+    rooms = requests.get(f"{stack.url}/room_list", timeout=WITHIN_S).json()["rooms"]
     return next(entry for entry in rooms if entry["id"] == room)
 
 
 def assert_gone(pid: int) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(pid).wait(10)
+        psutil.Process(pid).wait(WITHIN_S)
 
 
 @asynccontextmanager
@@ -141,13 +143,13 @@ def superuser(shared_stack):
         make_password("operator-password"),
     )
     with requests.Session() as session:
-        token = session.get(f"{shared_stack.url}/admin/login/", timeout=10).cookies["csrftoken"]
+        token = session.get(f"{shared_stack.url}/admin/login/", timeout=WITHIN_S).cookies["csrftoken"]
         form = {"username": "operator", "password": "operator-password", "csrfmiddlewaretoken": token}
-        session.post(f"{shared_stack.url}/admin/login/?next=/health", data=form, timeout=10)
+        session.post(f"{shared_stack.url}/admin/login/?next=/health", data=form, timeout=WITHIN_S)
 
         def post(path: str, form: dict[str, str]) -> str:
             data = {**form, "csrfmiddlewaretoken": session.cookies["csrftoken"]}
-            answer = session.post(f"{shared_stack.url}{path}", data=data, timeout=10)
+            answer = session.post(f"{shared_stack.url}{path}", data=data, timeout=WITHIN_S)
             assert answer.ok, answer
             return answer.text
 
@@ -365,7 +367,7 @@ async def test_last_sentences_reach_everybody_before_the_room_is_closed(stack, r
             requests.post,
             f"{stack.url}/backend/room/{room}/close",
             json={"password": ADMIN_PASSWORD},
-            timeout=10,
+            timeout=WITHIN_S,
         )
         assert answer.json() == {"status": "ok"}
         for socket in (page, viewer):

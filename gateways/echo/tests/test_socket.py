@@ -18,7 +18,7 @@ from gateways.common.tests.documented import check_message
 from gateways.echo.limits import MESSAGE_BYTES
 
 pytestmark = pytest.mark.stack
-WITHIN_S = 30
+WITHIN_S = 60
 GATE = {"type": "config", "sampleRate": 16000, "channelCount": 1, "frameSize": 160, "format": "s16le"}
 LOUD = np.resize(np.array([9000, -9000], "<i2"), 160)
 QUIET = np.resize(np.array([100, -100], "<i2"), 160)
@@ -75,7 +75,7 @@ async def client(stack):
 
 
 async def sockets_open(stack):
-    text = (await asyncio.to_thread(requests.get, f"{stack.url}/metrics", timeout=10)).text
+    text = (await asyncio.to_thread(requests.get, f"{stack.url}/metrics", timeout=WITHIN_S)).text
     return next(
         float(line.split()[1]) for line in text.splitlines() if line.startswith("souffleur_echo_sockets ")
     )

@@ -117,5 +117,5 @@ class Client:
 
 @asynccontextmanager
 async def client(port: int) -> AsyncIterator[Client]:
-    async with connect(f"ws://127.0.0.1:{port}/ws/audio", max_size=None) as socket:
+    async with connect(f"ws://127.0.0.1:{port}/ws/audio", max_size=None, open_timeout=WITHIN_S) as socket:
         yield Client(socket)

@@ -122,7 +122,7 @@ async def test_history_is_the_rooms_last_finals_and_nothing_where_nothing_is_kep
         await page.speak(2.2)
         await page.until_finals(*scripted_words(1, 1))
         items = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WITHIN_S):
             while not items:  # it is written behind the final
                 await page.send(type="history_request")
                 items = (await page.until(lambda said: "items" in said))["items"]
@@ -264,7 +264,7 @@ async def test_odd_bytes_and_halves_of_messages_cost_no_more_than_themselves(int
 
 
 def test_metrics_have_the_names_that_dashboards_know(interpreters):
-    told = requests.get(f"{interpreters.url}/metrics", timeout=10).text
+    told = requests.get(f"{interpreters.url}/metrics", timeout=WITHIN_S).text
     for name in (
         "lai_ws_connections_total", "lai_asr_partial_latency_ms_bucket", "lai_asr_final_latency_ms_bucket",
         "lai_mt_latency_ms_bucket", "lai_tts_latency_ms_bucket", "lai_e2e_latency_ms_bucket", "lai_sessions_active",

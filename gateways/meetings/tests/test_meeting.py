@@ -81,7 +81,7 @@ class Scene:
             self.came.notify_all()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30), self.came:
+        async with asyncio.timeout(60), self.came:
             await self.came.wait_for(holds)
 
     async def heard(self, participant: str, seconds: int = 1, lang: str = "en") -> None:

@@ -128,7 +128,7 @@ class Talker:
 async def talker(stack: Stack, key: str, query: str = "", **options: Any) -> AsyncIterator[Talker]:
     url = f"ws://127.0.0.1:{stack.port}/v1/realtime{query}"
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    async with connect(url, additional_headers=headers, **options) as socket:
+    async with connect(url, additional_headers=headers, open_timeout=WITHIN_S, **options) as socket:
         found = Talker(socket)
         yield found
 

@@ -161,7 +161,8 @@ def every_slot_taken(stack, key):
         for _ in range(SLOTS):
             url = f"ws://127.0.0.1:{stack.port}/v1/realtime"
             headers = {"Authorization": f"Bearer {key}"}
-            other = held.enter_context(connect(url, additional_headers=headers, ping_interval=None))
+            patient = {"ping_interval": None, "open_timeout": WITHIN_S}
+            other = held.enter_context(connect(url, additional_headers=headers, **patient))
             other.send(json.dumps({"type": "input_audio_buffer.append", "audio": "AAAA"}))
         until(lambda: open_sessions(stack) == SLOTS)
         yield

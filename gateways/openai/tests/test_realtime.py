@@ -287,6 +287,6 @@ class TestFaults:
 
 def answers(stack):
     try:
-        return requests.get(f"{stack.url}/health", timeout=5).ok
+        return requests.get(f"{stack.url}/health", timeout=WITHIN_S).ok
     except requests.RequestException:
         return False

@@ -175,7 +175,9 @@ class Twin:
 
 @asynccontextmanager
 async def twin(url, query="") -> AsyncIterator[Twin]:
-    async with connect(f"{url.replace('http', 'ws', 1)}/v1/transcribe{query}", max_size=None) as socket:
+    async with connect(
+        f"{url.replace('http', 'ws', 1)}/v1/transcribe{query}", max_size=None, open_timeout=WITHIN_S
+    ) as socket:
         yield Twin(socket)
 
 

@@ -103,7 +103,8 @@ def test_bodies_that_never_end_are_bounded_in_sum(served: tuple[str, psutil.Proc
                 for key, _ in ready:
                     refused += key.fileobj.recv(12).endswith(b"413")  # type: ignore[union-attr]
                     selector.unregister(key.fileobj)
-        assert served[1].memory_info().rss - before < 45 * MEGABYTE
+        # all of it once at the most: what was refused may wait for the collector, and connections cost something, too
+        assert served[1].memory_info().rss - before < 64 * MEGABYTE
     finally:
         for one in sockets:
             one.close()

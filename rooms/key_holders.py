@@ -22,9 +22,7 @@ from rooms import data_keys, redis_connections
 
 KEY: Final = "rooms:key-holders"
 RENEWED_EVERY_S: Final = 5.0
-LIVES_FOR_S: Final = (
-    30.0  # behind its last word: one that is only slow, or stopped for a moment, still counts
-)
+LIVES_FOR_S: Final = 30.0  # one that is only slow, or stopped for a moment, still counts
 ANSWERED_WITHIN_S: Final = 1.0
 logger = logging.getLogger(__name__)
 
@@ -58,8 +56,9 @@ def renew(holder: KeyHolder) -> None:
 
 
 def holders() -> list[KeyHolder]:
-    """Those that run, or did until half a minute ago. Raises RedisError."""
+    """Those that run, or did until half a minute ago. Raises RedisError, also where Redis is full, so that nobody can say it."""
     with _redis() as redis:
+        redis.set(f"{KEY}:asked", 1, ex=1)
         found: list[bytes] = redis.zrangebyscore(KEY, _now(redis) - LIVES_FOR_S, "+inf")
     split = [member.decode().split("|") for member in found]
     return sorted((KeyHolder(name, tuple(rest)) for name, *rest in split), key=lambda holder: holder.name)

@@ -88,7 +88,7 @@ def test_nothing_is_unreadable_or_lost_while_keys_are_wrapped_anew_beside_talks_
         first.ready()
         second.ready()
         env(encryption_keys=[UNKNOWN, *WRAPS_BY_THE_NEW])
-        with pytest.raises(CommandError, match=r"not known to: test .*, test "):
+        with pytest.raises(CommandError, match="not known to: test "):
             call_command("encryption", "rotate")
         env(encryption_keys=WRAPS_BY_THE_NEW)
         wrapped_by_the_old = 0
@@ -128,6 +128,8 @@ def test_a_rotation_that_cannot_ask_says_so_and_may_be_done_anyway(env, own_redi
     env(encryption_keys=[OLD])
     data_keys.create("part:1")
     env(encryption_keys=WRAPS_BY_THE_NEW)
+    with own_redis.full(), pytest.raises(CommandError, match="--anyway"):
+        call_command("encryption", "rotate")
     own_redis.stop()
     with pytest.raises(CommandError, match="--anyway"):
         call_command("encryption", "rotate")

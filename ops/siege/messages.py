@@ -96,8 +96,9 @@ async def long_messages(target: Target) -> Answered:
     """A message of 32 MB to the socket of every wire, and over gRPC."""
     answers = await _each_wire(target, lambda _: b"\0" * (32 * MB))
     grpc = await _long_grpc(target)
-    # Who takes longer than five seconds to send it all is cut off, and never reads the close.
-    others = _not_as_promised(answers, [(wire.long, CUT_OFF) for wire in SOCKETS])
+    # Who takes longer than five seconds to send it all is cut off, and never reads the close. Who may not be there is told so, or
+    # that it is too long, whatever is noticed first.
+    others = _not_as_promised(answers, [(wire.long, TOO_LONG, CUT_OFF) for wire in SOCKETS])
     return Answered(f"{_codes(answers)}; gRPC {grpc}{others}", not others and grpc == "RESOURCE_EXHAUSTED")
 
 

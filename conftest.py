@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis import Redis
 
 from ops.faults.stack import Stack, running_stack
 
@@ -51,6 +52,16 @@ def _no_room_is_known_not_to_be_there() -> None:
     from rooms import known_rooms
 
     known_rooms.forget()
+
+
+@pytest.fixture(autouse=True)
+def _redis_is_empty() -> None:
+    """What earlier tests counted and kept in the tests' own Redis is gone, as their rows are."""
+    from django.conf import settings
+
+    if not settings.ENV.redis_url:
+        with Redis.from_url(settings.REDIS_URL) as redis:
+            redis.flushdb()
 
 
 @pytest.fixture(scope="session")

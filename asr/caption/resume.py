@@ -6,11 +6,13 @@ A model that begins in the middle of speech leaves out the first words, or whole
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from rapidfuzz import fuzz
 
 from asr.recognise.recogniser import Word
 from asr.recognise.text import normalised
+from asr.recognise.window import PUNCTUATION
 
 OVERLAP_MS = 2000  # audio before the resume point that is decoded again (docs/performance.md)
 TIME_TOLERANCE_MS = 600  # the times of one word in two runs differ by no more than this
@@ -31,7 +33,14 @@ class ResumePoint:
         return max(0, self.at_ms - OVERLAP_MS)
 
     def count_before(self, words: Sequence[Word]) -> int:
-        """How many of these words lie before the resume point: up to the last committed word, else by their times."""
+        """How many of these words lie before the resume point: up to the last committed word, else by their times.
+
+        Punctuation that stands alone behind them is of them, too: the text that is known has its own.
+        """
+        count = self._count_spoken_before(words)
+        return count + sum(1 for _ in takewhile(_is_punctuation, words[count:]))
+
+    def _count_spoken_before(self, words: Sequence[Word]) -> int:
         matches = [
             (abs(word.end_ms - self.at_ms), count)
             for count, word in enumerate(words, 1)
@@ -43,3 +52,7 @@ class ResumePoint:
 
     def _is_last(self, word: Word) -> bool:
         return bool(self._last) and fuzz.ratio(normalised(word.text), self._last) >= MIN_SIMILARITY
+
+
+def _is_punctuation(word: Word) -> bool:
+    return not word.text.strip().strip("".join(PUNCTUATION))

@@ -35,6 +35,14 @@ def test_an_overlap_of_other_words_than_were_committed_falls_back_to_times():
     assert ResumePoint(10_000, "the end.").count_before(words) == 1
 
 
+def test_punctuation_behind_the_last_committed_word_is_not_said_again():
+    heard = (word("Americans", 9_000, 9_900), word(",", 9_900, 9_900), word("ask", 10_100, 10_400))
+    assert ResumePoint(9_900, "My fellow Americans,").count_before(heard) == 2
+    assert ResumePoint(9_900, "My fellow Americans").count_before(heard) == 2
+    percent = (word("five", 9_000, 9_900), word("%", 9_900, 10_300), word("more", 10_300, 10_500))
+    assert ResumePoint(9_900, "five").count_before(percent) == 1, "what is read aloud stays"
+
+
 @given(st.integers(1, 12), st.integers(-300, 300), st.booleans())
 def test_any_cut_of_a_text_loses_and_doubles_nothing(count, shift_ms, known):
     text = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]

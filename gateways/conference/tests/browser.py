@@ -11,7 +11,6 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
-from websockets.protocol import State
 
 from asr.audio.recorder import Blob
 from gateways.common.tests.documented import check_message
@@ -97,7 +96,8 @@ async def browser(stack: Stack, path: str, cookies: dict[str, str] | None = None
     try:
         yield Browser(socket)
     finally:
-        if socket.state is not State.CLOSED:  # asyncio cannot always abort twice (agronholm/anyio#1250)
+        # asyncio fails where what has gone with bytes to send is aborted (agronholm/anyio#1250): it has gone, then
+        with contextlib.suppress(AttributeError):
             await socket.close()
 
 

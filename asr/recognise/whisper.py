@@ -119,7 +119,7 @@ class Whisper:
         cls,
         path: Path,
         *,
-        backend: Name = "ctranslate2",
+        backend: Name = "auto",
         device: str = "cpu",
         compute_type: str = "int8",
         threads: int = 2,
@@ -226,7 +226,7 @@ class Whisper:
         if not new or frames < 2:
             return ()
         text = [*prefix, *new]
-        found = self._model.align(encoded, tokenizer.sot_sequence, text, max(2, frames))
+        found = self._model.align(encoded, tokenizer.sot_sequence, text, max(2, frames), len(prefix))
         if found is None:
             return ()
         texts, groups = tokenizer.split_to_word_tokens([*new, tokenizer.eot])
@@ -253,7 +253,7 @@ def _join(texts: list[str], groups: list[list[int]], found: Alignment, skip: int
 
     Punctuation joins the word before it.
     """
-    starts, probs = found.starts[skip:] * STEP_MS, found.probabilities[skip:]
+    starts, probs = found.starts[skip:] * STEP_MS, found.probabilities
     attended = None if found.attended is None else found.attended[skip:] * STEP_MS
     words: list[DecodedWord] = []
     at = 0

@@ -22,9 +22,9 @@ class RecogniserEnv(Section):
     asr_scripted_load_s: float = Field(
         0.0, ge=0, le=120, description="Seconds that the scripted recogniser takes to load."
     )
-    asr_backend: Literal["ctranslate2", "torch"] = Field(
-        "ctranslate2",
-        description="What runs Whisper; torch (requirements-torch.txt): checkpoints and GPUs that CTranslate2 cannot run.",
+    asr_backend: Literal["auto", "ctranslate2", "onnxruntime", "torch"] = Field(
+        "auto",
+        description="What runs Whisper: CTranslate2, of small models on a CPU with ONNX Runtime as the decoder (onnxruntime); torch (requirements-torch.txt): checkpoints and GPUs that CTranslate2 cannot run.",
     )
     asr_model: str = Field(
         "",
@@ -45,7 +45,7 @@ class RecogniserEnv(Section):
     asr_slots: int = Field(0, ge=0, description="Rooms this worker serves; 0: from cores or GPU memory.")
     asr_spares: int = Field(1, ge=0, description="Warm processes beyond the slots.")
     asr_policy: Literal["alignment", "local_agreement", "similarity", "alignatt", "utterance"] = Field(
-        "alignment", description="When words become final; alignatt with ASR_BACKEND=torch alone."
+        "alignment", description="When words become final; alignatt with ASR_BACKEND=onnxruntime or torch."
     )
     asr_beam_size: int = Field(5, ge=1, le=10, description="Beams of the final pass at a pause.")
     asr_min_chunk_size: float = Field(0.4, gt=0, le=30, description="Seconds of new speech before a decode.")
@@ -80,8 +80,8 @@ class RecogniserEnv(Section):
                 raise ValueError("ASR_COMPUTE_TYPE: with ASR_BACKEND=torch float32, float16 or bfloat16")
         elif self.asr_device == "mps":
             raise ValueError("ASR_DEVICE=mps needs ASR_BACKEND=torch")
-        elif self.asr_policy == "alignatt":
-            raise ValueError("ASR_POLICY=alignatt needs ASR_BACKEND=torch")
+        elif self.asr_policy == "alignatt" and self.asr_backend != "onnxruntime":
+            raise ValueError("ASR_POLICY=alignatt needs ASR_BACKEND=onnxruntime or torch")
         return self
 
     @model_validator(mode="after")

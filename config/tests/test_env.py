@@ -60,7 +60,7 @@ def test_logins_are_the_names_that_own_what_they_hosted():
         ({"bypass_authorization": True}, "BYPASS_AUTHORIZATION"),
         ({"asap_pub_keys_repo_url": "https://keys"}, "ASAP_PUB_KEYS_AUDS"),
         ({"asr_device": "mps"}, "ASR_DEVICE=mps needs ASR_BACKEND=torch"),
-        ({"asr_policy": "alignatt"}, "ASR_POLICY=alignatt needs ASR_BACKEND=torch"),
+        ({"asr_policy": "alignatt"}, "ASR_POLICY=alignatt needs ASR_BACKEND=onnxruntime or torch"),
         ({"asr_backend": "torch", "asr_compute_type": "int8"}, "ASR_COMPUTE_TYPE"),
         ({"encrypt_transcripts": True}, "ENCRYPTION_KEY_FILE"),
         ({"statistics_url": "https://umami.example"}, "STATISTICS_WEBSITE_ID"),

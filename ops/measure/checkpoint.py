@@ -8,19 +8,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import tokenizers
 from faster_whisper.tokenizer import Tokenizer
-from numpy.typing import NDArray
 
-SPEC = "WhisperSpec"
-DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
-FLOATS = (np.float16, np.float32)
+from asr.recognise.backends.variables import FLOATS, Array, read_variables
+
 LAYER = re.compile(r"(encoder|decoder)/layer_(\d+)/(.+)/(weight|bias|gamma|beta)")
 SUFFIXES = {"weight": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
 MODULES = {
@@ -44,7 +41,6 @@ TOP = {
     "layer_norm/beta": "layer_norm.bias",
     **{f"conv{i}/{part}": f"conv{i}.{part}" for i in (1, 2) for part in ("weight", "bias")},
 }
-Array = NDArray[Any]
 
 
 def export_checkpoint(source: Path, target: Path) -> None:
@@ -66,34 +62,6 @@ def export_checkpoint(source: Path, target: Path) -> None:
         "alignment_heads": known["alignment_heads"],
     }
     (target / "generation_config.json").write_text(json.dumps(generation, indent=1))
-
-
-def read_variables(path: Path) -> dict[str, Array]:
-    """The variables of a model.bin by name. Raises ValueError where it is none of Whisper's."""
-    with path.open("rb") as file:
-        _number(file, "I")  # of the format
-        if _string(file) != SPEC:
-            raise ValueError(f"{path} is not a Whisper model")
-        _number(file, "I")  # of the specification
-        return dict(_variable(file) for _ in range(_number(file, "I")))
-
-
-def _number(file: BinaryIO, kind: str) -> int:
-    return int(struct.unpack("<" + kind, file.read(struct.calcsize(kind)))[0])
-
-
-def _string(file: BinaryIO) -> str:
-    return file.read(_number(file, "H")).rstrip(b"\0").decode()
-
-
-def _variable(file: BinaryIO) -> tuple[str, Array]:
-    name = _string(file)
-    shape = [_number(file, "I") for _ in range(_number(file, "B"))]
-    dtype = DTYPES.get(_number(file, "B"))
-    data = file.read(_number(file, "I"))
-    if dtype is None:
-        raise ValueError(f"{name} has a type that this does not read")
-    return name, np.frombuffer(data, dtype=dtype).reshape(shape)
 
 
 def named_weights(variables: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:

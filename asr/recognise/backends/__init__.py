@@ -1,4 +1,4 @@
-"""What runs a Whisper model: CTranslate2 by default, or torch. Both take and give the same values.
+"""What runs a Whisper model: CTranslate2, with ONNX Runtime as its decoder on a CPU, or torch. All take and give the same values.
 
 `encode` makes of features what the others look at; it stays on the backend's device, and only the backend looks inside.
 """
@@ -15,7 +15,7 @@ import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
-Name = Literal["ctranslate2", "torch"]
+Name = Literal["auto", "ctranslate2", "onnxruntime", "torch"]
 NAMES: tuple[str, ...] = get_args(Name)
 STEP_MS = 20  # of the encoder's output
 NEEDS = "ASR_BACKEND=torch needs what requirements-torch.txt pins: docs/deployment.md, Torch"
@@ -54,7 +54,8 @@ class Found:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Where in the audio each token begins, in steps, and behind them where the last one ends; how probable each is.
+    """Where in the audio each token begins, in steps, and behind them where the last one ends; how probable each is that
+    was not known.
 
     `attended`: the step that each token looks at most, where the backend tells.
     """
@@ -84,8 +85,13 @@ class Backend(Protocol):
     def generate(self, encoded: Any, search: Search) -> Found:
         """Search for the text."""
 
-    def align(self, encoded: Any, start: Sequence[int], text: Sequence[int], frames: int) -> Alignment | None:
-        """Align a text with the first `frames` of the features; `start` as in `Search`, without its last token."""
+    def align(
+        self, encoded: Any, start: Sequence[int], text: Sequence[int], frames: int, known: int = 0
+    ) -> Alignment | None:
+        """Align a text with the first `frames` of the features; `start` as in `Search`, without its last token.
+
+        Nobody asks how probable its first `known` tokens are.
+        """
 
 
 def first_of_each(tokens: NDArray[np.int64], steps: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -97,19 +103,31 @@ def load_backend(
     name: Name, path: Path, tokenizer: tokenizers.Tokenizer, *, device: str, compute_type: str, threads: int
 ) -> Backend:
     """Load the model in folder `path`; raises BackendError."""
+    if name == "auto":
+        name = "ctranslate2" if (device, compute_type) != ("cpu", "int8") else _default_on_a_cpu(path)
     if name == "ctranslate2":
         from .on_ctranslate2 import CTranslate2Backend
 
         return CTranslate2Backend(path, device=device, compute_type=compute_type, threads=threads)
+    if name == "onnxruntime":
+        from .on_onnxruntime import OnnxRuntimeBackend
+
+        return OnnxRuntimeBackend(path, tokenizer, device=device, compute_type=compute_type, threads=threads)
     check_installed(name)
     from .on_torch import TorchBackend
 
     return TorchBackend(path, tokenizer, device=device, compute_type=compute_type, threads=threads)
 
 
+def _default_on_a_cpu(path: Path) -> Name:
+    from .on_onnxruntime import is_default_for
+
+    return "onnxruntime" if is_default_for(path) else "ctranslate2"
+
+
 def load_tokenizer(name: Name, path: Path) -> tokenizers.Tokenizer:
     """The tokenizer beside a model; raises BackendError."""
-    if name == "ctranslate2":
+    if name != "torch":
         return tokenizers.Tokenizer.from_file(str(path / "tokenizer.json"))
     check_installed(name)
     from . import on_torch

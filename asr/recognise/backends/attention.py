@@ -6,6 +6,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEXT_TOKEN, NEXT_STEP = 1, 2  # 0: both
+MEDIAN_FILTER_WIDTH = 7
+
+
+def smoothed(looks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the alignment heads look at, (tokens, steps), of their attention before its softmax, (heads, tokens, steps).
+
+    Normalised over the tokens, the median over seven steps, the mean of the heads.
+    """
+    weights = np.exp(looks - looks.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    deviation = weights.std(axis=1, keepdims=True)
+    weights = (weights - weights.mean(axis=1, keepdims=True)) / np.maximum(deviation, 1e-9)
+    mean: NDArray[np.float32] = median_filter(weights).mean(axis=0)
+    return mean
+
+
+def median_filter(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The median over seven steps, reflected at the ends."""
+    half = MEDIAN_FILTER_WIDTH // 2
+    if weights.shape[-1] <= half:
+        return weights
+    padded = np.pad(weights, (*[(0, 0)] * (weights.ndim - 1), (half, half)), mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, MEDIAN_FILTER_WIDTH, axis=-1)
+    median: NDArray[np.float32] = np.partition(windows, half, axis=-1)[..., half]
+    return median
 
 
 def warp(weights: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

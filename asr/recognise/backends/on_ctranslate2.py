@@ -57,7 +57,9 @@ class CTranslate2Backend:
         )[0]
         return Found(result.sequences_ids, result.scores, float(result.no_speech_prob))
 
-    def align(self, encoded: Any, start: Sequence[int], text: Sequence[int], frames: int) -> Alignment | None:
+    def align(
+        self, encoded: Any, start: Sequence[int], text: Sequence[int], frames: int, known: int = 0
+    ) -> Alignment | None:
         """By the cross-attention of the model's alignment heads."""
         found = self._model.align(
             encoded, list(start), [list(text)], frames, median_filter_width=MEDIAN_FILTER_WIDTH
@@ -65,4 +67,4 @@ class CTranslate2Backend:
         pairs = np.array(found.alignments)
         if not len(pairs):
             return None
-        return Alignment(first_of_each(pairs[:, 0], pairs[:, 1]), np.array(found.text_token_probs))
+        return Alignment(first_of_each(pairs[:, 0], pairs[:, 1]), np.array(found.text_token_probs[known:]))

@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from transformers.cache_utils import DynamicCache, DynamicLayer, EncoderDecoderCache
 
 from . import Alignment, BackendError, Found, Search, first_of_each
-from .attention import warp
+from .attention import smoothed, warp
 from .beam_search import CANDIDATES_PER_BEAM, Continuations, Limits, beam_search
 from .special_tokens import SpecialTokens
 
 COMPUTE_TYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-MEDIAN_FILTER_WIDTH = 7
 MULTILINGUAL_VOCABULARY = 51_865  # at least so many tokens: Whisper's English vocabulary has one less
 
 
@@ -150,7 +149,7 @@ class TorchBackend:
 
     @torch.inference_mode()
     def align(
-        self, encoded: Encoded, start: Sequence[int], text: Sequence[int], frames: int
+        self, encoded: Encoded, start: Sequence[int], text: Sequence[int], frames: int, known: int = 0
     ) -> Alignment | None:
         """By the cross-attention of the checkpoint's alignment heads, over the text as it is."""
         end = self.special.end
@@ -159,24 +158,23 @@ class TorchBackend:
         own = slice(len(start), -1)  # each token's position is that which predicts it
         logits = self.logits(states[0, own][:-1])[:, :end]
         probabilities = logits.softmax(-1).gather(1, torch.tensor(text, device=self._device)[:, None])[:, 0]
-        weights = self._attention(encoded, frames // 2)[:, own]
-        weights = weights.mean(0).cpu().numpy()
+        weights = smoothed(self._looks(encoded, frames // 2)[:, own].cpu().numpy())
         tokens_at, steps_at = warp(weights)
         return Alignment(
-            first_of_each(tokens_at, steps_at), probabilities.cpu().numpy(), weights[:-1].argmax(axis=1)
+            first_of_each(tokens_at, steps_at),
+            probabilities.cpu().numpy()[known:],
+            weights[:-1].argmax(axis=1),
         )
 
-    def _attention(self, encoded: Encoded, steps: int) -> torch.Tensor:
-        """What the alignment heads looked at in the last pass, normalised and smoothed: (heads, tokens, steps)."""
+    def _looks(self, encoded: Encoded, steps: int) -> torch.Tensor:
+        """The alignment heads' attention of the last pass, before its softmax: (heads, tokens, steps)."""
         rows = []
         for layer, head in self._heads:
             attention = self._decoder.layers[layer].encoder_attn
             at = slice(head * attention.head_dim, (head + 1) * attention.head_dim)
             queries = self._queries[layer][0, :, at] * attention.scaling
             rows.append(queries @ encoded.cross[layer][0][0, head, :steps].T)
-        weights = torch.stack(rows).float().softmax(-1)
-        deviation, mean = torch.std_mean(weights, dim=1, keepdim=True, unbiased=False)
-        return median_filter((weights - mean) / deviation.clamp_min(1e-9))
+        return torch.stack(rows).float()
 
 
 class _Step:
@@ -226,15 +224,6 @@ def alignment_heads(model: Any) -> list[tuple[int, int]]:
         return [(layer, head) for layer, head in known]
     layers, heads = model.config.decoder_layers, model.config.decoder_attention_heads
     return [(layer, head) for layer in range(layers // 2, layers) for head in range(heads)]
-
-
-def median_filter(weights: torch.Tensor) -> torch.Tensor:
-    """The median over seven steps, reflected at the ends."""
-    half = MEDIAN_FILTER_WIDTH // 2
-    if weights.shape[-1] <= half:
-        return weights
-    padded = torch.nn.functional.pad(weights, (half, half), mode="reflect")
-    return padded.unfold(-1, MEDIAN_FILTER_WIDTH, 1).sort()[0][..., half]
 
 
 def load_tokenizer(path: Path) -> tokenizers.Tokenizer:

@@ -62,7 +62,7 @@ class Command(StackCommand):
         parser.add_argument(
             "--set", action="append", default=[], metavar="OPTION=VALUE", help="engine options"
         )
-        parser.add_argument("--backend", choices=backends.NAMES, default="ctranslate2")
+        parser.add_argument("--backend", choices=backends.NAMES, default="auto")
         parser.add_argument(
             "--model", default="base", help="of torch: a checkpoint's folder (export_checkpoint)"
         )
@@ -136,10 +136,10 @@ class Command(StackCommand):
         """The model's folder; offline faster-whisper and the stack's children are CTranslate2's."""
         backend, say = options["backend"], self.stderr.write
         backends.check_installed(backend)
-        if backend == "ctranslate2":
+        if backend != "torch":
             options["compute_type"] = options["compute_type"] or "int8"
-            if "alignatt" in (options["policy"] or ()):
-                raise ValueError("--policy alignatt: needs --backend torch")
+            if "alignatt" in (options["policy"] or ()) and backend != "onnxruntime":
+                raise ValueError("--policy alignatt: needs --backend onnxruntime or torch")
             return find_or_fetch(options["model"], model_dir=options["model_dir"], progress=say)
         options["compute_type"] = options["compute_type"] or "float32"
         if options["stack"] or not options["no_offline"]:

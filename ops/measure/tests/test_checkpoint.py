@@ -5,7 +5,8 @@ import struct
 import numpy as np
 import pytest
 
-from ops.measure.checkpoint import named_weights, read_variables
+from asr.recognise.backends.variables import read_variables
+from ops.measure.checkpoint import named_weights
 
 WIDTH = 4
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from redis import Redis
 
+from asr.tests.real_redis import RealRedis
 from ops.faults.stack import Stack, running_stack
 
 if TYPE_CHECKING:
@@ -62,6 +65,14 @@ def _redis_is_empty() -> None:
     if not settings.ENV.redis_url:
         with Redis.from_url(settings.REDIS_URL) as redis:
             redis.flushdb()
+
+
+@pytest.fixture
+def own_redis(settings: Any) -> Iterator[RealRedis]:
+    """A Redis that nobody else writes to, neither other tests nor their processes."""
+    with TemporaryDirectory() as folder, RealRedis(Path(folder)) as redis:
+        settings.REDIS_URL = redis.url
+        yield redis
 
 
 @pytest.fixture(scope="session")

@@ -51,9 +51,7 @@ pytestmark = pytest.mark.django_db
 def broker():
     """The tests' own Redis, with nothing in the queue and nothing remembered."""
     with Redis.from_url(settings.REDIS_URL) as client:
-        client.flushdb()
         yield client
-        client.flushdb()
 
 
 def waiting(broker):

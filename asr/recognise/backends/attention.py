@@ -12,7 +12,7 @@ MEDIAN_FILTER_WIDTH = 7
 def smoothed(looks: NDArray[np.float32]) -> NDArray[np.float32]:
     """What the alignment heads look at, (tokens, steps), of their attention before its softmax, (heads, tokens, steps).
 
-    Normalised over the tokens, the median over seven steps, the mean of the heads.
+    Normalised over all tokens, those before the text too, the median over seven steps, the mean of the heads.
     """
     weights = np.exp(looks - looks.max(axis=-1, keepdims=True))
     weights /= weights.sum(axis=-1, keepdims=True)

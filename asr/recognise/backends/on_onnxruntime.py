@@ -130,7 +130,8 @@ class OnnxRuntimeBackend:
         computed = self.first_pass(tokens, encoded)
         own = slice(len(start), -1)  # each token's position is that which predicts it
         probabilities = self._probabilities(computed["hidden"][own][known:-1], text[known:])
-        weights = smoothed(np.concatenate([computed[name][:, own, : frames // 2] for name in self._looks]))
+        looks = np.concatenate([computed[name][..., : frames // 2] for name in self._looks])
+        weights = smoothed(looks)[own]
         tokens_at, steps_at = warp(weights)
         return Alignment(first_of_each(tokens_at, steps_at), probabilities, weights[:-1].argmax(axis=1))
 

@@ -158,7 +158,7 @@ class TorchBackend:
         own = slice(len(start), -1)  # each token's position is that which predicts it
         logits = self.logits(states[0, own][:-1])[:, :end]
         probabilities = logits.softmax(-1).gather(1, torch.tensor(text, device=self._device)[:, None])[:, 0]
-        weights = smoothed(self._looks(encoded, frames // 2)[:, own].cpu().numpy())
+        weights = smoothed(self._looks(encoded, frames // 2).cpu().numpy())[own]
         tokens_at, steps_at = warp(weights)
         return Alignment(
             first_of_each(tokens_at, steps_at),

@@ -1,8 +1,6 @@
 """One client's session: fed, read and given back however the client ends; real rows, Redis and processes."""
 
 import asyncio
-import tempfile
-from pathlib import Path
 
 import pytest
 from channels.db import database_sync_to_async
@@ -14,7 +12,6 @@ from asr.redis_clients import async_client
 from asr.sessions import slots_taken
 from asr.tests.gateway import WITHIN_S, noise, process, spoken
 from asr.tests.make import slots
-from asr.tests.real_redis import RealRedis
 from gateways.common import background
 from gateways.common.consent import require_consent
 from gateways.common.keys import identified, key_in
@@ -50,7 +47,7 @@ async def keys():
     return {key async for key in async_client(settings.REDIS_URL).scan_iter()}
 
 
-def test_what_is_said_is_read_to_the_end_and_leaves_nothing_behind(settings):
+def test_what_is_said_is_read_to_the_end_and_leaves_nothing_behind(own_redis):
     async def work():
         speech = await opened()
         try:
@@ -67,12 +64,7 @@ def test_what_is_said_is_read_to_the_end_and_leaves_nothing_behind(settings):
         await asyncio.wait(background.running())
         return texts, held, await keys()
 
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        RealRedis(Path(folder)) as redis,
-    ):  # nobody else writes to it
-        settings.REDIS_URL = redis.url
-        texts, held, left = run(work())
+    texts, held, left = run(work())
     assert said(texts) == spoken(2)
     assert (texts[-1].kind, texts[-1].data) == ("closed", {"state": "closed"})
     assert Session.objects.get().state == "closed"
@@ -165,29 +157,27 @@ def test_every_slot_can_be_taken_and_not_one_more():
     run(work())
 
 
-def test_nothing_is_lost_or_doubled_while_redis_restarts(settings):
-    async def work(redis):
+def test_nothing_is_lost_or_doubled_while_redis_restarts(own_redis):
+    async def work():
         speech = await opened()
         try:
-            with process(speech.session_id, redis_url=redis.url):
+            with process(speech.session_id, redis_url=own_redis.url):
                 texts = []
                 speech.feed(noise(2))
                 async for text in speech.texts():
                     texts.append(text)
                     if said(texts):
                         break
-                await asyncio.to_thread(redis.stop)
+                await asyncio.to_thread(own_redis.stop)
                 for _ in range(20):
                     assert speech.feed(noise(0.1))
-                await asyncio.to_thread(redis.start)
+                await asyncio.to_thread(own_redis.start)
                 speech.finish()
                 return texts + await read(speech)
         finally:
             await speech.close()
 
-    with tempfile.TemporaryDirectory() as folder, RealRedis(Path(folder)) as redis:
-        settings.REDIS_URL = redis.url
-        texts = run(work(redis))
+    texts = run(work())
     assert said(texts) == spoken(4)
 
 

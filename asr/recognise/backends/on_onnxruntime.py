@@ -23,7 +23,7 @@ from .attention import smoothed, warp
 from .beam_search import CANDIDATES_PER_BEAM, Continuations, Limits, beam_search
 from .on_ctranslate2 import CTranslate2Backend
 from .special_tokens import SpecialTokens
-from .variables import read_variables
+from .variables import Array, read_variables
 
 DEFAULT_LAYER_WEIGHTS = (
     40_000_000  # up to so large a decoder it is the default: base's has 25 million numbers
@@ -39,13 +39,31 @@ class Encoded:
     cross: Arrays
 
 
+@dataclass(frozen=True)
+class _Files:
+    """What a model's folder holds."""
+
+    variables: dict[str, Array]
+    shape: decoder_graph.Shape
+    alignment_heads: list[tuple[int, int]]
+
+    @classmethod
+    def read(cls, path: Path) -> _Files:
+        """Raises ValueError for what this backend does not run."""
+        variables = read_variables(path / "model.bin")
+        shape = decoder_graph.Shape.of(variables)
+        heads = json.loads((path / "config.json").read_text()).get("alignment_heads")
+        if not heads:
+            raise ValueError("its config.json names no alignment_heads")
+        return cls(variables, shape, sorted((layer, head) for layer, head in heads))
+
+
 def is_default_for(path: Path) -> bool:
     """Was this backend found the faster one for models of the size of that in folder `path`, and can it run it?"""
     try:
-        shape = decoder_graph.Shape.of(read_variables(path / "model.bin"))
+        return _Files.read(path).shape.layer_weights <= DEFAULT_LAYER_WEIGHTS
     except ValueError:
         return False
-    return shape.layer_weights <= DEFAULT_LAYER_WEIGHTS
 
 
 class OnnxRuntimeBackend:
@@ -57,15 +75,13 @@ class OnnxRuntimeBackend:
         if device != "cpu":
             raise BackendError("ASR_BACKEND=onnxruntime decodes on a CPU: ASR_DEVICE=cpu")
         try:
-            variables = read_variables(path / "model.bin")
-            shape = self._shape = decoder_graph.Shape.of(variables)
+            files = _Files.read(path)
         except ValueError as error:
             raise BackendError(f"{path}: ASR_BACKEND=onnxruntime cannot run it: {error}") from error
+        variables, shape, heads = files.variables, files.shape, files.alignment_heads
+        self._shape = shape
         self._encoder = CTranslate2Backend(path, device=device, compute_type=compute_type, threads=threads)
         self.special = SpecialTokens(tokenizer, shape.vocabulary)
-        heads = sorted(
-            tuple(each) for each in json.loads((path / "config.json").read_text())["alignment_heads"]
-        )
         self._looks = [f"looks_{layer}" for layer in sorted({layer for layer, _ in heads})]
         self._embeddings = variables["decoder/embeddings/weight"].copy()
         self._positions = variables["decoder/position_encodings/encodings"].astype(np.float32)
@@ -74,7 +90,7 @@ class OnnxRuntimeBackend:
         self._layers = decoder_graph.layers(variables, shape, heads, how)
         self._head = decoder_graph.head(variables, shape, how)
         self._outputs = [output.name for output in self._layers.get_outputs()]
-        del variables
+        del files, variables
         _give_back_memory()
         self.mask, self.mask_first = (np.zeros(shape.vocabulary, np.float32) for _ in range(2))
         self.mask[self.special.suppressed] = -np.inf

@@ -146,12 +146,17 @@ def test_by_default_small_models_are_decoded_so_on_a_cpu_in_int8_alone(folder, t
     assert not is_default_for(tmp_path)
     model(tmp_path, width=4, layers=1, dtype=np.int8)
     assert not is_default_for(tmp_path)
+    model(tmp_path, width=4, layers=1, heads=[])
+    assert not is_default_for(tmp_path)
 
 
 def test_what_it_cannot_run_is_refused_with_the_reason(folder, tmp_path):
     (tmp_path / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
     model(tmp_path, width=4, layers=1, dtype=np.int8)
     with pytest.raises(BackendError, match="quantised in its file"):
+        Whisper.load(tmp_path, backend="onnxruntime")
+    model(tmp_path, width=4, layers=1, heads=[])
+    with pytest.raises(BackendError, match="alignment_heads"):
         Whisper.load(tmp_path, backend="onnxruntime")
     (tmp_path / "model.bin").write_bytes(struct.pack("<IH", 6, 6) + b"Other\0" + bytes(8))
     with pytest.raises(BackendError, match="not a Whisper model"):
@@ -163,7 +168,7 @@ def test_what_it_cannot_run_is_refused_with_the_reason(folder, tmp_path):
         Whisper.load(folder, backend="onnxruntime", device="cuda")
 
 
-def model(path, *, width, layers, dtype=np.float16):
+def model(path, *, width, layers, dtype=np.float16, heads=((0, 0),)):
     """The head of a model.bin, with shapes and nothing in them: what decides."""
     variables = {
         "decoder/num_heads": (np.int8, ()),
@@ -179,4 +184,4 @@ def model(path, *, width, layers, dtype=np.float16):
         data += value.tobytes()
     path.mkdir(exist_ok=True)
     (path / "model.bin").write_bytes(data)
-    (path / "config.json").write_text(json.dumps({"alignment_heads": [[0, 0]]}))
+    (path / "config.json").write_text(json.dumps({"alignment_heads": heads}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 import numpy as np
@@ -21,7 +21,7 @@ from asr.recognise.recogniser import (
     UtteranceBegin,
     Word,
 )
-from asr.recognise.text import ends_sentence
+from asr.recognise.text import ends_sentence, without_punctuation
 
 from .pieces import PieceRule
 from .resume import ResumePoint
@@ -352,9 +352,15 @@ class Captioner:
         return emitted
 
     def _supposed(self) -> tuple[Word, ...]:
-        """The hypothesis up to the first word that will hardly survive: whoever reads along sees few words taken back."""
+        """The hypothesis up to the first word that will hardly survive: whoever reads along sees few words taken back.
+
+        Punctuation behind the last of them is a guess of what comes next: it is shown with the next word, or when it is final.
+        """
         least = self._options.shown_probability
-        return tuple(takewhile(lambda word: word.probability >= least, self._hypothesis))
+        shown = list(takewhile(lambda word: word.probability >= least, self._hypothesis))
+        if shown:
+            shown[-1] = replace(shown[-1], text=without_punctuation(shown[-1].text))
+        return tuple(shown)
 
     def _changed_partial(self) -> list[CaptionEvent]:
         if self._held is not None:

@@ -11,8 +11,7 @@ from itertools import takewhile
 from rapidfuzz import fuzz
 
 from asr.recognise.recogniser import Word
-from asr.recognise.text import normalised
-from asr.recognise.window import PUNCTUATION
+from asr.recognise.text import PUNCTUATION, normalised
 
 OVERLAP_MS = 2000  # audio before the resume point that is decoded again (docs/performance.md)
 TIME_TOLERANCE_MS = 600  # the times of one word in two runs differ by no more than this

@@ -1,6 +1,7 @@
 """What the text of a word says by itself: whether a sentence ends there, and its form for comparing."""
 
 TERMINAL = (".", "!", "?", "。", "！", "？", "؟", "।", "…")
+PUNCTUATION = tuple(",;:.!?…、，；。！？")
 WITHOUT_SPACES = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})  # as transcripts/text.py has them
 _CLOSERS = "\"'”’»)]"
 
@@ -8,6 +9,11 @@ _CLOSERS = "\"'”’»)]"
 def ends_sentence(text: str) -> bool:
     """True if a word carries terminal punctuation."""
     return text.rstrip().rstrip(_CLOSERS).endswith(TERMINAL)
+
+
+def without_punctuation(text: str) -> str:
+    """Without the marks at its end."""
+    return text.rstrip("".join(PUNCTUATION))
 
 
 def has_letters(text: str) -> bool:

@@ -15,9 +15,9 @@ from .front_end import VadFrontEnd
 from .options import EngineOptions
 from .prompt import Prompt, Voice, talk_terms
 from .rescoring import Lexicon
-from .text import has_letters
+from .text import PUNCTUATION, has_letters
 from .whisper import Decoded, DecodedWord, DecodeRequest, Model
-from .window import PUNCTUATION, DecodeWindow
+from .window import DecodeWindow
 
 LOOP_PENALTY = 1.15  # for the retry where the model looped; it costs short function words
 REPEATED_MS = 300  # words from before the window repeated this early in it are dropped

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from .options import Trimming
 from .recogniser import Word
-from .text import ends_sentence, has_letters, normalised
+from .text import PUNCTUATION, ends_sentence, has_letters, normalised
 from .whisper import DecodedWord
-
-PUNCTUATION = tuple(",;:.!?…、，；。！？")
 
 
 def split_punctuation(

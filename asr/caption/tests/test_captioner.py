@@ -160,6 +160,26 @@ def test_words_that_will_hardly_survive_are_not_shown_and_none_behind_them():
     assert sentences(captioner.flush()) == [(0, 2000, "S0001w1 s0001w2 s0001w3 s0001w4.")]
 
 
+class PunctuatingStub(ScriptedRecogniser):
+    """A scripted recogniser whose every pass guesses a comma behind the last word that it hears."""
+
+    def poll(self):
+        return [
+            Hypothesis(
+                (*event.words[:-1], *(replace(word, text=f"{word.text},") for word in event.words[-1:]))
+            )
+            if isinstance(event, Hypothesis)
+            else event
+            for event in super().poll()
+        ]
+
+
+def test_punctuation_behind_the_last_word_that_may_change_is_shown_with_the_next():
+    captioner = Captioner(PunctuatingStub, OPTIONS)
+    captioner.feed(0, sound(1200))
+    assert captioner.poll() == [PartialText(0, "S0001w1 s0001w2", 0)]
+
+
 def test_gateways_of_words_get_every_word_with_its_probability():
     captioner = WordCaptioner(DoubtfulStub, OPTIONS)
     captioner.feed(0, sound(1600))

@@ -98,7 +98,7 @@ def test_in_several_rooms_at_once_everything_is_translated_and_messages_do_not_p
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--policy", "alignatt"], "--policy alignatt: needs --backend torch"),
+        (["--policy", "alignatt"], "--policy alignatt: needs --backend onnxruntime or torch"),
         (["--backend", "torch"], "requirements-torch.txt|with --no-offline"),
     ],
 )

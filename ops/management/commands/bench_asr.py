@@ -262,7 +262,7 @@ def _cases(
 ) -> list[bench.Case]:
     names = policies or [base.policy]
     if "all" in names:
-        names = [name for name in POLICIES if backend == "torch" or name != "alignatt"]
+        names = [name for name in POLICIES if backend in ("onnxruntime", "torch") or name != "alignatt"]
     cases = [bench.Case(name, replace(base, policy=name)) for name in names]  # type: ignore[arg-type]
     parts = list(bench.WITHOUT) if "each" in without else without
     return [*cases, *(bench.Case(f"without {part}", bench.WITHOUT[part](base)) for part in parts)]

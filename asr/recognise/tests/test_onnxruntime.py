@@ -10,14 +10,15 @@ from asr import weights
 from asr.recognise.backends import BackendError, Search, load_backend, load_tokenizer
 from asr.recognise.backends.on_ctranslate2 import CTranslate2Backend
 from asr.recognise.backends.on_onnxruntime import OnnxRuntimeBackend, is_default_for
+from asr.recognise.tests import same_weights
+from asr.recognise.tests.same_weights import request
 from asr.recognise.tests.speech import ROOT
 from asr.recognise.text import normalised
-from asr.recognise.whisper import DecodeRequest, Whisper
+from asr.recognise.whisper import Whisper
 from asr.sample import SAMPLE
 from ops.measure.talk import read_audio
 
 pytestmark = pytest.mark.model
-BEHIND_WORDS = {"prefix": " And so, my fellow Americans,", "prompt": " Inaugural address of 1961."}
 
 
 @pytest.fixture(scope="module")
@@ -39,49 +40,10 @@ def samples():
     return read_audio(SAMPLE.path)
 
 
-def request(model, *, prefix="", prompt="", **options):
-    return DecodeRequest(
-        "en",
-        prompt=tuple(model.encode_text(prompt, "en")),
-        prefix=tuple(model.encode_text(prefix, "en")),
-        **options,
-    )
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"beam_size": 1},
-        {"beam_size": 5},
-        {"beam_size": 5, "penalty": lambda text: 0.0, "window_s": 12.0},
-        {"beam_size": 5, **BEHIND_WORDS},
-        {"beam_size": 5, **BEHIND_WORDS, "may_end": True, "repetition_penalty": 1.0},
-        {"beam_size": 1, "repetition_penalty": 1.15},
-        {"beam_size": 5, "repetition_penalty": 1.0},
-        {"beam_size": 5, "max_new_tokens": 4},
-    ],
-    ids=[
-        "greedy",
-        "beams",
-        "n-best",
-        "behind words",
-        "may end",
-        "repetition penalty",
-        "no penalty",
-        "short of tokens",
-    ],
-)
+@same_weights.each_request
 def test_the_same_weights_give_the_same_words_at_the_same_times(both, samples, options):
     wanted, found = (model.decode(samples, request(model, **options)) for model in both)
-    assert [word.text for word in found.words] == [word.text for word in wanted.words]
-    assert wanted.words
-    assert (found.new_tokens, found.ended) == (wanted.new_tokens, wanted.ended)
-    assert found.no_speech == pytest.approx(wanted.no_speech, abs=0.01)
-    assert found.average_log_probability == pytest.approx(wanted.average_log_probability, abs=0.01)
-    for ours, theirs in zip(found.words, wanted.words, strict=True):
-        assert abs(ours.start_ms - theirs.start_ms) <= 40
-        assert abs(ours.end_ms - theirs.end_ms) <= 40
-        assert ours.probability == pytest.approx(theirs.probability, abs=0.02)
+    same_weights.assert_same(found, wanted)
 
 
 def test_in_8_bits_it_says_the_same(folder, both, samples):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from itertools import takewhile
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,11 +20,12 @@ from asr.recognise.recogniser import (
     UtteranceBegin,
     Word,
 )
-from asr.recognise.text import ends_sentence, without_punctuation
+from asr.recognise.text import ends_sentence
 
+from .partial import PartialText, partial_text, supposed
 from .pieces import PieceRule
 from .resume import ResumePoint
-from .sentences import CompletedSentence, SentenceAssembler, with_capital
+from .sentences import CompletedSentence, SentenceAssembler
 from .speech import SpeechChanged
 
 LONGEST_FILL_MS = 1000
@@ -53,15 +53,6 @@ class SentenceReady:
 @dataclass(frozen=True)
 class SentenceEnded:
     """A sentence that was to go on ends with its pieces so far."""
-
-
-@dataclass(frozen=True)
-class PartialText:
-    """The text behind the last sentence; its first `confirmed_chars` characters will not change."""
-
-    start_ms: int
-    text: str
-    confirmed_chars: int = 0
 
 
 @dataclass(frozen=True)
@@ -352,27 +343,15 @@ class Captioner:
         return emitted
 
     def _supposed(self) -> tuple[Word, ...]:
-        """The hypothesis up to the first word that will hardly survive: whoever reads along sees few words taken back.
-
-        Punctuation behind the last of them is a guess of what comes next: it is shown with the next word, or when it is final.
-        """
-        least = self._options.shown_probability
-        shown = list(takewhile(lambda word: word.probability >= least, self._hypothesis))
-        if shown:
-            shown[-1] = replace(shown[-1], text=without_punctuation(shown[-1].text))
-        return tuple(shown)
+        return supposed(self._hypothesis, self._options.shown_probability)
 
     def _changed_partial(self) -> list[CaptionEvent]:
         if self._held is not None:
             return []
-        committed_text = "".join(word.text for word in self._assembler.pending)
-        supposed = self._supposed()
-        whole = committed_text + "".join(word.text for word in supposed)
-        words = (*self._assembler.pending, *supposed)
-        skipped = len(whole) - len(whole.lstrip())
-        start_ms = words[0].start_ms if words else self._committed_ms
-        text = with_capital(whole.strip()) if self._assembler.begins else whole.strip()
-        partial = PartialText(start_ms, text, max(0, len(committed_text.rstrip()) - skipped))
+        assembler = self._assembler
+        partial = partial_text(
+            assembler.pending, self._supposed(), begins=assembler.begins, at_ms=self._committed_ms
+        )
         if partial == self._partial or not (partial.text or self._partial.text):
             return []
         self._partial = partial

@@ -63,7 +63,7 @@ class EngineOptions:
     piece_words: int = 6
     piece_words_most: int = 14  # … at the latest (0: whole) …
     piece_most_ms: int = 3500  # … or when it is so long: in some languages words are long
-    shown_probability: float = 0.7  # words that are not final are shown up to the first less probable one
+    shown_probability: float = 0.8  # words that are not final are shown up to the first less probable one
     stop_pause_ms: int = 1300  # a full stop at a pause counts when so much silence follows, or the next words
     # Left context of an utterance: the one before, its audio and its words
     context_s: float = 3.0  # at most so much of it

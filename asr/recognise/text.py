@@ -11,11 +11,6 @@ def ends_sentence(text: str) -> bool:
     return text.rstrip().rstrip(_CLOSERS).endswith(TERMINAL)
 
 
-def without_punctuation(text: str) -> str:
-    """Without the marks at its end."""
-    return text.rstrip("".join(PUNCTUATION))
-
-
 def has_letters(text: str) -> bool:
     """False for text that is punctuation alone."""
     return any(map(str.isalnum, text))

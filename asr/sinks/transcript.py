@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from asr.caption.captioner import CaptionEvent, Notice, PartialText, SentenceEnded, SentenceReady
+from asr.caption.captioner import CaptionEvent, Notice, SentenceEnded, SentenceReady
+from asr.caption.partial import PartialText
 from asr.coverage import WAITS_MOST_MS, Coverage, Divided, Spoken, divide
 from asr.delay import DelayMeter, SpokenClock
 from asr.leases import Lease, held

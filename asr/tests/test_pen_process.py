@@ -13,7 +13,8 @@ from django.db import connections
 from django.utils import timezone
 
 from asr import runtime
-from asr.caption.captioner import PartialText, SentenceEnded, SentenceReady
+from asr.caption.captioner import SentenceEnded, SentenceReady
+from asr.caption.partial import PartialText
 from asr.delay import SpokenClock
 from asr.leases import Lease, LeaseLost, Progress, beat, held, start_next_generation
 from asr.process import Node, serve

@@ -12,7 +12,8 @@ from django.conf import settings
 from django.db import connection, connections
 
 from asr import runtime
-from asr.caption.captioner import Captioner, PartialText, SentenceEnded, SentenceReady
+from asr.caption.captioner import Captioner, SentenceEnded, SentenceReady
+from asr.caption.partial import PartialText
 from asr.caption.tests.test_pieces import Dictated
 from asr.delay import SpokenClock
 from asr.heart import Heart

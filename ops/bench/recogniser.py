@@ -26,7 +26,7 @@ from ops.measure.score import FinalPiece, Row, RunFacts, Seen, score
 from ops.measure.talk import Talk as Reference
 
 MEGABYTE = 2**20
-
+FRAME_S = 1 / 60  # a screen shows what came within one at once
 
 Place = tuple[int, int]  # part, index
 
@@ -56,6 +56,9 @@ class CaptionsReader:
                 self._unfinished = None
         stored = " ".join(self._sentences[key] for key in sorted(self._sentences))
         now: Mapping[str, Any] = self._unfinished or {"confirmed": "", "tentative": ""}
+        if self.words and at_s - self.words[-1].at_s < FRAME_S:
+            at_s = self.words.pop().at_s
+            self.stored.pop()
         confirmed = f"{stored} {now['confirmed']}".strip()
         self.words.append(Seen(at_s, confirmed, f"{stored} {now['confirmed']}{now['tentative']}".strip()))
         self.stored.append(Seen(at_s, stored, stored))
@@ -71,14 +74,15 @@ class ConferenceReader:
         self._incomplete = ""
 
     def on_caption(self, at_s: float, caption: Caption) -> None:
-        """Record what is new; a new sentence replaces the incomplete one."""
+        """Record what is new; what one chunk brought came at one time, and is read at once."""
         if caption.key is None:
             self._incomplete = caption.text
         elif caption.lang == self._lang:
             self._sentences[caption.key] = caption.text
-            self._incomplete = ""
         else:
             return
+        if self.seen and self.seen[-1].at_s == at_s:
+            self.seen.pop()
         final = " ".join(self._sentences[key] for key in sorted(self._sentences))
         self.seen.append(Seen(at_s, final, f"{final} {self._incomplete}".strip()))
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from asr.caption.captioner import Captioner, CaptionEvent, PartialText, SentenceEnded, SentenceReady
+from asr.caption.captioner import Captioner, CaptionEvent, SentenceEnded, SentenceReady
+from asr.caption.partial import PartialText
 from asr.recognise.options import EngineOptions
 from asr.recognise.recogniser import Recogniser
 from asr.recognise.streaming import StreamingRecogniser

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from asr.audio.samples import SAMPLE_RATE_HZ, SAMPLES_PER_MS, Samples
-from asr.caption.captioner import Captioner, CaptionEvent, Notice, PartialText, SentenceEnded, SentenceReady
+from asr.caption.captioner import Captioner, CaptionEvent, Notice, SentenceEnded, SentenceReady
+from asr.caption.partial import PartialText
 from asr.recognise.counters import Counters
 
 from .score import FinalPiece, RunFacts, Seen

@@ -1,9 +1,11 @@
 """What a measured viewer has before the eyes, and many rooms at once."""
 
+import json
+
 import pytest
 from django.core.management import CommandError, call_command
 
-from gateways.conference.client.viewer import Caption
+from gateways.conference.client.viewer import Caption, Viewer
 from ops.bench import load
 from ops.bench.recogniser import CaptionsReader, ConferenceReader
 
@@ -12,21 +14,19 @@ def sentence(text, index, lang="en", at_s=1.0):
     return Caption(at_s, text, lang, (0, index))
 
 
-def incomplete(text, at_s=1.0):
-    return Caption(at_s, text, "", None)
-
-
-def test_sentences_are_final_and_what_stands_behind_them_is_only_shown():
-    reader = ConferenceReader("en")
-
-    reader.on_caption(1.0, incomplete("Good mor"))
-    reader.on_caption(2.0, sentence("Good morning.", 0))
-    reader.on_caption(2.0, incomplete("Wel"))
+def test_sentences_are_final_what_stands_behind_them_is_only_shown_and_a_chunk_is_read_at_once():
+    reader, viewer = ConferenceReader("en"), Viewer()
+    said = {"line_idx": 0, "sentences": [{"sent_idx": 0, "content": {"en": "Good morning."}}]}
+    for at_s, (lines, incomplete) in enumerate([([], "Good mor"), ([said], "Wel"), ([said], "")]):
+        for caption in viewer.add_chunk(
+            json.dumps({"last_n_sents": lines, "incomplete_sentence": incomplete})
+        ):
+            reader.on_caption(float(at_s), caption)
 
     assert [(seen.at_s, seen.final, seen.shown) for seen in reader.seen] == [
-        (1.0, "", "Good mor"),
+        (0.0, "", "Good mor"),
+        (1.0, "Good morning.", "Good morning. Wel"),
         (2.0, "Good morning.", "Good morning."),
-        (2.0, "Good morning.", "Good morning. Wel"),
     ]
 
 
@@ -85,6 +85,24 @@ def test_on_the_native_wire_confirmed_words_are_final_and_stored_ones_durable():
         *["Good morning."] * 3,
         *["Good morning. Welcome to all."] * 2,
     ]
+
+
+def test_what_comes_within_a_frame_of_the_screen_is_read_at_once():
+    reader = CaptionsReader("en")
+    for at_s, message in (
+        (1.0, unfinished(0, "Good morning. ", "Wel")),
+        (2.0, spoken(0, "Good morning.")),
+        (2.001, unfinished(1, "", "Wel")),
+        (2.1, unfinished(1, "Welcome", "")),
+    ):
+        reader.take(at_s, message)
+
+    assert [(seen.at_s, seen.final, seen.shown) for seen in reader.words] == [
+        (1.0, "Good morning.", "Good morning. Wel"),
+        (2.0, "Good morning.", "Good morning. Wel"),
+        (2.1, "Good morning. Welcome", "Good morning. Welcome"),
+    ]
+    assert [seen.at_s for seen in reader.stored] == [1.0, 2.0, 2.1]
 
 
 @pytest.mark.stack

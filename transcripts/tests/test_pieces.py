@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from rooms.errors import Conflict
 from rooms.models import Room
+from transcripts.events import Partial, SentenceChanged
 from transcripts.models import Sentence
 from transcripts.pieces import unfinished_sentence, whole_sentence
 from transcripts.removal import remove_sentence
 from transcripts.selectors import newest_sentences, room_now, sentences_before
-from transcripts.sentences import in_sentences, keep_newest
+from transcripts.sentences import in_sentences, keep_newest, rest_of
 from transcripts.services import (
     NewSentence,
     PartTerms,
@@ -166,3 +167,48 @@ def test_older_sentences_come_whole(part):
     assert (count, [event.text for event in found]) == (2, ["One", "two.", "Three", "four."])
     count, found = sentences_before(part.room_id, before=(1, 1), count=2, lang="en")
     assert (count, [event.text for event in found]) == (1, ["Zero."])
+
+
+def rest(shown, stored, lang="en", confirmed_chars=0):
+    unfinished = Partial(lang, 1, 0, shown, 4, confirmed_chars=confirmed_chars)
+    sentence = SentenceChanged(
+        lang, version=7, part=1, broadcast=0, index=4, line=0, position=4, start_ms=0, end_ms=900, speaker=-1, text=stored
+    )  # fmt: skip
+    return rest_of(unfinished, sentence)
+
+
+@pytest.mark.parametrize(
+    ("shown", "stored", "left", "lang"),
+    [
+        ("The first book. The next", "The first book.", "The next", "en"),
+        ("the first book the next", "The first book,", "the next", "en"),  # decided since
+        ("a well known word and", "A well-known word", "and", "en"),
+        ("he said, (as ever", "He said,", "(as ever", "en"),
+        ("he said, «as ever", "He said", "«as ever", "en"),
+        ("nothing behind it", "Nothing behind it.", "", "en"),
+        ("これは本です。あれは", "これは本です。", "あれは", "ja"),
+        ("これは本です「あれは", "これは本です。", "「あれは", "ja"),
+    ],
+)
+def test_words_behind_a_stored_sentence_stay(shown, stored, left, lang):
+    assert rest(shown, stored, lang).text == left
+
+
+@pytest.mark.parametrize(
+    ("shown", "stored", "lang"),
+    [
+        ("the books are", "The book", "en"),  # another word
+        ("the book", "The book is", "en"),  # more than was shown
+        ("a boot", "The book", "en"),
+        ("कि यह", "क", "hi"),  # the sign of a vowel is of its word
+    ],
+)
+def test_a_sentence_of_other_words_leaves_nothing_known(shown, stored, lang):
+    assert rest(shown, stored, lang) is None
+
+
+def test_what_was_confirmed_behind_a_stored_sentence_is_confirmed_still():
+    left = rest("the first book the next one", "The first book,", confirmed_chars=len("the first book the"))
+    assert left.text[: left.confirmed_chars] == "the"
+    assert (left.index, left.start_ms) == (5, 900)
+    assert not rest("the first book", "The first book,", confirmed_chars=14).confirmed_chars

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.caption.captioner import Captioner, Notice, PartialText, SentenceReady
+from asr.caption.captioner import Captioner, Notice, SentenceReady
+from asr.caption.partial import PartialText
 from asr.caption.words import HypothesisChanged, WordCaptioner
 from asr.recognise.options import EngineOptions
 from asr.recognise.recogniser import Committed, Hypothesis
@@ -158,24 +159,6 @@ def test_words_that_will_hardly_survive_are_not_shown_and_none_behind_them():
     assert captioner.text_ms == 500  # what is hidden is no text yet: the delay says so
     captioner.feed(1600, sound(400))
     assert sentences(captioner.flush()) == [(0, 2000, "S0001w1 s0001w2 s0001w3 s0001w4.")]
-
-
-class PunctuatingStub(ScriptedRecogniser):
-    """A scripted recogniser that guesses a comma behind every word that is not final."""
-
-    def poll(self):
-        return [
-            Hypothesis(tuple(replace(word, text=f"{word.text},") for word in event.words))
-            if isinstance(event, Hypothesis)
-            else event
-            for event in super().poll()
-        ]
-
-
-def test_punctuation_behind_the_last_word_that_may_change_is_shown_with_the_next():
-    captioner = Captioner(PunctuatingStub, OPTIONS)
-    captioner.feed(0, sound(1200))
-    assert captioner.poll() == [PartialText(0, "S0001w1, s0001w2", 0)]
 
 
 def test_gateways_of_words_get_every_word_with_its_probability():

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.caption.captioner import Captioner, PartialText, SentenceReady
+from asr.caption.captioner import Captioner, SentenceReady
+from asr.caption.partial import PartialText
 from asr.caption.tests.test_captioner import OPTIONS, PER_MS, sound
 from asr.caption.tests.test_pieces import TALK, captioner, heard, said
 from asr.recognise.scripted import ScriptedRecogniser

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asr.audio.samples import SAMPLES_PER_MS
-from asr.caption.captioner import Captioner, PartialText, SentenceReady
+from asr.caption.captioner import Captioner, SentenceReady
+from asr.caption.partial import PartialText
 from asr.recognise.options import EngineOptions
 from asr.recognise.recogniser import Committed, Hypothesis, UtteranceEnd
 from asr.recognise.streaming import StreamingRecogniser

@@ -11,7 +11,8 @@ from hypothesis import settings as at_most
 from hypothesis import strategies as st
 
 from asr.audio.samples import SAMPLES_PER_MS, Samples
-from asr.caption.captioner import Captioner, PartialText, SentenceReady
+from asr.caption.captioner import Captioner, SentenceReady
+from asr.caption.partial import PartialText
 from asr.recognise.options import EngineOptions
 from asr.recognise.recogniser import Committed, Event, Hypothesis, Word
 from asr.recognise.scripted import WORD_MS, WORDS_PER_SENTENCE, scripted_word

@@ -15,7 +15,10 @@ Key = tuple[int, int]  # line_idx, sent_idx
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A sentence that is new or changed (`key`, `lang`), or the incomplete text (`key` None); `at_s`: monotonic."""
+    """A sentence that is new or changed (`key`, `lang`), or the incomplete text (`key` None), which may be none any more.
+
+    `at_s`: monotonic; the same for all that one chunk brought.
+    """
 
     at_s: float
     text: str
@@ -50,8 +53,7 @@ class Viewer:
         ]
         if message["incomplete_sentence"] != self.incomplete:
             self.incomplete = message["incomplete_sentence"]
-            if self.incomplete:
-                news.append(Caption(at_s, self.incomplete, "", None))
+            news.append(Caption(at_s, self.incomplete, "", None))
         return news
 
     def text(self, lang: str) -> str:

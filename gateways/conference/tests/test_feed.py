@@ -14,7 +14,8 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from asr.audio_log import AsyncAudioLog
-from asr.caption.captioner import PartialText, SentenceReady
+from asr.caption.captioner import SentenceReady
+from asr.caption.partial import PartialText
 from asr.delay import SpokenClock
 from asr.models import Session
 from asr.redis_clients import close_async_clients

@@ -111,8 +111,8 @@ class Command(BaseCommand):
         return result
 
     def _caption(self, at_s: float, caption: Caption) -> None:
-        if caption.key is not None and not caption.text:
-            return  # its translation stands at the first piece of its sentence
+        if not caption.text:
+            return  # nothing is unfinished; or the translation stands at the first piece of its sentence
         if caption.key is not None:
             self._say(f"{at_s:7.2f} s  {caption.lang}  {caption.text}")
         elif self.stdout.isatty():

@@ -165,7 +165,7 @@ class Whisper:
     def _encoded(self, samples: Samples, window_s: float) -> Any:
         """What the encoder makes of a window; what the audio leaves of it is silence."""
         frames = int(np.ceil(window_s * FRAMES_PER_S / 2)) * 2
-        return self._model.encode(self._mel(samples, frames))
+        return self._model.encode(self._mel(samples, frames), min(frames, len(samples) // HOP_SAMPLES + 2))
 
     def decode(self, samples: Samples, request: DecodeRequest) -> Decoded:
         """Decode one window of at most 30 s."""

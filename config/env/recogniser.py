@@ -24,7 +24,7 @@ class RecogniserEnv(Section):
     )
     asr_backend: Literal["auto", "ctranslate2", "onnxruntime", "torch"] = Field(
         "auto",
-        description="What runs Whisper: CTranslate2, of small models on a CPU with ONNX Runtime as the decoder (onnxruntime); torch (requirements-torch.txt): checkpoints and GPUs that CTranslate2 cannot run.",
+        description="What runs Whisper: CTranslate2, small models on a CPU ONNX Runtime; torch (requirements-torch.txt): checkpoints and GPUs that CTranslate2 cannot run.",
     )
     asr_model: str = Field(
         "",

@@ -1,4 +1,4 @@
-"""What runs a Whisper model: CTranslate2, with ONNX Runtime as its decoder on a CPU, or torch. All take and give the same values.
+"""What runs a Whisper model: CTranslate2, on a CPU ONNX Runtime, or torch. All take and give the same values.
 
 `encode` makes of features what the others look at; it stays on the backend's device, and only the backend looks inside.
 """
@@ -76,8 +76,8 @@ class Backend(Protocol):
     def is_multilingual(self) -> bool:
         """May the language be chosen, or is it English?"""
 
-    def encode(self, features: NDArray[np.float32]) -> Any:
-        """The encoder's output for features (n_mels, frames); frames are even, at most 3000."""
+    def encode(self, features: NDArray[np.float32], heard: int) -> Any:
+        """The encoder's output for features (n_mels, frames); frames are even, at most 3000. Behind the first `heard` is silence."""
 
     def language_probabilities(self, encoded: Any) -> dict[str, float]:
         """How probable each language is, by its code."""

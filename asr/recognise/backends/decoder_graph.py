@@ -1,32 +1,20 @@
 """Whisper's decoder as graphs for ONNX Runtime, made of the variables of a model converted for CTranslate2.
 
 `cross` makes keys and values of the encoder's output, once a window; `layers` runs the decoder over new tokens; `head` says
-which tokens may follow. The architecture: Radford et al. 2022. With compute type int8 matrices have 8 bits, quantised for each output; unsigned, because products of
-signed weights and unsigned activations saturate where the CPU has AVX2 alone. The second one of each feed-forward part stays in float32:
-what goes into it has outliers, and activations have one scale for all rows.
+which tokens may follow. The architecture: Radford et al. 2022. The second matrix of each feed-forward part stays in float32: what goes into
+it has outliers, and activations have one scale for all rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
-from numpy.typing import NDArray
-from onnx import TensorProto, helper
 
+from .graph import INT64, Graph, How
 from .variables import FLOATS, Array
-
-OPSET, CONTRIBUTED = 20, "com.microsoft"
-IR_VERSION = 10
-EPSILON = 1e-5
-ZERO_POINT, LARGEST = 128, 127  # of weights as unsigned bytes
-TINY = 1e-7  # no scale is zero, in float16 either
-ROWS_AT_ONCE = 4096
-FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 
 
 @dataclass(frozen=True)
@@ -64,17 +52,9 @@ class Shape:
         return cls(layers, heads, width, vocabulary)
 
 
-@dataclass(frozen=True)
-class How:
-    """With 8 bits a weight, or with 32; on so many threads."""
-
-    quantised: bool
-    threads: int
-
-
 def cross(variables: Mapping[str, Array], shape: Shape, how: How) -> onnxruntime.InferenceSession:
     """`encoded` (steps, width) → for each layer `cross_keys_N` (heads, head width, steps), `cross_values_N` (heads, steps, head width)."""
-    graph = _Graph(variables, how)
+    graph = Graph(variables, how)
     split = graph.constant(np.array([-1, shape.heads, shape.head_width]))
     for layer in range(shape.layers):
         name = f"decoder/layer_{layer}/attention/linear_1"
@@ -98,7 +78,7 @@ def layers(
     """The decoder over new tokens of beams that share their first tokens.
 
     Takes `states` (beams, tokens, width), embedded with their positions; `origins` (beams,): which of the last call's
-    beams each one continues; `mask` (tokens, own + tokens), 0 or -inf; what `cross` gave; for each layer `shared_keys_N` (heads, head
+    beams each one continues; `mask` (tokens, own + tokens), 0 or -inf; what `cross` gave, and `weights` as the encoder had them; for each layer `shared_keys_N` (heads, head
     width, shared), `shared_values_N` (heads, shared, head width), and of the beams' own tokens before `own_keys_N`,
     `own_values_N` (beams before, heads, own, head width). Gives `hidden` (beams x tokens, width), `keys_N` and `values_N` (beams, heads, own +
     tokens, head width), and `looks_N` (alignment heads of the layer, beams x tokens, steps): attention before its softmax.
@@ -113,6 +93,7 @@ def layers(
     graph.takes("states", "beams", "tokens", shape.width)
     graph.takes("origins", "beams", kind=INT64)
     graph.takes("mask", "tokens", "own and tokens")
+    graph.takes("weights", "steps")
     graph.gives("hidden", "beams x tokens", shape.width)
     return graph.session()
 
@@ -121,7 +102,7 @@ def head(variables: Mapping[str, Array], shape: Shape, how: How) -> onnxruntime.
     """`hidden` (n, width), `mask` (vocabulary,) 0 or -inf, `count` (1,) → `log_probabilities` and `tokens` (n, count) of the most
     probable ones under the mask, and `logits` (n, vocabulary).
     """
-    graph = _Graph(variables, how)
+    graph = Graph(variables, how)
     matrix = variables["decoder/embeddings/weight"]
     logits = graph.product("hidden", matrix, np.zeros(len(matrix), np.float32), output="logits")
     masked = graph.node("LogSoftmax", graph.node("Add", logits, "mask"), axis=-1)
@@ -135,105 +116,7 @@ def head(variables: Mapping[str, Array], shape: Shape, how: How) -> onnxruntime.
     return graph.session()
 
 
-def quantise(matrix: Array) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Bytes around `ZERO_POINT`, and the scale of each row; some rows at a time, for the vocabulary has many."""
-    scale = (np.maximum(np.abs(matrix).max(axis=1), TINY) / LARGEST).astype(np.float32)
-    weights = np.empty(matrix.shape, np.uint8)
-    for at in range(0, len(matrix), ROWS_AT_ONCE):
-        rows = slice(at, at + ROWS_AT_ONCE)
-        weights[rows] = np.rint(matrix[rows] / scale[rows, None]) + ZERO_POINT
-    return weights, scale
-
-
-class _Graph:
-    """Nodes, and the numbers in them."""
-
-    def __init__(self, variables: Mapping[str, Array], how: How) -> None:
-        self._variables = variables
-        self._how = how
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
-        self._inputs: list[Any] = []
-        self._outputs: list[Any] = []
-
-    def takes(self, name: str, *shape: int | str, kind: int = FLOAT) -> None:
-        """Declare an input."""
-        self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
-
-    def gives(self, name: str, *shape: int | str, kind: int = FLOAT) -> None:
-        """Declare an output."""
-        self._outputs.append(helper.make_tensor_value_info(name, kind, shape))
-
-    def constant(self, array: Array) -> str:
-        name = f"constant_{len(self._constants)}"
-        self._constants.append(onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    def node(
-        self,
-        kind: str,
-        *inputs: str,
-        name: str | tuple[str, ...] = "",
-        outputs: int = 1,
-        domain: str = "",
-        **attributes: Any,
-    ) -> Any:
-        """Add a node; returns the name of its output, or the names."""
-        default = [f"node_{len(self._nodes)}_{i}" for i in range(outputs)]
-        names = default if not name else [name] if isinstance(name, str) else list(name)
-        self._nodes.append(helper.make_node(kind, inputs, names, domain=domain, **attributes))
-        return names[0] if outputs == 1 else names
-
-    def variable(self, name: str) -> NDArray[np.float32]:
-        return self._variables[name].astype(np.float32)
-
-    def linear(
-        self, states: str, name: str, *, scale: NDArray[np.float32] | None = None, quantised: bool = True
-    ) -> str:
-        """A matrix and its bias; `scale`: of each output."""
-        matrix, bias = self.variable(f"{name}/weight"), self.variable(f"{name}/bias")
-        if scale is not None:
-            matrix, bias = matrix * scale[:, None], bias * scale
-        return self.product(states, matrix, bias, quantised=quantised)
-
-    def product(
-        self,
-        states: str,
-        matrix: Array,
-        bias: NDArray[np.float32],
-        *,
-        quantised: bool = True,
-        output: str = "",
-    ) -> str:
-        """With a matrix (outputs, inputs)."""
-        if not (self._how.quantised and quantised):
-            product = self.node("MatMul", states, self.constant(matrix.T.astype(np.float32)))
-            return str(self.node("Add", product, self.constant(bias), name=output))
-        weights, scale = quantise(matrix)
-        zero_points = np.full(len(scale), ZERO_POINT, np.uint8)
-        inputs = [self.constant(each) for each in (weights.T, scale, zero_points, bias)]
-        return str(self.node("DynamicQuantizeMatMul", states, *inputs, name=output, domain=CONTRIBUTED))
-
-    def normalised(self, states: str, name: str) -> str:
-        """Layer normalisation."""
-        gamma, beta = (self.constant(self.variable(f"{name}/{part}")) for part in ("gamma", "beta"))
-        return str(self.node("LayerNormalization", states, gamma, beta, axis=-1, epsilon=EPSILON))
-
-    def session(self) -> onnxruntime.InferenceSession:
-        """The graph on the CPU; its threads sleep while they wait."""
-        graph = helper.make_graph(self._nodes, "decoder", self._inputs, self._outputs, self._constants)
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIBUTED, 1)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = self._how.threads, 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        serialised = model.SerializeToString()
-        del graph, model
-        self._constants.clear()
-        return onnxruntime.InferenceSession(serialised, options, providers=["CPUExecutionProvider"])
-
-
-class _Layers(_Graph):
+class _Layers(Graph):
     """The decoder's layers; see `layers`. The queries' scale is part of their matrices."""
 
     def __init__(self, variables: Mapping[str, Array], shape: Shape, how: How) -> None:
@@ -303,11 +186,12 @@ class _Layers(_Graph):
         self.takes(f"cross_values_{layer}", heads, "steps", width)
         queries = self.linear(states, f"decoder/layer_{layer}/attention/linear_0", scale=self._scale)
         looks = self.node("MatMul", self._queries_by_head(queries), f"cross_keys_{layer}")
+        weighed = self.node("Add", looks, "weights")
         if alignment_heads:
             chosen = self.constant(np.array(alignment_heads))
             self.node("Gather", looks, chosen, name=f"looks_{layer}", axis=0)
             self.gives(f"looks_{layer}", len(alignment_heads), "beams x tokens", "steps")
-        sums = self.node("MatMul", self.node("Softmax", looks, axis=-1), f"cross_values_{layer}")
+        sums = self.node("MatMul", self.node("Softmax", weighed, axis=-1), f"cross_values_{layer}")
         return str(self.node("Reshape", self.node("Transpose", sums, perm=[1, 0, 2]), self._whole))
 
     def _queries_by_head(self, queries: str) -> str:

@@ -33,7 +33,7 @@ class CTranslate2Backend:
         """May the language be chosen?"""
         return bool(self._model.is_multilingual)
 
-    def encode(self, features: NDArray[np.float32]) -> ctranslate2.StorageView:
+    def encode(self, features: NDArray[np.float32], heard: int) -> ctranslate2.StorageView:
         """The encoder's output."""
         return self._model.encode(ctranslate2.StorageView.from_array(features[np.newaxis]))
 

@@ -1,4 +1,4 @@
-"""Whisper on a CPU: CTranslate2 encodes, ONNX Runtime decodes; the same weights, tokens and times.
+"""Whisper on a CPU by ONNX Runtime: the weights, tokens and times of CTranslate2.
 
 CTranslate2's search takes a step for each forced token. Here what is forced is computed at once, and what the encoder
 gives is made into keys and values once a window, not once a call: a live pass decodes in a quarter of the time (docs/performance.md).
@@ -12,17 +12,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
-from . import Alignment, BackendError, Found, Search, decoder_graph, first_of_each
+from . import Alignment, BackendError, Found, Search, decoder_graph, encoder_graph, first_of_each
 from .attention import smoothed, warp
 from .beam_search import CANDIDATES_PER_BEAM, Continuations, Limits, beam_search
-from .on_ctranslate2 import CTranslate2Backend
-from .special_tokens import SpecialTokens
+from .graph import How
+from .silence import ChooseSteps, few_of_silence
+from .special_tokens import MULTILINGUAL_VOCABULARY, SpecialTokens
 from .variables import Array, read_variables
 
 DEFAULT_LAYER_WEIGHTS = (
@@ -33,9 +33,8 @@ Arrays = dict[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Encoded:
-    """The encoder's output, and each decoder layer's keys and values of it."""
+    """Each decoder layer's keys and values of the encoder's output, and for how many steps each of its steps stands."""
 
-    output: Any
     cross: Arrays
 
 
@@ -70,7 +69,14 @@ class OnnxRuntimeBackend:
     """A model converted for CTranslate2, in floating point in its file, on a CPU."""
 
     def __init__(
-        self, path: Path, tokenizer: tokenizers.Tokenizer, *, device: str, compute_type: str, threads: int
+        self,
+        path: Path,
+        tokenizer: tokenizers.Tokenizer,
+        *,
+        device: str,
+        compute_type: str,
+        threads: int,
+        choose_steps: ChooseSteps = few_of_silence,
     ) -> None:
         if device != "cpu":
             raise BackendError("ASR_BACKEND=onnxruntime decodes on a CPU: ASR_DEVICE=cpu")
@@ -80,12 +86,13 @@ class OnnxRuntimeBackend:
             raise BackendError(f"{path}: ASR_BACKEND=onnxruntime cannot run it: {error}") from error
         variables, shape, heads = files.variables, files.shape, files.alignment_heads
         self._shape = shape
-        self._encoder = CTranslate2Backend(path, device=device, compute_type=compute_type, threads=threads)
+        self._choose_steps = choose_steps
         self.special = SpecialTokens(tokenizer, shape.vocabulary)
         self._looks = [f"looks_{layer}" for layer in sorted({layer for layer, _ in heads})]
         self._embeddings = variables["decoder/embeddings/weight"].copy()
         self._positions = variables["decoder/position_encodings/encodings"].astype(np.float32)
-        how = decoder_graph.How(quantised=compute_type.startswith("int8"), threads=threads)
+        how = How(quantised=compute_type.startswith("int8"), threads=threads)
+        self._encoder = encoder_graph.encoder(variables, how)
         self._cross = decoder_graph.cross(variables, shape, how)
         self._layers = decoder_graph.layers(variables, shape, heads, how)
         self._head = decoder_graph.head(variables, shape, how)
@@ -99,24 +106,33 @@ class OnnxRuntimeBackend:
     @property
     def n_mels(self) -> int:
         """Bands of the features."""
-        return self._encoder.n_mels
+        return int(self._encoder.get_inputs()[0].shape[1])
 
     @property
     def is_multilingual(self) -> bool:
         """May the language be chosen?"""
-        return self._encoder.is_multilingual
+        return self._shape.vocabulary >= MULTILINGUAL_VOCABULARY
 
-    def encode(self, features: NDArray[np.float32]) -> Encoded:
-        """The encoder's output, by CTranslate2, and what the decoder's layers make of it."""
-        output = self._encoder.encode(features)
+    def encode(self, features: NDArray[np.float32], heard: int) -> Encoded:
+        """What the decoder's layers make of the encoder's output."""
+        steps = self._choose_steps(heard, features.shape[1])
+        weights = {"weights": steps.weights}
+        fed = {
+            "features": features[np.newaxis, :, : steps.frames],
+            "rows": steps.rows,
+            "places": steps.places,
+        }
+        (encoded,) = self._encoder.run(None, fed | weights)
         names = [each.name for each in self._cross.get_outputs()]
-        return Encoded(
-            output, dict(zip(names, self._cross.run(None, {"encoded": np.array(output)[0]}), strict=True))
-        )
+        return Encoded(dict(zip(names, self._cross.run(None, {"encoded": encoded}), strict=True)) | weights)
 
     def language_probabilities(self, encoded: Encoded) -> dict[str, float]:
-        """How probable each language is, by CTranslate2."""
-        return self._encoder.language_probabilities(encoded.output)
+        """How probable each language is."""
+        special = self.special
+        hidden = self.first_pass([special.start], encoded)["hidden"]
+        logits = self.next_tokens(hidden, self.mask, 1).logits[0, special.languages]
+        likelihoods = np.exp(logits - logits.max())
+        return dict(zip(special.codes, (likelihoods / likelihoods.sum()).tolist(), strict=True))
 
     def generate(self, encoded: Encoded, search: Search) -> Found:
         """Beam search; what is forced is computed at once."""

@@ -20,10 +20,9 @@ from transformers.cache_utils import DynamicCache, DynamicLayer, EncoderDecoderC
 from . import Alignment, BackendError, Found, Search, first_of_each
 from .attention import smoothed, warp
 from .beam_search import CANDIDATES_PER_BEAM, Continuations, Limits, beam_search
-from .special_tokens import SpecialTokens
+from .special_tokens import MULTILINGUAL_VOCABULARY, SpecialTokens
 
 COMPUTE_TYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-MULTILINGUAL_VOCABULARY = 51_865  # at least so many tokens: Whisper's English vocabulary has one less
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class TorchBackend:
         return int(self._model.config.vocab_size) >= MULTILINGUAL_VOCABULARY
 
     @torch.inference_mode()
-    def encode(self, features: NDArray[np.float32]) -> Encoded:
+    def encode(self, features: NDArray[np.float32], heard: int) -> Encoded:
         """The encoder's output: the library's own method insists on windows of 30 s."""
         encoder, gelu = self._model.model.encoder, torch.nn.functional.gelu
         inputs = torch.from_numpy(features)[None].to(self._device, self._dtype)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tokenizers
 from faster_whisper.tokenizer import Tokenizer
 
+MULTILINGUAL_VOCABULARY = 51_865  # at least so many tokens: Whisper's English vocabulary has one less
+
 
 class SpecialTokens:
     """By the vocabulary itself: checkpoints say it in several ways, and fine-tuned ones often not at all."""

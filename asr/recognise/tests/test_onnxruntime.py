@@ -1,4 +1,4 @@
-"""ONNX Runtime as the decoder beside CTranslate2 on the same weights: the same text, times and probabilities, but for rounding."""
+"""ONNX Runtime beside CTranslate2 on the same weights: the same text, times and probabilities, but for rounding."""
 
 import json
 import struct
@@ -10,6 +10,7 @@ from asr import weights
 from asr.recognise.backends import BackendError, Search, load_backend, load_tokenizer
 from asr.recognise.backends.on_ctranslate2 import CTranslate2Backend
 from asr.recognise.backends.on_onnxruntime import OnnxRuntimeBackend, is_default_for
+from asr.recognise.backends.silence import every_step
 from asr.recognise.tests import same_weights
 from asr.recognise.tests.same_weights import request
 from asr.recognise.tests.speech import ROOT
@@ -31,8 +32,14 @@ def both(folder):
     """The same weights on either, neither of them quantised."""
     return (
         Whisper.load(folder, backend="ctranslate2", compute_type="float32", threads=1),
-        Whisper.load(folder, backend="onnxruntime", compute_type="float32", threads=1),
+        on_onnxruntime(folder, choose_steps=every_step),
     )
+
+
+def on_onnxruntime(folder, **options):
+    tokenizer = load_tokenizer("auto", folder)
+    options = {"device": "cpu", "compute_type": "float32", "threads": 1} | options
+    return Whisper(OnnxRuntimeBackend(folder, tokenizer, **options), tokenizer)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +51,19 @@ def samples():
 def test_the_same_weights_give_the_same_words_at_the_same_times(both, samples, options):
     wanted, found = (model.decode(samples, request(model, **options)) for model in both)
     same_weights.assert_same(found, wanted)
+
+
+def test_a_few_steps_stand_for_the_silence_behind_the_audio(folder, both, samples):
+    """A whole sentence in windows of 18 and 30 s."""
+    model = on_onnxruntime(folder)
+    for window_s in (18.0, 30.0):
+        asked = request(model, beam_size=5, window_s=window_s, repetition_penalty=1.0)
+        wanted, found = both[1].decode(samples, asked), model.decode(samples, asked)
+        assert [word.text for word in found.words] == [word.text for word in wanted.words]
+        assert found.no_speech == pytest.approx(wanted.no_speech, abs=0.05)
+        for ours, theirs in zip(found.words, wanted.words, strict=True):
+            assert abs(ours.end_ms - theirs.end_ms) <= 60
+            assert ours.probability == pytest.approx(theirs.probability, abs=0.1)
 
 
 def test_in_8_bits_it_says_the_same(folder, both, samples):
@@ -88,7 +108,7 @@ def test_the_longest_prompt_and_text_fit_the_model(folder, samples):
     word = model.encode_text(" and", "en")[0]
     search = Search((model.tokenizer("en").sot_prev, *[word] * 219), start, (word,) * 220, 2, 1, 1.0, 448)
     for backend in backends:
-        encoded = backend.encode(np.zeros((80, 200), np.float32))
+        encoded = backend.encode(np.zeros((80, 200), np.float32), 200)
         assert backend.generate(encoded, search).tokens[0][:220] == [word] * 220
 
 

@@ -49,9 +49,12 @@ class _Files:
     @classmethod
     def read(cls, path: Path) -> _Files:
         """Raises ValueError for what this backend does not run."""
-        variables = read_variables(path / "model.bin")
+        try:
+            variables = read_variables(path / "model.bin")
+            heads = json.loads((path / "config.json").read_text()).get("alignment_heads")
+        except OSError as error:
+            raise ValueError(f"it lacks {Path(error.filename).name}") from error
         shape = decoder_graph.Shape.of(variables)
-        heads = json.loads((path / "config.json").read_text()).get("alignment_heads")
         if not heads:
             raise ValueError("its config.json names no alignment_heads")
         return cls(variables, shape, sorted((layer, head) for layer, head in heads))

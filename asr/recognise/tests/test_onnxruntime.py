@@ -130,6 +130,8 @@ def test_by_default_small_models_are_decoded_so_on_a_cpu_in_int8_alone(folder, t
     assert not is_default_for(tmp_path)
     model(tmp_path, width=4, layers=1, heads=[])
     assert not is_default_for(tmp_path)
+    (tmp_path / "config.json").unlink()
+    assert not is_default_for(tmp_path)
 
 
 def test_what_it_cannot_run_is_refused_with_the_reason(folder, tmp_path):
@@ -139,6 +141,9 @@ def test_what_it_cannot_run_is_refused_with_the_reason(folder, tmp_path):
         Whisper.load(tmp_path, backend="onnxruntime")
     model(tmp_path, width=4, layers=1, heads=[])
     with pytest.raises(BackendError, match="alignment_heads"):
+        Whisper.load(tmp_path, backend="onnxruntime")
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(BackendError, match=r"lacks config\.json"):
         Whisper.load(tmp_path, backend="onnxruntime")
     (tmp_path / "model.bin").write_bytes(struct.pack("<IH", 6, 6) + b"Other\0" + bytes(8))
     with pytest.raises(BackendError, match="not a Whisper model"):

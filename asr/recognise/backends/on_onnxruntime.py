@@ -1,7 +1,8 @@
 """Whisper on a CPU by ONNX Runtime: the weights, tokens and times of CTranslate2.
 
-CTranslate2's search takes a step for each forced token. Here what is forced is computed at once, and what the encoder
-gives is made into keys and values once a window, not once a call: a live pass decodes in a quarter of the time (docs/performance.md).
+CTranslate2's search takes a step for each forced token, and its encoder computes silence like sound. Here what is forced is computed at
+once, what the encoder gives is made into keys and values once a window, and a few steps stand for the silence behind the audio
+(docs/performance.md).
 """
 
 from __future__ import annotations

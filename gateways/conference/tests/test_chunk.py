@@ -104,12 +104,20 @@ def test_what_is_removed_is_not_shown():
 
 def test_words_of_a_sentence_that_is_removed_do_not_become_unfinished_again():
     window = CaptionWindow(20)
+    window.show_partial(Partial("en", 1, 0, "Secret birds. And", 0))
+    window.apply(spoken(0, "Secret words."))
+    window.remove(SentenceRemoved("en", 2, 1, 0))
+    assert window.incomplete == ""  # nobody knows which of them are not the sentence's
+    window.show_partial(Partial("en", 1, 900, "And then", 1))
+    assert window.incomplete == "And then"
+
+
+def test_words_behind_a_sentence_that_is_removed_stay():
+    window = CaptionWindow(20)
     window.show_partial(Partial("en", 1, 0, "Secret, words. And", 0))
     window.apply(spoken(0, "Secret words."))
     window.remove(SentenceRemoved("en", 2, 1, 0))
-    assert window.incomplete == ""
-    window.show_partial(Partial("en", 1, 900, "And then", 1))
-    assert window.incomplete == "And then"
+    assert window.incomplete == "And"
 
 
 def test_words_behind_those_that_became_a_sentence_stay():

@@ -58,7 +58,7 @@ def choice() -> ModelChoice:
         model=env.asr_model or ("base" if device == "cpu" else "large-v3-turbo"),
         device=device,
         compute_type=env.asr_compute_type or compute_type,
-        threads=env.asr_threads or 1,  # two are no faster in short windows (docs/performance.md)
+        threads=env.asr_threads or 1,  # docs/performance.md, Silence in few steps
     )
 
 

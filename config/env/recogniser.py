@@ -40,7 +40,9 @@ class RecogniserEnv(Section):
         description="CTranslate2's; empty: int8 on a CPU, int8_float16 on a GPU. torch's float32, float16 or bfloat16; empty: float16 on CUDA, else float32.",
     )
     asr_threads: int = Field(
-        0, ge=0, description="CPU threads of one room; 0: one. Two: words 0.1 s earlier with base, for a fourth more CPU."
+        0,
+        ge=0,
+        description="CPU threads of one room; 0: one. Two: words 0.1 s earlier with base, for a fourth more CPU.",
     )
     asr_slots: int = Field(0, ge=0, description="Rooms this worker serves; 0: from cores or GPU memory.")
     asr_spares: int = Field(1, ge=0, description="Warm processes beyond the slots.")
